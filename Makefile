@@ -1,0 +1,185 @@
+# One command each; every command does its own set-up first. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# Tried in this order to make .venv; the unit and probe tests run on each of PYTHONS that works.
+BASE_PYTHONS := 3.11 3.12 3.13 3.14 3
+PYTHONS ?= 3.11 3.13
+
+# $(call find_python,VERSION...): the first interpreter that starts and is 3.11 or newer. What the
+# PATH holds may be a pyenv shim that refuses to run, so each one is tried, then pyenv is asked.
+find_python = $(shell for v in $(1); do \
+	for p in "python$$v" "$$(pyenv prefix $$v 2>/dev/null)/bin/python"; do \
+	"$$p" -c 'import ensurepip, sys, venv; v = sys.argv[1] + "."; \
+	ok = sys.version_info >= (3, 11) and sys.version.split()[0].startswith(v); \
+	sys.exit(0 if ok and not print(sys.executable) else 1)' "$$v" 2>/dev/null && exit; \
+	done; done)
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+PYTEST := $(PYTHON) -m pytest
+PARALLEL ?= -n 2 --dist=worksteal
+CODE = $(wildcard app.py stacks lambdas certifier sandbox tests bench)
+
+UNIT_TESTS = $(wildcard tests/unit tests/test_architecture.py)
+PROBE_TESTS = $(wildcard tests/probe)
+ADAPTER_TESTS = $(wildcard tests/aws tests/sandbox tests/lambdas)
+TEMPLATE_TESTS = $(wildcard tests/stacks)
+SCENARIO_TESTS = $(wildcard tests/scenarios)
+
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+
+##@ Use
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.stamp node_modules/.stamp wheelhouse/.stamp ## environment, npm packages and the layer's wheels, from the locks
+
+.PHONY: demo
+demo: setup ## the whole job on this machine: onboard, recertify, rotate, refuse
+	$(PYTHON) -m sandbox
+
+.PHONY: synth
+synth: setup ## the CloudFormation template, into cdk.out/
+	npx cdk synth --quiet --no-notices
+
+##@ Check
+.PHONY: test
+test: setup ## all checks and tests, fastest first
+	$(MAKE) format-check
+	$(MAKE) lint
+	$(MAKE) types
+	$(MAKE) unit
+	$(MAKE) probe
+	$(MAKE) adapters
+	$(MAKE) template
+	$(MAKE) scenarios
+	$(MAKE) other-pythons
+
+.PHONY: format-check
+format-check: $(VENV)/.stamp
+	$(PYTHON) -m ruff format --check $(CODE)
+
+.PHONY: lint
+lint: $(VENV)/.stamp ## ruff's rules
+	$(PYTHON) -m ruff check $(CODE)
+
+.PHONY: types
+types: $(VENV)/.stamp ## mypy, strict
+	$(PYTHON) -m mypy $(CODE)
+
+# $(call run,FOLDERS,NAME): pytest over folders that are there; one that holds no test fails (exit 5).
+run = $(if $(1),$(PYTEST) $(PARALLEL) -q $(1),@echo "$(2): no tests yet")
+
+.PHONY: unit
+unit: $(VENV)/.stamp ## the pure core, without network
+	$(call run,$(UNIT_TESTS),unit)
+
+.PHONY: probe
+probe: setup ## the probe against real servers and real libpq
+	$(call run,$(PROBE_TESTS),probe)
+
+.PHONY: adapters
+adapters: setup ## AWS adapters, stand-ins and Lambda handlers
+	$(call run,$(ADAPTER_TESTS),adapters)
+
+.PHONY: template
+template: setup ## the synthesized template and the state machine
+	$(call run,$(TEMPLATE_TESTS),template)
+
+.PHONY: scenarios
+scenarios: setup ## end to end in the sandbox
+	$(call run,$(SCENARIO_TESTS),scenarios)
+
+# The interpreters of PYTHONS other than .venv's own. One that was asked for by name must be there.
+.PHONY: other-pythons
+other-pythons: setup
+	@own=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); used=$$own; \
+	for v in $(filter-out $(own),$(PYTHONS)); do \
+		if [ "$$v" = "$$own" ]; then continue; fi; \
+		if $(MAKE) .venv-$$v/.stamp; then \
+			echo "unit and probe tests on Python $$v"; \
+			.venv-$$v/bin/python -m pytest $(PARALLEL) -q $(UNIT_TESTS) $(PROBE_TESTS) || exit 1; \
+			used="$$used $$v"; \
+		elif [ "$(origin PYTHONS)" != file ]; then exit 1; \
+		fi; \
+	done; echo "unit and probe tests ran on Python: $$used"
+
+##@ Longer runs
+.PHONY: fuzz
+fuzz: setup ## thousands of certificates, CAs, hosts and modes against libpq
+	CERTIFIER_CASES=5000 $(PYTEST) -q --timeout=3600 $(PROBE_TESTS) -k differential
+
+.PHONY: chaos
+chaos: setup ## every fault at every call and state of every story
+	CERTIFIER_CHAOS=all $(PYTEST) $(PARALLEL) -q --timeout=3600 $(SCENARIO_TESTS) -k "cut_off"
+
+.PHONY: smoke
+smoke: setup ## the contract tests against a real account, when there is one
+	$(PYTHON) -m sandbox smoke
+
+.PHONY: bench
+bench: setup ## the benchmarks and their peers
+	for b in $(wildcard bench/*.py); do $(PYTHON) -m bench.$$(basename $$b .py) || exit 1; done
+
+##@ Keep
+.PHONY: format
+format: $(VENV)/.stamp ## ruff's formatter and safe fixes
+	$(PYTHON) -m ruff format $(CODE)
+	$(PYTHON) -m ruff check --fix $(CODE)
+
+.PHONY: docs
+docs: $(VENV)/.stamp ## write the generated documents again
+	$(PYTHON) -m certifier.diagnosis > docs/causes.md
+
+COMPILE = $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+.PHONY: lock
+lock: $(VENV)/.stamp ## resolve the requirements again (UPGRADE=--upgrade for newer ones)
+	$(COMPILE) $(UPGRADE) --universal --python-version 3.11 requirements-dev.txt -o requirements-dev.lock
+	$(COMPILE) --universal --python-version 3.11 -c requirements-dev.lock requirements.txt -o requirements.lock
+	$(COMPILE) --python-version 3.13 --python-platform aarch64-manylinux_2_28 \
+		-c requirements-dev.lock lambdas/requirements.txt -o lambdas/requirements.lock
+	npm install --package-lock-only
+
+.PHONY: clean
+clean: ## what runs and tools left behind; `git clean -fdX` takes the set-up too
+	rm -rf cdk.out build .mypy_cache .ruff_cache .pytest_cache .hypothesis .sandbox
+	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
+
+# Set-up. Each folder carries its own stamp, so that a lock that changed, or a folder that was
+# deleted, is all it takes. uv comes from the lock too, by pip; it installs the rest.
+.venv/.stamp: requirements-dev.lock
+	$(call make_venv,.venv,$(BASE_PYTHONS))
+.venv-%/.stamp: requirements-dev.lock
+	$(call make_venv,.venv-$*,$*)
+
+define make_venv
+	@python='$(call find_python,$(2))'; \
+	if [ -z "$$python" ]; then echo "no working Python $(2) found"; exit 1; fi; \
+	echo "$(1): $$("$$python" --version)"; \
+	$(1)/bin/python -c '' 2>/dev/null || "$$python" -m venv --clear $(1)
+	@awk '/^[a-z]/ { on = /^uv==/ } on' requirements-dev.lock > $(1)/uv.lock
+	@$(1)/bin/uv --version >/dev/null 2>&1 || $(1)/bin/python -m pip install --quiet \
+		--disable-pip-version-check --require-hashes --no-deps -r $(1)/uv.lock
+	$(1)/bin/uv pip sync --quiet --require-hashes --python $(1)/bin/python requirements-dev.lock
+	@touch $@
+endef
+
+node_modules/.stamp: package-lock.json .npmrc
+	npm ci --no-progress --loglevel=error
+	@touch $@
+
+# The layer's wheels for Lambda's Python and processor, whatever this machine's are.
+wheelhouse/.stamp: lambdas/requirements.lock | .venv/.stamp
+	rm -rf wheelhouse
+	$(PYTHON) -m pip download -qq --disable-pip-version-check --no-deps --require-hashes \
+		--only-binary=:all: --implementation cp --python-version 3.13 \
+		--platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64 \
+		--dest wheelhouse -r lambdas/requirements.lock
+	@touch $@
