@@ -105,7 +105,7 @@ other-pythons: setup
 		if [ "$$v" = "$$own" ]; then continue; fi; \
 		if $(MAKE) .venv-$$v/.stamp; then \
 			echo "unit and probe tests on Python $$v"; \
-			.venv-$$v/bin/python -m pytest $(PARALLEL) -q $(UNIT_TESTS) $(PROBE_TESTS) || exit 1; \
+			$(MAKE) unit probe PYTHON=.venv-$$v/bin/python || exit 1; \
 			used="$$used $$v"; \
 		elif [ "$(origin PYTHONS)" != file ]; then exit 1; \
 		fi; \
