@@ -1,0 +1,97 @@
+"""Every error that Certifier raises on purpose.
+
+::
+
+    CertifierError
+    ├── Retryable                the same call may succeed later; the machine retries with back-off
+    │   ├── Throttled            the service asked us to slow down
+    │   ├── Busy                 the resource is in a state that passes by itself
+    │   ├── NotYetConsistent     a role, policy or resource has not propagated yet
+    │   └── Unavailable          the service did not answer, or answered with its own fault
+    ├── Refused                  a person must act; the findings are written before it is raised
+    ├── ClaimLost                another execution owns the source now; touch nothing
+    ├── InvalidEvent             what started the machine is not understood; nothing was touched
+    ├── InvalidSettings          the environment of a function, or the context of the app, is wrong
+    └── Unexpected               a bug, or an answer nobody foresaw; names the type alone
+
+Step Functions copies the text of an error into the history, so no text here may hold a secret: it
+is a cause, a resource's name, or the name of a field, never a value that came out of a secret.
+ASL knows no inheritance: Retry and Catch lists are generated from :func:`concrete`.
+"""
+
+from collections.abc import Iterator
+
+from certifier.outcome import Cause
+
+
+class CertifierError(Exception):
+    """The root: catch it to tell our errors from bugs."""
+
+
+class Retryable(CertifierError):
+    """The same call may succeed later."""
+
+
+class Throttled(Retryable):
+    """The service answered that calls come too fast."""
+
+
+class Busy(Retryable):
+    """The resource is in a state that passes by itself."""
+
+
+class NotYetConsistent(Retryable):
+    """Something that was just made is not seen everywhere yet."""
+
+
+class Unavailable(Retryable):
+    """The service did not answer in time, or answered with a fault of its own."""
+
+
+class Refused(CertifierError):
+    """Our checks said no.
+
+    ``cause`` is the first cause; the text is that cause alone, because it enters the history.
+    """
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(cause.value)
+        self.cause = cause
+
+
+class ClaimLost(CertifierError):
+    """Another execution owns the source. ``source`` is its name."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source)
+        self.source = source
+
+
+class InvalidEvent(CertifierError):
+    """The event is not one that Select sources understands, or names what does not exist.
+
+    ``problems`` are sentences for people, each naming the field, what is wrong, what is allowed.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class InvalidSettings(CertifierError):
+    """Settings are missing or wrong. ``problems`` name each one, never its value."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class Unexpected(CertifierError):
+    """Something nobody foresaw. The text is the type's name alone: a message may hold a secret."""
+
+
+def concrete(branch: type[CertifierError]) -> Iterator[type[CertifierError]]:
+    """Yield ``branch`` and everything below it, parents first."""
+    yield branch
+    for child in branch.__subclasses__():
+        yield from concrete(child)
