@@ -1,0 +1,616 @@
+"""The state machine: who runs after whom, what is retried, and where every error leads.
+
+State names are written here and nowhere else. Everything is JSONata; what a later state reads is
+a variable that the first state of its scope has assigned, so no expression meets an undefined
+one. The steps' answers are read with ``= true`` and ``'' &``, which are total: an answer that lacks
+a key is a loop that runs out of rounds or a decision nobody knows, never an error past all Catches.
+
+::
+
+    Select sources → Certify sources (one child execution per source) → Tidy → Report
+    child: Claim → Read → Probe → Plan → Import CA → Rehearse ⟲ → Pause ⟲ → Configure ⟲
+           → Test ⟲ [→ Put back ⟲ → Test old ⟲] → Resume ⟲ → Import certificate → Record
+
+A child never ends in Fail. No exit reaches Record past a pause without Resume.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from certifier.errors import CertifierError, ClaimLost, Retryable, concrete
+from certifier.outcome import Action, Decision, Outcome, Settings
+
+# A task is given up a little after the longest function timeout (2 minutes), so that the next
+# attempt never meets the last one still at work.
+TASK_TIMEOUT = Duration.seconds(150)
+
+# What Lambda itself, not our code, may answer (Step Functions guide, "Handling errors"): every step
+# is safe to call once more, so all of these are worth another attempt.
+LAMBDA_TRANSIENT = (
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
+    "States.Timeout",
+)
+
+_NULL = "{% null %}"
+_CAUSE = "$substring('' & $states.errorOutput.Cause, 0, 1000)"
+# The first problem is the one that matters: what fails afterwards, while putting things back, is
+# in the findings of that step.
+_PROBLEM = (
+    "{% $problem ? $problem : {'error': $states.errorOutput.Error, 'cause': " + _CAUSE + "} %}"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How often the machine asks, how long it goes on asking, and how many sources at once.
+
+    Attributes:
+        poll_seconds: the wait between two rounds of any loop.
+        max_concurrency: children of one run that work at the same time. DMS allows the account
+            8 calls a second, so single digits.
+        rehearse, pause, configure, test, resume: minutes that each loop goes on. A step decides for
+            itself in its last round; the machine's own bound is the net below it.
+    """
+
+    poll_seconds: int = 5
+    max_concurrency: int = 5
+    rehearse: int = 15
+    pause: int = 15
+    configure: int = 10
+    test: int = 10
+    resume: int = 15
+
+    def rounds(self, minutes: int) -> int:
+        """How often a loop of that many minutes calls its step: at least twice."""
+        return max(2, minutes * 60 // self.poll_seconds)
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """A polled step: ``start`` is where one enters; ``done`` lacks the branches after its end."""
+
+    start: sfn.TaskStateBase
+    done: sfn.Choice
+
+
+class Workflow(Construct):
+    """The machine that certifies sources.
+
+    Args:
+        functions: published versions (or functions, whose current version is taken) by the name of
+            their file in ``lambdas/``.
+        bucket: where Select sources puts the manifest, and the Map its results.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        functions: Mapping[str, lambda_.IFunction],
+        bucket: s3.IBucket,
+        pace: Pace = Pace(),
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._versions = {name: _version(function) for name, function in functions.items()}
+        self._bucket = bucket
+        self._pace = pace
+        self._counters: list[str] = []
+        # Without it CDK leaves the Map's result writer out.
+        self.node.set_context("@aws-cdk/aws-stepfunctions:useDistributedMapResultWriterV2", True)
+        self.machine = sfn.StateMachine(
+            self,
+            "Machine",
+            definition_body=sfn.DefinitionBody.from_chainable(self._run()),
+            query_language=sfn.QueryLanguage.JSONATA,
+            comment="Certifies the TLS of DMS endpoints for PostgreSQL",
+            logs=sfn.LogOptions(
+                destination=logs.LogGroup(self, "Log", retention=logs.RetentionDays.THREE_MONTHS),
+                level=sfn.LogLevel.ERROR,
+                include_execution_data=False,
+            ),
+            tracing_enabled=True,
+        )
+        # An execution in flight goes on with the versions it began with, so every version that a
+        # deployment left behind must stay callable.
+        self.machine.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["lambda:InvokeFunction"],
+                resources=[f"{_function_arn(version)}:*" for version in self._versions.values()],
+            )
+        )
+
+    # ------------------------------------------------------------------ the run over all sources
+
+    def _run(self) -> sfn.IChainable:
+        """Select, certify each, tidy, report. Every error leads to the report."""
+        report = self._report()
+        begin = sfn.Pass.jsonata(
+            self,
+            "Begin run",
+            assign={
+                **dict.fromkeys(("bucket", "key", "mode", "origin", "problem"), _NULL),
+                "count": 0,
+            },
+        )
+        select = self._invoke(
+            "Select sources",
+            "select_sources",
+            payload={
+                "event": "{% $states.input %}",
+                "execution": "{% $states.context.Execution.Id %}",
+                "started": "{% $states.context.Execution.StartTime %}",
+            },
+            assign={
+                key: f"{{% $states.result.Payload.{key} %}}"
+                for key in ("count", "bucket", "key", "mode", "origin")
+            },
+            catch=[(("States.ALL",), report)],
+        )
+        tidy = self._invoke(
+            "Tidy",
+            "tidy",
+            payload={"execution": "{% $states.context.Execution.Id %}"},
+            catch=[(("States.ALL",), report)],
+        )
+        certify = self._certify_sources()
+        certify.add_catch(report, errors=["States.ALL"], assign={"problem": _PROBLEM}, outputs={})
+        begin.next(select)
+        select.next(
+            sfn.Choice.jsonata(self, "Any sources?")
+            .when(sfn.Condition.jsonata("{% $count > 0 %}"), certify)
+            .otherwise(sfn.Succeed.jsonata(self, "Nothing to do", outputs={}))
+        )
+        certify.next(tidy)
+        tidy.next(report)
+        return begin
+
+    def _certify_sources(self) -> sfn.DistributedMap:
+        """One child execution for each source of the manifest; a failed one never stops the others.
+
+        Results go to the bucket: the outputs of some thousand children are more than a state may
+        hold, and that error cannot be caught.
+        """
+        certify = sfn.DistributedMap.jsonata(
+            self,
+            "Certify sources",
+            label="Source",
+            map_execution_type=sfn.StateMachineType.STANDARD,
+            item_reader=sfn.S3JsonItemReader(bucket=self._bucket, key="{% $key %}"),
+            item_selector={
+                "parent": "{% $states.context.Execution.Id %}",
+                "mode": "{% $mode %}",
+                "origin": "{% $origin %}",
+                "source": "{% $states.context.Map.Item.Value %}",
+            },
+            result_writer_v2=sfn.ResultWriterV2(
+                bucket=self._bucket,
+                prefix="{% 'runs/' & $states.context.Execution.Name & '/map' %}",
+            ),
+            max_concurrency=self._pace.max_concurrency,
+            tolerated_failure_percentage=100,
+            outputs={},
+        )
+        return certify.item_processor(self._source())
+
+    def _report(self) -> sfn.TaskStateBase:
+        """The only way to an end of a run that had something to do."""
+        report = self._invoke(
+            "Report",
+            "report",
+            payload={
+                "execution": "{% $states.context.Execution.Id %}",
+                **{
+                    key: f"{{% ${key} %}}" for key in ("bucket", "key", "mode", "origin", "problem")
+                },
+            },
+            assign={
+                "failed": "{% $states.result.Payload.failed = true %}",
+                "cause": "{% '' & $states.result.Payload.cause %}",
+            },
+        )
+        report.next(
+            sfn.Choice.jsonata(self, "Run failed?")
+            .when(
+                sfn.Condition.jsonata("{% $failed %}"),
+                sfn.Fail.jsonata(
+                    self,
+                    "Not certified",
+                    error="{% $problem ? $problem.error : 'NotCertified' %}",
+                    cause="{% $cause %}",
+                ),
+            )
+            .otherwise(sfn.Succeed.jsonata(self, "Reported", outputs={}))
+        )
+        return report
+
+    # ------------------------------------------------------------------ one source
+
+    def _source(self) -> sfn.IChainable:
+        """The child execution, wired from its ends to its beginning."""
+        deferred = self._end("Deferred", Outcome.DEFERRED)
+        record = self._record(deferred)
+        acm = self._import_certificate(record, deferred)
+        resume = self._resume(record, acm, deferred)
+        leave = (
+            sfn.Choice.jsonata(self, "Paused?")
+            .when(sfn.Condition.jsonata("{% $paused %}"), resume)
+            .otherwise(record)
+        )
+        put_back = self._put_back(leave, deferred)
+        test = self._test(resume, acm, put_back, deferred)
+        configure = self._configure(test, put_back, deferred)
+        pause = self._pause(configure, leave, deferred)
+        rehearse = self._rehearse(pause, leave, deferred)
+        import_ca = self._step("Import CA", "import_ca", failed=leave, lost=deferred)
+        import_ca.next(rehearse)
+        plan = self._plan(import_ca, test, leave, deferred)
+        probe = self._step("Probe TLS", "probe_tls", failed=leave, lost=deferred)
+        probe.next(plan)
+        read = self._step("Read material", "read_material", failed=leave, lost=deferred)
+        read.next(probe)
+        return self._begin().next(self._claim(read, test, record, deferred))
+
+    def _begin(self) -> sfn.Pass:
+        """Assign every variable that a later state of the child reads. Built after all loops."""
+        return sfn.Pass.jsonata(
+            self,
+            "Begin",
+            assign={
+                "run": "{% $states.context.Execution.Id %}",
+                **{
+                    key: f"{{% $states.input.{key} %}}"
+                    for key in ("parent", "mode", "origin", "source")
+                },
+                "problem": _NULL,
+                "decision": "none",
+                **dict.fromkeys(
+                    ("claimed", "tail", "paused", "done", "wave_stopped", "proven", "was_put_back"),
+                    False,
+                ),
+                **dict.fromkeys(self._counters, 0),
+            },
+            outputs={},
+        )
+
+    def _claim(
+        self,
+        read: sfn.IChainable,
+        test: sfn.IChainable,
+        record: sfn.IChainable,
+        deferred: sfn.IChainable,
+    ) -> sfn.IChainable:
+        """Own the source, or end. What an earlier run left half done goes straight to the tail."""
+        claim = self._step(
+            "Claim source",
+            "claim_source",
+            assign=_flags(claimed="claimed", tail="tail", paused="paused"),
+            failed=record,
+            lost=deferred,
+        )
+        return claim.next(
+            sfn.Choice.jsonata(self, "Claimed?")
+            .when(sfn.Condition.jsonata("{% $not($claimed) %}"), deferred)
+            .when(sfn.Condition.jsonata("{% $tail %}"), test)
+            .otherwise(read)
+        )
+
+    def _plan(
+        self,
+        change: sfn.IChainable,
+        unchanged: sfn.IChainable,
+        leave: sfn.IChainable,
+        deferred: sfn.IChainable,
+    ) -> sfn.IChainable:
+        plan = self._step(
+            "Plan changes",
+            "plan_changes",
+            assign={"decision": "{% '' & $states.result.Payload.decision %}"},
+            failed=leave,
+            lost=deferred,
+        )
+        decided = sfn.Choice.jsonata(
+            self, "Decided?", assign={"problem": _no_answer("Plan changes", "no decision")}
+        )
+        for decision, target in (
+            (Decision.UNCHANGED, unchanged),
+            (Decision.CHANGE, change),
+            (Decision.PLANNED, leave),
+        ):
+            decided.when(sfn.Condition.jsonata(f"{{% $decision = '{decision.value}' %}}"), target)
+        return plan.next(decided.otherwise(leave))
+
+    def _rehearse(
+        self, pause: sfn.IChainable, leave: sfn.IChainable, deferred: sfn.IChainable
+    ) -> sfn.IChainable:
+        loop = self._loop(
+            "Rehearse",
+            "rehearse_changes",
+            minutes=self._pace.rehearse,
+            failed=leave,
+            lost=deferred,
+            assign_done={"paused": True},
+        )
+        loop.done.otherwise(pause)
+        return loop.start
+
+    def _pause(
+        self, configure: sfn.IChainable, leave: sfn.IChainable, deferred: sfn.IChainable
+    ) -> sfn.IChainable:
+        loop = self._loop(
+            "Pause tasks",
+            "pause_tasks",
+            minutes=self._pace.pause,
+            assign=_flags(wave_stopped="stopped_wave"),
+            failed=leave,
+            lost=deferred,
+        )
+        loop.done.when(sfn.Condition.jsonata("{% $wave_stopped %}"), leave).otherwise(configure)
+        return loop.start
+
+    def _configure(
+        self, test: sfn.IChainable, put_back: sfn.IChainable, deferred: sfn.IChainable
+    ) -> sfn.IChainable:
+        loop = self._loop(
+            "Configure endpoint",
+            "configure_endpoint",
+            minutes=self._pace.configure,
+            extras={"action": Action.APPLY.value},
+            failed=put_back,
+            lost=deferred,
+        )
+        loop.done.otherwise(test)
+        return loop.start
+
+    def _test(
+        self,
+        resume: sfn.IChainable,
+        acm: sfn.IChainable,
+        put_back: sfn.IChainable,
+        deferred: sfn.IChainable,
+    ) -> sfn.IChainable:
+        loop = self._loop(
+            "Test connection",
+            "test_connection",
+            minutes=self._pace.test,
+            extras={"settings": Settings.NEW.value},
+            assign=_flags(proven="passed"),
+            failed=put_back,
+            lost=deferred,
+        )
+        loop.done.when(sfn.Condition.jsonata("{% $proven and $paused %}"), resume).when(
+            sfn.Condition.jsonata("{% $proven %}"), acm
+        ).otherwise(put_back)
+        return loop.start
+
+    def _put_back(self, leave: sfn.IChainable, deferred: sfn.IChainable) -> sfn.IChainable:
+        """Undo, then prove that the old settings connect. Without an undo log, done at once."""
+        put_back = self._loop(
+            "Put endpoint back",
+            "configure_endpoint",
+            minutes=self._pace.configure,
+            extras={"action": Action.PUT_BACK.value},
+            assign=_flags(was_put_back="put_back"),
+            failed=leave,
+            lost=deferred,
+        )
+        test_old = self._loop(
+            "Test old settings",
+            "test_connection",
+            minutes=self._pace.test,
+            extras={"settings": Settings.OLD.value},
+            failed=leave,
+            lost=deferred,
+        )
+        put_back.done.when(sfn.Condition.jsonata("{% $was_put_back %}"), test_old.start).otherwise(
+            leave
+        )
+        test_old.done.otherwise(leave)
+        return put_back.start
+
+    def _resume(
+        self, record: sfn.IChainable, acm: sfn.IChainable, deferred: sfn.IChainable
+    ) -> sfn.IChainable:
+        loop = self._loop(
+            "Resume tasks",
+            "resume_tasks",
+            minutes=self._pace.resume,
+            failed=record,
+            lost=deferred,
+        )
+        loop.done.when(sfn.Condition.jsonata("{% $proven %}"), acm).otherwise(record)
+        return loop.start
+
+    def _import_certificate(
+        self, record: sfn.IChainable, deferred: sfn.IChainable
+    ) -> sfn.IChainable:
+        """ACM is a side record: whatever happens here, the endpoint is proven."""
+        step = self._invoke(
+            "Import certificate",
+            "import_certificate",
+            payload=_step_payload(),
+            catch=[(_names(ClaimLost), deferred)],
+        )
+        step.add_catch(record, errors=["States.ALL"], outputs={})
+        return step.next(record)
+
+    def _record(self, deferred: sfn.IChainable) -> sfn.TaskStateBase:
+        """The one ordinary end of a child. When even this fails, the claim's own rescue is due."""
+        not_recorded = self._end("Not recorded", Outcome.FAILED)
+        record = self._invoke(
+            "Record certification",
+            "record_certification",
+            payload=_step_payload(problem="{% $problem %}"),
+            outputs=_child_output("$states.result.Payload.outcome"),
+            catch=[(_names(ClaimLost), deferred), (("States.ALL",), not_recorded)],
+        )
+        return record.next(sfn.Succeed.jsonata(self, "Recorded"))
+
+    def _end(self, name: str, outcome: Outcome) -> sfn.Succeed:
+        return sfn.Succeed.jsonata(self, name, outputs=_child_output(f"'{outcome.value}'"))
+
+    # ------------------------------------------------------------------ the parts that repeat
+
+    def _loop(
+        self,
+        name: str,
+        step: str,
+        *,
+        minutes: int,
+        failed: sfn.IChainable,
+        lost: sfn.IChainable,
+        extras: Mapping[str, Any] | None = None,
+        assign: Mapping[str, Any] | None = None,
+        assign_done: Mapping[str, Any] | None = None,
+    ) -> _Loop:
+        """Call a convergent step until it says ``done``, for at most ``minutes``.
+
+        The caller adds to ``done`` where the machine goes then; running out of rounds is an error
+        of the step. ``assign_done`` is assigned on the default branch of ``done``.
+        """
+        rounds = self._pace.rounds(minutes)
+        counter = name.lower().replace(" ", "_") + "_round"  # a child enters each loop once
+        self._counters.append(counter)
+        task = self._step(
+            name,
+            step,
+            extras={**(extras or {}), "round": f"{{% ${counter} %}}", "rounds": rounds},
+            assign={**_flags(done="done"), **(assign or {})},
+            failed=failed,
+            lost=lost,
+        )
+        wait = sfn.Wait.jsonata(
+            self,
+            f"{name}: wait",
+            time=sfn.WaitTime.duration(Duration.seconds(self._pace.poll_seconds)),
+        )
+        done = (
+            sfn.Choice.jsonata(self, f"{name}: done?", assign=assign_done)
+            .when(
+                sfn.Condition.jsonata(f"{{% $not($done) and ${counter} + 1 < {rounds} %}}"),
+                wait,
+                assign={counter: f"{{% ${counter} + 1 %}}"},
+            )
+            .when(
+                sfn.Condition.jsonata("{% $not($done) %}"),
+                failed,
+                assign={"problem": _no_answer(name, f"not done after {rounds} rounds")},
+            )
+        )
+        task.next(done)
+        wait.next(task)
+        return _Loop(task, done)
+
+    def _step(
+        self,
+        name: str,
+        step: str,
+        *,
+        failed: sfn.IChainable,
+        lost: sfn.IChainable,
+        extras: Mapping[str, Any] | None = None,
+        assign: Mapping[str, Any] | None = None,
+    ) -> sfn.TaskStateBase:
+        """A step of a child: a lost claim ends it, any other error is remembered and leads on."""
+        return self._invoke(
+            name,
+            step,
+            payload=_step_payload(**(extras or {})),
+            assign=assign,
+            catch=[(_names(ClaimLost), lost), (("States.ALL",), failed)],
+        )
+
+    def _invoke(
+        self,
+        name: str,
+        step: str,
+        *,
+        payload: Mapping[str, Any],
+        assign: Mapping[str, Any] | None = None,
+        outputs: Any = None,
+        catch: Sequence[tuple[tuple[str, ...], sfn.IChainable]] = (),
+    ) -> sfn.TaskStateBase:
+        """Invoke one Lambda. What passes between states is variables; every output is empty."""
+        task = tasks.LambdaInvoke.jsonata(
+            self,
+            name,
+            lambda_function=self._versions[step],
+            payload=sfn.TaskInput.from_object(dict(payload)),
+            assign=assign,
+            outputs=outputs or {},
+            retry_on_service_exceptions=False,
+            task_timeout=sfn.Timeout.duration(TASK_TIMEOUT),
+        )
+        task.add_retry(
+            errors=list(_names(Retryable)),
+            interval=Duration.seconds(2),
+            backoff_rate=2,
+            max_attempts=6,
+            max_delay=Duration.seconds(60),
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        task.add_retry(
+            errors=list(LAMBDA_TRANSIENT),
+            interval=Duration.seconds(1),
+            backoff_rate=2,
+            max_attempts=3,
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        for errors, target in catch:
+            remember = {"problem": _PROBLEM} if errors == ("States.ALL",) else None
+            task.add_catch(target, errors=list(errors), assign=remember, outputs={})
+        return task
+
+
+def _step_payload(**extras: Any) -> dict[str, Any]:
+    """What every step of a child gets, and what this one gets on top."""
+    common = ("run", "parent", "mode", "origin", "source")
+    return {**{key: f"{{% ${key} %}}" for key in common}, **extras}
+
+
+def _flags(**keys: str) -> dict[str, str]:
+    """Assign each variable whether the step answered true under that key."""
+    return {name: f"{{% $states.result.Payload.{key} = true %}}" for name, key in keys.items()}
+
+
+def _no_answer(name: str, what: str) -> str:
+    """A problem of the machine's own making, unless there is one already."""
+    return f"{{% $problem ? $problem : {{'error': 'Unexpected', 'cause': '{name}: {what}'}} %}}"
+
+
+def _child_output(outcome: str) -> dict[str, str]:
+    return {"name": "{% $source.name %}", "outcome": f"{{% {outcome} %}}"}
+
+
+def _names(branch: type[CertifierError]) -> tuple[str, ...]:
+    """What Lambda calls an error and everything below it: ASL knows no inheritance."""
+    return tuple(error.__name__ for error in concrete(branch))
+
+
+def _version(function: lambda_.IFunction) -> lambda_.IFunction:
+    return function.current_version if isinstance(function, lambda_.Function) else function
+
+
+def _function_arn(version: lambda_.IFunction) -> str:
+    return (
+        version.lambda_.function_arn
+        if isinstance(version, lambda_.Version)
+        else version.function_arn
+    )
