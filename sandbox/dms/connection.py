@@ -27,7 +27,7 @@ _SECONDS = 5
 _SQLSTATES = (
     ("password authentication failed", "28P01"),
     ("no pg_hba.conf entry", "28000"),
-    ("does not exist", "3D000"),
+    ('FATAL:  database "', "3D000"),
 )
 
 
@@ -75,10 +75,12 @@ def connect(target: Target, resolve: Mapping[str, str] | None) -> str | None:
         return (
             f'could not translate host name "{target.host}" to address: Name or service not known'
         )
+    if not target.self_signed_trusted and _anchored_in_itself(target, address):
+        return "SSL error: certificate verify failed"
     with tempfile.TemporaryDirectory(prefix="dms-") as folder:
         root = Path(folder) / "root.crt"
         if target.bundle is not None:
-            root.write_text(_trusted(target, address), encoding="ascii", errors="replace")
+            root.write_text(target.bundle, encoding="utf-8")
         try:
             psycopg.connect(
                 host=target.host,
@@ -155,17 +157,14 @@ def _without_server_prefix(words: str) -> str:
     return words
 
 
-def _trusted(target: Target, address: str) -> str:
-    """The PEM file that libpq gets; without a self-signed server certificate if DMS minds those."""
-    assert target.bundle is not None
-    if target.self_signed_trusted or not target.ssl_mode.startswith("verify-"):
-        return target.bundle
+def _anchored_in_itself(target: Target, address: str) -> bool:
+    """Whether the server shows a self-signed certificate that the endpoint trusts as its own CA."""
+    if target.bundle is None or not target.ssl_mode.startswith("verify-"):
+        return False
     served = _served_leaf(address, target.port)
-    anchors = x509.load_pem_x509_certificates(target.bundle.encode())
-    return "".join(
-        anchor.public_bytes(Encoding.PEM).decode()
-        for anchor in anchors
-        if anchor.public_bytes(Encoding.DER) != served
+    return any(
+        anchor.public_bytes(Encoding.DER) == served and anchor.issuer == anchor.subject
+        for anchor in x509.load_pem_x509_certificates(target.bundle.encode())
     )
 
 

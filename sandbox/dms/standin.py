@@ -64,6 +64,13 @@ class Call:
     at: float
 
 
+class Fault(ServiceException):
+    """A fault of the DMS model; its attributes (`resourceArn`) arrive in the client.
+
+    moto looks for the model of an error beside the class, so it needs one outside moto.
+    """
+
+
 @dataclass
 class _Certificate:
     seen: dict[str, Any]
@@ -364,7 +371,7 @@ class DmsStandIn:
     # -- the call ----------------------------------------------------------------------------
 
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Answer one API call. Raises moto's ServiceException or JsonRESTError for a fault."""
+        """Answer one API call. Raises Fault, or JsonRESTError for what the model lacks."""
         handler = _OPERATIONS.get(operation)
         if handler is None:
             raise NotImplementedError(f"the DMS stand-in does not know {operation}")
@@ -375,7 +382,7 @@ class DmsStandIn:
                 self._take_token()
                 self._advance()
                 return handler(self, params)
-            except ServiceException as fault:
+            except Fault as fault:
                 error = fault.code
                 raise
             except JsonRESTError as fault:
@@ -1200,7 +1207,7 @@ class DmsStandIn:
             )
         return text.lower() if self.switches.identifiers_lowered else text
 
-    def _exists(self, kind: str, identifier: str, arn: str) -> ServiceException:
+    def _exists(self, kind: str, identifier: str, arn: str) -> Fault:
         fault = _fault("ResourceAlreadyExistsFault", f"The {kind} {identifier} already exists")
         if self.switches.already_exists_names_arn:
             fault.resourceArn = arn  # type: ignore[attr-defined]
@@ -1283,7 +1290,7 @@ class _Response(BaseResponse):
         params = json.loads(self.body or "{}")
         try:
             result: object = self._standin.call(self._get_action(), params)
-        except ServiceException as fault:
+        except Fault as fault:
             result = fault
         except JsonRESTError as fault:
             headers = {"Content-Type": "application/x-amz-json-1.1"} | dict(self.response_headers)
@@ -1339,15 +1346,15 @@ def _without_passwords(value: Any) -> Any:
     return value
 
 
-def _fault(code: str, message: str) -> ServiceException:
-    return ServiceException(code, message)
+def _fault(code: str, message: str) -> Fault:
+    return Fault(code, message)
 
 
-def _state(message: str) -> ServiceException:
+def _state(message: str) -> Fault:
     return _fault("InvalidResourceStateFault", message)
 
 
-def _not_found(message: str) -> ServiceException:
+def _not_found(message: str) -> Fault:
     return _fault("ResourceNotFoundFault", message)
 
 
