@@ -20,8 +20,12 @@ ASL knows no inheritance: Retry and Catch lists are generated from :func:`concre
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from certifier.outcome import Cause
+
+if TYPE_CHECKING:
+    from certifier.models import Finding
 
 
 class CertifierError(Exception):
@@ -49,14 +53,19 @@ class Unavailable(Retryable):
 
 
 class Refused(CertifierError):
-    """Our checks said no.
+    """Our checks, or AWS, said no.
 
-    ``cause`` is the first cause; the text is that cause alone, because it enters the history.
+    The text is the first cause alone, because it enters the history. ``findings`` say everything;
+    an adapter that has none gives ``seen``, one sentence, which ``lambdas/_step.py`` makes one of.
     """
 
-    def __init__(self, cause: Cause) -> None:
+    def __init__(
+        self, cause: Cause, *, seen: str = "", findings: "tuple[Finding, ...]" = ()
+    ) -> None:
         super().__init__(cause.value)
         self.cause = cause
+        self.seen = seen
+        self.findings = findings
 
 
 class ClaimLost(CertifierError):

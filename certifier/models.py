@@ -46,6 +46,12 @@ def errors_in(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     return tuple(found for found in findings if found.severity is Severity.ERROR)
 
 
+class Refusal(Fact):
+    """Why a step refused: ``<step>-refused.json``."""
+
+    findings: tuple[Finding, ...]
+
+
 class EndpointFields(Fact):
     """The fields of a DMS endpoint that Certifier may write. ``None``: not set, or not said."""
 
@@ -199,6 +205,7 @@ class Plan(Fact):
         instances: where tests run from; empty: every instance with a connection on the endpoint.
         password_version, old_password_version: VersionIds of the credentials secret, when the
             password must be set on the endpoint.
+        reverted: how often others have changed back what we had proven.
         opens_at: when the window opens, for a plan that waits.
     """
 
@@ -213,6 +220,7 @@ class Plan(Fact):
     instances: tuple[str, ...] = ()
     password_version: str | None = None
     old_password_version: str | None = None
+    reverted: int = 0
     opens_at: datetime | None = None
     findings: tuple[Finding, ...] = ()
 
@@ -291,6 +299,22 @@ class ImportedCertificate(Fact):
     changed: bool = False
     not_after: datetime | None = None
     findings: tuple[Finding, ...] = ()
+
+
+class Marker(Fact):
+    """One DMS test that we started, and what has been read of it since.
+
+    ``digest`` is the settings digest of the endpoint at its start. A result is believed only after
+    ``testing`` was seen, or when two reads well after ``accepted_at`` say the same.
+    """
+
+    run: str
+    digest: str
+    accepted_at: datetime
+    attempt: int = 1
+    seen_testing: bool = False
+    last_status: str | None = None
+    last_read_at: datetime | None = None
 
 
 class UndoLog(Fact):

@@ -1,0 +1,383 @@
+"""What must change on an endpoint, and what must not: a pure decision over values.
+
+``plan_endpoint`` compares the endpoint as DMS describes it with the source; an empty plan *is* the
+definition of "up to date". ``plan_tasks`` then says what the running tasks mean for a change.
+Errors are collected, never raised: the step refuses once, with all of them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from certifier.diagnosis import finding
+from certifier.models import (
+    Change,
+    Endpoint,
+    EndpointFields,
+    Finding,
+    Material,
+    ReplicationTask,
+    errors_in,
+)
+from certifier.outcome import Cause, Decision, Place, Severity, SslMode
+from certifier.source import CredentialsMode, Source
+
+CERTIFICATE = "certificate"
+PASSWORD = "password"
+
+FIGHTS_BEFORE_WARNING = 2
+
+
+def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding:
+    return finding(cause, place=Place.PLAN, seen=seen, severity=severity)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the probe learnt about the chain that the server serves.
+
+    Attributes:
+        seen: a chain was captured at all; without one, nothing is dropped.
+        by_bundle: it verifies against the source's own CAs alone.
+        by_union: it verifies against those and the CAs that the endpoint trusts now.
+    """
+
+    seen: bool
+    by_bundle: bool = False
+    by_union: bool = False
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The CAs that the endpoint shall trust. ``pem`` is ``None``: leave them alone."""
+
+    pem: str | None = None
+    digest: str | None = None
+    overlap: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Union:
+    """The source's CAs and the endpoint's, in one canonical bundle."""
+
+    pem: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """What earlier runs remember of the source.
+
+    Attributes:
+        endpoint_arn: of the endpoint that we certified or created before.
+        password_version: VersionId of the password that we last set on the endpoint.
+        certified, certified_digest: the fields that we last proved, and the CAs among them.
+        reverted: how often somebody else has changed them back since.
+    """
+
+    endpoint_arn: str | None = None
+    password_version: str | None = None
+    certified: EndpointFields | None = None
+    certified_digest: str | None = None
+    reverted: int = 0
+
+
+@dataclass(frozen=True)
+class EndpointPlan:
+    """What the endpoint needs, before anybody has looked at its tasks.
+
+    Attributes:
+        only_shrinks: all that would change is that CAs no longer needed are dropped.
+        reverted: how often others have changed back what we had proven, this time included.
+    """
+
+    create: bool
+    target: EndpointFields
+    trust: Trust
+    changes: tuple[Change, ...]
+    only_shrinks: bool
+    reverted: int
+    findings: tuple[Finding, ...]
+
+
+def desired_trust(source: Source, material: Material, served: Served, union: Union | None) -> Trust:
+    """Return the CAs that the endpoint shall trust, so that no anchor is dropped while needed.
+
+    The source's bundle, if the served chain verifies against it alone or the source forbids
+    overlap; otherwise the bundle and what the endpoint trusts now. Without a served chain: both.
+    """
+    trusted = material.trusted
+    if not source.ssl_mode.verifies or material.bundle_pem is None:
+        return Trust()
+    bundle = Trust(material.bundle_pem, material.bundle_digest)
+    if trusted is None or trusted.digest == material.bundle_digest or not source.ca_overlap:
+        return bundle
+    if (served.seen and served.by_bundle) or union is None:
+        return bundle
+    if served.seen and not served.by_union:
+        return bundle  # the probe has refused already: neither would verify
+    why = (
+        "the server still serves a certificate that only the CA on the endpoint vouches for"
+        if served.seen
+        else "no served chain was seen, so nothing proves that the old CA is no longer needed"
+    )
+    pending = _found(Cause.OVERLAP_PENDING, f"old and new CA are both trusted for now: {why}")
+    return Trust(union.pem, union.digest, overlap=True, findings=(pending,))
+
+
+def _target(
+    source: Source, endpoint: Endpoint | None, material: Material, role: str
+) -> EndpointFields:
+    """Return the fields that are ours, as the source wants them; the certificate aside."""
+    now = endpoint.fields if endpoint else EndpointFields()
+    plain = {
+        "server_name": source.host,
+        "port": source.port,
+    }
+    ours: dict[str, object] = {"ssl_mode": source.ssl_mode, "database_name": source.database}
+    if source.credentials is None:
+        if now.secret_id is None:  # with a secret, host and port are the secret's business
+            ours |= plain
+    elif source.credentials_mode is CredentialsMode.INLINE:
+        ours |= plain | {"username": material.username}
+    else:
+        same_secret = now.secret_id == source.credentials
+        ours |= {
+            "secret_id": source.credentials,
+            "secret_role_arn": now.secret_role_arn if same_secret else role,
+        }
+    return EndpointFields.model_validate(ours)
+
+
+def _identity(source: Source, endpoint: Endpoint | None, known: Known) -> list[Finding]:
+    """Return why this endpoint is not one that we may touch."""
+    found: list[Finding] = []
+    if endpoint is None:
+        if known.endpoint_arn is not None or source.endpoint.startswith("arn:"):
+            gone = known.endpoint_arn or source.endpoint
+            found.append(_found(Cause.ENDPOINT_GONE, f"DMS has no endpoint {gone} any more"))
+        else:
+            missing = [n for n in ("database", "credentials") if getattr(source, n) is None]
+            if missing:
+                seen = f"to create endpoint {source.endpoint}, the source needs " + " and ".join(
+                    missing
+                )
+                found.append(_found(Cause.SOURCE_INVALID, seen))
+        return found
+    name = endpoint.identifier
+    if endpoint.read_only:
+        found.append(
+            _found(Cause.ENDPOINT_READ_ONLY, f"{name} is managed by a zero-ETL integration")
+        )
+    if endpoint.engine != source.engine:
+        seen = f"{name} is for {endpoint.engine}, the source says {source.engine}"
+        found.append(_found(Cause.ENGINE_MISMATCH, seen))
+    if endpoint.endpoint_type != source.endpoint_type:
+        seen = (
+            f"{name} is a {endpoint.endpoint_type} endpoint, the source says {source.endpoint_type}"
+        )
+        found.append(_found(Cause.NEEDS_REPLACEMENT, seen))
+    if endpoint.authentication == "iam":
+        found.append(
+            _found(Cause.IAM_AUTHENTICATION, f"{name} logs in with IAM, not with a password")
+        )
+    return found
+
+
+def _changes(
+    target: EndpointFields, endpoint: Endpoint | None, role: str, owns_password: bool
+) -> list[Change]:
+    """Return the fields that differ. A change that DMS cannot take back is not reversible."""
+    now = endpoint.fields if endpoint else EndpointFields()
+    old = {"ssl_mode": SslMode.NONE, **now.said()} if endpoint else {}
+    changes = []
+    for name, wanted in target.said().items():
+        had = old.get(name)
+        if had == wanted or (name == "server_name" and _same_host(had, wanted)):
+            continue
+        # DMS merges what it is sent: a field that had no value cannot be emptied again.
+        reversible = endpoint is None or had is not None
+        if name in ("secret_id", "secret_role_arn") and endpoint is not None:
+            reversible = reversible and now.secret_role_arn == role
+        if name == "username":
+            reversible = reversible and owns_password
+        changes.append(
+            Change(
+                field=name,
+                old=None if had is None else str(had),
+                new=str(wanted),
+                reversible=reversible,
+            )
+        )
+    return changes
+
+
+def _same_host(one: object, other: object) -> bool:
+    return str(one).lower() == str(other).lower()
+
+
+def plan_endpoint(
+    source: Source,
+    material: Material,
+    trust: Trust,
+    known: Known,
+    *,
+    role: str,
+    union: Union | None = None,
+) -> EndpointPlan:
+    """Return the smallest set of changes between the endpoint as it is and as it shall be.
+
+    Args:
+        trust: the CAs that it shall trust, from :func:`desired_trust`.
+        role: ARN of the role through which DMS reads secrets, for an endpoint that refers to one.
+        union: as given to :func:`desired_trust`; tells a shrink from a switch.
+    """
+    endpoint, trusted = material.endpoint, material.trusted
+    findings = [*_identity(source, endpoint, known), *trust.findings]
+    target = _target(source, endpoint, material, role)
+    inline = source.credentials_mode is CredentialsMode.INLINE and source.credentials is not None
+    owns_password = inline and known.password_version is not None
+    changes = _changes(target, endpoint, role, owns_password)
+    if trust.digest is not None and trust.digest != (trusted.digest if trusted else None):
+        changes.append(
+            Change(field=CERTIFICATE, old=trusted.digest if trusted else None, new=trust.digest)
+        )
+    elif trusted is not None and trust.digest is not None:
+        target = target.model_copy(update={"certificate_arn": trusted.arn})
+    if inline and known.password_version != material.versions.credentials:
+        changes.append(
+            Change(
+                field=PASSWORD,
+                old=known.password_version,
+                new=material.versions.credentials,
+                reversible=endpoint is None or owns_password,
+            )
+        )
+    if endpoint is not None:
+        findings += _permissions(source, endpoint, changes)
+    reverted = known.reverted + (1 if _was_reverted(known, target, trust, changes) else 0)
+    if reverted >= FIGHTS_BEFORE_WARNING:
+        names = ", ".join(change.field for change in changes) or "nothing this time"
+        findings.append(
+            _found(
+                Cause.FOUGHT_OVER,
+                f"somebody else has changed this endpoint back {reverted} times ({names})",
+            )
+        )
+    shrinks = (
+        trusted is not None
+        and union is not None
+        and union.digest == trusted.digest
+        and [change.field for change in changes] == [CERTIFICATE]
+    )
+    return EndpointPlan(
+        create=endpoint is None,
+        target=target,
+        trust=trust,
+        changes=tuple(changes),
+        only_shrinks=shrinks,
+        reverted=reverted,
+        findings=tuple(findings),
+    )
+
+
+def _permissions(source: Source, endpoint: Endpoint, changes: Iterable[Change]) -> list[Finding]:
+    """Return the changes that the source would have to allow, and does not."""
+    found = []
+    now = endpoint.fields.ssl_mode or SslMode.NONE
+    if source.ssl_mode.strength < now.strength and not source.allow_downgrade:
+        wanted = source.ssl_mode.value
+        seen = f"{endpoint.identifier} has ssl_mode {now.value}, the source asks for {wanted}"
+        found.append(_found(Cause.WOULD_WEAKEN, seen))
+    stuck = [change.field for change in changes if not change.reversible]
+    if stuck and not source.allow_irreversible:
+        seen = f"a change of {', '.join(stuck)} on {endpoint.identifier} could not be put back"
+        found.append(_found(Cause.IRREVERSIBLE, seen))
+    return found
+
+
+def _was_reverted(
+    known: Known, target: EndpointFields, trust: Trust, changes: Iterable[Change]
+) -> bool:
+    """Whether what must change now is what we had already proven: somebody changed it back."""
+    if known.certified is None:
+        return False
+    proven = known.certified.said()
+    for change in changes:
+        if change.field == CERTIFICATE:
+            if known.certified_digest == trust.digest:
+                return True
+        elif change.field != PASSWORD and proven.get(change.field) == target.said().get(
+            change.field
+        ):
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """What the tasks on the endpoint mean for the change."""
+
+    decision: Decision
+    running: tuple[ReplicationTask, ...] = ()
+    opens_at: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+RUNNING = frozenset({"running", "starting"})
+PASSING = frozenset({"starting", "testing", "modifying", "moving", "creating", "stopping"})
+"""Task states that end by themselves: Pause tasks waits for them."""
+
+
+def plan_tasks(
+    source: Source,
+    plan: EndpointPlan,
+    tasks: Iterable[ReplicationTask],
+    serverless: Iterable[str],
+    now: datetime,
+) -> TaskPlan:
+    """Return whether the change may be made now, given what runs on the endpoint.
+
+    Running tasks must stop for a change; without leave to stop them the change is refused, or waits
+    for its window. A shrink waits quietly instead, because nothing is broken meanwhile.
+    """
+    if errors_in(plan.findings) or not plan.changes:
+        return TaskPlan(Decision.UNCHANGED)
+    configs = tuple(serverless)
+    running = tuple(task for task in tasks if task.status in RUNNING)
+    names = ", ".join(task.identifier for task in running)
+    window = source.window
+    closed = window is not None and not window.is_open(now)
+    may_stop = window is not None or source.restart_tasks is True
+    if plan.only_shrinks and (configs or (running and (closed or not may_stop))):
+        who = names or ", ".join(configs)
+        waits = _found(Cause.SHRINK_WAITS, f"the old CA stays trusted while {who} runs")
+        return TaskPlan(Decision.UNCHANGED, findings=(waits,))
+    findings = []
+    if configs:
+        findings.append(
+            _found(
+                Cause.SERVERLESS_REPLICATION,
+                f"serverless replications use it: {', '.join(configs)}",
+            )
+        )
+    if running and not may_stop:
+        findings.append(
+            _found(Cause.TASKS_RUNNING, f"the change needs these tasks to stop: {names}")
+        )
+        if any(change.field == PASSWORD for change in plan.changes):
+            seen = f"the endpoint holds the old password, with which {names} cannot start again"
+            findings.append(_found(Cause.ENDPOINT_HOLDS_OLD_PASSWORD, seen))
+    loading = ", ".join(task.identifier for task in running if task.full_load)
+    if loading and may_stop and not closed:
+        findings.append(_found(Cause.TASK_IN_FULL_LOAD, f"a full load is under way: {loading}"))
+    if findings:
+        return TaskPlan(Decision.CHANGE, running, findings=tuple(findings))
+    if running and window is not None and closed:
+        opens = window.next_opening(now)
+        waits = _found(
+            Cause.WINDOW_CLOSED, f"{names} may stop again from {opens:%Y-%m-%d %H:%M} UTC"
+        )
+        return TaskPlan(Decision.PLANNED, running, opens_at=opens, findings=(waits,))
+    return TaskPlan(Decision.CHANGE, running)

@@ -1,0 +1,173 @@
+"""What every step is given: its event, its settings, and the adapters, clock and resolver."""
+
+import socket
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from pydantic import ConfigDict, ValidationError
+
+from certifier.aws.acm import Acm
+from certifier.aws.clients import Clients
+from certifier.aws.dms import Dms
+from certifier.aws.s3 import Bucket, Documents
+from certifier.aws.secrets import Secrets
+from certifier.aws.states import States
+from certifier.aws.store import Store
+from certifier.errors import InvalidSettings
+from certifier.models import Fact
+from certifier.outcome import Mode, Origin
+from certifier.source import Source, problems_of
+
+Clock = Callable[[], datetime]
+Resolve = Callable[..., list[Any]]
+
+
+def utc_now() -> datetime:
+    """Return the current time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def run_id(execution: str) -> str:
+    """Return the last part of an execution's ARN, which names it in the bucket."""
+    return execution.rsplit(":", 1)[-1]
+
+
+class Event(Fact):
+    """What the machine passes to a step; whatever else it passes is not this step's."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Chosen(Event):
+    """A validated source, as the manifest holds it: the child uses this spec, never the table's."""
+
+    name: str
+    spec: Source
+    version: int
+
+
+class StepEvent(Event):
+    """One step of one certification. ``run`` and ``parent`` are execution ARNs."""
+
+    run: str
+    parent: str
+    mode: Mode
+    origin: Origin
+    source: Chosen
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self.source.name
+
+    @property
+    def run_id(self) -> str:
+        """The run's name in the bucket."""
+        return run_id(self.run)
+
+
+class PolledEvent(StepEvent):
+    """A step that the machine calls again until it is done: round 0 to ``rounds`` - 1."""
+
+    round: int
+    rounds: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the machine will not call again: what is not done now has its own cause."""
+        return self.round >= self.rounds - 1
+
+
+class Done(Fact):
+    """The answer of a polled step."""
+
+    done: bool
+
+
+class Nothing(Fact):
+    """The answer of a step that no Choice reads."""
+
+
+class StepSettings(Fact):
+    """The environment of a function: field ``dms_secret_role`` is variable ``DMS_SECRET_ROLE``."""
+
+    table: str
+    bucket: str
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> "StepSettings":
+        """Return the settings in ``environ``; fields of other than text type are JSON there.
+
+        Raises:
+            InvalidSettings: naming every missing or wrong variable at once, never a value.
+        """
+        given = {
+            name: environ[name.upper()] for name in cls.model_fields if name.upper() in environ
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise InvalidSettings(*(p.upper() for p in problems_of(error))) from None
+
+
+S = TypeVar("S", bound=StepSettings)
+
+
+class Tools(Generic[S]):
+    """The collaborators of a step. Adapters are made when first used, and kept for the next call.
+
+    Attributes:
+        settings: the function's environment, typed.
+        now: the clock.
+        resolve: ``socket.getaddrinfo``, or the sandbox's map in its place.
+    """
+
+    def __init__(
+        self,
+        settings: S,
+        *,
+        clients: Clients | None = None,
+        now: Clock = utc_now,
+        resolve: Resolve = socket.getaddrinfo,
+    ) -> None:
+        self.settings = settings
+        self.now = now
+        self.resolve = resolve
+        self._clients = clients or Clients()
+
+    @cached_property
+    def store(self) -> Store:
+        """The table."""
+        return Store(self._clients.dynamodb, self.settings.table)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The documents of runs, records and reports."""
+        return Documents(self._clients.s3, self.settings.bucket)
+
+    @cached_property
+    def bundles(self) -> Bucket:
+        """Objects of other teams' buckets that hold CA bundles."""
+        return Bucket(self._clients.s3)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Secrets Manager."""
+        return Secrets(self._clients.secretsmanager)
+
+    @cached_property
+    def dms(self) -> Dms:
+        """Database Migration Service."""
+        return Dms(self._clients.dms)
+
+    @cached_property
+    def acm(self) -> Acm:
+        """Certificate Manager."""
+        return Acm(self._clients.acm)
+
+    @cached_property
+    def states(self) -> States:
+        """Step Functions."""
+        return States(self._clients.stepfunctions)

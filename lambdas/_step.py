@@ -1,0 +1,113 @@
+"""The one shape of a Lambda: parse the event, call the step, answer.
+
+A step file ends with ``handler = Step(run, event=..., settings=...)``. Its environment is read once, on
+the first call. :meth:`Step.bind` gives the same handler with another environment, session, clock or
+resolver: functions that share a process (the sandbox) cannot share ``os.environ``.
+"""
+
+import json
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from aws_lambda_powertools import Logger
+from pydantic import ValidationError
+
+from certifier.aws.clients import Clients
+from certifier.diagnosis import finding
+from certifier.errors import CertifierError, InvalidEvent, Refused, Retryable, Unexpected
+from certifier.models import Fact, Refusal
+from certifier.outcome import Place
+from certifier.source import problems_of
+from certifier.steps.tools import Clock, Event, Resolve, StepEvent, StepSettings, Tools, utc_now
+
+ANSWER_LIMIT = 8 * 1024
+"""Bytes of an answer, as JSON: ``States.DataLimitExceeded`` cannot be caught."""
+
+E = TypeVar("E", bound=Event)
+S = TypeVar("S", bound=StepSettings)
+Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
+
+
+class Step(Generic[E, S]):
+    """A Lambda handler around one step."""
+
+    def __init__(
+        self, run: Callable[[E, Tools[S]], Fact], *, event: type[E], settings: type[S]
+    ) -> None:
+        self._run = run
+        self._event = event
+        self._settings = settings
+        self._bound: Handler | None = None
+        self.name = run.__module__.rsplit(".", 1)[-1]
+
+    def bind(
+        self,
+        environ: Mapping[str, str],
+        *,
+        session: Any = None,
+        now: Clock = utc_now,
+        resolve: Resolve | None = None,
+    ) -> Handler:
+        """Return the handler for one environment.
+
+        Raises:
+            InvalidSettings: naming every variable that is missing or wrong.
+        """
+        settings = self._settings.read(environ)
+        chosen = {} if resolve is None else {"resolve": resolve}
+        tools = Tools(settings, clients=Clients(session), now=now, **chosen)
+        log = Logger(service=environ.get("POWERTOOLS_SERVICE_NAME", "certifier"))
+
+        def handle(raw: Mapping[str, Any], _context: Any) -> dict[str, Any]:
+            told: dict[str, Any] = {"step": self.name}
+            event: E | None = None
+            try:
+                event = self._parse(raw)
+                if isinstance(event, StepEvent):
+                    told |= {"run": event.run_id, "source": event.name}
+                answer = self._answer(self._run(event, tools))
+            except CertifierError as error:
+                if isinstance(error, Refused) and isinstance(event, StepEvent):
+                    _write_refusal(event, tools, self.name, error)
+                kind = type(error).__name__
+                level = log.info if isinstance(error, Retryable) else log.warning
+                level("step ended early", extra={**told, "error": kind, "reason": str(error)})
+                raise
+            except Exception as error:
+                # Lambda copies an exception's text into the history, and it may hold anything.
+                kind = type(error).__name__
+                where = [f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
+                log.error("step failed", extra={**told, "error": kind, "where": where[-5:]})  # noqa: TRY400
+                raise Unexpected(kind) from None
+            log.info("step done", extra={**told, "answer": answer})
+            return answer
+
+        return handle
+
+    def _parse(self, raw: Mapping[str, Any]) -> E:
+        try:
+            return self._event.model_validate(raw)
+        except ValidationError as error:
+            raise InvalidEvent(*problems_of(error)) from None
+
+    @staticmethod
+    def _answer(answer: Fact) -> dict[str, Any]:
+        plain: dict[str, Any] = answer.model_dump(mode="json")
+        if len(json.dumps(plain)) > ANSWER_LIMIT:
+            raise Unexpected("AnswerTooLarge")
+        return plain
+
+    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """Handle one invocation in Lambda."""
+        self._bound = self._bound or self.bind(os.environ)
+        return self._bound(event, context)
+
+
+def _write_refusal(event: StepEvent, tools: Tools[Any], step: str, error: Refused) -> None:
+    """Leave the reasons where Record finds them: the history only gets the first cause."""
+    reasons = error.findings or (
+        finding(error.cause, place=Place.WORKFLOW, seen=error.seen or f"{step} was refused"),
+    )
+    tools.documents.write(event.run_id, f"{step}-refused", Refusal(findings=reasons))
