@@ -1,0 +1,99 @@
+"""What starts the state machine. All of it is passed on raw: Select sources understands each event.
+
+Our own writes start nothing: an import into ACM emits ``ACM Certificate Available``, which no rule
+matches, and we write no secret.
+"""
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as events_targets
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as scheduler_targets
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from stacks.settings import Settings
+
+# A tick is worth nothing once the next one has come.
+TICK = Duration.minutes(10)
+# An event is worth its day: after that the daily run has seen what it was about.
+EVENT_AGE = Duration.hours(24)
+
+
+class Triggers(Construct):
+    """The schedule, the rules, and the queue for what could not be delivered.
+
+    Attributes:
+        undelivered: starts that failed after all retries, each with its event and its error.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        machine: sfn.IStateMachine,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._machine = machine
+        self.undelivered = sqs.Queue(
+            self,
+            "Undelivered",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        scheduler.Schedule(
+            self,
+            "Tick",
+            description="Certifier: certify the sources that are due",
+            schedule=scheduler.ScheduleExpression.rate(TICK),
+            target=scheduler_targets.StepFunctionsStartExecution(
+                machine,
+                input=scheduler.ScheduleTargetInput.from_object({}),
+                retry_attempts=3,
+                max_event_age=TICK,
+                dead_letter_queue=self.undelivered,
+            ),
+        )
+        self._rule(
+            "SecretChanged",
+            "a secret of a source has a new current version",
+            source=["aws.secretsmanager"],
+            detail_type=["Secret Label Updated"],
+            detail={
+                "labelUpdated": ["AWSCURRENT"],
+                "name": [{"prefix": prefix} for prefix in settings.secret_prefixes],
+            },
+        )
+        self._rule(
+            "CertificateExpires",
+            "a certificate in ACM approaches its expiry",
+            source=["aws.acm"],
+            detail_type=["ACM Certificate Approaching Expiration"],
+        )
+        self._rule(
+            "ServerCertificateRotates",
+            "RDS is going to rotate, or asks to rotate, a server certificate",
+            source=["aws.rds"],
+            detail_type=["RDS DB Instance Event", "RDS DB Cluster Event"],
+            detail={"EventID": ["RDS-EVENT-0501", "RDS-EVENT-0502"]},
+        )
+
+    def _rule(self, rule_id: str, when: str, **pattern: object) -> None:
+        target = events_targets.SfnStateMachine(
+            self._machine,
+            dead_letter_queue=self.undelivered,
+            retry_attempts=10,
+            max_event_age=EVENT_AGE,
+        )
+        events.Rule(
+            self,
+            rule_id,
+            description=f"Certifier: {when}",
+            event_pattern=events.EventPattern(**pattern),
+            targets=[target],
+        )
