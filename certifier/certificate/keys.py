@@ -1,0 +1,169 @@
+"""Public and private keys: what kind they are, and a wrapper that keeps a private one to itself."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+    load_der_public_key,
+)
+
+from certifier.certificate import asn1
+from certifier.certificate.asn1 import DerError
+from certifier.certificate.guard import guarded
+
+_RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
+_CURVE_NAMES: Final = {"secp256r1": "prime256v1"}  # what OpenSSL and ACM call it
+_MAX_RSA_BITS: Final = 16_384  # OpenSSL verifies with no larger modulus
+
+
+@dataclass(frozen=True, slots=True)
+class KeyKind:
+    """What kind of public key it is.
+
+    Attributes:
+        name: in ACM's words, e.g. ``RSA_2048``, ``EC_prime256v1``; in the same style for what ACM does
+            not take, e.g. ``RSA_PSS_2048``, ``DSA_2048``, ``ED25519``.
+        bits: the size; for elliptic curves that of the field.
+        exponent: the public exponent of an RSA key.
+        identity: equal for two encodings of the same key.
+    """
+
+    name: str
+    bits: int
+    exponent: int | None
+    identity: str
+
+
+def key_kind(spki: bytes) -> tuple[KeyKind | None, str]:
+    """Return the kind of a SubjectPublicKeyInfo in DER, or ``None`` and why it cannot be told."""
+    key, why = guarded(lambda: load_der_public_key(spki))
+    if key is None:
+        return None, why
+    return _kind_of(key, pss=_algorithm(spki) == _RSASSA_PSS)
+
+
+def _kind_of(key: object, *, pss: bool) -> tuple[KeyKind | None, str]:
+    match key:
+        case rsa.RSAPublicKey():
+            exponent = key.public_numbers().e
+            name = f"RSA_PSS_{key.key_size}" if pss else f"RSA_{key.key_size}"
+            return KeyKind(name, key.key_size, exponent, _identity(key)), ""
+        case ec.EllipticCurvePublicKey():
+            curve = _CURVE_NAMES.get(key.curve.name, key.curve.name)
+            return KeyKind(f"EC_{curve}", key.curve.key_size, None, _identity(key)), ""
+        case dsa.DSAPublicKey():
+            return KeyKind(f"DSA_{key.key_size}", key.key_size, None, _identity(key)), ""
+        case ed25519.Ed25519PublicKey():
+            return KeyKind("ED25519", 256, None, _identity(key)), ""
+        case ed448.Ed448PublicKey():
+            return KeyKind("ED448", 456, None, _identity(key)), ""
+        case _:
+            return None, "is of a kind that TLS servers do not use"
+
+
+def _identity(
+    key: rsa.RSAPublicKey
+    | ec.EllipticCurvePublicKey
+    | dsa.DSAPublicKey
+    | ed25519.Ed25519PublicKey
+    | ed448.Ed448PublicKey,
+) -> str:
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
+
+
+def _algorithm(der: bytes, *, at: int = 0) -> str | None:
+    """Return the algorithm of a SubjectPublicKeyInfo, or of PKCS#8, where it is the second field."""
+    try:
+        fields = list(asn1.element(der).expect(asn1.SEQUENCE).children())
+        return asn1.oid(next(fields[at].expect(asn1.SEQUENCE).children()))
+    except (DerError, IndexError, StopIteration):
+        return None
+
+
+class PrivateKey:
+    """A private key that shows itself to nobody: not in ``repr``, not in a pickle, not in a copy.
+
+    Only :meth:`pem` gives it out, for ACM's ImportCertificate and for nothing else.
+    """
+
+    __slots__ = ("_pem", "kind")
+
+    kind: KeyKind
+
+    def __init__(self, pem: bytes, kind: KeyKind) -> None:
+        self._pem = pem
+        self.kind = kind
+
+    def pem(self) -> bytes:
+        """Return the key as unencrypted PKCS#8 in PEM."""
+        return self._pem
+
+    def __repr__(self) -> str:
+        return f"PrivateKey({self.kind.name})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PrivateKey) and self.kind == other.kind
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a private key is not written down")
+
+
+def load_private_key(der: bytes) -> tuple[PrivateKey | None, str]:
+    """Return an unencrypted PKCS#8, PKCS#1 or SEC1 key, or ``None`` and what is wrong with it.
+
+    That the parts of the key belong together is checked with arithmetic alone: testing primes, as
+    OpenSSL does, can take seconds for a large key.
+    """
+    loaded, why = guarded(
+        lambda: load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True)
+    )
+    if loaded is None:
+        return None, why
+    pss = _algorithm(der, at=1) == _RSASSA_PSS
+    kind, why = guarded(lambda: _kind_of(loaded.public_key(), pss=pss))
+    if kind is None:
+        return None, why
+    public, why = kind
+    if public is None:
+        return None, why
+    sound, why = guarded(lambda: _sound(loaded))
+    if not sound:
+        return None, why or "is damaged: its parts do not belong together"
+    pem, why = guarded(
+        lambda: loaded.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    return (None, why) if pem is None else (PrivateKey(pem, public), "")
+
+
+def _sound(key: object) -> bool:
+    match key:
+        case rsa.RSAPrivateKey():
+            if key.key_size > _MAX_RSA_BITS:
+                return False
+            own = key.private_numbers()
+            n, e = own.public_numbers.n, own.public_numbers.e
+            return (
+                own.p * own.q == n
+                and e * own.d % (own.p - 1) == 1
+                and e * own.d % (own.q - 1) == 1
+                and own.dmp1 == own.d % (own.p - 1)
+                and own.dmq1 == own.d % (own.q - 1)
+                and own.iqmp * own.q % own.p == 1
+            )
+        case ec.EllipticCurvePrivateKey():
+            secret = key.private_numbers().private_value
+            derived = ec.derive_private_key(secret, key.curve).public_key()
+            return _identity(derived) == _identity(key.public_key())
+        case _:
+            return True  # DSA, Ed25519, Ed448: the public key is derived on loading, or not used

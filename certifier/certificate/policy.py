@@ -1,0 +1,121 @@
+"""What we would rather not see in a certificate, although it verifies. Never part of a verdict."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, field_validator
+
+from certifier.certificate.facts import CertificateFacts
+from certifier.diagnosis import finding
+from certifier.models import Fact, Finding
+from certifier.outcome import Cause, Place, Severity
+
+POLICY_CAUSES: Final = frozenset(
+    {
+        Cause.CERTIFICATE_EXPIRES_SOON,
+        Cause.KEY_TOO_SMALL,
+        Cause.SIGNATURE_HASH_WEAK,
+        Cause.VALIDITY_TOO_LONG,
+        Cause.CA_NOT_STRICT,
+        Cause.TLS_VERSION_OLD,
+    }
+)
+
+Hash = Literal["sha1", "sha224", "sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"]
+
+
+class Policy(Fact):
+    """The settings.
+
+    Attributes:
+        min_rsa_bits: the smallest RSA (or DSA) key that passes.
+        signature_hashes: the hashes that a signature may use. A root's own signature proves nothing
+            and is not looked at.
+        max_validity_days: the longest validity of a leaf (398 is what browsers accept).
+        warning_days: how many days before its end an expiry is reported.
+        raise_to_error: policy causes that shall refuse a source. A verdict never changes by it.
+    """
+
+    min_rsa_bits: Annotated[int, Field(ge=1024, le=16384)] = 2048
+    signature_hashes: Annotated[tuple[Hash, ...], Field(min_length=1)] = (
+        "sha256",
+        "sha384",
+        "sha512",
+    )
+    max_validity_days: Annotated[int, Field(ge=1, le=36500)] = 398
+    warning_days: Annotated[int, Field(ge=0, le=3650)] = 30
+    raise_to_error: frozenset[Cause] = frozenset()
+
+    @field_validator("raise_to_error")
+    @classmethod
+    def _only_policy(cls, causes: frozenset[Cause]) -> frozenset[Cause]:
+        foreign = sorted(causes - POLICY_CAUSES)
+        if foreign:
+            allowed = ", ".join(sorted(POLICY_CAUSES))
+            raise ValueError(f"{', '.join(foreign)} is no policy cause; allowed: {allowed}")
+        return causes
+
+    def severity(self, cause: Cause) -> Severity:
+        """Return how much a policy finding weighs under these settings."""
+        return Severity.ERROR if cause in self.raise_to_error else Severity.WARNING
+
+
+def policy_findings(
+    chain: Sequence[CertificateFacts], policy: Policy, now: datetime, place: Place
+) -> tuple[Finding, ...]:
+    """Return what the policy says of a chain, leaf first. Facts that could not be read are not judged.
+
+    Not looked at: whether anything has expired already, which is a verdict.
+    """
+    return tuple(
+        finding(cause, place=place, seen=seen, severity=policy.severity(cause))
+        for position, facts in enumerate(chain)
+        for cause, seen in _judged(facts, policy, now, is_leaf=position == 0)
+    )
+
+
+def _judged(
+    facts: CertificateFacts, policy: Policy, now: datetime, *, is_leaf: bool
+) -> Iterator[tuple[Cause, str]]:
+    name = facts.title
+    if facts.not_after is not None and now <= facts.not_after:
+        left = facts.not_after - now
+        if left <= timedelta(days=policy.warning_days):
+            yield (
+                Cause.CERTIFICATE_EXPIRES_SOON,
+                f"{name} expires on {facts.not_after:%Y-%m-%d %H:%M} UTC, in {left.days} days;"
+                f" the warning window is {policy.warning_days} days",
+            )
+    if _small(facts, policy):
+        yield (
+            Cause.KEY_TOO_SMALL,
+            f"{name} has a key of {facts.key_bits} bits; at least {policy.min_rsa_bits} are asked for",
+        )
+    own = facts.self_signed is True
+    if facts.signature_hash is not None and not own:
+        if facts.signature_hash not in policy.signature_hashes:
+            yield (
+                Cause.SIGNATURE_HASH_WEAK,
+                f"{name} is signed with {facts.signature_hash};"
+                f" allowed: {', '.join(policy.signature_hashes)}",
+            )
+    if is_leaf and facts.not_before is not None and facts.not_after is not None:
+        validity = facts.not_after - facts.not_before
+        if validity > timedelta(days=policy.max_validity_days):
+            yield (
+                Cause.VALIDITY_TOO_LONG,
+                f"{name} is valid for {validity.days} days;"
+                f" at most {policy.max_validity_days} are asked for",
+            )
+    if facts.not_strict:
+        yield (
+            Cause.CA_NOT_STRICT,
+            f"{name}: {', '.join(facts.not_strict)};"
+            " clients that check strictly, such as Python 3.13, refuse it",
+        )
+
+
+def _small(facts: CertificateFacts, policy: Policy) -> bool:
+    counted = facts.key is not None and facts.key.startswith(("RSA", "DSA"))
+    return counted and facts.key_bits is not None and facts.key_bits < policy.min_rsa_bits
