@@ -81,12 +81,6 @@ class Permissions:
         """Have DMS connect, from any replication instance with any endpoint."""
         return self.dms("TestConnection", "DeleteConnection", on=["endpoint", "rep"])
 
-    def dms_canary(self) -> Statements:
-        """Make, tag and delete endpoints."""
-        return self.dms(
-            "AddTagsToResource", "CreateEndpoint", "DeleteEndpoint", on=["endpoint", "cert"]
-        )
-
     def acm(self) -> Statements:
         """Certificates in ACM. ListCertificates knows no resources, hence ``*``."""
         certificates = self._arn("acm", "certificate", "*", ArnFormat.SLASH_RESOURCE_NAME)
@@ -140,27 +134,38 @@ def grant(
     table, runs, reports = _table(storage), _objects(storage, "runs"), _objects(storage, "reports")
     publish = (_allow([topic.topic_arn], "sns:Publish"),)
     describe, test, secrets = may.dms_describe(), may.dms_test(), may.read_secrets()
-    pass_role, canary = may.pass_role(dms_role), may.dms_canary()
-    tag_and = ("AddTagsToResource",)
+    pass_role, delete_endpoint = may.pass_role(dms_role), may.dms("DeleteEndpoint", on=["endpoint"])
+    make_endpoint = may.dms("AddTagsToResource", "CreateEndpoint", on=["endpoint", "cert"])
     grants: dict[str, Statements] = {
         "select_sources": (),
         "claim_source": (),
         "read_material": (*secrets, *may.read_bundles(), *describe),
         "probe_tls": secrets,
         "plan_changes": describe,
-        "import_ca": (*describe, *may.dms(*tag_and, "ImportCertificate", on=["cert"])),
-        "rehearse_changes": (*describe, *canary, *test, *secrets, *pass_role),
+        "import_ca": (
+            *describe,
+            *may.dms("AddTagsToResource", "ImportCertificate", on=["cert"]),
+        ),
+        "rehearse_changes": (
+            *describe,
+            *make_endpoint,
+            *delete_endpoint,
+            *test,
+            *secrets,
+            *pass_role,
+        ),
         "pause_tasks": (*describe, *test, *may.dms("StopReplicationTask", on=["task"])),
         "configure_endpoint": (
             *describe,
-            *may.dms(*tag_and, "CreateEndpoint", "ModifyEndpoint", on=["endpoint", "cert"]),
+            *make_endpoint,
+            *may.dms("ModifyEndpoint", on=["endpoint", "cert"]),
             *secrets,
             *pass_role,
         ),
         "test_connection": (*describe, *test),
         "resume_tasks": (*describe, *test, *may.dms("StartReplicationTask", on=["task"])),
         "import_certificate": (*secrets, *may.acm()),
-        "record_certification": (*describe, *canary, *reports, *publish),
+        "record_certification": (*describe, *delete_endpoint, *reports, *publish),
         "tidy": (*describe, *may.dms("DeleteCertificate", on=["cert"]), *publish),
         "report": (*reports, *publish),
     }

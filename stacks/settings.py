@@ -64,8 +64,8 @@ SecretPrefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@!-]{1,512}$")]
 Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 KeyArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
 Email = Annotated[str, Field(pattern=r"^[^@\s,]+@[^@\s,]+\.[^@\s,]+$")]
-SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
-SecurityGroupId = Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")]
+SubnetId = Annotated[str, Field(pattern=r"^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$")]
+SecurityGroupId = Annotated[str, Field(pattern=r"^sg-(?:[0-9a-f]{8}|[0-9a-f]{17})$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.*:_-]{1,255}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -88,7 +88,10 @@ class Settings(BaseModel):
         raise_to_error: policy findings that refuse a source instead of warning.
         alarm_days: alarm when a certificate of any source has fewer days left than this.
         probe_subnets, probe_security_groups: where the probe runs; without them, outside any VPC.
-        probe_hosts, probe_ports: the only hosts and ports that may be probed; empty means all.
+        probe_hosts, probe_ports: the only hosts (patterns) and ports that may be probed; empty
+            means all.
+        probe_local: whether loopback, link-local and metadata addresses may be probed. Only the
+            sandbox sets it, where PostgreSQL listens there.
         log_days: how long function and machine logs are kept.
         record_days: how long the records and reports of certifications are kept.
         retain_data: whether table and bucket outlive the stack.
@@ -124,6 +127,7 @@ class Settings(BaseModel):
     probe_security_groups: Annotated[tuple[SecurityGroupId, ...], BeforeValidator(_split)] = ()
     probe_hosts: Annotated[tuple[Host, ...], BeforeValidator(_split)] = ()
     probe_ports: Annotated[tuple[Port, ...], BeforeValidator(_split)] = ()
+    probe_local: bool = False
 
     log_days: Annotated[int, AfterValidator(_retention)] = 90
     record_days: Annotated[int, Field(ge=30, le=3650)] = 400
@@ -143,11 +147,8 @@ class Settings(BaseModel):
         return self.model_dump(mode="json", include={*fields, "raise_to_error"})
 
     def probe_addresses(self) -> dict[str, object]:
-        """Return what the probe may dial, as it reads it from PROBE_ADDRESSES.
-
-        Loopback, link-local and metadata addresses are not among it, whatever the settings say.
-        """
-        return {"local": False, "hosts": [*self.probe_hosts], "ports": [*self.probe_ports]}
+        """Return where the probe may connect to, as it reads it from PROBE_ADDRESSES."""
+        return {"local": self.probe_local, "hosts": self.probe_hosts, "ports": self.probe_ports}
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> Self:

@@ -1,0 +1,432 @@
+"""What the synthesized template promises."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from certifier.outcome import Cause
+from tests.stacks.conftest import (
+    EVERY_SETTING,
+    SECRET_KEY,
+    flat,
+    functions,
+    listed,
+    of_type,
+    only,
+    statements,
+    synthesize,
+)
+
+# Properties that would fix a physical name, so that a second installation could not be made.
+NAMES = {
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::Events::Rule": "Name",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Lambda::LayerVersion": "LayerName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::Scheduler::Schedule": "Name",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+}
+
+# Actions whose service offers no resource to name (Service Authorization Reference).
+WITHOUT_RESOURCES = {
+    "acm:ListCertificates",
+    "dms:DescribeAccountAttributes",
+    "dms:DescribeCertificates",
+    "dms:DescribeConnections",
+    "dms:DescribeEndpoints",
+    "dms:DescribeReplicationConfigs",
+    "dms:DescribeReplicationInstances",
+    "dms:DescribeReplicationTasks",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+
+
+def test_every_step_is_one_function_on_python_3_13_and_arm64(template: dict[str, Any]) -> None:
+    """Functions share runtime, processor, code and layer; each has its own role and log group."""
+    found = functions(template)
+    assert len(found) == len(of_type(template, "AWS::Lambda::Function")) == 15
+    for properties in found.values():
+        assert properties["Runtime"] == "python3.13"
+        assert properties["Architectures"] == ["arm64"]
+        assert properties["TracingConfig"] == {"Mode": "Active"}
+        assert properties["LoggingConfig"]["LogFormat"] == "JSON"
+    assert len({json.dumps(p["Code"]) for p in found.values()}) == 1
+    assert len({json.dumps(p["Layers"]) for p in found.values()}) == 1
+    assert len({json.dumps(p["Role"]) for p in found.values()}) == 15
+    assert len({json.dumps(p["LoggingConfig"]["LogGroup"]) for p in found.values()}) == 15
+
+
+def test_no_function_runs_longer_than_two_minutes(template: dict[str, Any]) -> None:
+    """A claim is taken over two minutes after its owner ended: by then every step has ended too."""
+    assert max(properties["Timeout"] for properties in functions(template).values()) <= 120
+
+
+def test_handlers_are_files_that_exist(template: dict[str, Any]) -> None:
+    """Every handler string names a module in lambdas/ (the tests of the handlers import it)."""
+    for name, properties in functions(template).items():
+        assert properties["Handler"] == f"lambdas.{name}.handler"
+
+
+def test_every_function_gets_the_environment_of_its_step(template: dict[str, Any]) -> None:
+    """All know table and bucket; what only some read, only these get."""
+    special = {
+        "TOPIC": {"record_certification", "tidy", "report"},
+        "DMS_SECRET_ROLE": {"plan_changes", "rehearse_changes", "configure_endpoint"},
+        "POLICY": {"read_material", "probe_tls", "plan_changes", "record_certification"},
+        "ALLOWED_BUNDLE_BUCKETS": {"read_material"},
+        "PROBE_ADDRESSES": {"probe_tls"},
+        "BATCH": {"select_sources"},
+        "BREAKER_LIMIT": {"record_certification", "pause_tasks"},
+    }
+    environments = {n: p["Environment"]["Variables"] for n, p in functions(template).items()}
+    for environment in environments.values():
+        assert {"TABLE", "BUCKET", "POWERTOOLS_SERVICE_NAME"} <= environment.keys()
+    for variable, readers in special.items():
+        assert {n for n, e in environments.items() if variable in e} == readers
+
+
+def test_the_probe_refuses_local_addresses(
+    template: dict[str, Any], full_template: dict[str, Any]
+) -> None:
+    """In AWS the probe connects to no loopback, link-local or metadata address."""
+    for one in (template, full_template):
+        policy = json.loads(
+            functions(one)["probe_tls"]["Environment"]["Variables"]["PROBE_ADDRESSES"]
+        )
+        assert policy["local"] is False
+    assert policy["hosts"] == ["*.db.example.com"]
+    assert policy["ports"] == [5432, 6432]
+
+
+def test_only_the_probe_can_be_put_into_a_network(
+    template: dict[str, Any], full_template: dict[str, Any]
+) -> None:
+    """Without subnets no function is in a VPC; with them the probe alone is."""
+    assert not any("VpcConfig" in p for p in functions(template).values())
+    in_network = {
+        n: p["VpcConfig"] for n, p in functions(full_template).items() if "VpcConfig" in p
+    }
+    assert in_network == {
+        "probe_tls": {"SubnetIds": ["subnet-0a1b2c3d"], "SecurityGroupIds": ["sg-0a1b2c3d"]}
+    }
+
+
+def test_code_in_the_network_may_not_make_interfaces_itself(full_template: dict[str, Any]) -> None:
+    """Lambda may manage the probe's interfaces; the same calls by a function's code are denied."""
+    (deny,) = [s for s in statements(full_template) if s["Effect"] == "Deny"]
+    assert "ec2:CreateNetworkInterface" in deny["Action"]
+    assert deny["Condition"]["ArnLike"].keys() == {"lambda:SourceFunctionArn"}
+
+
+def test_logs_do_not_grow_for_ever(template: dict[str, Any]) -> None:
+    """Every log group has a retention."""
+    assert all(g["RetentionInDays"] for g in of_type(template, "AWS::Logs::LogGroup").values())
+
+
+def test_versions_are_published_retained_and_named_by_the_machine(template: dict[str, Any]) -> None:
+    """A deployment neither deletes nor changes the code under an execution that waits."""
+    versions = {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Version"
+    }
+    assert len(versions) == 15
+    assert all(v["DeletionPolicy"] == "Retain" for v in versions.values())
+    machine = only(template, "AWS::StepFunctions::StateMachine")
+    definition = json.dumps(machine)
+    assert all(f'{{"Ref": "{name}"}}' in definition for name in versions)
+    for function in of_type(template, "AWS::Lambda::Function"):
+        assert f'"{function}"' not in json.dumps(machine.get("DefinitionString"))
+
+
+def test_the_machine_may_invoke_every_version(template: dict[str, Any]) -> None:
+    """An execution under way keeps its right to the versions of an earlier deployment."""
+    machine = only(template, "AWS::StepFunctions::StateMachine")
+    role = machine["RoleArn"]["Fn::GetAtt"][0]
+    invocable = {
+        flat(resource)
+        for statement in statements(template, role)
+        if "lambda:InvokeFunction" in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+    for function in of_type(template, "AWS::Lambda::Function"):
+        assert f"${{{function}.Arn}}:*" in invocable
+
+
+def test_the_machine_is_standard_traced_and_keeps_data_out_of_its_logs(
+    template: dict[str, Any],
+) -> None:
+    """Express machines cannot wait for DMS; execution data in logs could be anything."""
+    machine = only(template, "AWS::StepFunctions::StateMachine")
+    assert machine.get("StateMachineType", "STANDARD") == "STANDARD"
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+    assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
+
+
+@pytest.mark.parametrize("which", ["template", "full_template"])
+def test_no_allowed_action_contains_a_star(which: str, request: pytest.FixtureRequest) -> None:
+    """Identity and resource policies spell out every action; no managed policy hides some."""
+    one = request.getfixturevalue(which)
+    documents = [
+        properties[key]
+        for resource in one["Resources"].values()
+        for properties in [resource.get("Properties", {})]
+        for key in ("PolicyDocument", "AssumeRolePolicyDocument")
+        if key in properties
+    ]
+    assert len(documents) > 30
+    for document in documents:
+        for statement in document["Statement"]:
+            if statement["Effect"] == "Allow":
+                assert "*" not in "".join(listed(statement["Action"])), statement
+    assert not any(r.get("ManagedPolicyArns") for r in of_type(one, "AWS::IAM::Role").values())
+
+
+@pytest.mark.parametrize("which", ["template", "full_template"])
+def test_resource_star_is_left_to_actions_without_resources(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    """Where a service can name a resource, ours are named."""
+    for statement in statements(request.getfixturevalue(which)):
+        if statement["Effect"] == "Allow" and "*" in listed(statement["Resource"]):
+            assert set(listed(statement["Action"])) <= WITHOUT_RESOURCES
+
+
+def may(template: dict[str, Any], step: str) -> set[str]:
+    """Return the actions that the role of a step allows."""
+    role = functions(template)[step]["Role"]["Fn::GetAtt"][0]
+    return {
+        action
+        for s in statements(template, role)
+        if s["Effect"] == "Allow"
+        for action in listed(s["Action"])
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "steps"),
+    [
+        ("dms:ModifyEndpoint", {"configure_endpoint"}),
+        ("dms:CreateEndpoint", {"configure_endpoint", "rehearse_changes"}),
+        ("dms:DeleteEndpoint", {"rehearse_changes", "record_certification"}),
+        ("dms:ImportCertificate", {"import_ca"}),
+        ("dms:DeleteCertificate", {"tidy"}),
+        ("dms:StopReplicationTask", {"pause_tasks"}),
+        ("dms:StartReplicationTask", {"resume_tasks"}),
+        ("acm:ImportCertificate", {"import_certificate"}),
+        ("iam:PassRole", {"rehearse_changes", "configure_endpoint"}),
+        ("states:DescribeExecution", {"claim_source"}),
+        ("sns:Publish", {"record_certification", "tidy", "report"}),
+        (
+            "secretsmanager:GetSecretValue",
+            {
+                "read_material",
+                "probe_tls",
+                "rehearse_changes",
+                "configure_endpoint",
+                "import_certificate",
+            },
+        ),
+        ("secretsmanager:PutSecretValue", set()),
+        ("dms:DeleteReplicationTask", set()),
+        ("kms:Decrypt", set()),
+    ],
+)
+def test_a_right_is_given_to_the_steps_that_need_it_alone(
+    template: dict[str, Any], action: str, steps: set[str]
+) -> None:
+    """Each write belongs to the one or two steps that make it."""
+    assert {step for step in functions(template) if action in may(template, step)} == steps
+
+
+def test_only_secrets_under_the_prefixes_can_be_read() -> None:
+    """Neither a step nor DMS can read a secret outside the settings' prefixes, or another's key."""
+    one = synthesize({**EVERY_SETTING, "certifier:secret_prefixes": ["dms/", "pg-"]})
+    secrets, keys = set(), set()
+    for statement in statements(one):
+        for action in listed(statement["Action"]):
+            if action.startswith("secretsmanager:"):
+                secrets |= {flat(r).split(":secret:")[1] for r in listed(statement["Resource"])}
+            if action.startswith("kms:"):
+                keys |= {flat(r) for r in listed(statement["Resource"])}
+    assert secrets == {"dms/*", "pg-*"}
+    assert keys == {SECRET_KEY}
+
+
+def test_bundles_are_read_from_the_allowed_buckets_alone(full_template: dict[str, Any]) -> None:
+    """A foreign bucket is readable by Read material, and only when the settings name it."""
+    foreign = {
+        flat(resource)
+        for statement in statements(full_template)
+        for resource in listed(statement["Resource"])
+        if ":s3:::" in flat(resource)
+    }
+    assert foreign == {"arn:${AWS::Partition}:s3:::platform-trust/*"}
+    reader = functions(full_template)["read_material"]
+    allowed = json.loads(reader["Environment"]["Variables"]["ALLOWED_BUNDLE_BUCKETS"])
+    assert allowed == ["platform-trust"]
+
+
+def test_dms_reads_secrets_as_its_regional_principal(template: dict[str, Any]) -> None:
+    """DMS assumes the secret role as dms.<region>.amazonaws.com, and may do nothing else."""
+    ((name, role),) = [
+        (name, properties)
+        for name, properties in of_type(template, "AWS::IAM::Role").items()
+        if "dms." in json.dumps(properties["AssumeRolePolicyDocument"])
+    ]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert flat(trust["Principal"]["Service"]) == "dms.${AWS::Region}.amazonaws.com"
+    (statement,) = statements(template, name)
+    assert all(action.startswith("secretsmanager:") for action in statement["Action"])
+
+
+def test_the_claim_asks_about_executions_of_this_machine_alone(template: dict[str, Any]) -> None:
+    """The pattern covers the machine and its children, whose ARN holds the Map's label."""
+    machine = next(iter(of_type(template, "AWS::StepFunctions::StateMachine")))
+    (statement,) = [
+        s
+        for s in statements(template)
+        if s["Action"] == "states:DescribeExecution"
+        and "ClaimSource" in json.dumps(_holder(template, s))
+    ]
+    tails = {flat(r).split(":execution:")[1] for r in listed(statement["Resource"])}
+    assert tails == {f"${{{machine}.Name}}:*", f"${{{machine}.Name}}/*"}
+
+
+def _holder(template: dict[str, Any], statement: dict[str, Any]) -> dict[str, Any]:
+    return next(
+        policy
+        for policy in of_type(template, "AWS::IAM::Policy").values()
+        if statement in policy["PolicyDocument"]["Statement"]
+    )
+
+
+def test_the_table_has_its_keys_and_the_sparse_index(template: dict[str, Any]) -> None:
+    """One table, paid by request, with point-in-time recovery, that outlives the stack."""
+    table = only(template, "AWS::DynamoDB::Table")
+    assert [k["AttributeName"] for k in table["KeySchema"]] == ["pk", "sk"]
+    (index,) = table["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "due"
+    assert [k["AttributeName"] for k in index["KeySchema"]] == ["due_partition", "due_at"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_the_bucket_is_private_encrypted_versioned_and_speaks_tls_only(
+    template: dict[str, Any],
+) -> None:
+    """Records hold no secret, and are guarded as if they did."""
+    bucket = only(template, "AWS::S3::Bucket")
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    assert bucket["BucketEncryption"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["ExpirationInDays"], rule["Status"]) == (400, "Enabled")
+    denied = [
+        s
+        for s in only(template, "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
+        if s["Effect"] == "Deny"
+    ]
+    assert {"Bool": {"aws:SecureTransport": "false"}} in [s["Condition"] for s in denied]
+
+
+@pytest.mark.parametrize(("retain", "policy"), [("true", "Retain"), ("false", "Delete")])
+def test_data_outlives_the_stack_unless_told_otherwise(retain: str, policy: str) -> None:
+    """Deleting the stack keeps undo logs and records; a trial can choose to leave nothing."""
+    one = synthesize({"certifier:retain_data": retain})
+    for kind in ("AWS::DynamoDB::Table", "AWS::S3::Bucket"):
+        (resource,) = [r for r in one["Resources"].values() if r["Type"] == kind]
+        assert resource["DeletionPolicy"] == policy
+
+
+def test_nothing_has_a_physical_name(full_template: dict[str, Any]) -> None:
+    """An account can hold two installations: CloudFormation names everything."""
+    for resource in full_template["Resources"].values():
+        assert NAMES.get(resource["Type"]) not in resource.get("Properties", {}), resource["Type"]
+
+
+def test_a_second_installation_shares_nothing(template: dict[str, Any]) -> None:
+    """Another stack name gives the same resources under no common name, and its own metrics."""
+    other = synthesize({"certifier:stack": "CertifierTeamB"})
+    assert not any("Export" in output for output in other["Outputs"].values())
+    services = {
+        p["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] for p in functions(other).values()
+    }
+    assert services == {"CertifierTeamB"}
+    (metric,) = [
+        alarm["Dimensions"]
+        for alarm in of_type(other, "AWS::CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "DaysLeft"
+    ]
+    assert metric == [{"Name": "service", "Value": "CertifierTeamB"}]
+
+
+def test_nothing_is_looked_up_and_nothing_is_fixed(template: dict[str, Any]) -> None:
+    """The template holds no account, no Region and no partition of whoever synthesized it."""
+    text = json.dumps(template["Resources"])
+    assert not re.search(r"\b\d{12}\b", text)
+    assert not re.search(r"arn:aws[a-z-]*:", text.replace("arn:aws:states:::", ""))
+
+
+def test_the_outputs_let_the_command_line_find_the_installation(template: dict[str, Any]) -> None:
+    """The machine, the table and the bucket are outputs."""
+    assert {"StateMachine", "TableName", "BucketName"} <= template["Outputs"].keys()
+
+
+def test_alarms_cover_what_no_run_can_report(full_template: dict[str, Any]) -> None:
+    """Failed and timed-out executions, undelivered starts and expiry reach the topic's readers."""
+    alarms = of_type(full_template, "AWS::CloudWatch::Alarm").values()
+    assert {alarm["MetricName"] for alarm in alarms} == {
+        "ExecutionsFailed",
+        "ExecutionsTimedOut",
+        "ApproximateNumberOfMessagesVisible",
+        "DaysLeft",
+    }
+    topic = next(iter(of_type(full_template, "AWS::SNS::Topic")))
+    assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms)
+    (reader,) = of_type(full_template, "AWS::SNS::Subscription").values()
+    assert (reader["Protocol"], reader["Endpoint"]) == ("email", "dba@example.com")
+
+
+def test_alarms_may_publish_although_the_topic_has_a_policy_of_its_own(
+    template: dict[str, Any],
+) -> None:
+    """A topic policy replaces the default one, so the account's alarms are let in by name."""
+    policy = only(template, "AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    (alarms,) = [s for s in policy if s["Effect"] == "Allow"]
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_the_policy_of_the_settings_reaches_the_steps() -> None:
+    """What a team decides about certificates is what the steps read."""
+    one = synthesize({"certifier:min_rsa_bits": 3072, "certifier:raise_to_error": "key_too_small"})
+    policy = json.loads(functions(one)["read_material"]["Environment"]["Variables"]["POLICY"])
+    assert policy["min_rsa_bits"] == 3072
+    assert policy["raise_to_error"] == [Cause.KEY_TOO_SMALL.value]
