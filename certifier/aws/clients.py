@@ -1,0 +1,201 @@
+"""boto3 clients with time limits, and the one place that turns botocore's errors into ours."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+)
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
+
+from certifier.errors import (
+    Busy,
+    CertifierError,
+    Refused,
+    Throttled,
+    Unavailable,
+    Unexpected,
+)
+from certifier.outcome import Cause
+
+if TYPE_CHECKING:
+    from mypy_boto3_acm import ACMClient
+    from mypy_boto3_dms import DatabaseMigrationServiceClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 20
+ATTEMPTS = 3
+
+
+def config(attempts: int = ATTEMPTS) -> Config:
+    """Return the client settings: time limits, and how often botocore itself may try a call.
+
+    Three attempts with both limits and the back-off between them stay under 90 seconds.
+    """
+    return Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        user_agent_extra="certifier",
+    )
+
+
+class Clients:
+    """Clients of one session, each made when first asked for; safe to share between threads.
+
+    ACM's client tries once only: a retry after a lost answer of an import without an ARN makes a
+    second certificate, so whoever imports decides what a lost answer means.
+    """
+
+    def __init__(self, session: boto3.Session | None = None) -> None:
+        self._session = session
+        self._made: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    @overload
+    def client(self, service: Literal["acm"]) -> "ACMClient": ...
+    @overload
+    def client(self, service: Literal["dms"]) -> "DatabaseMigrationServiceClient": ...
+    @overload
+    def client(self, service: Literal["dynamodb"]) -> "DynamoDBClient": ...
+    @overload
+    def client(self, service: Literal["s3"]) -> "S3Client": ...
+    @overload
+    def client(self, service: Literal["secretsmanager"]) -> "SecretsManagerClient": ...
+    @overload
+    def client(self, service: Literal["sns"]) -> "SNSClient": ...
+    @overload
+    def client(self, service: Literal["stepfunctions"]) -> "SFNClient": ...
+
+    def client(self, service: str) -> Any:
+        """Return the client for ``service``, always the same one."""
+        with self._lock:
+            if service not in self._made:
+                self._session = self._session or boto3.Session()
+                # The stubs know each service by its literal name; here it is a variable.
+                make = cast("Callable[..., Any]", self._session.client)
+                attempts = 1 if service == "acm" else ATTEMPTS
+                self._made[service] = make(service, config=config(attempts))
+            return self._made[service]
+
+
+# Codes that mean the same for every service; what only one service says is its adapter's business.
+_BY_CODE: dict[str, type[CertifierError]] = {
+    **dict.fromkeys(
+        (
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledException",
+            "ThrottlingError",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "RequestLimitExceeded",
+            "TooManyRequestsException",
+            "ProvisionedThroughputExceededException",
+            "BandwidthLimitExceeded",
+            "SlowDown",
+        ),
+        Throttled,
+    ),
+    **dict.fromkeys(
+        (
+            "TransactionConflictException",
+            "TransactionInProgressException",
+            "ConcurrentModificationException",
+            "OperationAborted",
+        ),
+        Busy,
+    ),
+    **dict.fromkeys(
+        (
+            "InternalError",
+            "InternalFailure",
+            "InternalFailureException",
+            "InternalServerError",
+            "InternalServerException",
+            "InternalServiceError",
+            "InternalServiceErrorException",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "KMSInternalException",
+        ),
+        Unavailable,
+    ),
+}
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AccessDeniedFault",
+        "AuthorizationErrorException",
+        "AuthorizationError",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "NotAuthorized",
+        "UnauthorizedOperation",
+        "UnrecognizedClientException",
+    }
+)
+
+
+def code_of(error: BaseException) -> str:
+    """Return the service's error code, such as ``ResourceNotFoundFault``; empty when none."""
+    if not isinstance(error, ClientError):
+        return ""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def message_of(error: BaseException) -> str:
+    """Return the service's own text; empty when the service did not answer."""
+    if not isinstance(error, ClientError):
+        return ""
+    return str(error.response.get("Error", {}).get("Message", ""))
+
+
+def translate(error: ClientError | BotoCoreError) -> CertifierError:
+    """Return our error for one of botocore's; the caller raises it ``from None``.
+
+    Denied calls are ``Refused`` with ``aws_denied``, and ``seen`` says which. What no table knows
+    is ``Unexpected`` and names the operation and the code, never the service's text.
+    """
+    if isinstance(error, ClientError):
+        code = code_of(error)
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if code in _DENIED:
+            return Refused(Cause.AWS_DENIED, seen=f"{error.operation_name}: {message_of(error)}")
+        if (kind := _BY_CODE.get(code)) is not None:
+            return kind(f"{error.operation_name}: {code}")
+        if status >= 500:
+            return Unavailable(f"{error.operation_name}: {code} ({status})")
+        return Unexpected(f"{error.operation_name}: {code}")
+    if isinstance(error, NoCredentialsError | PartialCredentialsError | NoRegionError):
+        return Refused(Cause.AWS_DENIED, seen=str(error))
+    if isinstance(error, HTTPClientError | BotocoreConnectionError):
+        return Unavailable(type(error).__name__)
+    return Unexpected(type(error).__name__)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise our error in place of botocore's, without its text: that may quote what was sent."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise translate(error) from None

@@ -1,0 +1,193 @@
+"""S3: the documents of runs, the manifest, the records and reports, and CA bundles of other teams.
+
+Keys of the bucket::
+
+    manifests/<execution>.json              what Select sources chose
+    runs/<run>/<step>.json                  what a step of one certification found
+    runs/<execution>/outcomes/<name>.<outcome>   how each child of an execution ended; empty objects
+    records/<source>/<instant>-<run>.json, .html     what one certification proved
+    reports/<instant>-<execution>.json, .html        what one execution did
+"""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from certifier.aws.clients import code_of, message_of, translate, translated
+from certifier.diagnosis import finding
+from certifier.errors import Refused, Unexpected
+from certifier.models import Fact, Finding
+from certifier.outcome import Cause, Outcome, Place
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+DOCUMENT_LIMIT = 8 * 1024 * 1024
+BUNDLE_LIMIT = 1024 * 1024
+_ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound"})
+
+F = TypeVar("F", bound=Fact)
+
+
+class Documents:
+    """Everything that Certifier writes to its own bucket."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+
+    # -- what the steps of one certification found
+
+    def write(self, run: str, step: str, fact: Fact) -> None:
+        """Write what ``step`` found in ``run``; a later call of the step replaces it."""
+        self.put(f"runs/{run}/{step}.json", fact.model_dump_json().encode(), "application/json")
+
+    def read(self, run: str, step: str, model: type[F]) -> F | None:
+        """Return what ``step`` found in ``run``; ``None`` when it wrote nothing."""
+        body = self._get(f"runs/{run}/{step}.json")
+        if body is None:
+            return None
+        try:
+            return model.model_validate_json(body)
+        except ValidationError:
+            raise Unexpected(f"{step}.json is no {model.__name__}") from None
+
+    # -- the manifest
+
+    def write_manifest(self, execution: str, items: Sequence[dict[str, Any]]) -> str:
+        """Write the list that the Map reads, and return its key."""
+        key = f"manifests/{execution}.json"
+        self.put(key, json.dumps(list(items)).encode(), "application/json")
+        return key
+
+    def read_manifest(self, key: str) -> list[dict[str, Any]]:
+        """Return the list under ``key``; empty when there is none."""
+        body = self._get(key)
+        return [] if body is None else list(json.loads(body))
+
+    # -- how the children of an execution ended
+
+    def mark_outcome(self, execution: str, name: str, outcome: Outcome) -> None:
+        """Leave word for the report. A name holds no full stop, so the key says both."""
+        self.put(f"runs/{execution}/outcomes/{name}.{outcome.value}", b"", "text/plain")
+
+    def outcomes(self, execution: str) -> dict[str, Outcome]:
+        """Return the outcome of every child that left word; with several words, the gravest.
+
+        A child that was started twice (redriven) leaves two words; ``deferred`` says least.
+        """
+        prefix = f"runs/{execution}/outcomes/"
+        found: dict[str, Outcome] = {}
+        for key in self.keys(prefix):
+            name, _, word = key.removeprefix(prefix).partition(".")
+            outcome = Outcome(word)
+            if name not in found or _WEIGHT.index(outcome) > _WEIGHT.index(found[name]):
+                found[name] = outcome
+        return found
+
+    # -- records and reports
+
+    def put(self, key: str, body: bytes, content_type: str) -> None:
+        """Write one object."""
+        with translated():
+            self._client.put_object(
+                Bucket=self.bucket, Key=key, Body=body, ContentType=content_type
+            )
+
+    def get(self, key: str) -> bytes | None:
+        """Return one object; ``None`` when it is not there."""
+        return self._get(key)
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return every key under ``prefix``, in order: all of one run, or of one source."""
+        with translated():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=prefix
+            )
+            return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+
+    def _get(self, key: str) -> bytes | None:
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
+            body = answer["Body"].read(DOCUMENT_LIMIT + 1)
+        except (ClientError, BotoCoreError) as error:
+            if code_of(error) in _ABSENT:
+                return None
+            raise translate(error) from None
+        if len(body) > DOCUMENT_LIMIT:
+            raise Unexpected("DocumentTooLarge")
+        return body
+
+
+_WEIGHT = (
+    Outcome.DEFERRED,
+    Outcome.PLANNED,
+    Outcome.CERTIFIED,
+    Outcome.REFUSED,
+    Outcome.RESTORED,
+    Outcome.FAILED,
+)
+
+
+class Bundle(Fact):
+    """A CA bundle as it was read. ``version`` pins it; ``null`` in a bucket without versions."""
+
+    uri: str
+    version: str | None
+    body: bytes
+
+
+class Bucket:
+    """Reads CA bundles from buckets that other teams own."""
+
+    def __init__(self, client: "S3Client") -> None:
+        self._client = client
+
+    def read_bundle(
+        self, uri: str, version: str | None = None, *, limit: int = BUNDLE_LIMIT
+    ) -> Bundle | Finding:
+        """Return the object at ``uri`` (``s3://bucket/key``), or why it cannot be read.
+
+        The finding is ``bundle_unreadable``, or ``material_too_large`` over ``limit`` bytes.
+
+        Raises:
+            Retryable: the service asked us to slow down, or did not answer.
+        """
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            answer = (
+                self._client.get_object(Bucket=bucket, Key=key)
+                if version is None
+                else self._client.get_object(Bucket=bucket, Key=key, VersionId=version)
+            )
+            body = answer["Body"].read(limit + 1)
+        except (ClientError, BotoCoreError) as error:
+            return _unreadable(uri, error)
+        if len(body) > limit:
+            return finding(
+                Cause.MATERIAL_TOO_LARGE,
+                place=Place.INTAKE,
+                seen=f"the CA bundle {uri} is larger than {limit} bytes",
+            )
+        return Bundle(uri=uri, version=answer.get("VersionId"), body=body)
+
+
+def _unreadable(uri: str, error: ClientError | BotoCoreError) -> Finding:
+    """Return the finding for a bundle that S3 does not give, or raise what passes by itself."""
+    ours = translate(error)
+    code = code_of(error)
+    match ours:
+        case Refused():
+            seen = f"the CA bundle {uri} may not be read"
+        case Unexpected() if code in _ABSENT:
+            seen = f"the CA bundle {uri} does not exist"
+        case Unexpected() if code:
+            seen = f"the CA bundle {uri} cannot be read ({code})"
+        case _:
+            raise ours from None
+    return finding(
+        Cause.BUNDLE_UNREADABLE, place=Place.INTAKE, seen=seen, raw=message_of(error) or None
+    )

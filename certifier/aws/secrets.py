@@ -1,0 +1,156 @@
+"""Secrets Manager: read a secret's JSON at a pinned version, and let nothing of it be printed."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from certifier.aws.clients import code_of, message_of, translate
+from certifier.diagnosis import finding
+from certifier.errors import Refused, Unexpected
+from certifier.models import Finding
+from certifier.outcome import Cause, Place
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_ABSENT = frozenset({"ResourceNotFoundException"})
+_UNREADABLE = frozenset(
+    {
+        "DecryptionFailure",
+        "InvalidParameterException",
+        "InvalidRequestException",  # marked for deletion, among others
+        "KMSAccessDeniedException",
+    }
+)
+
+
+class Secret(Mapping[str, object]):
+    """The JSON object that a secret holds, read at ``version``.
+
+    A mapping for whoever looks for keys in it. Its ``repr`` and ``str`` name the secret alone, it
+    cannot be pickled, and findings about it name keys, never values.
+    """
+
+    __slots__ = ("_value", "arn", "version")
+
+    def __init__(self, arn: str, version: str, value: Mapping[str, object]) -> None:
+        self.arn = arn
+        self.version = version
+        self._value = dict(value)
+
+    def __getitem__(self, key: str) -> object:
+        return self._value[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._value)
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __repr__(self) -> str:
+        return f"Secret({self.arn!r}, version {self.version!r})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not to be stored")
+
+    def text(self, key: str) -> str | None:
+        """Return the value of ``key`` as text: strings as they are, numbers written out.
+
+        ``None`` when the key is missing, empty, or holds something else.
+        """
+        match self._value.get(key):
+            case str(value) if value:
+                return value
+            case bool():
+                return None
+            case int(value):
+                return str(value)
+            case _:
+                return None
+
+    def missing(self, *keys: str) -> tuple[Finding, ...]:
+        """Return one ``secret_incomplete`` for every key without a usable value."""
+        return tuple(
+            finding(
+                Cause.SECRET_INCOMPLETE,
+                place=Place.INTAKE,
+                seen=f"the secret {self.arn} has no usable value for the key {key!r}",
+            )
+            for key in keys
+            if self.text(key) is None
+        )
+
+
+class Secrets:
+    """Reads secrets."""
+
+    def __init__(self, client: "SecretsManagerClient") -> None:
+        self._client = client
+
+    def read(self, arn: str, version: str | None = None) -> Secret | Finding:
+        """Return the secret at ``version`` (a VersionId), or at AWSCURRENT; or why not.
+
+        The finding is ``secret_unreadable`` when the service does not give it, and
+        ``secret_incomplete`` when it is not a JSON object.
+
+        Raises:
+            Retryable: the service asked us to slow down, or did not answer.
+        """
+        try:
+            answer = (
+                self._client.get_secret_value(SecretId=arn)
+                if version is None
+                else self._client.get_secret_value(SecretId=arn, VersionId=version)
+            )
+        except (ClientError, BotoCoreError) as error:
+            return _unreadable(arn, version, error)
+        pinned = answer["VersionId"]
+        try:
+            text = answer.get("SecretString") or answer.get("SecretBinary", b"").decode()
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return _incomplete(arn, "is not JSON")
+        if not isinstance(value, dict):
+            return _incomplete(arn, "is JSON, but not an object of keys and values")
+        return Secret(arn, pinned, value)
+
+    def current_version(self, arn: str) -> str | Finding:
+        """Return the VersionId that is AWSCURRENT now, without reading the value."""
+        try:
+            answer = self._client.describe_secret(SecretId=arn)
+        except (ClientError, BotoCoreError) as error:
+            return _unreadable(arn, None, error)
+        for version, stages in answer.get("VersionIdsToStages", {}).items():
+            if "AWSCURRENT" in stages:
+                return version
+        return _incomplete(arn, "has no current version")
+
+
+def _incomplete(arn: str, what: str) -> Finding:
+    return finding(
+        Cause.SECRET_INCOMPLETE, place=Place.INTAKE, seen=f"what the secret {arn} holds {what}"
+    )
+
+
+def _unreadable(arn: str, version: str | None, error: ClientError | BotoCoreError) -> Finding:
+    """Return the finding for a secret that the service does not give, or raise what passes."""
+    ours = translate(error)
+    code = code_of(error)
+    which = f"the secret {arn}" + ("" if version is None else f" at version {version}")
+    match ours:
+        case Refused():
+            seen = f"{which} may not be read"
+        case Unexpected() if code in _ABSENT:
+            seen = f"{which} does not exist"
+        case Unexpected() if code in _UNREADABLE:
+            seen = f"{which} cannot be read ({code})"
+        case _:
+            raise ours from None
+    return finding(
+        Cause.SECRET_UNREADABLE,
+        place=Place.INTAKE,
+        seen=seen,
+        raw=message_of(error) or None,
+    )

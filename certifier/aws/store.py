@@ -1,0 +1,1034 @@
+"""DynamoDB: what Certifier remembers of each source, and who may write at the moment.
+
+Items, by ``pk`` / ``sk``::
+
+    SOURCE#<name>  / SPEC      the source as registered, its version
+    SOURCE#<name>  / STATE     due_at, claim, last outcome and findings, what was left where
+    SOURCE#<name>  / UNDO      how to put the endpoint back
+    ENDPOINT#<key> / OWNER     the source that has this endpoint; key: identifier or ARN, lower case
+    PAUSE          / <task>    the sources that need this task stopped
+    UNUSED         / <digest>  since when nobody uses this DMS certificate
+    BREAKER        / STATE     bad ends of the last day; open since
+    TIDY           / DAY       the last day that was tidied, and by whom
+
+The sparse index ``due`` has the constant partition ``due_partition`` and sorts by ``due_at``.
+
+Every read is consistent (the index alone cannot be), every write that must not race is conditional.
+A write may have happened although its answer was lost, so each one may be made again with the same
+result: the condition lets in whoever it let in before.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from certifier.aws.clients import code_of, translate, translated
+from certifier.errors import Busy, ClaimLost, InvalidEvent, Throttled, Unavailable, Unexpected
+from certifier.memory import (
+    OF_ENDPOINT,
+    REMEMBERED,
+    BadEnd,
+    Breaker,
+    Claim,
+    Marker,
+    Pause,
+    Recording,
+    Registration,
+    SourceState,
+)
+from certifier.models import Fact, UndoLog
+from certifier.outcome import Outcome
+from certifier.source import InvalidSource, Source, parse_source
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+DUE = "due"
+RESCUE = timedelta(minutes=10)
+"""When a claimed source is due again if its run dies."""
+TAKE_OVER = timedelta(minutes=2)
+"""How long an owner must have ended: no function of it can still be running (their time limit)."""
+STATE_FINDINGS = 50
+"""How many findings STATE keeps; the record in the bucket has all of them."""
+_RACES = 5
+"""How often a conditional write that lost a race is decided anew."""
+_PAGES = 100
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The source is this run's. ``undo`` and ``paused`` are what an earlier run left behind."""
+
+    state: SourceState
+    undo: UndoLog | None
+    paused: bool
+
+
+@dataclass(frozen=True)
+class NotClaimed:
+    """Somebody else has the source, or nobody has registered it (``owner`` is ``None``)."""
+
+    owner: str | None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was recorded. ``opened``: this run's bad end opened the breaker."""
+
+    outcome: Outcome
+    opened: bool = False
+
+
+@dataclass(frozen=True)
+class Held:
+    """A source cannot be forgotten now. ``by`` says what holds it."""
+
+    by: str
+
+
+def stamp(when: datetime) -> str:
+    """Return an instant as the table holds it: UTC, whole seconds, ``Z``; sorts as text."""
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _source_key(name: str, kind: str) -> dict[str, str]:
+    return {"pk": f"SOURCE#{name}", "sk": kind}
+
+
+def _owner_key(endpoint: str) -> dict[str, str]:
+    return {"pk": f"ENDPOINT#{endpoint.lower()}", "sk": "OWNER"}
+
+
+def _pause_key(task: str) -> dict[str, str]:
+    return {"pk": "PAUSE", "sk": task}
+
+
+_BREAKER = {"pk": "BREAKER", "sk": "STATE"}
+_TIDY = {"pk": "TIDY", "sk": "DAY"}
+_OURS = "claim.execution = :run"
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+def _packed(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _serialize(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return ``value`` as the table holds it; instants as text that sorts."""
+    match value:
+        case datetime():
+            return stamp(value)
+        case Fact():
+            return _plain(dict(value))
+        case Mapping():
+            return {key: _plain(item) for key, item in value.items() if item is not None}
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case Outcome():
+            return value.value
+        case str():
+            return str(value)
+        case _:
+            return value
+
+
+class _Lost(Exception):
+    """A condition did not hold."""
+
+
+class Store:
+    """The table. See the module for its items."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    # -- sources
+
+    def registration(self, source: Source) -> Registration:
+        """Return what stands in the way of registering ``source``; writes nothing."""
+        spec = self._get(_source_key(source.name, "SPEC"))
+        state = self.state(source.name)
+        keys = {source.endpoint}
+        known = None if spec is None else _spec_of(spec)
+        if known is not None and state is not None and known.endpoint == source.endpoint:
+            keys |= {state.endpoint_arn} if state.endpoint_arn else set()
+        owners = {self.endpoint_owner(key) for key in keys} - {None, source.name}
+        return Registration(
+            known=known,
+            version=0 if spec is None else int(spec["version"]),
+            busy="" if known is None else self._holds(source.name, state),
+            owner=min(owners, key=str) if owners else None,
+        )
+
+    def register(self, source: Source, now: datetime) -> int:
+        """Store ``source`` and its hold on the endpoint, make it due, and return its version.
+
+        The same spec again keeps its version. An edit starts the back-off anew; another endpoint
+        also forgets what was remembered of the old one.
+
+        Raises:
+            InvalidEvent: somebody took the endpoint, or began to change the old one.
+            Busy: the source is being edited by several at once.
+        """
+        for _ in range(_RACES):
+            seen = self.registration(source)
+            if problems := seen.problems(source):
+                raise InvalidEvent(*problems)
+            if seen.known == source:
+                self._ask(source.name, now)
+                return seen.version
+            try:
+                return self._put_spec(source, seen, now)
+            except _Lost:
+                continue
+        raise Busy(f"source {source.name}")
+
+    def _put_spec(self, source: Source, seen: Registration, now: datetime) -> int:
+        version = seen.version + 1
+        moved = seen.known is not None and seen.known.endpoint != source.endpoint
+        state: dict[str, Any] = {
+            "name": source.name,
+            "due_at": stamp(now),
+            "due_partition": DUE,
+            "backoff": 0,
+            "reason": "",
+        }
+        condition = "attribute_not_exists(claim)" if moved else None
+        writes = [
+            self._put(
+                {
+                    **_source_key(source.name, "SPEC"),
+                    "version": version,
+                    "spec": source.model_dump_json(exclude_defaults=True),
+                },
+                "attribute_not_exists(pk)" if seen.version == 0 else "version = :seen",
+                {":seen": seen.version} if seen.version else {},
+            ),
+            self._put(
+                {**_owner_key(source.endpoint), "source": source.name},
+                "attribute_not_exists(pk) OR #s = :name",
+                {":name": source.name},
+                {"#s": "source"},
+            ),
+            self._update(
+                _source_key(source.name, "STATE"),
+                set_=state,
+                remove=(*OF_ENDPOINT, "waits_for_wave") if moved else ("waits_for_wave",),
+                condition=condition,
+            ),
+        ]
+        if moved:
+            assert seen.known is not None
+            old = self.state(source.name)
+            writes += [
+                self._check(_source_key(source.name, "UNDO"), "attribute_not_exists(pk)"),
+                *self._release_owners(source.name, seen.known, old, keep=source.endpoint),
+            ]
+        self._transact(writes)
+        return version
+
+    def _release_owners(
+        self, name: str, spec: Source, state: SourceState | None, keep: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Deletes of every hold that ``name`` has on an endpoint, by identifier and by ARN."""
+        held = {spec.endpoint.lower()} | set(self._owned(name, state))
+        return [
+            {
+                "Delete": {
+                    "TableName": self._table,
+                    "Key": _packed(_owner_key(key)),
+                    "ConditionExpression": "attribute_not_exists(pk) OR #s = :name",
+                    "ExpressionAttributeNames": {"#s": "source"},
+                    "ExpressionAttributeValues": _packed({":name": name}),
+                }
+            }
+            for key in sorted(held)
+            if keep is None or key != keep.lower()
+        ]
+
+    def _owned(self, name: str, state: SourceState | None) -> Iterable[str]:
+        """The other keys under which ``name`` holds its endpoint, as STATE remembers them."""
+        item = self._get(_source_key(name, "STATE")) if state is not None else None
+        return () if item is None else tuple(item.get("owned", ()))
+
+    def spec(self, name: str) -> tuple[Source, int] | None:
+        """Return the source as registered and its version; ``None`` when nobody registered it."""
+        item = self._get(_source_key(name, "SPEC"))
+        return None if item is None else (_spec_of(item), int(item["version"]))
+
+    def state(self, name: str) -> SourceState | None:
+        """Return what is remembered of a source; ``None`` when nobody registered it."""
+        item = self._get(_source_key(name, "STATE"))
+        return None if item is None else _state_of(item)
+
+    def names_all(self) -> tuple[str, ...]:
+        """Return the name of every registered source, sorted (reads the whole table)."""
+        return tuple(sorted(item["pk"].partition("#")[2] for item in self._scan("SPEC", keys=True)))
+
+    def specs_all(self) -> tuple[tuple[Source, int], ...]:
+        """Return every registered source and its version, by name (reads the whole table)."""
+        found = [(_spec_of(item), int(item["version"])) for item in self._scan("SPEC")]
+        return tuple(sorted(found, key=lambda pair: pair[0].name))
+
+    def states_all(self) -> tuple[SourceState, ...]:
+        """Return what is remembered of every source, by name (reads the whole table)."""
+        return tuple(sorted((_state_of(item) for item in self._scan("STATE")), key=_name_of))
+
+    def undo_all(self) -> dict[str, UndoLog]:
+        """Return every undo log, by source (reads the whole table)."""
+        return {
+            item["pk"].partition("#")[2]: UndoLog.model_validate_json(item["log"])
+            for item in self._scan("UNDO")
+        }
+
+    def forget(self, name: str) -> Held | bool:
+        """Drop a source; the endpoint stays as it is. ``False`` when nobody registered it.
+
+        ``Held`` while it has a claim, an undo log or a pause.
+
+        Raises:
+            Busy: it is being edited or recorded at the same time.
+        """
+        for _ in range(_RACES):
+            spec = self.spec(name)
+            if spec is None:
+                return False
+            state = self.state(name)
+            if held := self._holds(name, state):
+                return Held(held)
+            recorded = None if state is None else state.recorded_by
+            try:
+                self._transact(
+                    [
+                        self._delete(_source_key(name, "SPEC"), "version = :v", {":v": spec[1]}),
+                        self._delete(
+                            _source_key(name, "STATE"),
+                            "attribute_not_exists(claim) AND "
+                            + (
+                                "attribute_not_exists(recorded_by)"
+                                if recorded is None
+                                else "recorded_by = :by"
+                            ),
+                            {} if recorded is None else {":by": recorded},
+                        ),
+                        self._check(_source_key(name, "UNDO"), "attribute_not_exists(pk)"),
+                        *self._release_owners(name, spec[0], state),
+                    ]
+                )
+            except _Lost:
+                continue
+            return True
+        raise Busy(f"source {name}")
+
+    def _holds(self, name: str, state: SourceState | None) -> str:
+        """What keeps a source's endpoint from being changed or forgotten, in words."""
+        held = []
+        if state is not None and state.claim is not None:
+            held.append(f"a claim of the execution {state.claim.execution}")
+        if self.undo(name) is not None:
+            held.append("an undo log: a change that is not finished")
+        if pauses := self.pauses_of(name):
+            held.append("paused tasks: " + ", ".join(pause.task_arn for pause in pauses))
+        return " and ".join(held)
+
+    # -- endpoints
+
+    def endpoint_owner(self, endpoint: str) -> str | None:
+        """Return the source that has an endpoint, by its identifier or ARN."""
+        item = self._get(_owner_key(endpoint))
+        return None if item is None else str(item["source"])
+
+    def own_endpoint(self, name: str, *keys: str) -> str | None:
+        """Hold an endpoint under all of its names; return the source that has it already, if any.
+
+        A source may name an endpoint by identifier or by ARN, so both are written once known.
+        """
+        state = self._get(_source_key(name, "STATE"))
+        owned = set() if state is None else set(state.get("owned", ()))
+        for key in sorted({key.lower() for key in keys}):
+            if key in owned:
+                continue
+            try:
+                self._write(
+                    self._put(
+                        {**_owner_key(key), "source": name},
+                        "attribute_not_exists(pk) OR #s = :name",
+                        {":name": name},
+                        {"#s": "source"},
+                    )
+                )
+            except _Lost:
+                if (owner := self.endpoint_owner(key)) is not None and owner != name:
+                    return owner
+            self._write(
+                {
+                    "Update": {
+                        "TableName": self._table,
+                        "Key": _packed(_source_key(name, "STATE")),
+                        "UpdateExpression": "ADD owned :key",
+                        "ExpressionAttributeValues": _packed({":key": {key}}),
+                    }
+                }
+            )
+        return None
+
+    # -- due
+
+    def due(self, now: datetime, limit: int) -> list[str]:
+        """Return the names of at most ``limit`` sources that are due, those due longest first."""
+        names: list[str] = []
+        start: dict[str, Any] = {}
+        for _ in range(_PAGES):
+            with translated():
+                page = self._client.query(
+                    TableName=self._table,
+                    IndexName="due",
+                    KeyConditionExpression="due_partition = :due AND due_at <= :now",
+                    ExpressionAttributeValues=_packed({":due": DUE, ":now": stamp(now)}),
+                    ProjectionExpression="pk",
+                    Limit=limit - len(names),
+                    **start,
+                )
+            names += [item["pk"]["S"].partition("#")[2] for item in page["Items"]]
+            if len(names) >= limit or "LastEvaluatedKey" not in page:
+                break
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return names
+
+    def set_due(self, names: Iterable[str], now: datetime) -> None:
+        """Make sources due now: for an event, an edit or a direct start."""
+        for name in names:
+            self._ask(name, now)
+
+    def _ask(self, name: str, now: datetime) -> None:
+        try:
+            self._write(
+                self._update(
+                    _source_key(name, "STATE"),
+                    set_={"due_at": stamp(now), "due_partition": DUE},
+                    remove=("waits_for_wave",),
+                    condition="attribute_exists(pk)",
+                )
+            )
+        except _Lost:
+            return  # forgotten meanwhile
+
+    # -- the claim
+
+    def claim(
+        self,
+        name: str,
+        run: str,
+        now: datetime,
+        owner_ended: Callable[[str], datetime | None],
+    ) -> Claimed | NotClaimed:
+        """Make the execution ``run`` the source's owner.
+
+        A dead owner is replaced: one that ended (``owner_ended``: when; ``None`` while it runs)
+        longer ago than any of its functions could still be running. The loser writes nothing.
+        """
+        for _ in range(_RACES):
+            state = self.state(name)
+            if state is None:
+                return NotClaimed(owner=None)
+            owner = state.claim
+            if owner is not None and owner.execution == run:
+                return self._claimed(state)
+            values: dict[str, Any] = {}
+            if owner is not None:
+                ended = owner_ended(owner.execution)
+                if ended is None or now - ended <= TAKE_OVER:
+                    return NotClaimed(owner=owner.execution)
+                values = {":dead": owner.execution}
+            due = stamp(now + RESCUE)
+            try:
+                self._write(
+                    self._update(
+                        _source_key(name, "STATE"),
+                        set_={
+                            "claim": {"execution": run, "since": stamp(now), "due_at": due},
+                            "due_at": due,
+                            "due_partition": DUE,
+                            "markers": {},
+                        },
+                        condition="attribute_exists(pk) AND attribute_not_exists(claim)"
+                        if owner is None
+                        else "claim.execution = :dead",
+                        values=values,
+                    )
+                )
+            except _Lost:
+                continue
+        raise Busy(f"source {name}")
+
+    def _claimed(self, state: SourceState) -> Claimed:
+        return Claimed(
+            state=state,
+            undo=self.undo(state.name),
+            paused=bool(self.pauses_of(state.name)),
+        )
+
+    def hold(self, name: str, run: str) -> SourceState:
+        """Return the source's state, for a step that is about to write.
+
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more).
+        """
+        state = self.state(name)
+        if state is None or state.claim is None or state.claim.execution != run:
+            raise ClaimLost(name)
+        return state
+
+    # -- what a run leaves while it works; each write is refused once the claim is lost
+
+    def remember(self, name: str, run: str, **fields: Any) -> None:
+        """Remember ``fields`` (of ``REMEMBERED``) at once; ``None`` forgets one.
+
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more).
+        """
+        if unknown := fields.keys() - REMEMBERED:
+            raise ValueError(f"not to be remembered: {sorted(unknown)}")
+        self._while_ours(
+            name,
+            self._update(
+                _source_key(name, "STATE"),
+                set_={key: _plain(value) for key, value in fields.items() if value is not None},
+                remove=tuple(key for key, value in fields.items() if value is None),
+                condition=_OURS,
+                values={":run": run},
+            ),
+        )
+
+    def note_canary(self, name: str, run: str, identifier: str | None) -> None:
+        """Note that a canary endpoint is about to be made, or (``None``) that it is gone."""
+        self.remember(name, run, canary=identifier)
+
+    def note_creating(self, name: str, run: str, identifier: str | None) -> None:
+        """Note that the endpoint is about to be made: if the run dies, it is still ours."""
+        self.remember(name, run, creating=identifier)
+
+    def mark_test(self, name: str, run: str, key: str, marker: Marker | None) -> None:
+        """Remember a test of our own under ``key``, or (``None``) forget it.
+
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more).
+        """
+        update: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": _packed(_source_key(name, "STATE")),
+            "ConditionExpression": _OURS,
+            "ExpressionAttributeNames": {"#k": key},
+        }
+        if marker is None:
+            update["UpdateExpression"] = "REMOVE markers.#k"
+            update["ExpressionAttributeValues"] = _packed({":run": run})
+        else:
+            update["UpdateExpression"] = "SET markers.#k = :m"
+            update["ExpressionAttributeValues"] = _packed({":run": run, ":m": _plain(marker)})
+        self._while_ours(name, {"Update": update})
+
+    def write_undo(self, name: str, run: str, log: UndoLog) -> None:
+        """Write how to put the endpoint back, before its first write.
+
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more).
+        """
+        try:
+            self._transact(
+                [
+                    self._check(_source_key(name, "STATE"), _OURS, {":run": run}),
+                    {
+                        "Put": {
+                            "TableName": self._table,
+                            "Item": _packed(
+                                {
+                                    **_source_key(name, "UNDO"),
+                                    "log": log.model_dump_json(),
+                                    "run": run,
+                                }
+                            ),
+                        }
+                    },
+                ]
+            )
+        except _Lost:
+            raise ClaimLost(name) from None
+
+    def undo(self, name: str) -> UndoLog | None:
+        """Return how to put the source's endpoint back; ``None`` when nothing is unfinished."""
+        found = self.undo_with_run(name)
+        return None if found is None else found[0]
+
+    def undo_with_run(self, name: str) -> tuple[UndoLog, str] | None:
+        """Return the undo log and the execution that wrote it."""
+        item = self._get(_source_key(name, "UNDO"))
+        if item is None:
+            return None
+        return UndoLog.model_validate_json(item["log"]), str(item["run"])
+
+    # -- tasks that we stopped
+
+    def pause_task(self, task: str, name: str, now: datetime) -> Pause:
+        """Note that ``name`` needs ``task`` stopped; written before the stop."""
+        with translated():
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=_packed(_pause_key(task)),
+                UpdateExpression="ADD sources :one SET since = if_not_exists(since, :now)",
+                ExpressionAttributeValues=_packed({":one": {name}, ":now": stamp(now)}),
+                ReturnValues="ALL_NEW",
+            )
+        return _pause_of(_unpacked(answer["Attributes"]))
+
+    def note_stopped(self, task: str, stop_date: datetime) -> None:
+        """Remember the StopDate of the stop that is ours, unless one is remembered already."""
+        try:
+            self._write(
+                self._update(
+                    _pause_key(task),
+                    set_={"stop_date": stop_date.isoformat()},
+                    condition="attribute_exists(pk) AND attribute_not_exists(stop_date)",
+                )
+            )
+        except _Lost:
+            return
+
+    def note_started(self, task: str, now: datetime) -> None:
+        """Remember that we asked a paused task to start again."""
+        try:
+            self._write(
+                self._update(
+                    _pause_key(task),
+                    set_={"started_at": stamp(now)},
+                    condition="attribute_exists(pk) AND attribute_not_exists(started_at)",
+                )
+            )
+        except _Lost:
+            return
+
+    def pause(self, task: str) -> Pause | None:
+        """Return the pause of a task; ``None`` when we did not stop it."""
+        item = self._get(_pause_key(task))
+        return None if item is None else _pause_of(item)
+
+    def pauses_all(self) -> tuple[Pause, ...]:
+        """Return every task that we stopped and that does not run again yet."""
+        return tuple(_pause_of(item) for item in self._partition("PAUSE"))
+
+    def pauses_of(self, name: str) -> tuple[Pause, ...]:
+        """Return the tasks that are stopped for the sake of a source."""
+        return tuple(pause for pause in self.pauses_all() if name in pause.sources)
+
+    def leave_pause(self, task: str, name: str) -> bool:
+        """Say that ``name`` no longer needs ``task`` stopped; return whether it is the last one.
+
+        The last one stays in the item until the task runs (``delete_pause``): who leaves last
+        starts the task, and may die before that. ``False``: others still need it, or there is no
+        pause.
+        """
+        for _ in range(_RACES):
+            pause = self.pause(task)
+            if pause is None or name not in pause.sources:
+                return False
+            if pause.sources == (name,):
+                return True
+            try:
+                self._write(
+                    {
+                        "Update": {
+                            "TableName": self._table,
+                            "Key": _packed(_pause_key(task)),
+                            "UpdateExpression": "DELETE sources :one",
+                            "ConditionExpression": "size(sources) > :single",
+                            "ExpressionAttributeValues": _packed({":one": {name}, ":single": 1}),
+                        }
+                    }
+                )
+            except _Lost:
+                continue
+            return False
+        raise Busy(f"pause of {task}")
+
+    def delete_pause(self, task: str, name: str) -> bool:
+        """Delete the pause of a task that runs again.
+
+        ``False`` when another source needs the task stopped meanwhile: then ``name`` only leaves.
+        """
+        for _ in range(_RACES):
+            try:
+                self._write(
+                    self._delete(
+                        _pause_key(task),
+                        "attribute_not_exists(pk) OR sources = :one",
+                        {":one": {name}},
+                    )
+                )
+            except _Lost:
+                if self.leave_pause(task, name):
+                    continue
+                return False
+            return True
+        raise Busy(f"pause of {task}")
+
+    # -- the end of a run
+
+    def record(self, name: str, run: str, recording: Recording, *, breaker_limit: int) -> Recorded:
+        """Write how a run ended and release its claim, in one transaction.
+
+        The same call again, after a lost answer, answers the same.
+
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more) and did not record it.
+            Busy: others write the same items; nothing was written.
+        """
+        for _ in range(_RACES):
+            state = self.state(name)
+            if state is not None and state.claim is None and state.recorded_by == run:
+                assert state.outcome is not None
+                opened = self.breaker().open_since == recording.at if recording.bad_end else False
+                return Recorded(state.outcome, opened)
+            if state is None or state.claim is None or state.claim.execution != run:
+                raise ClaimLost(name)
+            writes = [self._record_state(state, state.claim, recording)]
+            if recording.erase_undo:
+                writes.append(self._delete(_source_key(name, "UNDO")))
+            opened = False
+            if recording.bad_end:
+                before = self.breaker()
+                after = before.after(
+                    BadEnd(at=recording.at, source=name, run=run), limit=breaker_limit
+                )
+                opened = after.open and not before.open
+                writes.append(self._put_breaker(after))
+            try:
+                self._transact(writes)
+            except _Lost:
+                continue
+            return Recorded(recording.outcome, opened)
+        raise Busy(f"source {name}")
+
+    def _record_state(
+        self, state: SourceState, claim: Claim, recording: Recording
+    ) -> dict[str, Any]:
+        fields = {
+            **recording.state,
+            "outcome": recording.outcome,
+            "findings": recording.findings[:STATE_FINDINGS],
+            "recorded_at": recording.at,
+            "recorded_by": claim.execution,
+        }
+        kept = {key: _plain(value) for key, value in fields.items() if value is not None}
+        gone = [key for key, value in fields.items() if value is None] + ["claim", "markers"]
+        values: dict[str, Any] = {":run": claim.execution}
+        condition = _OURS
+        # Whoever asked meanwhile wrote another time than Claim did: that one stands.
+        values[":claimed"] = stamp(claim.due_at)
+        if state.due_at == claim.due_at:
+            condition += " AND due_at = :claimed"
+            if recording.due_at is None:
+                gone += ["due_at", "due_partition"]
+            else:
+                kept |= {"due_at": stamp(recording.due_at), "due_partition": DUE}
+        else:
+            condition += " AND due_at <> :claimed"
+            gone.append("waits_for_wave")
+            kept.pop("waits_for_wave", None)
+        return self._update(
+            _source_key(state.name, "STATE"),
+            set_=kept,
+            remove=tuple(dict.fromkeys(gone)),
+            condition=condition,
+            values=values,
+        )
+
+    # -- the breaker
+
+    def breaker(self) -> Breaker:
+        """Return the breaker."""
+        item = self._get(_BREAKER)
+        if item is None:
+            return Breaker()
+        kept = {**json.loads(item["breaker"]), "version": int(item["version"])}
+        return Breaker.model_validate_json(json.dumps(kept))
+
+    def _put_breaker(self, breaker: Breaker) -> dict[str, Any]:
+        return self._put(
+            {
+                **_BREAKER,
+                "breaker": breaker.model_dump_json(exclude={"version"}),
+                "version": breaker.version + 1,
+            },
+            "attribute_not_exists(pk)" if breaker.version == 0 else "version = :seen",
+            {":seen": breaker.version} if breaker.version else {},
+        )
+
+    def resume_wave(self, now: datetime) -> tuple[str, ...]:
+        """Close the breaker, make due what it deferred, and return those names.
+
+        The breaker closes first: a source that is made due while it is open would be deferred anew.
+        """
+        for _ in range(_RACES):
+            before = self.breaker()
+            if not before.open and not before.ends:
+                break
+            try:
+                self._write(self._put_breaker(Breaker(version=before.version)))
+            except _Lost:
+                continue
+            break
+        else:
+            raise Busy("the breaker")
+        waiting = tuple(state.name for state in self.states_all() if state.waits_for_wave)
+        self.set_due(waiting, now)
+        return waiting
+
+    # -- tidying
+
+    def first_of_day(self, now: datetime, execution: str) -> bool:
+        """Return whether ``execution`` is the one that tidies today (UTC)."""
+        try:
+            self._write(
+                self._put(
+                    {**_TIDY, "day": stamp(now)[:10], "execution": execution},
+                    "attribute_not_exists(pk) OR #d <> :today OR execution = :mine",
+                    {":today": stamp(now)[:10], ":mine": execution},
+                    {"#d": "day"},
+                )
+            )
+        except _Lost:
+            return False
+        return True
+
+    def note_unused(self, digest: str, now: datetime) -> datetime:
+        """Note that nobody uses a DMS certificate, and return since when that is so."""
+        with translated():
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=_packed({"pk": "UNUSED", "sk": digest}),
+                UpdateExpression="SET since = if_not_exists(since, :now)",
+                ExpressionAttributeValues=_packed({":now": stamp(now)}),
+                ReturnValues="ALL_NEW",
+            )
+        return datetime.fromisoformat(_unpacked(answer["Attributes"])["since"])
+
+    def forget_unused(self, digest: str) -> None:
+        """Note that a DMS certificate is used again, or gone."""
+        self._write(self._delete({"pk": "UNUSED", "sk": digest}))
+
+    def unused(self) -> dict[str, datetime]:
+        """Return since when DMS certificates are unused, by digest."""
+        return {
+            item["sk"]: datetime.fromisoformat(item["since"]) for item in self._partition("UNUSED")
+        }
+
+    # -- DynamoDB itself
+
+    def _get(self, key: dict[str, str]) -> dict[str, Any] | None:
+        with translated():
+            answer = self._client.get_item(
+                TableName=self._table, Key=_packed(key), ConsistentRead=True
+            )
+        return _unpacked(answer["Item"]) if "Item" in answer else None
+
+    def _partition(self, pk: str) -> list[dict[str, Any]]:
+        with translated():
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues=_packed({":pk": pk}),
+                ConsistentRead=True,
+            )
+            return [_unpacked(item) for page in pages for item in page["Items"]]
+
+    def _scan(self, kind: str, *, keys: bool = False) -> list[dict[str, Any]]:
+        chosen: dict[str, Any] = {"ProjectionExpression": "pk"} if keys else {}
+        with translated():
+            pages = self._client.get_paginator("scan").paginate(
+                TableName=self._table,
+                FilterExpression="sk = :kind AND begins_with(pk, :source)",
+                ExpressionAttributeValues=_packed({":kind": kind, ":source": "SOURCE#"}),
+                ConsistentRead=True,
+                **chosen,
+            )
+            return [_unpacked(item) for page in pages for item in page["Items"]]
+
+    def _put(
+        self,
+        item: Mapping[str, Any],
+        condition: str,
+        values: Mapping[str, Any],
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        put: dict[str, Any] = {
+            "TableName": self._table,
+            "Item": _packed(item),
+            "ConditionExpression": condition,
+        }
+        return {"Put": _with(put, values, names)}
+
+    def _delete(
+        self,
+        key: Mapping[str, str],
+        condition: str | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        delete: dict[str, Any] = {"TableName": self._table, "Key": _packed(key)}
+        if condition is not None:
+            delete["ConditionExpression"] = condition
+        return {"Delete": _with(delete, values)}
+
+    def _check(
+        self, key: Mapping[str, str], condition: str, values: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        check: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": _packed(key),
+            "ConditionExpression": condition,
+        }
+        return {"ConditionCheck": _with(check, values)}
+
+    def _update(
+        self,
+        key: Mapping[str, str],
+        *,
+        set_: Mapping[str, Any],
+        remove: Sequence[str] = (),
+        condition: str | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return an update; attribute names go through placeholders, since many are reserved."""
+        names: dict[str, str] = {}
+        packed: dict[str, Any] = dict(values or {})
+        parts = []
+        if set_:
+            assignments = []
+            for i, (name, value) in enumerate(set_.items()):
+                names[f"#s{i}"] = name
+                packed[f":s{i}"] = value
+                assignments.append(f"#s{i} = :s{i}")
+            parts.append("SET " + ", ".join(assignments))
+        if remove:
+            for i, name in enumerate(remove):
+                names[f"#r{i}"] = name
+            parts.append("REMOVE " + ", ".join(f"#r{i}" for i in range(len(remove))))
+        update: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": _packed(key),
+            "UpdateExpression": " ".join(parts),
+        }
+        if condition is not None:
+            update["ConditionExpression"] = condition
+        return {"Update": _with(update, packed, names)}
+
+    def _while_ours(self, name: str, write: dict[str, Any]) -> None:
+        try:
+            self._write(write)
+        except _Lost:
+            raise ClaimLost(name) from None
+
+    def _write(self, write: dict[str, Any]) -> None:
+        """Make one conditional write.
+
+        Raises:
+            _Lost: its condition did not hold.
+        """
+        ((kind, request),) = write.items()
+        call: dict[str, Callable[..., Any]] = {
+            "Put": self._client.put_item,
+            "Update": self._client.update_item,
+            "Delete": self._client.delete_item,
+        }
+        try:
+            call[kind](**request)
+        except (ClientError, BotoCoreError) as error:
+            if code_of(error) == "ConditionalCheckFailedException":
+                raise _Lost from None
+            raise translate(error) from None
+
+    def _transact(self, writes: list[Any]) -> None:
+        """Make all writes or none.
+
+        Raises:
+            _Lost: a condition did not hold.
+        """
+        try:
+            self._client.transact_write_items(TransactItems=writes)
+        except (ClientError, BotoCoreError) as error:
+            raise _cancelled(error) from None
+
+
+def _cancelled(error: ClientError | BotoCoreError) -> Exception:
+    """Return what a transaction that was not made means, from the codes of its reasons."""
+    if not isinstance(error, ClientError) or code_of(error) != "TransactionCanceledException":
+        return translate(error)
+    # Which reason is whose does not matter: all conditions of a transaction say the same thing.
+    reasons: Any = error.response.get("CancellationReasons", ())
+    codes = {str(reason.get("Code", "")) for reason in reasons}
+    if "ConditionalCheckFailed" in codes:
+        return _Lost()
+    if codes & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
+        return Throttled("TransactWriteItems")
+    if "TransactionConflict" in codes:
+        return Busy("TransactWriteItems")
+    if codes <= {"None", ""}:
+        return Unavailable("TransactWriteItems")
+    return Unexpected("TransactWriteItems: " + ", ".join(sorted(codes - {"None", ""})))
+
+
+def _with(
+    request: dict[str, Any],
+    values: Mapping[str, Any] | None,
+    names: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    if values:
+        request["ExpressionAttributeValues"] = _packed(values)
+    if names:
+        request["ExpressionAttributeNames"] = dict(names)
+    return request
+
+
+def _unpacked(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _deserialize(value) for name, value in item.items()}
+
+
+def _name_of(state: SourceState) -> str:
+    return state.name
+
+
+def _json(value: object) -> object:
+    """Return what JSON has no word for: DynamoDB's numbers and sets."""
+    return sorted(value) if isinstance(value, set) else int(str(value))
+
+
+def _state_of(item: Mapping[str, Any]) -> SourceState:
+    known = {key: value for key, value in item.items() if key in SourceState.model_fields}
+    try:
+        return SourceState.model_validate_json(json.dumps(known, default=_json))
+    except ValidationError:
+        raise Unexpected(f"STATE of {item.get('name')}") from None
+
+
+def _spec_of(item: Mapping[str, Any]) -> Source:
+    try:
+        return parse_source(json.loads(item["spec"]))
+    except InvalidSource as error:
+        # A spec that an older version took and this one does not: only an edit can mend that.
+        raise Unexpected(f"SPEC of {item['pk']}: {error}") from None
+
+
+def _pause_of(item: Mapping[str, Any]) -> Pause:
+    return Pause(
+        task_arn=item["sk"],
+        sources=tuple(sorted(item.get("sources", ()))),
+        since=datetime.fromisoformat(item["since"]),
+        stop_date=datetime.fromisoformat(item["stop_date"]) if "stop_date" in item else None,
+    )

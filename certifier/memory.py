@@ -1,0 +1,216 @@
+"""What Certifier remembers of a source, a task and a wave between runs; the store keeps it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from certifier.models import EndpointFields, Fact, Finding
+from certifier.outcome import Outcome
+from certifier.source import Source
+
+BREAKER_SPAN = timedelta(hours=24)
+
+
+class Claim(Fact):
+    """Who may write: the child execution ``execution``, ``since``, and the ``due_at`` it wrote."""
+
+    execution: str
+    since: datetime
+    due_at: datetime
+
+
+class Marker(Fact):
+    """A DMS test of our own, noted only when DMS accepted it.
+
+    Attributes:
+        settings_digest: of the endpoint that the test is meant to prove.
+        accepted_at: when DMS accepted the call.
+        testing_seen: the connection was seen as ``testing`` since.
+        last_status, equal_reads: how often in a row the same final status was read since.
+        failures: how many of our own tests failed before this one.
+    """
+
+    settings_digest: str
+    accepted_at: datetime
+    testing_seen: bool = False
+    last_status: str | None = None
+    equal_reads: int = 0
+    failures: int = 0
+
+
+class SourceState(Fact):
+    """What is remembered of a source between runs.
+
+    Attributes:
+        due_at: when Select sources takes it; ``None``: not before somebody asks.
+        claim: who may write at the moment.
+        outcome, findings, recorded_at, recorded_by: how the last run ended.
+        certified_at: when it was last certified.
+        reason, backoff: what the back-off counts, and how many runs ended that way in a row.
+        waiting_since: since when a finding that time may mend is there.
+        notified: what people were told last; empty when there was nothing to tell.
+        endpoint_arn: the endpoint that we adopted or made; one that is gone is never made again.
+        creating: the identifier of an endpoint that a run was about to create.
+        canary: the identifier of a canary endpoint that a run was about to create.
+        acm_arn, acm_superseded: the certificate in ACM, and an older one to delete when unused.
+        certificate_arn, certificate_digest: the DMS certificate on the endpoint.
+        applied_version: VersionId of the credentials that were last set on the endpoint.
+        settings_digest, applied: the endpoint as the last good run left it.
+        reverts: how often something else has undone that.
+        markers: tests of the present claim, by whatever key the test uses.
+        days_left, expires: days to the expiry that comes first, and of which certificate.
+        waits_for_wave: deferred by the breaker, until it is closed.
+    """
+
+    name: str
+    due_at: datetime | None = None
+    claim: Claim | None = None
+    outcome: Outcome | None = None
+    findings: tuple[Finding, ...] = ()
+    recorded_at: datetime | None = None
+    recorded_by: str | None = None
+    certified_at: datetime | None = None
+    reason: str = ""
+    backoff: int = 0
+    waiting_since: datetime | None = None
+    notified: str = ""
+    endpoint_arn: str | None = None
+    creating: str | None = None
+    canary: str | None = None
+    acm_arn: str | None = None
+    acm_superseded: str | None = None
+    certificate_arn: str | None = None
+    certificate_digest: str | None = None
+    applied_version: str | None = None
+    settings_digest: str | None = None
+    applied: EndpointFields | None = None
+    reverts: int = 0
+    markers: Mapping[str, Marker] = {}
+    days_left: int | None = None
+    expires: str | None = None
+    ssl_mode: str | None = None
+    owed: tuple[str, ...] = ()
+    waits_for_wave: bool = False
+
+
+REMEMBERED = frozenset(
+    {
+        "endpoint_arn",
+        "creating",
+        "canary",
+        "acm_arn",
+        "acm_superseded",
+        "certificate_arn",
+        "certificate_digest",
+        "applied_version",
+        "settings_digest",
+        "applied",
+        "reverts",
+    }
+)
+"""What a step may remember in the middle of its run; all else is Claim's and Record's."""
+OF_ENDPOINT = (
+    "endpoint_arn",
+    "creating",
+    "certificate_arn",
+    "certificate_digest",
+    "applied_version",
+    "settings_digest",
+    "applied",
+    "reverts",
+    "markers",
+)
+
+
+class Pause(Fact):
+    """A task that we stopped: why (``sources``), since when, and the StopDate that is ours."""
+
+    task_arn: str
+    sources: tuple[str, ...]
+    since: datetime
+    stop_date: datetime | None = None
+
+
+class BadEnd(Fact):
+    """One child that wrote an undo log and ended badly."""
+
+    at: datetime
+    source: str
+    run: str
+
+
+class Breaker(Fact):
+    """The bad ends of the last day, and since when changes are stopped."""
+
+    ends: tuple[BadEnd, ...] = ()
+    open_since: datetime | None = None
+    version: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether no change may begin."""
+        return self.open_since is not None
+
+    def after(self, end: BadEnd, limit: int) -> "Breaker":
+        """Return the breaker once ``end`` is counted; at ``limit`` in 24 hours it opens.
+
+        A run that is counted already is not counted again.
+        """
+        if any(known.run == end.run for known in self.ends):
+            return self
+        recent = (*(known for known in self.ends if end.at - known.at < BREAKER_SPAN), end)
+        opens = end.at if len(recent) >= limit else None
+        return Breaker(
+            ends=recent[-max(limit, 20) :],
+            open_since=self.open_since or opens,
+            version=self.version,
+        )
+
+
+class Registration(Fact):
+    """What stands in the way of registering a source, gathered before anything is written.
+
+    Attributes:
+        known: the spec as registered, and its version; ``None`` for a new name.
+        busy: why the endpoint may not be changed now; empty when nothing holds it.
+        owner: another source that has the endpoint already.
+    """
+
+    known: Source | None = None
+    version: int = 0
+    busy: str = ""
+    owner: str | None = None
+
+    def problems(self, source: Source) -> tuple[str, ...]:
+        """Return one sentence for every reason why ``source`` cannot be registered."""
+        found = []
+        if self.owner is not None:
+            found.append(
+                f"endpoint: endpoint_taken: {source.endpoint} already belongs to the source "
+                f"'{self.owner}'; two sources on one endpoint would undo each other's changes"
+            )
+        if self.known is not None and self.known.endpoint != source.endpoint and self.busy:
+            found.append(
+                f"endpoint: cannot be changed from {self.known.endpoint} now, since the source has "
+                f"{self.busy}; try again when its run has ended"
+            )
+        return tuple(found)
+
+
+class Recording(Fact):
+    """What Record certification writes in its one transaction.
+
+    Attributes:
+        due_at: the next time, or ``None`` for none; ignored when somebody asked meanwhile.
+        erase_undo: the endpoint was proven new, or read back as old.
+        bad_end: counts for the breaker.
+        state: every other field of STATE that changes, by its name in ``SourceState``.
+    """
+
+    outcome: Outcome
+    at: datetime
+    due_at: datetime | None
+    findings: tuple[Finding, ...] = ()
+    erase_undo: bool = False
+    bad_end: bool = False
+    state: Mapping[str, Any] = {}

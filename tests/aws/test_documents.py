@@ -1,0 +1,117 @@
+"""Documents, manifests, outcomes and CA bundles in S3; executions; messages."""
+
+import json
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+
+from certifier.aws.clients import Clients
+from certifier.aws.s3 import Bucket, Bundle, Documents
+from certifier.aws.sns import Topic
+from certifier.aws.states import LONG_AGO, States
+from certifier.errors import Unexpected
+from certifier.models import ConnectionTest, Finding, Material
+from certifier.outcome import Cause, Outcome
+
+
+@pytest.fixture
+def documents(clients: Clients, bucket: str) -> Documents:
+    return Documents(clients.client("s3"), bucket)
+
+
+def test_what_a_step_found_is_read_back(documents: Documents) -> None:
+    """A document is the very value that was written; one that is missing is none."""
+    found = Material(leaf_sha256="ab" * 32, username="dms")
+    documents.write("run-1", "read_material", found)
+    assert documents.read("run-1", "read_material", Material) == found
+    assert documents.read("run-1", "probe_tls", Material) is None
+    assert documents.read("run-2", "read_material", Material) is None
+
+
+def test_a_document_of_another_kind_is_not_read(documents: Documents) -> None:
+    """A document that does not fit is an error that names it, not a half-read value."""
+    documents.write("run-1", "read_material", ConnectionTest(passed=True))
+    with pytest.raises(Unexpected, match=r"read_material\.json is no Material"):
+        documents.read("run-1", "read_material", Material)
+
+
+def test_the_manifest_is_a_list(documents: Documents) -> None:
+    """The Map reads a JSON list; an execution that chose nothing has none."""
+    items = [{"name": "orders", "spec": {"port": 5432}, "version": 3}]
+    key = documents.write_manifest("run-1", items)
+    assert json.loads(documents.get(key) or b"") == items
+    assert documents.read_manifest(key) == items
+    assert documents.read_manifest("manifests/none.json") == []
+
+
+def test_outcomes_of_children_are_collected(documents: Documents) -> None:
+    """Each child leaves a word under its parent; of several, the gravest counts."""
+    documents.mark_outcome("parent", "orders", Outcome.DEFERRED)
+    documents.mark_outcome("parent", "orders", Outcome.CERTIFIED)
+    documents.mark_outcome("parent", "sales", Outcome.REFUSED)
+    documents.mark_outcome("other", "audit", Outcome.FAILED)
+    assert documents.outcomes("parent") == {
+        "orders": Outcome.CERTIFIED,
+        "sales": Outcome.REFUSED,
+    }
+
+
+def test_a_bundle_is_read_at_its_version(clients: Clients, bucket: str) -> None:
+    """The version is pinned, and an older one can still be read."""
+    s3 = clients.client("s3")
+    old = s3.put_object(Bucket=bucket, Key="ca/bundle.pem", Body=b"old")["VersionId"]
+    new = s3.put_object(Bucket=bucket, Key="ca/bundle.pem", Body=b"new")["VersionId"]
+    uri = f"s3://{bucket}/ca/bundle.pem"
+    assert Bucket(s3).read_bundle(uri) == Bundle(uri=uri, version=new, body=b"new")
+    assert Bucket(s3).read_bundle(uri, old) == Bundle(uri=uri, version=old, body=b"old")
+
+
+def test_a_bundle_that_cannot_be_read_is_a_finding(clients: Clients, bucket: str) -> None:
+    """A missing object, a missing bucket and an object too large each say which one."""
+    s3 = clients.client("s3")
+    s3.put_object(Bucket=bucket, Key="big", Body=b"x" * 11)
+    reader = Bucket(s3)
+    missing = reader.read_bundle(f"s3://{bucket}/none.pem")
+    nowhere = reader.read_bundle("s3://no-such-bucket/none.pem")
+    large = reader.read_bundle(f"s3://{bucket}/big", limit=10)
+    assert isinstance(missing, Finding)
+    assert missing.cause is Cause.BUNDLE_UNREADABLE
+    assert f"s3://{bucket}/none.pem" in missing.seen
+    assert isinstance(nowhere, Finding)
+    assert nowhere.cause is Cause.BUNDLE_UNREADABLE
+    assert isinstance(large, Finding)
+    assert large.cause is Cause.MATERIAL_TOO_LARGE
+
+
+def test_an_execution_that_runs_has_not_ended(clients: Clients, aws: boto3.Session) -> None:
+    """A running owner, a stopped one and an unknown one are told apart."""
+    sfn = clients.client("stepfunctions")
+    machine = sfn.create_state_machine(
+        name="machine",
+        definition="{}",
+        roleArn="arn:aws:iam::123456789012:role/machine",
+    )["stateMachineArn"]
+    states = States(sfn)
+    arn = states.start(machine, "one", "{}")
+    assert states.ended_at(arn) is None
+    sfn.stop_execution(executionArn=arn)
+    stopped = states.ended_at(arn)
+    assert stopped is not None
+    assert abs((datetime.now(UTC) - stopped).total_seconds()) < 60
+    assert states.ended_at(arn.replace(":one", ":two")) == LONG_AGO
+
+
+def test_a_message_is_cut_to_what_people_read(clients: Clients, aws: boto3.Session) -> None:
+    """A subject is one ASCII line of at most 100 characters, a message at most 8 KiB."""
+    sns, sqs = clients.client("sns"), aws.client("sqs")
+    topic = sns.create_topic(Name="people")["TopicArn"]
+    queue = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
+    Topic(sns, topic).publish("orders: refusé\n\x1b[31m" + "x" * 200, "ü" * 10_000)
+    (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    body = json.loads(message["Body"])
+    assert len(body["Subject"]) == 100
+    assert body["Subject"].startswith("orders: refus?\\n\\x1b[31m")
+    assert len(body["Message"].encode()) == 8 * 1024
