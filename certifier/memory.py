@@ -123,12 +123,16 @@ OF_ENDPOINT = (
 
 
 class Pause(Fact):
-    """A task that we stopped: why (``sources``), since when, and the StopDate that is ours."""
+    """A task that we stopped: why (``sources``), since when, and the StopDate that is ours.
+
+    ``started_at``: when we first asked it to start again; what it does after that is still owed.
+    """
 
     task_arn: str
     sources: tuple[str, ...]
     since: datetime
     stop_date: datetime | None = None
+    started_at: datetime | None = None
 
 
 class BadEnd(Fact):

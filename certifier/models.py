@@ -234,11 +234,15 @@ class ImportedCa(Fact):
 
 
 class InstanceTest(Fact):
-    """One DMS test that was proven to belong to the settings it speaks of."""
+    """One DMS test that was proven to belong to the settings it speaks of.
+
+    ``deleted``: somebody deleted the connection before it had a result.
+    """
 
     instance_arn: str
     passed: bool
     message: str | None = None
+    deleted: bool = False
 
 
 class Rehearsal(Fact):
@@ -270,12 +274,16 @@ class ConnectionTest(Fact):
 class Configured(Fact):
     """What Configure endpoint did: ``configure_endpoint-apply.json``, ``...-put_back.json``.
 
-    ``put_back`` says that the endpoint was read back with the old values.
+    Attributes:
+        put_back: the endpoint was read back with the old values.
+        settled: the undo log has nothing left to do: put back, or gone, or made by us and kept, or
+            changed by somebody else since.
     """
 
     endpoint: Endpoint | None = None
     created: bool = False
     put_back: bool = False
+    settled: bool = False
     findings: tuple[Finding, ...] = ()
 
 
@@ -299,22 +307,6 @@ class ImportedCertificate(Fact):
     changed: bool = False
     not_after: datetime | None = None
     findings: tuple[Finding, ...] = ()
-
-
-class Marker(Fact):
-    """One DMS test that we started, and what has been read of it since.
-
-    ``digest`` is the settings digest of the endpoint at its start. A result is believed only after
-    ``testing`` was seen, or when two reads well after ``accepted_at`` say the same.
-    """
-
-    run: str
-    digest: str
-    accepted_at: datetime
-    attempt: int = 1
-    seen_testing: bool = False
-    last_status: str | None = None
-    last_read_at: datetime | None = None
 
 
 class UndoLog(Fact):

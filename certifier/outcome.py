@@ -232,6 +232,7 @@ class Cause(StrEnum):
     ENDPOINT_HOLDS_OLD_PASSWORD = "endpoint_holds_old_password"
     TASK_DID_NOT_STOP = "task_did_not_stop"
     TASK_OWED = "task_owed"
+    TASK_LEFT_ALONE = "task_left_alone"
     WAVE_STOPPED = "wave_stopped"
     AWS_DENIED = "aws_denied"
     AWS_UNAVAILABLE = "aws_unavailable"

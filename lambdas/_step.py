@@ -1,8 +1,8 @@
 """The one shape of a Lambda: parse the event, call the step, answer.
 
-A step file ends with ``handler = Step(run, event=..., settings=...)``. Its environment is read once, on
-the first call. :meth:`Step.bind` gives the same handler with another environment, session, clock or
-resolver: functions that share a process (the sandbox) cannot share ``os.environ``.
+A step file ends with ``handler = Step(run, event=..., settings=...)``. Its environment is read
+once, on the first call. :meth:`Step.bind` gives the same handler another environment, session,
+clock or resolver: functions that share a process (the sandbox) cannot share ``os.environ``.
 """
 
 import json
@@ -75,7 +75,7 @@ class Step(Generic[E, S]):
                 level = log.info if isinstance(error, Retryable) else log.warning
                 level("step ended early", extra={**told, "error": kind, "reason": str(error)})
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 # Lambda copies an exception's text into the history, and it may hold anything.
                 kind = type(error).__name__
                 where = [f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]

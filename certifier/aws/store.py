@@ -577,13 +577,19 @@ class Store:
 
     # -- tasks that we stopped
 
-    def pause_task(self, task: str, name: str, now: datetime) -> Pause:
-        """Note that ``name`` needs ``task`` stopped; written before the stop."""
+    def pause_task(self, task: str, name: str, now: datetime, *, anew: bool = False) -> Pause:
+        """Note that ``name`` needs ``task`` stopped; written before the stop.
+
+        ``anew``: the task runs at this moment, so an earlier stop and start no longer count.
+        """
+        update = "ADD sources :one SET since = if_not_exists(since, :now)"
+        if anew:
+            update = "ADD sources :one SET since = :now REMOVE stop_date, started_at"
         with translated():
             answer = self._client.update_item(
                 TableName=self._table,
                 Key=_packed(_pause_key(task)),
-                UpdateExpression="ADD sources :one SET since = if_not_exists(since, :now)",
+                UpdateExpression=update,
                 ExpressionAttributeValues=_packed({":one": {name}, ":now": stamp(now)}),
                 ReturnValues="ALL_NEW",
             )
@@ -1031,4 +1037,5 @@ def _pause_of(item: Mapping[str, Any]) -> Pause:
         sources=tuple(sorted(item.get("sources", ()))),
         since=datetime.fromisoformat(item["since"]),
         stop_date=datetime.fromisoformat(item["stop_date"]) if "stop_date" in item else None,
+        started_at=datetime.fromisoformat(item["started_at"]) if "started_at" in item else None,
     )

@@ -17,7 +17,7 @@ from certifier.aws.states import States
 from certifier.aws.store import Store
 from certifier.errors import InvalidSettings
 from certifier.models import Fact
-from certifier.outcome import Mode, Origin
+from certifier.outcome import Decision, Mode, Origin
 from certifier.source import Source, problems_of
 
 Clock = Callable[[], datetime]
@@ -86,6 +86,12 @@ class Done(Fact):
     done: bool
 
 
+class Decided(Fact):
+    """The answer of Plan changes."""
+
+    decision: Decision
+
+
 class Nothing(Fact):
     """The answer of a step that no Choice reads."""
 
@@ -140,34 +146,34 @@ class Tools(Generic[S]):
     @cached_property
     def store(self) -> Store:
         """The table."""
-        return Store(self._clients.dynamodb, self.settings.table)
+        return Store(self._clients.client("dynamodb"), self.settings.table)
 
     @cached_property
     def documents(self) -> Documents:
         """The documents of runs, records and reports."""
-        return Documents(self._clients.s3, self.settings.bucket)
+        return Documents(self._clients.client("s3"), self.settings.bucket)
 
     @cached_property
     def bundles(self) -> Bucket:
         """Objects of other teams' buckets that hold CA bundles."""
-        return Bucket(self._clients.s3)
+        return Bucket(self._clients.client("s3"))
 
     @cached_property
     def secrets(self) -> Secrets:
         """Secrets Manager."""
-        return Secrets(self._clients.secretsmanager)
+        return Secrets(self._clients.client("secretsmanager"))
 
     @cached_property
     def dms(self) -> Dms:
         """Database Migration Service."""
-        return Dms(self._clients.dms)
+        return Dms(self._clients.client("dms"))
 
     @cached_property
     def acm(self) -> Acm:
         """Certificate Manager."""
-        return Acm(self._clients.acm)
+        return Acm(self._clients.client("acm"))
 
     @cached_property
     def states(self) -> States:
         """Step Functions."""
-        return States(self._clients.stepfunctions)
+        return States(self._clients.client("stepfunctions"))

@@ -1,0 +1,301 @@
+"""Configure endpoint: write what the plan says, or put it back. One Lambda, two states.
+
+The undo log comes before the first write; each round reads the endpoint and moves it on towards
+what it shall be, so that a call that was cut off, or whose answer was lost, is simply made again.
+"""
+
+from certifier.diagnosis import finding
+from certifier.errors import Refused
+from certifier.models import (
+    Configured,
+    Endpoint,
+    EndpointFields,
+    Fact,
+    Finding,
+    Plan,
+    Rehearsal,
+    UndoLog,
+)
+from certifier.outcome import Action, Cause, Place
+from certifier.steps.dms_settings import DmsSettings
+from certifier.steps.endpoints import (
+    beside,
+    equal,
+    material_of,
+    new_fields,
+    only,
+    password,
+    password_at,
+    planned,
+    written_names,
+)
+from certifier.steps.rehearse_changes import STEP as REHEARSE
+from certifier.steps.tools import PolledEvent, Tools
+
+STEP = "configure_endpoint"
+READY = "active"
+SOURCE_TAG = "certifier:source"
+
+
+class ConfigureEvent(PolledEvent):
+    """Which of the two states calls."""
+
+    action: Action
+
+
+class ConfigureAnswer(Fact):
+    """``put_back``: the endpoint was read back with its old settings, which are to be tested."""
+
+    done: bool
+    put_back: bool = False
+
+
+class Sent(Fact):
+    """That this run has sent the new settings: ``configure_endpoint-sent.json``."""
+
+    password_version: str | None = None
+
+
+def document(action: Action) -> str:
+    """Return the name of the document of one action."""
+    return f"{STEP}-{action.value}"
+
+
+def run(event: ConfigureEvent, tools: Tools[DmsSettings]) -> ConfigureAnswer:
+    """Move the endpoint on by one round.
+
+    Raises:
+        ClaimLost: another execution owns the source.
+        Refused: DMS does not take the settings, or shows others than were written.
+    """
+    tools.store.hold(event.name, event.run)
+    if event.action is Action.PUT_BACK:
+        return _put_back(event, tools)
+    return _apply(event, tools)
+
+
+def _found(cause: Cause, seen: str) -> Finding:
+    return finding(cause, place=Place.WORKFLOW, seen=seen)
+
+
+def _refuse(cause: Cause, seen: str) -> Refused:
+    return Refused(cause, findings=(_found(cause, seen),))
+
+
+# -- apply
+
+
+def _apply(event: ConfigureEvent, tools: Tools[DmsSettings]) -> ConfigureAnswer:
+    plan = planned(event, tools)
+    new = new_fields(event, tools, plan)
+    log = tools.store.undo(event.name)
+    if log is None:
+        log = _begin(event, tools, plan, new)
+    endpoint = tools.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
+    if endpoint is None:
+        if not log.created:
+            raise _refuse(Cause.ENDPOINT_GONE, f"{log.endpoint_identifier} was deleted meanwhile")
+        _create(event, tools, plan, new, log)
+        return ConfigureAnswer(done=False)
+    if log.created and tools.dms.tags(endpoint.arn).get(SOURCE_TAG) != event.name:
+        seen = f"somebody else made an endpoint {endpoint.identifier} at the same time"
+        raise _refuse(Cause.CHANGED_MEANWHILE, seen)
+    if endpoint.status != READY:
+        return _unless_last(event, f"{endpoint.identifier} is still {endpoint.status}")
+    sent = tools.documents.read(event.run_id, f"{STEP}-sent", Sent)
+    wrong = _differing(log.fields, endpoint.fields, new)
+    if sent is None and not log.created:
+        _modify(event, tools, endpoint, log, new)
+        return ConfigureAnswer(done=False)
+    if wrong:
+        return _unless_last(event, _not_applied(wrong, endpoint.fields, new))
+    _check_the_rest(event, tools, endpoint, log)
+    if log.created:
+        tools.store.remember(event.name, event.run, endpoint_arn=endpoint.arn)
+    tools.documents.write(
+        event.run_id, document(Action.APPLY), Configured(endpoint=endpoint, created=log.created)
+    )
+    return ConfigureAnswer(done=True)
+
+
+def _begin(
+    event: ConfigureEvent, tools: Tools[DmsSettings], plan: Plan, new: EndpointFields
+) -> UndoLog:
+    """Write the undo log, from the endpoint as it is at this moment.
+
+    Raises:
+        Refused: it is no longer what the plan was made for (``changed_meanwhile``).
+    """
+    source = event.source.spec
+    material = material_of(event, tools)
+    before = material.endpoint if material else None
+    old = EndpointFields()
+    if before is not None:
+        now = tools.dms.endpoint(before.arn)
+        if now is None or now.settings_digest != before.settings_digest:
+            seen = f"{before.identifier} is no longer as this run has read it"
+            raise _refuse(Cause.CHANGED_MEANWHILE, seen)
+        old = now.fields
+    names = written_names(plan, old, new)
+    rehearsal = tools.documents.read(event.run_id, REHEARSE, Rehearsal)
+    log = UndoLog(
+        endpoint_arn=before.arn if before else None,
+        endpoint_identifier=before.identifier if before else source.endpoint,
+        fields=names,
+        old=only(old, names),
+        new=only(new, names),
+        credentials=source.credentials,
+        old_password_version=plan.old_password_version,
+        new_password_version=plan.password_version,
+        created=before is None,
+        old_connects=rehearsal.old_connects if rehearsal else None,
+    )
+    if log.created:
+        tools.store.note_creating(event.name, event.run, log.endpoint_identifier)
+    tools.store.write_undo(event.name, event.run, log)
+    return log
+
+
+def _create(
+    event: ConfigureEvent,
+    tools: Tools[DmsSettings],
+    plan: Plan,
+    new: EndpointFields,
+    log: UndoLog,
+) -> None:
+    source = event.source.spec
+    material = material_of(event, tools)
+    version = material.versions.credentials if material else None
+    tools.dms.create_endpoint(
+        log.endpoint_identifier,
+        endpoint_type=source.endpoint_type,
+        engine=source.engine,
+        fields=new,
+        password=password(event, tools, version if plan.create else None),
+        tags={SOURCE_TAG: event.name},
+    )
+
+
+def _modify(
+    event: ConfigureEvent,
+    tools: Tools[DmsSettings],
+    endpoint: Endpoint,
+    log: UndoLog,
+    new: EndpointFields,
+) -> None:
+    secret = password(event, tools, log.new_password_version)
+    tools.dms.modify_endpoint(endpoint, beside(endpoint, log.fields, new), password=secret)
+    tools.documents.write(
+        event.run_id, f"{STEP}-sent", Sent(password_version=log.new_password_version)
+    )
+
+
+def _differing(
+    names: tuple[str, ...], is_now: EndpointFields, shall_be: EndpointFields
+) -> tuple[str, ...]:
+    return tuple(
+        name for name in names if not equal(name, getattr(is_now, name), getattr(shall_be, name))
+    )
+
+
+def _not_applied(names: tuple[str, ...], is_now: EndpointFields, new: EndpointFields) -> str:
+    parts = [f"{name} is {getattr(is_now, name)}, not {getattr(new, name)}" for name in names]
+    return "DMS took the change, but " + "; ".join(parts)
+
+
+def _unless_last(event: ConfigureEvent, seen: str) -> ConfigureAnswer:
+    if event.is_last:
+        raise _refuse(Cause.NOT_APPLIED, seen)
+    return ConfigureAnswer(done=False)
+
+
+def _check_the_rest(
+    event: ConfigureEvent, tools: Tools[DmsSettings], endpoint: Endpoint, log: UndoLog
+) -> None:
+    """Refuse when the change moved something that nobody asked it to."""
+    material = material_of(event, tools)
+    before = material.endpoint if material else None
+    if before is None or log.created:
+        return
+    moved = [
+        name
+        for name in EndpointFields.model_fields
+        if name not in log.fields
+        and not equal(name, getattr(before.fields, name), getattr(endpoint.fields, name))
+    ]
+    if before.rest_digest != endpoint.rest_digest:
+        moved.append("other settings")
+    if moved:
+        seen = f"the change also moved {', '.join(moved)} of {endpoint.identifier}"
+        raise _refuse(Cause.NOT_APPLIED, seen)
+
+
+# -- put back
+
+
+def _put_back(event: ConfigureEvent, tools: Tools[DmsSettings]) -> ConfigureAnswer:
+    log = tools.store.undo(event.name)
+    if log is None:
+        return ConfigureAnswer(done=True)
+    endpoint = tools.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
+    if log.created:  # kept when it is there, and reported; there are no old settings
+        return _left(event, tools, endpoint)
+    if endpoint is None:
+        seen = f"{log.endpoint_identifier} is gone, so there is nothing to put back"
+        return _left(event, tools, None, _found(Cause.ENDPOINT_GONE, seen))
+    if endpoint.status != READY:
+        return ConfigureAnswer(done=False)
+    names = restorable(log)
+    returned = tools.documents.read(event.run_id, f"{STEP}-returned", Sent)
+    needs_password = log.new_password_version is not None
+    if not _differing(names, endpoint.fields, log.old) and (not needs_password or returned):
+        back = Configured(endpoint=endpoint, put_back=True, settled=True)
+        tools.documents.write(event.run_id, document(Action.PUT_BACK), back)
+        return ConfigureAnswer(done=True, put_back=True)
+    if not _still_ours(log, names, endpoint):
+        seen = f"somebody else changed {endpoint.identifier} after we did; it is left as it is"
+        return _left(event, tools, endpoint, _found(Cause.CHANGED_MEANWHILE, seen))
+    _return_old(event, tools, endpoint, log, names)
+    return ConfigureAnswer(done=False)
+
+
+def restorable(log: UndoLog) -> tuple[str, ...]:
+    """Return the fields that can be put back: DMS merges, so it cannot empty one again."""
+    return tuple(name for name in log.fields if getattr(log.old, name) is not None)
+
+
+def _still_ours(log: UndoLog, names: tuple[str, ...], endpoint: Endpoint) -> bool:
+    """Whether every field is either as we left it or as it was before."""
+    return all(
+        equal(name, getattr(endpoint.fields, name), getattr(log.new, name))
+        or equal(name, getattr(endpoint.fields, name), getattr(log.old, name))
+        for name in names
+    )
+
+
+def _return_old(
+    event: ConfigureEvent,
+    tools: Tools[DmsSettings],
+    endpoint: Endpoint,
+    log: UndoLog,
+    names: tuple[str, ...],
+) -> None:
+    secret = None
+    if log.old_password_version is not None and log.credentials is not None:
+        secret = password_at(tools, log.credentials, log.old_password_version)
+    tools.dms.modify_endpoint(endpoint, beside(endpoint, names, log.old), password=secret)
+    tools.documents.write(
+        event.run_id, f"{STEP}-returned", Sent(password_version=log.old_password_version)
+    )
+
+
+def _left(
+    event: ConfigureEvent,
+    tools: Tools[DmsSettings],
+    endpoint: Endpoint | None,
+    *findings: Finding,
+) -> ConfigureAnswer:
+    """End without putting back: there is nothing to, or it is no longer ours to change."""
+    left = Configured(endpoint=endpoint, settled=True, findings=findings)
+    tools.documents.write(event.run_id, document(Action.PUT_BACK), left)
+    return ConfigureAnswer(done=True)

@@ -1,0 +1,88 @@
+"""Plan changes: what the endpoint needs, and whether that may happen now. Writes nothing to AWS."""
+
+from certifier.errors import Refused
+from certifier.memory import SourceState
+from certifier.models import Material, Plan, ReplicationTask, errors_in
+from certifier.outcome import Decision, Mode
+from certifier.plan import EndpointPlan, Known, desired_trust, plan_endpoint, plan_tasks
+from certifier.source import Source
+from certifier.steps.dms_settings import DmsSettings
+from certifier.steps.probe_tls import Probed
+from certifier.steps.tools import Decided, StepEvent, Tools
+
+STEP = "plan_changes"
+
+
+def run(event: StepEvent, tools: Tools[DmsSettings]) -> Decided:
+    """Decide, write the plan down, and say where the machine goes on.
+
+    Raises:
+        Refused: the change may not be made; every reason at once.
+    """
+    source = event.source.spec
+    material = tools.documents.read(event.run_id, "read_material", Material) or Material()
+    probed = tools.documents.read(event.run_id, "probe_tls", Probed) or Probed()
+    state = tools.store.state(event.name) or SourceState(name=event.name)
+    known = Known(
+        endpoint_arn=state.endpoint_arn,
+        password_version=state.applied_version,
+        certified=state.applied,
+        certified_digest=state.certificate_digest,
+        reverted=state.reverts,
+    )
+    trust = desired_trust(source, material, probed.served, probed.union)
+    endpoint_plan = plan_endpoint(
+        source, material, trust, known, role=tools.settings.dms_secret_role, union=probed.union
+    )
+    plan = _with_tasks(event, tools, material, endpoint_plan)
+    tools.documents.write(event.run_id, STEP, plan)
+    if errors := errors_in(plan.findings):
+        raise Refused(errors[0].cause, findings=plan.findings)
+    return Decided(decision=plan.decision)
+
+
+def _with_tasks(
+    event: StepEvent, tools: Tools[DmsSettings], material: Material, planned: EndpointPlan
+) -> Plan:
+    """Return the whole plan. Tasks are listed only when something is to change."""
+    source = event.source.spec
+    endpoint = material.endpoint
+    look = endpoint is not None and planned.changes and not errors_in(planned.findings)
+    tasks = tools.dms.tasks(endpoint.arn) if endpoint and look else ()
+    serverless = tools.dms.serverless_replications(endpoint.arn) if endpoint and look else ()
+    by_tasks = plan_tasks(source, planned, tasks, serverless, tools.now())
+    decision = by_tasks.decision
+    if event.mode is Mode.PLAN:
+        decision = Decision.PLANNED
+    unchanged = by_tasks.decision is Decision.UNCHANGED
+    versions = material.versions
+    sets_password = any(change.field == "password" for change in planned.changes)
+    return Plan(
+        decision=decision,
+        changes=() if unchanged else planned.changes,
+        create=planned.create,
+        target=planned.target,
+        desired_pem=planned.trust.pem,
+        desired_digest=planned.trust.digest,
+        overlap=planned.trust.overlap,
+        running=by_tasks.running,
+        instances=_instances(source, by_tasks.running),
+        password_version=versions.credentials if sets_password else None,
+        old_password_version=_old_version(planned) if sets_password else None,
+        reverted=planned.reverted,
+        opens_at=by_tasks.opens_at,
+        findings=planned.findings + by_tasks.findings,
+    )
+
+
+def _old_version(planned: EndpointPlan) -> str | None:
+    """Return the VersionId of the password that the endpoint holds now, if we know it."""
+    return next((change.old for change in planned.changes if change.field == "password"), None)
+
+
+def _instances(source: Source, running: tuple[ReplicationTask, ...]) -> tuple[str, ...]:
+    """Return where tests must run from: the source's own list, and wherever a task has to restart.
+
+    Empty when neither names one: then the connections on the endpoint do.
+    """
+    return tuple(sorted({*source.replication_instances, *(task.instance_arn for task in running)}))

@@ -1,0 +1,180 @@
+"""Probe TLS: would libpq connect, as strictly as DMS will, with the CA that DMS shall get?
+
+The source's own CAs come first, alone. Only when the served chain does not verify against them, and
+the endpoint trusts another CA now, is the union of both tried: that is a renewal which the server
+has not followed yet.
+"""
+
+from collections.abc import Callable
+
+from pydantic import Json
+
+from certifier.aws.secrets import Secret
+from certifier.certificate import Policy, bundle_digest, policy_findings, union
+from certifier.errors import Refused
+from certifier.models import Fact, Finding, Material, errors_in
+from certifier.outcome import Place, Severity, SslMode, Stage
+from certifier.plan import Served, Union
+from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
+from certifier.source import ProbePolicy, Source
+from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools
+
+STEP = "probe_tls"
+
+TIMEOUT = 20.0
+"""Seconds for one probe; with an overlap there are two, and both fit the function's limit."""
+
+REACHING = frozenset({Stage.ADDRESS, Stage.DNS, Stage.TCP, Stage.STARTUP, Stage.LOGIN, Stage.QUERY})
+"""Stages whose failures may be due to where our probe stands, or to its login."""
+
+
+class ProbeSettings(StepSettings):
+    """Policy for certificates, and the addresses that may be probed."""
+
+    policy: Json[Policy]
+    probe_addresses: Json[AddressPolicy]
+
+
+class Probed(Fact):
+    """What the probe saw: ``probe_tls.json``.
+
+    Attributes:
+        report: with the source's CAs alone; ``None``: the source turned the probe off.
+        union_report: with those and the CAs on the endpoint, when the first did not verify.
+        findings: of the report that counts, with the source's own leniency applied.
+    """
+
+    report: ProbeReport | None = None
+    union_report: ProbeReport | None = None
+    union_pem: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def effective(self) -> ProbeReport | None:
+        """The report that speaks for the CA which the endpoint shall have."""
+        return self.union_report or self.report
+
+    @property
+    def passed(self) -> bool:
+        """Whether our probe connected as strictly as the source asks."""
+        return self.effective is not None and self.effective.verdict == "pass"
+
+    @property
+    def served(self) -> Served:
+        """What the plan may conclude about the served chain."""
+        if self.report is None or not self.report.evidence.chain:
+            return Served(seen=False)
+        return Served(
+            seen=True,
+            by_bundle=self.report.verdicts.verify_ca.passed,
+            by_union=self.union_report is not None and self.union_report.verdicts.verify_ca.passed,
+        )
+
+    @property
+    def union(self) -> Union | None:
+        """The source's CAs and the endpoint's, where they differ."""
+        if self.union_pem is None:
+            return None
+        return Union(self.union_pem, bundle_digest(self.union_pem))
+
+
+def run(event: StepEvent, tools: Tools[ProbeSettings]) -> Nothing:
+    """Probe the host and write down what was seen.
+
+    Raises:
+        Refused: the probe failed in the source's mode.
+    """
+    source = event.source.spec
+    material = tools.documents.read(event.run_id, "read_material", Material) or Material()
+    both = _union(source, material)
+    if source.probe is ProbePolicy.OFF:
+        tools.documents.write(event.run_id, STEP, Probed(union_pem=both))
+        return Nothing()
+    report = probe(_request(source, material, material.bundle_pem, tools), resolve=tools.resolve)
+    second = None
+    if both is not None and _needs_old_ca(report):
+        second = probe(_request(source, material, both, tools), resolve=tools.resolve)
+        if not second.verdicts.verify_ca.passed:
+            second = None  # neither helps: the first report says why
+    probed = Probed(report=report, union_report=second, union_pem=both)
+    counted = second or report
+    findings = _judged(source, counted) + policy_findings(
+        counted.evidence.chain, tools.settings.policy, tools.now(), Place.PROBE
+    )
+    probed = probed.model_copy(update={"findings": findings})
+    tools.documents.write(event.run_id, STEP, probed)
+    if errors := errors_in(findings):
+        raise Refused(errors[0].cause, findings=findings)
+    return Nothing()
+
+
+def _union(source: Source, material: Material) -> str | None:
+    """Return the CAs of the source and of the endpoint together, where they differ."""
+    trusted = material.trusted
+    if (
+        not source.ca_overlap
+        or trusted is None
+        or trusted.pem is None
+        or material.bundle_pem is None
+        or trusted.digest == material.bundle_digest
+    ):
+        return None
+    return union(material.bundle_pem, trusted.pem)
+
+
+def _needs_old_ca(report: ProbeReport) -> bool:
+    return bool(report.evidence.chain) and not report.verdicts.verify_ca.passed
+
+
+def _request(
+    source: Source, material: Material, ca: str | None, tools: Tools[ProbeSettings]
+) -> ProbeRequest:
+    verifies = source.ssl_mode.verifies
+    return ProbeRequest(
+        host=source.host,
+        port=source.port,
+        database=source.database,
+        user=material.username if source.logs_in else None,
+        password=_password(source, material, tools) if source.logs_in else None,
+        ssl_mode=source.ssl_mode,
+        ca_bundle=ca.encode() if ca is not None and verifies else None,
+        timeout=TIMEOUT,
+        intended_leaf_sha256=material.leaf_sha256,
+        probe_plaintext=source.probe_plaintext,
+        policy=tools.settings.probe_addresses,
+        warning_days=tools.settings.policy.warning_days,
+    )
+
+
+def _password(
+    source: Source, material: Material, tools: Tools[ProbeSettings]
+) -> Callable[[], str] | None:
+    """Return how to get the password: read again at its pinned version, when the probe asks."""
+    arn = source.credentials
+    if arn is None:
+        return None
+
+    def read() -> str:
+        secret = tools.secrets.read(arn, material.versions.credentials)
+        if not isinstance(secret, Secret):
+            raise Refused(secret.cause, findings=(secret,))
+        return secret.text("password") or ""
+
+    return read
+
+
+def _judged(source: Source, report: ProbeReport) -> tuple[Finding, ...]:
+    """Return the report's findings, as severe as the source's ``probe`` setting makes them."""
+    if source.ssl_mode is SslMode.NONE:
+        return tuple(_softened(found) for found in report.findings)
+    if source.probe is not ProbePolicy.ADVISORY:
+        return report.findings
+    return tuple(
+        _softened(found) if found.stage in REACHING else found for found in report.findings
+    )
+
+
+def _softened(found: Finding) -> Finding:
+    if found.severity is not Severity.ERROR:
+        return found
+    return found.model_copy(update={"severity": Severity.WARNING})

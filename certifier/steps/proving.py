@@ -1,0 +1,192 @@
+"""Whose test is it? How a DMS test is started, and when its result is believed.
+
+Connections carry no timestamp, ModifyEndpoint starts a hidden test of its own, and an old
+``successful`` may still be shown after a new test was accepted. So a result counts only when our
+own test was accepted for these very settings (the marker), and either ``testing`` was seen since,
+or two reads well after the acceptance say the same. ``next_move`` is that rule; ``prove`` applies
+it.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from certifier.aws.dms import TestStart
+from certifier.diagnosis import explain, finding
+from certifier.errors import Refused
+from certifier.memory import Marker
+from certifier.models import Connection, Finding, InstanceTest
+from certifier.outcome import Cause, Place
+from certifier.steps.tools import StepEvent, Tools
+
+SETTLED = timedelta(seconds=10)
+"""How long after its acceptance a result that never showed ``testing`` may be believed."""
+
+EQUAL_READS = 2
+"""How many reads in a row must say the same, when ``testing`` was never seen."""
+
+LOST = timedelta(seconds=60)
+"""How long a connection may be missing before it counts as deleted."""
+
+
+class Move(StrEnum):
+    """What to do about one test."""
+
+    START = "start"
+    WAIT = "wait"
+    BELIEVE = "believe"
+    MISSING = "missing"
+
+
+def next_move(
+    marker: Marker | None, connection: Connection | None, *, digest: str, now: datetime
+) -> tuple[Move, Marker | None]:
+    """Return what to do about a test, and the marker with what this read has added to it.
+
+    Args:
+        marker: of the last test that this run started from this instance; one of other settings
+            counts as none.
+        connection: as DMS shows it now; ``None``: DMS shows none.
+        digest: settings digest of the endpoint that is tested.
+    """
+    if marker is None or marker.settings_digest != digest:
+        waits = connection is not None and connection.status in ("testing", "deleting")
+        return (Move.WAIT if waits else Move.START), None
+    if connection is None:
+        return (Move.MISSING if now - marker.accepted_at > LOST else Move.WAIT), marker
+    status = connection.status
+    if status not in ("successful", "failed"):
+        seen = marker.testing_seen or status == "testing"
+        return Move.WAIT, marker.model_copy(
+            update={"testing_seen": seen, "last_status": None, "equal_reads": 0}
+        )
+    if marker.testing_seen:
+        return Move.BELIEVE, marker
+    if now - marker.accepted_at < SETTLED:
+        return Move.WAIT, marker
+    reads = marker.equal_reads + 1 if marker.last_status == status else 1
+    marker = marker.model_copy(update={"last_status": status, "equal_reads": reads})
+    return (Move.BELIEVE if reads >= EQUAL_READS else Move.WAIT), marker
+
+
+def prove(
+    event: StepEvent,
+    tools: Tools[Any],
+    *,
+    endpoint_arn: str,
+    digest: str,
+    instances: Iterable[str],
+    attempts: int = 1,
+) -> tuple[InstanceTest, ...] | None:
+    """Test an endpoint from each instance; ``None`` while a test is still under way.
+
+    Safe to call again at any time: what has been started is remembered in the store.
+
+    Args:
+        digest: settings digest of the endpoint as it was last read.
+        attempts: how often a failing test is made before its failure is believed.
+
+    Raises:
+        Refused: an instance cannot run a test (``instance_unavailable``).
+    """
+    instances = tuple(instances)
+    markers = tools.store.hold(event.name, event.run).markers
+    shown: dict[str, Connection] = {}
+    if any(_is_for(markers.get(_key(endpoint_arn, at)), digest) for at in instances):
+        shown = {each.instance_arn: each for each in tools.dms.connections(endpoint_arn)}
+    results = []
+    for instance in instances:
+        key = _key(endpoint_arn, instance)
+        before = markers.get(key)
+        move, marker = next_move(before, shown.get(instance), digest=digest, now=tools.now())
+        result: InstanceTest | None = None
+        if move is Move.MISSING:
+            result = InstanceTest(instance_arn=instance, passed=False, deleted=True)
+        elif move is Move.BELIEVE and marker is not None:
+            connection = shown[instance]
+            result = InstanceTest(
+                instance_arn=instance,
+                passed=connection.status == "successful",
+                message=connection.message,
+            )
+            if not result.passed and marker.failures + 1 < attempts:
+                _start(event, tools, (endpoint_arn, instance), digest, marker.failures + 1)
+                result = None
+        elif move is Move.START:
+            _start(event, tools, (endpoint_arn, instance), digest, 0)
+        elif marker is not None and marker != before:
+            tools.store.mark_test(event.name, event.run, key, marker)
+        if result is not None:
+            results.append(result)
+    return tuple(results) if len(results) == len(instances) else None
+
+
+def _key(endpoint_arn: str, instance_arn: str) -> str:
+    return f"{endpoint_arn}|{instance_arn}"
+
+
+def _is_for(marker: Marker | None, digest: str) -> bool:
+    return marker is not None and marker.settings_digest == digest
+
+
+def _start(
+    event: StepEvent,
+    tools: Tools[Any],
+    connection: tuple[str, str],
+    digest: str,
+    failures: int,
+) -> None:
+    """Start our own test; only one that DMS accepted leaves a marker."""
+    endpoint_arn, instance = connection
+    started = tools.dms.test_connection(endpoint_arn, instance)
+    if started is TestStart.ACCEPTED:
+        marker = Marker(settings_digest=digest, accepted_at=tools.now(), failures=failures)
+        tools.store.mark_test(event.name, event.run, _key(endpoint_arn, instance), marker)
+
+
+def usable_instances(
+    event: StepEvent,
+    tools: Tools[Any],
+    endpoint_arn: str | None,
+    running_on: Iterable[str] = (),
+) -> tuple[str, ...]:
+    """Return the instances that tests run from: the source's own list, else those in use.
+
+    Raises:
+        Refused: there is none (``no_replication_instance``).
+    """
+    named = event.source.spec.replication_instances
+    if named:
+        return named
+    found = set(running_on)
+    if endpoint_arn is not None:
+        found |= {each.instance_arn for each in tools.dms.connections(endpoint_arn)}
+    if not found:
+        seen = "no replication instance has a connection or a task on the endpoint"
+        raise Refused(Cause.NO_REPLICATION_INSTANCE, seen=seen)
+    return tuple(sorted(found))
+
+
+def explained(
+    tests: Iterable[InstanceTest], *, place: Place, probe_passed: bool
+) -> tuple[Finding, ...]:
+    """Return the findings of the failed tests: what DMS said, and how it differs from our probe."""
+    findings = []
+    for test in tests:
+        if test.passed:
+            continue
+        where = test.instance_arn.rsplit(":", 1)[-1]
+        if test.deleted:
+            seen = f"the connection from {where} was deleted while it was tested"
+            findings.append(finding(Cause.CONNECTION_DELETED, place=place, seen=seen))
+            continue
+        said = explain(test.message or "")
+        seen = f"from replication instance {where}: {said.seen}"
+        findings.append(
+            finding(said.cause, place=place, seen=seen, raw=test.message, stage=said.stage)
+        )
+        if probe_passed:
+            seen = f"our probe connected, DMS did not from {where}"
+            findings.append(finding(Cause.DMS_DIFFERS_FROM_PROBE, place=place, seen=seen))
+    return tuple(findings)

@@ -1,0 +1,205 @@
+"""Read material: what the source is made of, and the endpoint as it is.
+
+Secrets and the CA bundle are read once, and their versions pinned: later steps of this run read
+them again at those versions. Everything that is wrong with the material is said at once.
+"""
+
+import hashlib
+
+from pydantic import Json
+
+from certifier.aws.secrets import Secret
+from certifier.certificate import Intake, Policy, intake, material_from_secret
+from certifier.diagnosis import finding
+from certifier.errors import Busy, Refused
+from certifier.memory import SourceState
+from certifier.models import Endpoint, Finding, Material, Trusted, Versions, errors_in
+from certifier.outcome import Cause, Place, Severity
+from certifier.source import CredentialsMode, Source
+from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools
+
+STEP = "read_material"
+
+REFUSED_IN_PASSWORDS = "{};+%"
+"""DMS takes none of these in a PostgreSQL password (CHAP_Endpoints.Creating)."""
+
+RISKY_IN_PASSWORDS = ".:*&,\\"
+"""DMS asks a rotation to exclude these too (security_iam_secretsmanager)."""
+
+IN_PASSING = frozenset({"creating", "modifying", "testing"})
+"""States of an endpoint that end by themselves."""
+
+
+class ReadSettings(StepSettings):
+    """Policy for certificates, and the buckets that a CA bundle may come from."""
+
+    policy: Json[Policy]
+    allowed_bundle_buckets: Json[tuple[str, ...]]
+
+
+def run(event: StepEvent, tools: Tools[ReadSettings]) -> Nothing:
+    """Read, check and write down the material.
+
+    Raises:
+        Refused: with every finding about secrets, bundle and certificates.
+        Busy: the endpoint is being created or modified by somebody else.
+    """
+    source = event.source.spec
+    findings: list[Finding] = []
+    credentials = _credentials(source, tools, findings)
+    pair = _secret(source.server_certificate, tools, findings)
+    bundle, bundle_version = _bundle(source, tools, findings)
+    taken = _intake(source, tools, pair, bundle, findings)
+    state = tools.store.state(event.name) or SourceState(name=event.name)
+    endpoint = _endpoint(event, tools, state)
+    material = Material(
+        endpoint=endpoint,
+        trusted=_trusted(tools, state, endpoint, taken.ca_digest),
+        bundle_pem=taken.ca_pem,
+        bundle_digest=taken.ca_digest,
+        leaf_sha256=taken.leaf_sha256,
+        leaf_pem=taken.leaf_pem,
+        chain_pem=taken.chain_pem,
+        key_kind=taken.key_kind,
+        username=credentials.text("username") if credentials else None,
+        versions=Versions(
+            credentials=credentials.version if credentials else None,
+            server_certificate=pair.version if pair else None,
+            ca_bundle=bundle_version,
+        ),
+        findings=tuple(findings),
+    )
+    tools.documents.write(event.run_id, STEP, material)
+    if errors := errors_in(material.findings):
+        raise Refused(errors[0].cause, findings=material.findings)
+    return Nothing()
+
+
+def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding:
+    return finding(cause, place=Place.INTAKE, seen=seen, severity=severity)
+
+
+def _secret(arn: str | None, tools: Tools[ReadSettings], findings: list[Finding]) -> Secret | None:
+    if arn is None:
+        return None
+    read = tools.secrets.read(arn)
+    if isinstance(read, Finding):
+        findings.append(read)
+        return None
+    return read
+
+
+def _credentials(
+    source: Source, tools: Tools[ReadSettings], findings: list[Finding]
+) -> Secret | None:
+    """Return the credentials, checked as DMS will read them."""
+    secret = _secret(source.credentials, tools, findings)
+    if secret is None:
+        return None
+    by_secret = source.credentials_mode is CredentialsMode.SECRET
+    needed = ("username", "password", *(("host", "port") if by_secret else ()))
+    findings.extend(secret.missing(*needed))
+    if by_secret:
+        for key, wanted in (("host", source.host), ("port", str(source.port))):
+            had = secret.text(key)
+            if had is not None and had.lower() != wanted.lower():
+                seen = f"{key} in {secret.arn} is not the source's {key}, {wanted}"
+                findings.append(_found(Cause.SECRET_DISAGREES, seen))
+    password = secret.text("password") or ""
+    if any(sign in REFUSED_IN_PASSWORDS for sign in password):
+        seen = f"the password in {secret.arn} has a character that DMS does not take"
+        findings.append(_found(Cause.PASSWORD_UNUSABLE, seen))
+    elif any(sign in RISKY_IN_PASSWORDS for sign in password):
+        seen = f"the password in {secret.arn} has a character that DMS asks rotations to leave out"
+        findings.append(_found(Cause.PASSWORD_UNUSABLE, seen, Severity.WARNING))
+    return secret
+
+
+def _bundle(
+    source: Source, tools: Tools[ReadSettings], findings: list[Finding]
+) -> tuple[bytes | None, str | None]:
+    """Return the CA bundle as it was read, and its version."""
+    where = source.ca_bundle
+    if where is None:
+        return None, None
+    if where.startswith("s3://"):
+        bucket = where.removeprefix("s3://").partition("/")[0]
+        allowed = tools.settings.allowed_bundle_buckets
+        if bucket not in allowed:
+            listed = ", ".join(allowed) or "none"
+            seen = f"bucket {bucket} is not one of the allowed buckets: {listed}"
+            findings.append(_found(Cause.BUCKET_NOT_ALLOWED, seen))
+            return None, None
+        read = tools.bundles.read_bundle(where)
+        if isinstance(read, Finding):
+            findings.append(read)
+            return None, None
+        body, version = read.body, read.version
+    else:
+        secret = _secret(where, tools, findings)
+        if secret is None:
+            return None, None
+        ca = material_from_secret(secret).ca
+        if ca is None:
+            findings.append(_found(Cause.SECRET_INCOMPLETE, f"{where} holds no CA certificate"))
+            return None, None
+        body, version = ca, secret.version
+    return body, version
+
+
+def _intake(
+    source: Source,
+    tools: Tools[ReadSettings],
+    pair: Secret | None,
+    bundle: bytes | None,
+    findings: list[Finding],
+) -> Intake:
+    """Return what the pair and the bundle hold, in order, with everything wrong said at once."""
+    if source.ca_bundle_sha256 is not None and bundle is not None:
+        digest = hashlib.sha256(bundle).hexdigest()
+        if digest != source.ca_bundle_sha256:
+            seen = f"the CA bundle's SHA-256 is {digest}, the source says {source.ca_bundle_sha256}"
+            findings.append(_found(Cause.BUNDLE_DIGEST_DIFFERS, seen))
+    parts = material_from_secret(pair) if pair is not None else None
+    taken = intake(
+        certificate=parts.certificate if parts else None,
+        private_key=parts.private_key if parts else None,
+        chain=parts.chain if parts else None,
+        ca=bundle if bundle is not None else (parts.ca if parts else None),
+        host=source.host,
+        ssl_mode=source.ssl_mode,
+        now=tools.now(),
+        policy=tools.settings.policy,
+    )
+    findings.extend(taken.findings)
+    return taken
+
+
+def _endpoint(event: StepEvent, tools: Tools[ReadSettings], state: SourceState) -> Endpoint | None:
+    """Return the endpoint as DMS describes it; the one that we remember before the one named."""
+    endpoint = tools.dms.endpoint(state.endpoint_arn or event.source.spec.endpoint)
+    if endpoint is not None and endpoint.status in IN_PASSING:
+        raise Busy(f"endpoint {endpoint.identifier} is {endpoint.status}")
+    return endpoint
+
+
+def _trusted(
+    tools: Tools[ReadSettings],
+    state: SourceState,
+    endpoint: Endpoint | None,
+    bundle_digest: str | None,
+) -> Trusted | None:
+    """Return the CA that the endpoint trusts now.
+
+    A DMS certificate is immutable, so its digest is remembered by its ARN; it is read only when it
+    is unknown, or differs from the source's own bundle.
+    """
+    arn = endpoint.fields.certificate_arn if endpoint else None
+    if arn is None or bundle_digest is None:
+        return None
+    if state.certificate_arn == arn and state.certificate_digest == bundle_digest:
+        return Trusted(arn=arn, digest=bundle_digest)
+    certificate = tools.dms.certificate_by_arn(arn)
+    if certificate is None:
+        return None
+    return Trusted(arn=arn, digest=certificate.digest, pem=certificate.pem)

@@ -1,0 +1,195 @@
+"""Rehearse: DMS itself tries the new settings on a canary endpoint, before it gets the real one.
+
+The endpoint as it is is tested too: what a failure after the change means depends on whether the
+old settings connected. Safe to call again at any moment; the store remembers canary and tests.
+"""
+
+from certifier.diagnosis import finding
+from certifier.errors import Busy, Refused
+from certifier.models import Endpoint, EndpointFields, Fact, Finding, InstanceTest, Plan, Rehearsal
+from certifier.outcome import Cause, Place
+from certifier.source import CredentialsMode
+from certifier.steps.dms_settings import DmsSettings
+from certifier.steps.endpoints import material_of, new_fields, only, password, planned
+from certifier.steps.probe_tls import Probed
+from certifier.steps.proving import explained, prove, usable_instances
+from certifier.steps.tools import Done, PolledEvent, Tools
+
+STEP = "rehearse_changes"
+CANARY = "rehearse_changes-canary"
+
+
+class CanaryWork(Fact):
+    """How far this run has come with its canary. Without it, a canary is another run's."""
+
+    tests: tuple[InstanceTest, ...] | None = None
+
+
+def canary_identifier(name: str) -> str:
+    """Return the identifier of a source's canary endpoint."""
+    return f"certifier-canary-{name}"
+
+
+def run(event: PolledEvent, tools: Tools[DmsSettings]) -> Done:
+    """Move the rehearsal on by one round.
+
+    Raises:
+        ClaimLost: another execution owns the source.
+        Refused: DMS cannot connect with the new settings, or cannot test them in time.
+    """
+    tools.store.hold(event.name, event.run)
+    plan = planned(event, tools)
+    material = material_of(event, tools)
+    endpoint = material.endpoint if material else None
+    instances = plan.instances or usable_instances(event, tools, endpoint.arn if endpoint else None)
+    old: tuple[InstanceTest, ...] | None = ()
+    if endpoint is not None:
+        old = prove(
+            event,
+            tools,
+            endpoint_arn=endpoint.arn,
+            digest=endpoint.settings_digest,
+            instances=instances,
+        )
+    obstacle = _obstacle(event, plan, endpoint)
+    canary: tuple[InstanceTest, ...] | None = ()
+    if obstacle is None:
+        rehearsed = _rehearse(event, tools, plan, endpoint, instances)
+        if isinstance(rehearsed, Finding):
+            obstacle = rehearsed
+        else:
+            canary = rehearsed
+    if old is None or canary is None:
+        if event.is_last:
+            _give_up(event)
+        return Done(done=False)
+    return _conclude(event, tools, old, canary, obstacle)
+
+
+def _obstacle(event: PolledEvent, plan: Plan, endpoint: Endpoint | None) -> Finding | None:
+    """Return why no canary can be made, if so: it would need a password that nobody knows."""
+    source = event.source.spec
+    if plan.target.secret_id is not None:
+        return None
+    if source.credentials is not None and source.credentials_mode is CredentialsMode.INLINE:
+        return None
+    if endpoint is not None and endpoint.fields.secret_id is not None:
+        return None
+    seen = "the endpoint holds a password that no secret of the source has"
+    return finding(Cause.REHEARSED_BY_PROBE_ONLY, place=Place.REHEARSAL, seen=seen)
+
+
+def _rehearse(
+    event: PolledEvent,
+    tools: Tools[DmsSettings],
+    plan: Plan,
+    endpoint: Endpoint | None,
+    instances: tuple[str, ...],
+) -> tuple[InstanceTest, ...] | Finding | None:
+    """Return the canary's tests, ``None`` while they are under way, or why there is no canary."""
+    identifier = canary_identifier(event.name)
+    canary = tools.dms.endpoint(identifier)
+    work = tools.documents.read(event.run_id, CANARY, CanaryWork)
+    if work is None:
+        if canary is not None:  # a run that died has left it behind
+            _delete(tools, canary)
+            return None
+        tools.store.note_canary(event.name, event.run, identifier)
+        work = CanaryWork()
+        tools.documents.write(event.run_id, CANARY, work)
+    if work.tests is None:
+        if canary is None:
+            return _create(event, tools, plan, endpoint, identifier)
+        if canary.status != "active":
+            return None
+        tests = prove(
+            event,
+            tools,
+            endpoint_arn=canary.arn,
+            digest=canary.settings_digest,
+            instances=instances,
+        )
+        if tests is None:
+            return None
+        work = CanaryWork(tests=tests)
+        tools.documents.write(event.run_id, CANARY, work)
+    if canary is not None:
+        _delete(tools, canary)
+        return None
+    tools.store.note_canary(event.name, event.run, None)
+    return work.tests
+
+
+def _create(
+    event: PolledEvent,
+    tools: Tools[DmsSettings],
+    plan: Plan,
+    endpoint: Endpoint | None,
+    identifier: str,
+) -> Finding | None:
+    """Make the canary: the endpoint's own fields, with the new ones over them."""
+    source = event.source.spec
+    material = material_of(event, tools)
+    current = endpoint.fields if endpoint else EndpointFields()
+    fields = EndpointFields.model_validate(
+        {**current.said(), **new_fields(event, tools, plan).said()}
+    )
+    if fields.secret_id is not None:
+        fields = fields.model_copy(update={"server_name": None, "port": None, "username": None})
+    version = material.versions.credentials if material else None
+    try:
+        tools.dms.create_endpoint(
+            identifier,
+            endpoint_type=source.endpoint_type,
+            engine=source.engine,
+            fields=only(fields, tuple(fields.said())),
+            password=password(event, tools, version),
+            tags={"certifier:canary": event.name},
+            like=endpoint.arn if endpoint else None,
+        )
+    except Refused as refused:
+        if refused.cause is not Cause.DMS_QUOTA:
+            raise
+        tools.store.note_canary(event.name, event.run, None)
+        seen = "the account's endpoint quota leaves no room for a canary"
+        return finding(Cause.REHEARSED_BY_PROBE_ONLY, place=Place.REHEARSAL, seen=seen)
+    return None
+
+
+def _delete(tools: Tools[DmsSettings], canary: Endpoint) -> None:
+    """Ask DMS to delete the canary; the next round sees whether it is gone."""
+    try:
+        tools.dms.delete_endpoint(canary.arn)
+    except Busy:
+        return  # a test is still under way on it; the machine calls again
+
+
+def _give_up(event: PolledEvent) -> None:
+    """Refuse in the last round. Record deletes the canary, which the store still knows."""
+    raise Refused(
+        Cause.TEST_NEVER_ENDED,
+        findings=(
+            finding(
+                Cause.TEST_NEVER_ENDED,
+                place=Place.REHEARSAL,
+                seen=f"the rehearsal had no result after {event.rounds} rounds",
+            ),
+        ),
+    )
+
+
+def _conclude(
+    event: PolledEvent,
+    tools: Tools[DmsSettings],
+    old: tuple[InstanceTest, ...],
+    canary: tuple[InstanceTest, ...],
+    obstacle: Finding | None,
+) -> Done:
+    probed = tools.documents.read(event.run_id, "probe_tls", Probed) or Probed()
+    findings = explained(canary, place=Place.REHEARSAL, probe_passed=probed.passed)
+    notes = () if obstacle is None else (obstacle,)
+    rehearsal = Rehearsal(old=old, canary=canary, findings=notes + findings)
+    tools.documents.write(event.run_id, STEP, rehearsal)
+    if findings:
+        raise Refused(findings[0].cause, findings=rehearsal.findings)
+    return Done(done=True)

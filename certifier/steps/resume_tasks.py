@@ -1,0 +1,136 @@
+"""Resume tasks: start again what we stopped, and only that.
+
+Every pause that holds this source is left. Whoever leaves last starts the task, and the pause is
+deleted only when the task runs: until then it is owed, and found by the next run.
+"""
+
+from datetime import timedelta
+
+from certifier.aws.dms import Rejected
+from certifier.diagnosis import finding
+from certifier.memory import Pause
+from certifier.models import Finding, ReplicationTask, TaskWork
+from certifier.outcome import Cause, Place
+from certifier.steps.proving import explained, prove
+from certifier.steps.tools import Done, PolledEvent, StepSettings, Tools
+
+STEP = "resume_tasks"
+
+NORMAL_STOP = "Stop Reason NORMAL"
+"""What DMS says of a task that was asked to stop."""
+
+SAME_STOP = timedelta(seconds=5)
+"""StopDates of one stop may differ by their rounding."""
+
+
+def run(event: PolledEvent, tools: Tools[StepSettings]) -> Done:
+    """Move the resumption on by one round; in the last one, what does not run stays owed.
+
+    Raises:
+        ClaimLost: another execution owns the source.
+    """
+    tools.store.hold(event.name, event.run)
+    before = tools.documents.read(event.run_id, STEP, TaskWork) or TaskWork()
+    tasks, findings, still = list(before.tasks), list(before.findings), before.stood_still
+    owed: list[tuple[str, Finding]] = []
+    for pause in tools.store.pauses_of(event.name):
+        if not tools.store.leave_pause(pause.task_arn, event.name):
+            continue  # another source still needs it stopped, and will start it
+        task = tools.dms.task(pause.task_arn)
+        match _move_on(event, tools, pause, task):
+            case Finding() as reason if reason.cause is Cause.TASK_OWED:
+                owed.append((pause.task_arn, reason))
+            case Finding() as reason:
+                findings.append(reason)
+                tools.store.delete_pause(pause.task_arn, event.name)
+            case None:
+                tasks.append(pause.task_arn)
+                if pause.stop_date is not None:
+                    seconds = (tools.now() - pause.stop_date).total_seconds()
+                    still = max(still or 0.0, seconds)
+                tools.store.delete_pause(pause.task_arn, event.name)
+    over = not owed or event.is_last
+    work = TaskWork(
+        tasks=tuple(tasks),
+        owed=tuple(arn for arn, _ in owed),
+        stood_still=still,
+        findings=(*findings, *((reason for _, reason in owed) if over else ())),
+    )
+    tools.documents.write(event.run_id, STEP, work)
+    return Done(done=over)
+
+
+def _found(cause: Cause, seen: str, raw: str | None = None) -> Finding:
+    return finding(cause, place=Place.WORKFLOW, seen=seen, raw=raw)
+
+
+def _owed(task: ReplicationTask, what: str) -> Finding:
+    seen = f"task {task.identifier}, which we stopped, does not run again yet: {what}"
+    return _found(Cause.TASK_OWED, seen, raw=task.message)
+
+
+def _move_on(
+    event: PolledEvent, tools: Tools[StepSettings], pause: Pause, task: ReplicationTask | None
+) -> Finding | None:
+    """Move one task on; ``None``: it runs. A ``task_owed`` is not over, any other finding is."""
+    if task is None:
+        return _found(Cause.TASK_LEFT_ALONE, f"task {pause.task_arn} is gone")
+    if task.status == "running":
+        return None
+    if task.status not in ("stopped", "failed"):
+        return _owed(task, f"it is {task.status}")
+    if pause.started_at is None and (reason := _not_ours(pause, task)) is not None:
+        seen = f"task {task.identifier} is {task.status}, and not by us: {reason}"
+        return _found(Cause.TASK_LEFT_ALONE, seen, raw=task.message)
+    tools.store.note_started(task.arn, tools.now())
+    answer = tools.dms.start_task(task.arn)
+    if isinstance(answer, Rejected):
+        return _mend(event, tools, task, answer)
+    return _owed(task, "it was asked to start")
+
+
+def _not_ours(pause: Pause, task: ReplicationTask) -> str | None:
+    """Return why the task does not stand still because of our stop; ``None`` when it does.
+
+    A run that died between the stop and its note left no StopDate: then the task counts as ours if
+    it stopped after the pause was written.
+    """
+    if task.status == "failed":
+        return "it failed"
+    if task.stop_reason is not None and NORMAL_STOP.lower() not in task.stop_reason.lower():
+        return f"its stop reason is {task.stop_reason}"
+    if task.stop_date is None:
+        return None
+    if pause.stop_date is None:
+        early = task.stop_date < pause.since - SAME_STOP
+        return "it had stopped before" if early else None
+    if abs(task.stop_date - pause.stop_date) > SAME_STOP:
+        return "somebody has stopped it again since"
+    return None
+
+
+def _mend(
+    event: PolledEvent, tools: Tools[StepSettings], task: ReplicationTask, answer: Rejected
+) -> Finding:
+    """DMS starts a task only after a passing test of both endpoints: make those tests."""
+    reasons: list[str] = []
+    for arn in (task.source_endpoint_arn, task.target_endpoint_arn):
+        endpoint = tools.dms.endpoint(arn)
+        if endpoint is None:
+            reasons.append(f"endpoint {arn} is gone")
+            continue
+        tests = prove(
+            event,
+            tools,
+            endpoint_arn=arn,
+            digest=endpoint.settings_digest,
+            instances=(task.instance_arn,),
+        )
+        why = explained(tests or (), place=Place.DMS_TEST, probe_passed=False)
+        reasons += [f"{endpoint.identifier}: {found.seen}" for found in why]
+    return _found(
+        Cause.TASK_OWED,
+        f"task {task.identifier}, which we stopped, may not start: "
+        + ("; ".join(reasons) or "its endpoints are being tested"),
+        raw=answer.text,
+    )

@@ -1,0 +1,149 @@
+"""Test connection: DMS connects with the endpoint's settings, from every replication instance.
+
+Serves two states: "Test connection" proves the new (or unchanged) settings, "Test old settings"
+what was put back. In a run that found an undo log, nothing else of this run is known: the log says
+what the endpoint should be.
+"""
+
+from certifier.diagnosis import finding
+from certifier.models import (
+    Configured,
+    ConnectionTest,
+    Endpoint,
+    Fact,
+    Finding,
+    InstanceTest,
+    Plan,
+    UndoLog,
+)
+from certifier.outcome import Action, Cause, Place, Settings
+from certifier.steps.configure_endpoint import document as configured_document
+from certifier.steps.configure_endpoint import restorable
+from certifier.steps.endpoints import equal, material_of
+from certifier.steps.probe_tls import Probed
+from certifier.steps.proving import explained, prove, usable_instances
+from certifier.steps.tools import PolledEvent, StepSettings, Tools
+
+ATTEMPTS_WHEN_UNCHANGED = 3
+"""A failure of an unchanged source is tested twice more: it would block the next task start."""
+
+
+class TestEvent(PolledEvent):
+    """Which of the two states calls."""
+
+    settings: Settings
+
+
+class TestAnswer(Fact):
+    """``passed`` only counts when ``done``."""
+
+    done: bool
+    passed: bool = False
+
+
+def document(settings: Settings) -> str:
+    """Return the name of the document of one of the two tests."""
+    return f"test_connection-{settings.value}"
+
+
+def run(event: TestEvent, tools: Tools[StepSettings]) -> TestAnswer:
+    """Move the test on by one round.
+
+    Raises:
+        ClaimLost: another execution owns the source.
+        Refused: there is no instance to test from, or one cannot test.
+    """
+    tools.store.hold(event.name, event.run)
+    log = tools.store.undo(event.name)
+    plan = tools.documents.read(event.run_id, "plan_changes", Plan)
+    endpoint = _endpoint(event, tools, log, plan)
+    if endpoint is None:
+        return _answer(event, tools, passed=False)
+    instances = (plan.instances if plan else ()) or usable_instances(event, tools, endpoint.arn)
+    unchanged = log is None
+    tests = prove(
+        event,
+        tools,
+        endpoint_arn=endpoint.arn,
+        digest=endpoint.settings_digest,
+        instances=instances,
+        attempts=ATTEMPTS_WHEN_UNCHANGED if unchanged else 1,
+    )
+    if tests is None:
+        if not event.is_last:
+            return TestAnswer(done=False)
+        seen = f"DMS had no result after {event.rounds} rounds"
+        return _answer(event, tools, passed=False, findings=(_found(Cause.TEST_NEVER_ENDED, seen),))
+    again = tools.dms.endpoint(endpoint.arn)
+    if again is None or again.settings_digest != endpoint.settings_digest:
+        seen = f"{endpoint.identifier} was changed by somebody else while it was tested"
+        findings = (_found(Cause.CHANGED_MEANWHILE, seen),)
+        return _answer(event, tools, passed=False, tests=tests, findings=findings)
+    return _judge(event, tools, log, endpoint, tests)
+
+
+def _found(cause: Cause, seen: str) -> Finding:
+    return finding(cause, place=Place.DMS_TEST, seen=seen)
+
+
+def _endpoint(
+    event: TestEvent, tools: Tools[StepSettings], log: UndoLog | None, plan: Plan | None
+) -> Endpoint | None:
+    """Return the endpoint as it should be for this test; ``None`` when it is not.
+
+    An unchanged source costs no extra call here: Read material has described the endpoint.
+    """
+    if log is None:
+        material = material_of(event, tools)
+        return material.endpoint if material else None
+    if event.settings is Settings.NEW and plan is not None:
+        done = tools.documents.read(event.run_id, configured_document(Action.APPLY), Configured)
+        return done.endpoint if done else None
+    endpoint = tools.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
+    if endpoint is None:
+        return None
+    wanted = log.new if event.settings is Settings.NEW else log.old
+    names = log.fields if event.settings is Settings.NEW else restorable(log)
+    fits = all(equal(name, getattr(endpoint.fields, name), getattr(wanted, name)) for name in names)
+    return endpoint if fits else None
+
+
+def _judge(
+    event: TestEvent,
+    tools: Tools[StepSettings],
+    log: UndoLog | None,
+    endpoint: Endpoint,
+    tests: tuple[InstanceTest, ...],
+) -> TestAnswer:
+    probed = tools.documents.read(event.run_id, "probe_tls", Probed) or Probed()
+    passed = all(test.passed for test in tests)
+    findings = explained(tests, place=Place.DMS_TEST, probe_passed=probed.passed)
+    if not passed and log is not None and event.settings is Settings.OLD:
+        name = endpoint.identifier
+        if log.old_connects is False:
+            findings += (_found(Cause.BROKEN_BEFORE, f"{name} did not connect before, either"),)
+        else:
+            seen = f"{name} has its old settings again, and DMS does not connect with them now"
+            findings += (_found(Cause.BROKEN_AFTER_RESTORE, seen),)
+    return _answer(
+        event,
+        tools,
+        passed=passed,
+        tests=tests,
+        findings=findings,
+        digest=endpoint.settings_digest,
+    )
+
+
+def _answer(
+    event: TestEvent,
+    tools: Tools[StepSettings],
+    *,
+    passed: bool,
+    tests: tuple[InstanceTest, ...] = (),
+    findings: tuple[Finding, ...] = (),
+    digest: str | None = None,
+) -> TestAnswer:
+    result = ConnectionTest(passed=passed, tests=tests, settings_digest=digest, findings=findings)
+    tools.documents.write(event.run_id, document(event.settings), result)
+    return TestAnswer(done=True, passed=passed)
