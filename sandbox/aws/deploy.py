@@ -1,0 +1,200 @@
+"""CloudFormation, Lambda and EventBridge: moto's, taught to deploy the template and run it here."""
+
+import importlib
+import io
+import json
+import logging
+import threading
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+from unittest.mock import patch
+
+import boto3
+from moto.awslambda.models import LambdaFunction, LambdaVersion
+from moto.events.models import Rule
+
+STACK = "certifier-sandbox"
+
+Handler = Callable[[dict[str, Any], Any], Any]
+
+
+class Binder(Protocol):
+    """Makes the handler of a step for one function's environment."""
+
+    def __call__(self, step: str, environ: Mapping[str, str]) -> Handler: ...
+
+
+class LambdaFault(Exception):  # noqa: N818  (it is what Lambda says, not an error of ours)
+    """What a stub handler raises to fail as Lambda itself does, e.g. ``Sandbox.Timedout``."""
+
+    def __init__(self, error_type: str, message: str = "") -> None:
+        super().__init__(message)
+        self.error_type = error_type
+
+
+class Functions:
+    """The functions of the stack, each bound to its handler on its first call."""
+
+    def __init__(self, bind: Binder) -> None:
+        self._bind = bind
+        self._bound: dict[str, Handler] = {}
+        self._lock = threading.Lock()
+
+    def invoke(self, function: LambdaFunction, event: Any) -> tuple[str, bool, str]:
+        """Answer as moto wants it: the payload, whether it is an error, the log."""
+        step = _step(function)
+        try:
+            handler = self._handler(step, function)
+            # A step gets its event as Lambda gives it: parsed anew, shared with nobody.
+            answer = handler(json.loads(json.dumps(event)), None)
+            return json.dumps(answer), False, ""
+        except LambdaFault as fault:
+            return _error(fault.error_type, str(fault)), True, ""
+        except SystemExit as death:
+            return _error("Runtime.ExitError", f"Runtime exited: {death}"), True, ""
+        except Exception as error:  # noqa: BLE001  (Lambda catches everything too)
+            return _error(type(error).__name__, str(error)), True, ""
+
+    def _handler(self, step: str, function: LambdaFunction) -> Handler:
+        with self._lock:
+            if step not in self._bound:
+                environ = {name: str(value) for name, value in function.environment_vars.items()}
+                self._bound[step] = self._bind(step, environ)
+            return self._bound[step]
+
+
+def real_handler(step: str) -> Any:
+    """Return the ``Step`` of ``lambdas/<step>.py``."""
+    return importlib.import_module(f"lambdas.{step}").handler
+
+
+def _step(function: LambdaFunction) -> str:
+    """``lambdas.probe_tls.handler`` is the step ``probe_tls``."""
+    return str(function.handler).split(".")[-2]
+
+
+def _error(error_type: str, message: str) -> str:
+    return json.dumps({"errorMessage": message, "errorType": error_type, "stackTrace": []})
+
+
+@contextmanager
+def installed(functions: Functions) -> Iterator[None]:
+    """Patch moto's Lambda, its versions in CloudFormation, and EventBridge's targets."""
+    plain_version = LambdaVersion.create_from_cloudformation_json
+    plain_send = Rule.send_to_targets
+
+    def invoke(self: LambdaFunction, event: Any = None) -> tuple[str, bool, str]:
+        return functions.invoke(self, event or {})
+
+    def version(
+        cls: Any, resource_name: str, cloudformation_json: Any, *args: Any, **kw: Any
+    ) -> Any:
+        made = plain_version(resource_name, cloudformation_json, *args, **kw)
+        function = cloudformation_json["Properties"]["FunctionName"]
+        account, region = args[:2] if args else (kw["account_id"], kw["region_name"])
+        name = function.rsplit(":", 1)[-1]
+        made.physical_resource_id = (
+            f"arn:aws:lambda:{region}:{account}:function:{name}:{made.version}"
+        )
+        return made
+
+    def send(self: Rule, original_event: Any, transform_input: bool = True) -> None:
+        if not self.event_pattern.matches_event(original_event):
+            return
+        mine, others = [], []
+        for target in self.targets:
+            (mine if ":states:" in target["Arn"] else others).append(target)
+        for target in mine:
+            _start(self.region_name, target["Arn"], target.get("Input") or original_event)
+        if others:
+            with patch.object(self, "targets", others):
+                plain_send(self, original_event, transform_input)
+
+    with (
+        patch.object(LambdaFunction, "_invoke_lambda", invoke),
+        patch.object(LambdaVersion, "create_from_cloudformation_json", classmethod(version)),
+        patch.object(Rule, "send_to_targets", send),
+    ):
+        yield
+
+
+def _start(region: str, machine: str, event: Any) -> None:
+    """Start an execution the way EventBridge does: with a name of its own making."""
+    import uuid
+
+    client = boto3.client(
+        "stepfunctions",
+        region_name=region,
+        aws_access_key_id="events",
+        aws_secret_access_key="events",
+    )
+    text = event if isinstance(event, str) else json.dumps(event)
+    client.start_execution(stateMachineArn=machine, name=str(uuid.uuid4()), input=text)
+
+
+def deploy(session: boto3.Session, template: Mapping[str, Any]) -> dict[str, str]:
+    """Deploy the template and return physical ids by logical id, and the stack's outputs.
+
+    What moto does not know (policies of buckets, queues and topics, schedules, alarms) it leaves
+    out; the bootstrap's version check is dropped, since nobody bootstraps a sandbox.
+    """
+    template = {key: value for key, value in template.items() if key != "Rules"}
+    parameters = dict(template.get("Parameters", {}))
+    parameters.pop("BootstrapVersion", None)
+    template["Parameters"] = parameters
+    _upload_assets(session, template)
+    cloudformation = session.client("cloudformation")
+    with _silent("moto"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cloudformation.create_stack(
+            StackName=STACK,
+            TemplateBody=json.dumps(template),
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        )
+        (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
+        found = {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+            for page in pages
+            for resource in page["StackResourceSummaries"]
+        }
+    found.update({out["OutputKey"]: out["OutputValue"] for out in stack.get("Outputs", [])})
+    return found
+
+
+@contextmanager
+def _silent(logger: str) -> Iterator[None]:
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _upload_assets(session: boto3.Session, template: Mapping[str, Any]) -> None:
+    """Put something where the template says that code is: handlers are bound, not loaded."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("empty.py", "")
+    s3 = session.client("s3")
+    region = session.region_name
+    wanted = set()
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        for place in (properties.get("Code"), properties.get("Content")):
+            if isinstance(place, dict) and "S3Key" in place:
+                wanted.add((_resolved(place["S3Bucket"], region), place["S3Key"]))
+    for bucket in {bucket for bucket, _ in wanted}:
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+    for bucket, key in wanted:
+        s3.put_object(Bucket=bucket, Key=key, Body=packed.getvalue())
+
+
+def _resolved(value: Any, region: str) -> str:
+    text = value["Fn::Sub"] if isinstance(value, dict) else str(value)
+    return text.replace("${AWS::AccountId}", "123456789012").replace("${AWS::Region}", region)
