@@ -1,0 +1,46 @@
+"""The probe: what libpq would say about a host, and why, from one look at it.
+
+    report = probe(ProbeRequest("orders.db.example.com", ca_bundle=pem, policy=...))
+    report.verdict, report.verdicts.verify_full.passed, report.findings, report.evidence
+
+In the good case there is one connection: SSL request, TLS with verification, and with a user a
+login and one query. When the chain does not verify, a second connection that verifies nothing
+collects the evidence; no login is tried on it unless the mode itself verifies nothing.
+"""
+
+from certifier.probe.dial import Resolve, system_resolver
+from certifier.probe.look import probe
+from certifier.probe.report import (
+    Address,
+    DmsReading,
+    Evidence,
+    LoginFacts,
+    PlaintextFacts,
+    ProbeReport,
+    RequireVerdict,
+    Timings,
+    TlsFacts,
+    Verdict,
+    Verdicts,
+)
+from certifier.probe.request import TLS_VERSIONS, AddressPolicy, ProbeRequest
+
+__all__ = [
+    "TLS_VERSIONS",
+    "Address",
+    "AddressPolicy",
+    "DmsReading",
+    "Evidence",
+    "LoginFacts",
+    "PlaintextFacts",
+    "ProbeReport",
+    "ProbeRequest",
+    "RequireVerdict",
+    "Resolve",
+    "Timings",
+    "TlsFacts",
+    "Verdict",
+    "Verdicts",
+    "probe",
+    "system_resolver",
+]

@@ -1,0 +1,81 @@
+"""How a stage of a probe ends when it does not succeed, and the instant by which all must end."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from certifier.outcome import Cause, Stage
+
+Clock = Callable[[], float]
+
+
+class StageFailed(Exception):
+    """A stage did not succeed.
+
+    Attributes:
+        stage, cause: where, and which row of the catalogue.
+        seen: one sentence in our words.
+        raw: the text of the server, the operating system or OpenSSL; untrusted.
+        libpq: what libpq says in the same place, as far as it is known.
+        verify_code: OpenSSL's X509_V_ERR number, when certificate verification failed.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        cause: Cause,
+        seen: str,
+        *,
+        raw: str | None = None,
+        libpq: str | None = None,
+        verify_code: int | None = None,
+    ) -> None:
+        super().__init__(seen)
+        self.stage = stage
+        self.cause = cause
+        self.seen = seen
+        self.raw = raw
+        self.libpq = libpq
+        self.verify_code = verify_code
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """An instant of ``clock`` (seconds, monotonic), and the seconds that were given until then."""
+
+    at: float
+    seconds: float
+    clock: Clock = time.monotonic
+
+    @classmethod
+    def after(cls, seconds: float, clock: Clock = time.monotonic) -> "Deadline":
+        return cls(clock() + seconds, seconds, clock)
+
+    def left(self, stage: Stage) -> float:
+        """Seconds that are left, more than zero. Raises StageFailed when none are."""
+        left = self.at - self.clock()
+        if left <= 0:
+            raise self.passed(stage)
+        return left
+
+    def passed(self, stage: Stage) -> StageFailed:
+        """The failure of a stage that did not end in time."""
+        what = _WAITING_FOR[stage]
+        return StageFailed(
+            stage,
+            Cause.CONNECTION_TIMEOUT,
+            f"{what} did not end within the {self.seconds:g} seconds of the whole probe",
+            libpq="timeout expired",
+        )
+
+
+_WAITING_FOR = {
+    Stage.ADDRESS: "the check of the address",
+    Stage.DNS: "the name resolution",
+    Stage.TCP: "the TCP connection",
+    Stage.SSL_REQUEST: "the answer to the SSL request",
+    Stage.TLS: "the TLS handshake",
+    Stage.STARTUP: "the answer to the login request",
+    Stage.LOGIN: "the login",
+    Stage.QUERY: "the query",
+}

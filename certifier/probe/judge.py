@@ -1,0 +1,348 @@
+"""From what was seen to the verdicts and findings. Pure: no socket, no clock."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from certifier.certificate import CertificateFacts, policy_findings
+from certifier.diagnosis import finding
+from certifier.hostname import HostNames, Match
+from certifier.models import Finding
+from certifier.outcome import Cause, Place, Severity, SslMode, Stage
+from certifier.probe.failure import StageFailed
+from certifier.probe.report import DmsReading, Evidence, RequireVerdict, Verdict, Verdicts
+from certifier.probe.request import ProbeRequest
+
+_ROOT_MISSING = (
+    "root certificate file does not exist\nEither provide the file, use the system's trusted roots"
+    " with sslrootcert=system, or change sslmode to disable server certificate verification."
+)
+# Verify codes that say: the issuer of something in the chain was not found.
+_ISSUER_NOT_FOUND = frozenset({20, 21})
+_INTERMEDIATE = re.compile(r"\b(intermediate|issuing|sub(ordinate)?[ -]?ca|ica)\b", re.IGNORECASE)
+_ROOT = re.compile(r"\broot\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the connections showed, for the verdicts.
+
+    Attributes:
+        unreached: why there is no TLS connection at all, whatever is verified.
+        trust_problem: why the CA file cannot be loaded.
+        crl_problem: why the CRL file cannot be used; libpq goes on without it.
+        chain_failure: why the chain did not verify; None when it did, or was not asked to.
+        verified: whether the chain was verified.
+        unverified_failure: why the second look, which verifies nothing, failed.
+        names, match: of the leaf; None when no leaf was seen.
+        chain: as served; bundle: the certificates of the CA file.
+    """
+
+    unreached: StageFailed | None = None
+    trust_problem: str | None = None
+    crl_problem: str | None = None
+    chain_failure: StageFailed | None = None
+    verified: bool = False
+    unverified_failure: StageFailed | None = None
+    names: HostNames | None = None
+    match: Match | None = None
+    chain: tuple[CertificateFacts, ...] = ()
+    bundle: tuple[CertificateFacts, ...] = ()
+
+
+def verdicts(request: ProbeRequest, seen: Seen, now: datetime) -> Verdicts:
+    """The verdicts of all three modes."""
+    if seen.unreached is not None:
+        failed = _of_failure(seen.unreached)
+        dms = DmsReading(passed=False, cause=failed.cause, seen=failed.seen, differs=False)
+        return _assembled(failed, failed, failed, dms)
+    chain = _chain_verdict(request, seen, now)
+    require = chain
+    if request.ca_bundle is None:
+        require = Verdict(
+            passed=True, seen="the connection is encrypted; without a CA file nothing is verified"
+        )
+    full = chain if not chain.passed else _name_verdict(request, seen)
+    return _assembled(require, chain, full, _dms_reading(require, seen))
+
+
+def _assembled(
+    require: Verdict, verify_ca: Verdict, verify_full: Verdict, dms: DmsReading
+) -> Verdicts:
+    return Verdicts(
+        require=RequireVerdict(**require.model_dump(), dms_reading=dms),
+        verify_ca=verify_ca,
+        verify_full=verify_full,
+    )
+
+
+def _of_failure(failure: StageFailed) -> Verdict:
+    return Verdict(passed=False, cause=failure.cause, seen=failure.seen, libpq=failure.libpq)
+
+
+def _dms_reading(require: Verdict, seen: Seen) -> DmsReading:
+    failure = seen.unverified_failure
+    if failure is not None:
+        return DmsReading(
+            passed=False, cause=failure.cause, seen=failure.seen, differs=require.passed
+        )
+    return DmsReading(
+        passed=True,
+        seen="the connection is encrypted, which is all that DMS documents for require",
+        differs=not require.passed,
+    )
+
+
+def _chain_verdict(request: ProbeRequest, seen: Seen, now: datetime) -> Verdict:
+    if request.ca_bundle is None:
+        return Verdict(
+            passed=False,
+            cause=Cause.CA_BUNDLE_MISSING,
+            seen="no CA file was given, and this mode verifies against one",
+            libpq=_ROOT_MISSING,
+        )
+    if seen.trust_problem is not None:
+        return Verdict(
+            passed=False,
+            cause=Cause.CA_BUNDLE_INVALID,
+            seen=f"the CA file cannot be loaded: {seen.trust_problem}",
+            libpq=f"could not read root certificate file: {seen.trust_problem}",
+        )
+    if seen.chain_failure is not None:
+        cause, text = _why_unverified(seen.chain_failure, seen, now)
+        return Verdict(passed=False, cause=cause, seen=text, libpq=seen.chain_failure.libpq)
+    return Verdict(passed=True, seen="the chain leads to a CA of the CA file")
+
+
+def _name_verdict(request: ProbeRequest, seen: Seen) -> Verdict:
+    if seen.match is not None and seen.match.matched:
+        return Verdict(
+            passed=True,
+            seen="the chain leads to a CA of the CA file, and the certificate names"
+            f" {request.host}",
+        )
+    names = ", ".join(seen.names.spelled()) if seen.names else ""
+    return Verdict(
+        passed=False,
+        cause=Cause.HOSTNAME_MISMATCH,
+        seen=f"the host is {request.host}, and the certificate names {names or 'nothing'}",
+        libpq=seen.match.libpq if seen.match else None,
+    )
+
+
+# ---- why a chain did not verify
+
+
+def _why_unverified(failure: StageFailed, seen: Seen, now: datetime) -> tuple[Cause, str]:
+    involved = (*seen.chain, *seen.bundle)
+    match failure.cause:
+        case Cause.CERTIFICATE_EXPIRED:
+            ends = [(f.title, f.not_after) for f in involved if f.not_after]
+            dated = [
+                f"{title} expired on {end:%Y-%m-%d %H:%M} UTC" for title, end in ends if end < now
+            ]
+        case Cause.CERTIFICATE_NOT_YET_VALID:
+            begins = [(f.title, f.not_before) for f in involved if f.not_before]
+            dated = [
+                f"{title} is not valid before {begin:%Y-%m-%d %H:%M} UTC"
+                for title, begin in begins
+                if begin > now
+            ]
+        case Cause.SELF_SIGNED if seen.chain:
+            return failure.cause, (
+                f"{seen.chain[0].title} is signed by its own key, and is not in the CA file"
+            )
+        case Cause.UNKNOWN_AUTHORITY if seen.chain:
+            return _issuer_missing(failure, seen)
+        case _:
+            dated = []
+    return failure.cause, "; ".join(dict.fromkeys(dated)) or failure.seen
+
+
+def _issuer_missing(failure: StageFailed, seen: Seen) -> tuple[Cause, str]:
+    trusted = ", ".join(facts.title for facts in seen.bundle) or "no certificate"
+    if failure.verify_code == 2:
+        stub = next((f for f in seen.bundle if not f.self_signed), None)
+        name = f"{stub.title} without its issuer, {stub.issuer}" if stub else trusted
+        return Cause.UNKNOWN_AUTHORITY, (
+            f"the CA file holds {name}: libpq accepts only a chain that ends in a self-signed root"
+        )
+    top = _top(seen.chain)
+    if top.self_signed:
+        return Cause.UNKNOWN_AUTHORITY, (
+            f"the chain ends in {top.title}, which is not in the CA file; it holds {trusted}"
+        )
+    if failure.verify_code in _ISSUER_NOT_FOUND and _looks_intermediate(top, seen.bundle):
+        return Cause.CHAIN_INCOMPLETE, (
+            f"the server does not send {top.issuer}, the issuer of {top.title}, and it is not in"
+            f" the CA file either; that holds {trusted}"
+        )
+    return Cause.UNKNOWN_AUTHORITY, (
+        f"{top.issuer}, the issuer of {top.title}, is not in the CA file, which holds {trusted};"
+        " if it is an intermediate, the server must send it"
+    )
+
+
+def _top(chain: Sequence[CertificateFacts]) -> CertificateFacts:
+    """The last certificate on the way up from the leaf, by names."""
+    top = chain[0]
+    for _ in chain:
+        above = next((f for f in chain if f.subject == top.issuer and f is not top), None)
+        if above is None or top.self_signed:
+            break
+        top = above
+    return top
+
+
+def _looks_intermediate(top: CertificateFacts, bundle: Sequence[CertificateFacts]) -> bool:
+    """Whether the missing issuer is an intermediate under a CA of the bundle, rather than a root.
+
+    A guess, because nothing in a certificate says what is above its issuer: the words in the
+    issuer's name decide, else whether it shares its organisation with a CA of the bundle.
+    """
+    issuer = top.issuer or ""
+    if any(facts.subject == issuer for facts in bundle) or _ROOT.search(issuer):
+        return False
+    if _INTERMEDIATE.search(issuer):
+        return True
+    organisation = _organisation(issuer)
+    return organisation is not None and any(
+        _organisation(facts.subject or "") == organisation for facts in bundle
+    )
+
+
+def _organisation(name: str) -> str | None:
+    found = re.search(r"(?:^|,)O=((?:[^,\\]|\\.)+)", name)
+    return found.group(1) if found else None
+
+
+# ---- findings
+
+
+def of_problems(problems: Iterable[StageFailed]) -> tuple[Finding, ...]:
+    """What went wrong besides the TLS verdicts: login, query, the plain-text connection."""
+    return tuple(
+        finding(one.cause, place=Place.PROBE, seen=one.seen, raw=one.raw, stage=one.stage)
+        for one in problems
+    )
+
+
+def passes(
+    request: ProbeRequest,
+    seen: Seen,
+    found: Verdicts,
+    evidence: Evidence,
+    problems: Iterable[Finding],
+) -> bool:
+    """Whether a connection in the mode that was asked for would succeed, as far as it was tried."""
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        return False
+    if request.ssl_mode is not SslMode.NONE:
+        return found.of(request.ssl_mode).passed
+    if evidence.plaintext is not None:
+        return evidence.plaintext.accepted
+    # Without a user nothing but the answer to the SSL request says that PostgreSQL is there.
+    return seen.unreached is None or seen.unreached.cause is Cause.SSL_OFF
+
+
+def findings(
+    request: ProbeRequest,
+    seen: Seen,
+    found: Verdicts,
+    evidence: Evidence,
+    *,
+    problems: Iterable[Finding],
+    now: datetime,
+) -> tuple[Finding, ...]:
+    """Everything worth saying, errors first. `problems` come from :func:`of_problems`."""
+    collected = [
+        *_of_verdict(request, seen, found),
+        *problems,
+        *_of_trust(request, seen),
+        *_of_name(request, seen),
+        *_of_evidence(request, evidence),
+        *policy_findings(seen.chain, request.certificate_policy, now, Place.PROBE),
+        *_raisable(request, found),
+    ]
+    order = ("error", "warning", "advice")
+    return tuple(sorted(collected, key=lambda one: order.index(one.severity)))
+
+
+def _of_verdict(request: ProbeRequest, seen: Seen, found: Verdicts) -> Iterator[Finding]:
+    if request.ssl_mode is SslMode.NONE:
+        verdict: Verdict = found.require
+        if verdict.cause is Cause.SSL_OFF or seen.unreached is None:
+            return
+    else:
+        verdict = found.of(request.ssl_mode)
+    if verdict.cause is None:
+        return
+    failure = seen.unreached or seen.chain_failure
+    yield finding(
+        verdict.cause,
+        place=Place.PROBE,
+        seen=verdict.seen,
+        raw=failure.raw if failure else seen.trust_problem,
+        stage=failure.stage if failure else Stage.TLS,
+    )
+
+
+def _of_trust(request: ProbeRequest, seen: Seen) -> Iterator[Finding]:
+    if seen.crl_problem is not None and request.crl is not None:
+        yield finding(
+            Cause.CRL_INVALID,
+            place=Place.PROBE,
+            seen=f"the CRL file cannot be loaded ({seen.crl_problem}); libpq goes on without it",
+            stage=Stage.TLS,
+        )
+
+
+def _of_name(request: ProbeRequest, seen: Seen) -> Iterator[Finding]:
+    if seen.match is not None and seen.match.matched != seen.match.older_libpq:
+        older = "accepts" if seen.match.older_libpq else "does not accept"
+        yield finding(
+            Cause.HOSTNAME_READING_DIFFERS,
+            place=Place.PROBE,
+            seen=f"libpq 14 and older {older} this certificate for {request.host}: it knows no"
+            " IP addresses in certificates",
+            stage=Stage.TLS,
+        )
+
+
+def _of_evidence(request: ProbeRequest, evidence: Evidence) -> Iterator[Finding]:
+    if evidence.served_intended is False:
+        yield finding(
+            Cause.SERVED_CERTIFICATE_DIFFERS,
+            place=Place.PROBE,
+            seen=f"the server serves the certificate {evidence.leaf_sha256}, and is meant to serve"
+            f" {request.intended_leaf_sha256}",
+            stage=Stage.TLS,
+        )
+    if evidence.tls is not None and evidence.tls.version in ("TLSv1", "TLSv1.1"):
+        yield finding(
+            Cause.TLS_VERSION_OLD,
+            place=Place.PROBE,
+            seen=f"the server negotiated {evidence.tls.version}",
+            stage=Stage.TLS,
+        )
+    if request.ssl_mode is not SslMode.NONE and evidence.plaintext and evidence.plaintext.accepted:
+        yield finding(
+            Cause.PLAINTEXT_ACCEPTED,
+            place=Place.PROBE,
+            seen=f"a login without TLS was not refused: {evidence.plaintext.seen}",
+            stage=Stage.STARTUP,
+        )
+
+
+def _raisable(request: ProbeRequest, found: Verdicts) -> Iterator[Finding]:
+    mode = request.ssl_mode
+    if mode is not SslMode.NONE and not found.of(mode).passed:
+        return
+    stronger = [m for m in SslMode if m.strength > mode.strength and found.of(m).passed]
+    if stronger:
+        yield finding(
+            Cause.MODE_COULD_BE_RAISED,
+            place=Place.PROBE,
+            seen=f"the mode is {mode}, and {stronger[-1]} would pass today",
+        )

@@ -1,0 +1,369 @@
+"""Logging in with pg8000, which is allowed to see nothing that was not checked here first.
+
+pg8000 would answer a request for a clear-text or MD5 password on any connection, believes any
+length, and lets a server skip the end of SCRAM. So every message passes :class:`_Guarded`, and the
+answers to authentication requests are ours.
+"""
+
+import hashlib
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+import scramp
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from pg8000.core import CoreConnection
+from pg8000.exceptions import DatabaseError, InterfaceError
+
+from certifier.outcome import Cause, Stage
+from certifier.probe import symptoms
+from certifier.probe.dial import connection_lost
+from certifier.probe.failure import StageFailed
+from certifier.probe.report import LoginFacts
+from certifier.probe.request import ProbeRequest
+from certifier.probe.tls import TlsSocket
+
+QUERY = """
+SELECT current_setting('ssl'),
+       current_setting('server_version'),
+       CASE WHEN pg_has_role(current_user, 'pg_read_all_settings', 'USAGE')
+            THEN current_setting('ssl_min_protocol_version', true) END,
+       own.ssl::text, own.version, own.cipher,
+       CASE WHEN pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
+            THEN (SELECT count(*)::text
+                    FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
+                   WHERE NOT s.ssl AND a.client_addr IS NOT NULL) END
+  FROM pg_stat_ssl own WHERE own.pid = pg_backend_pid()
+"""
+APPLICATION = "certifier"
+AUTHENTICATION_METHODS = {
+    2: "kerberos-5", 3: "password", 5: "md5", 6: "scm", 7: "gss", 9: "sspi", 10: "scram",
+}  # fmt: skip
+BOUND, UNBOUND = "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"
+
+_MESSAGE_LIMIT = 64 * 1024
+_TOTAL_LIMIT = 512 * 1024
+_SHOWN_OF_ERROR = 8 * 1024
+_RECEIVE = 16 * 1024
+_SCRAM_ITERATIONS_LIMIT = 1_000_000  # about half a second of work
+_HEADER = 5
+# What pg8000 raises when bytes are not what it expects.
+_CONFUSED = (
+    InterfaceError, scramp.ScramException, struct.error, ValueError, KeyError, IndexError,
+    AttributeError, TypeError,
+)  # fmt: skip
+
+
+@dataclass
+class Progress:
+    """How far the login came: filled in while it goes on, so that a failure leaves it behind."""
+
+    method: str | None = None
+    scram: scramp.ScramClient | None = field(default=None, repr=False)
+    scram_proved: bool = False
+    authenticated: bool = False
+
+    @property
+    def stage(self) -> Stage:
+        if self.authenticated:
+            return Stage.LOGIN
+        return Stage.STARTUP if self.method is None else Stage.LOGIN
+
+    def facts(self) -> LoginFacts:
+        bound = self.method == BOUND.lower() and self.scram_proved
+        return LoginFacts(succeeded=self.authenticated, method=self.method, channel_binding=bound)
+
+
+class _Guarded:
+    """The socket, and its file, that pg8000 is given: deadline, limits, and errors cut short."""
+
+    def __init__(self, tls: TlsSocket, progress: Progress) -> None:
+        self._tls = tls
+        self._progress = progress
+        self._received = bytearray()
+        self._to_send = bytearray()
+        self._left = _TOTAL_LIMIT
+        self._header = b""
+        self.stage: Stage | None = None
+
+    def read(self, size: int) -> bytes:
+        """Exactly `size` bytes. Raises StageFailed."""
+        if size == _HEADER and not self._header:
+            self._header = self._exactly(_HEADER)
+            return self._header
+        kind, self._header = self._header[:1], b""
+        if not 0 <= size <= _MESSAGE_LIMIT:
+            if kind == b"E" and size > 0:
+                raise _error_response(self._exactly(_SHOWN_OF_ERROR), self._stage)
+            raise StageFailed(
+                self._stage,
+                Cause.PROTOCOL_VIOLATION,
+                f"the server announced a message of {size} bytes; at most {_MESSAGE_LIMIT} are"
+                " read",
+            )
+        return self._exactly(size)
+
+    def write(self, data: bytes) -> None:
+        self._to_send += data
+
+    def flush(self) -> None:
+        data = bytes(self._to_send)
+        self._to_send.clear()
+        self._tls.transmit(data, self._stage)
+
+    def makefile(self, mode: str) -> "_Guarded":  # noqa: ARG002 - pg8000 asks its socket for a file
+        return self
+
+    def close(self) -> None:
+        """The connection belongs to the caller."""
+
+    @property
+    def _stage(self) -> Stage:
+        return self.stage or self._progress.stage
+
+    def _exactly(self, size: int) -> bytes:
+        while len(self._received) < size:
+            block = self._tls.receive(_RECEIVE, self._stage)
+            if not block:
+                raise connection_lost(None, self._stage)
+            self._left -= len(block)
+            if self._left < 0:
+                raise StageFailed(
+                    self._stage,
+                    Cause.PROTOCOL_VIOLATION,
+                    f"the server sent more than {_TOTAL_LIMIT} bytes where a few hundred are usual",
+                )
+            self._received += block
+        found = bytes(self._received[:size])
+        del self._received[:size]
+        return found
+
+
+class _Session(CoreConnection):  # type: ignore[misc]  # published without types
+    """pg8000's connection; its constructor logs in."""
+
+    def __init__(
+        self, request: ProbeRequest, tls: TlsSocket, progress: Progress, *, verified: bool
+    ) -> None:
+        self._request = request
+        self._tls = tls
+        self._progress = progress
+        self._verified = verified
+        self.guard = _Guarded(tls, progress)
+        super().__init__(
+            request.user,
+            database=request.database,
+            application_name=APPLICATION,
+            sock=self.guard,
+            ssl_context=False,
+        )
+
+    def close(self) -> None:
+        """Nothing: pg8000 calls this when the login failed, and the caller closes the socket."""
+
+    def handle_AUTHENTICATION_REQUEST(  # noqa: N802 - pg8000's name
+        self,
+        data: bytes,
+        context: Any,  # noqa: ARG002
+    ) -> None:
+        """Answer what is safe to answer. Raises StageFailed for the rest."""
+        (code,) = struct.unpack_from("!i", data)
+        progress = self._progress
+        if code == 0:
+            if progress.scram is not None and not progress.scram_proved:
+                raise _violation(
+                    "the server ended SCRAM before it proved that it knows the password"
+                )
+            progress.method = progress.method or "trust"
+            progress.authenticated = True
+        elif code in (3, 5):
+            progress.method = AUTHENTICATION_METHODS[code]
+            self._only_if_safe(f"a password by the method {progress.method!r}")
+            self._send_password(data[4:8] if code == 5 else None)
+        elif code == 10:
+            self._begin_scram(data[4:].split(b"\0"))
+        elif code == 11 and progress.scram is not None:
+            self._answer_scram(progress.scram, data[4:])
+        elif code == 12 and progress.scram is not None:
+            progress.scram.set_server_final(data[4:].decode("utf-8"))
+            progress.scram_proved = True
+        else:
+            progress.method = AUTHENTICATION_METHODS.get(code, f"method {code}")
+            raise _unsupported(f"the server asks for authentication by {progress.method}")
+
+    def _only_if_safe(self, what: str) -> None:
+        if not self._verified:
+            raise StageFailed(
+                Stage.LOGIN,
+                Cause.UNSAFE_PASSWORD_REQUEST,
+                f"the server asks for {what} on a connection that is not verified in full;"
+                " nothing was sent, and the login was not attempted",
+            )
+
+    def _password(self) -> str:
+        if self._request.password is None:
+            raise StageFailed(
+                Stage.LOGIN,
+                Cause.PASSWORD_MISSING,
+                "the server asks for a password, and none was given",
+                libpq="fe_sendauth: no password supplied",
+            )
+        return self._request.password()
+
+    def _send_password(self, salt: bytes | None) -> None:
+        answer = self._password().encode("utf-8")
+        if salt is not None:
+            inner = hashlib.md5(answer + self.user, usedforsecurity=False).hexdigest().encode()
+            outer = hashlib.md5(inner + salt, usedforsecurity=False).hexdigest()
+            answer = b"md5" + outer.encode()
+        self._send_message(b"p", answer + b"\0")
+        self.guard.flush()
+
+    def _begin_scram(self, offered: list[bytes]) -> None:
+        progress = self._progress
+        if progress.scram is not None:
+            raise _violation("the server began SCRAM twice")
+        if BOUND.encode() in offered:
+            progress.method = BOUND.lower()
+            binding = ("tls-server-end-point", self._certificate_hash())
+            mechanism = BOUND
+        elif UNBOUND.encode() in offered:
+            progress.method = UNBOUND.lower()
+            self._only_if_safe("SCRAM without channel binding")
+            binding, mechanism = None, UNBOUND
+        else:
+            names = b", ".join(filter(None, offered)).decode("ascii", "backslashreplace")
+            progress.method = names[:100].lower()
+            raise _unsupported(f"the server offers none of the known mechanisms but {names}")
+        client = scramp.ScramClient(
+            [mechanism],
+            APPLICATION,  # PostgreSQL ignores the name in SCRAM: that of the startup packet counts
+            self._password(),
+            channel_binding=binding,
+        )
+        progress.scram = client
+        first = client.get_client_first().encode("utf-8")
+        self._send_message(b"p", mechanism.encode() + b"\0" + struct.pack("!i", len(first)) + first)
+        self.guard.flush()
+
+    def _certificate_hash(self) -> bytes:
+        """tls-server-end-point (RFC 5929, section 4.1), which needs the signature's hash."""
+        der = self._tls.getpeercert(binary_form=True) or b""
+        try:
+            digest = x509.load_der_x509_certificate(der).signature_hash_algorithm
+        except (ValueError, UnsupportedAlgorithm):
+            digest = None
+        if digest is None:
+            raise _unsupported(
+                "SCRAM needs channel binding here, and the signature of the server certificate has"
+                " no hash to bind to (Ed25519, for one)",
+                libpq="could not find digest for NID UNDEF",
+            )
+        name = "sha256" if digest.name in ("md5", "sha1") else digest.name
+        return hashlib.new(name, der).digest()
+
+    def _answer_scram(self, client: scramp.ScramClient, data: bytes) -> None:
+        text = data.decode("utf-8")
+        rounds = next((part[2:] for part in text.split(",") if part.startswith("i=")), "")
+        if not rounds.isdigit() or not 0 < int(rounds[:12]) <= _SCRAM_ITERATIONS_LIMIT:
+            raise _violation(
+                f"the server asks for {rounds[:24] or 'no'} SCRAM iterations;"
+                f" at most {_SCRAM_ITERATIONS_LIMIT} are computed"
+            )
+        client.set_server_first(text)
+        self._send_message(b"p", client.get_client_final().encode("utf-8"))
+        self.guard.flush()
+
+
+@dataclass(frozen=True)
+class LoggedIn:
+    """What the query answered, and how long login and query took (seconds)."""
+
+    facts: LoginFacts
+    login_seconds: float
+    query_seconds: float
+
+
+def log_in(
+    request: ProbeRequest, tls: TlsSocket, progress: Progress, *, verified: bool
+) -> LoggedIn:
+    """Log in and ask the one question. Raises StageFailed; `progress` then says how far it came.
+
+    `verified`: whether chain and host name were verified on this very connection, so that a
+    password may be sent in any way that the server asks for. Otherwise only SCRAM with channel
+    binding is answered.
+    """
+    clock = tls.deadline.clock
+    begin = clock()
+    try:
+        session = _Session(request, tls, progress, verified=verified)
+        logged_in = clock()
+        session.guard.stage = Stage.QUERY
+        rows = session.execute_simple(QUERY).rows
+    except DatabaseError as error:
+        raise _refused(error, progress) from None
+    except _CONFUSED as error:
+        raise _violation(
+            "an answer of the server is none that PostgreSQL gives",
+            raw=f"{error}",
+            stage=progress.stage,
+        ) from None
+    done = clock()
+    tls.transmit(b"X\0\0\0\4", Stage.QUERY)
+    return LoggedIn(_facts(progress, rows), logged_in - begin, done - logged_in)
+
+
+def _facts(progress: Progress, rows: Any) -> LoginFacts:
+    values = [None if v is None else str(v)[:200] for v in (rows[0] if rows else [])]
+    ssl, version, min_tls, own, own_version, cipher, others = (values + [None] * 7)[:7]
+    return progress.facts().model_copy(
+        update={
+            "server_version": version,
+            "ssl": ssl,
+            "min_tls": min_tls,
+            "session_ssl": None if own is None else own in ("true", "t"),
+            "session_version": own_version,
+            "session_cipher": cipher,
+            "plaintext_sessions": int(others) if others and others.isdigit() else None,
+        }
+    )
+
+
+def _refused(error: DatabaseError, progress: Progress) -> StageFailed:
+    fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    stage = Stage.QUERY if progress.authenticated else progress.stage
+    return refusal(fields, stage)
+
+
+def refusal(fields: dict[str, str], stage: Stage) -> StageFailed:
+    """The failure behind an ErrorResponse, whose fields are the server's and untrusted."""
+    code, message = fields.get("C", "")[:5], fields.get("M", "")
+    severity = fields.get("V") or fields.get("S") or "ERROR"
+    text = f"{severity}:  {message}"[:_SHOWN_OF_ERROR]
+    return StageFailed(
+        stage,
+        symptoms.of_sqlstate(code, message) or Cause.UNKNOWN,
+        f"the server answered {code or 'an error'}: {message[:500]}",
+        raw=text,
+        libpq=text[:1024],
+    )
+
+
+def _error_response(beginning: bytes, stage: Stage) -> StageFailed:
+    """From the beginning of an ErrorResponse that is too long to read."""
+    return refusal(fields_of(beginning), stage)
+
+
+def fields_of(data: bytes) -> dict[str, str]:
+    """The fields of an ErrorResponse by their letter."""
+    parts = [part.decode("utf-8", "replace") for part in data.split(b"\0")]
+    return {part[0]: part[1:] for part in parts if part}
+
+
+def _violation(seen: str, *, raw: str | None = None, stage: Stage = Stage.LOGIN) -> StageFailed:
+    return StageFailed(stage, Cause.PROTOCOL_VIOLATION, seen, raw=raw)
+
+
+def _unsupported(seen: str, *, libpq: str | None = None) -> StageFailed:
+    return StageFailed(Stage.LOGIN, Cause.AUTHENTICATION_UNSUPPORTED, seen, libpq=libpq)

@@ -1,0 +1,323 @@
+"""Looking: the connections of one probe, in order, and the report made of them."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from certifier import hostname
+from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
+from certifier.outcome import Cause, SslMode, Stage
+from certifier.probe import judge
+from certifier.probe.dial import (
+    AddressInfo,
+    NoneConnected,
+    Resolve,
+    check_host,
+    connect,
+    connection_lost,
+    find_addresses,
+    request_tls,
+    system_resolver,
+)
+from certifier.probe.failure import Clock, Deadline, StageFailed
+from certifier.probe.judge import Seen
+from certifier.probe.login import Progress, log_in
+from certifier.probe.plaintext import ask_without_tls
+from certifier.probe.report import (
+    Address,
+    Evidence,
+    LoginFacts,
+    PlaintextFacts,
+    ProbeReport,
+    Timings,
+    TlsFacts,
+)
+from certifier.probe.request import ProbeRequest
+from certifier.probe.tls import ClientContext, TlsSocket, TrustUnusable, client_context, server_name
+
+CHAIN_SHOWN = 20
+_BUNDLE_READ = 500
+_ALERT_WAIT = 0.02
+
+
+def probe(
+    request: ProbeRequest,
+    *,
+    resolve: Resolve = system_resolver,
+    clock: Clock = time.monotonic,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> ProbeReport:
+    """Look at a host and say what libpq would say. Never raises for what a server or network does.
+
+    `resolve` is called like ``socket.getaddrinfo(host, port, type=...)``. Certificates are verified
+    by OpenSSL, which has a clock of its own: `now` dates the findings only.
+    """
+    return _Look(request, resolve, Deadline.after(request.timeout, clock)).report(now())
+
+
+@dataclass
+class _Look:
+    """One probe under way; what it has seen so far."""
+
+    request: ProbeRequest
+    resolve: Resolve
+    deadline: Deadline
+    seen: Seen = field(default_factory=Seen)
+    problems: list[StageFailed] = field(default_factory=list)
+    addresses: tuple[Address, ...] = ()
+    peer: AddressInfo | None = None
+    connections: int = 0
+    reached: Stage = Stage.ADDRESS
+    timings: dict[str, float] = field(default_factory=dict)
+    tls: TlsFacts | None = None
+    chain: list[bytes] = field(default_factory=list)
+    chain_complete: bool = True
+    anchor: bytes | None = None
+    login: LoginFacts | None = None
+    plaintext: PlaintextFacts | None = None
+
+    def report(self, now: datetime) -> ProbeReport:
+        begin = self.deadline.clock()
+        try:
+            infos = self._find()
+            if self.request.ssl_mode is SslMode.NONE or self.request.probe_plaintext:
+                self._ask_without_tls(infos)
+            self._look(infos)
+        except StageFailed as failure:
+            self.seen = replace(self.seen, unreached=failure)
+            self.reached = failure.stage
+            if isinstance(failure, NoneConnected):
+                self.addresses = failure.addresses
+        self.timings["total"] = self.deadline.clock() - begin
+        self._read_certificates()
+        return self._assembled(now)
+
+    # ---- the connections
+
+    def _find(self) -> list[AddressInfo]:
+        check_host(self.request)
+        self.reached = Stage.DNS
+        with self._timed("dns"):
+            infos = list(find_addresses(self.request, self.resolve, self.deadline))
+        self.addresses = tuple(Address(ip=info[4][0], outcome="not_tried") for info in infos)
+        return infos
+
+    def _look(self, infos: list[AddressInfo]) -> None:
+        client = self._client()
+        with contextlib.ExitStack() as stack:
+            try:
+                tls = stack.enter_context(self._shaken(infos, client))
+            except StageFailed as failure:
+                if failure.verify_code is None:
+                    raise
+                self.seen = replace(self.seen, chain_failure=failure)
+                stack.close()
+                self._look_again(infos)
+                return
+            self._capture(tls, verified=client.verifies)
+            if self._acceptable():
+                self._go_on(tls)
+
+    def _client(self) -> ClientContext:
+        if self.request.ca_bundle is None:
+            return client_context(self.request, verify=False)
+        try:
+            client = client_context(self.request, verify=True)
+        except TrustUnusable as problem:
+            self.seen = replace(self.seen, trust_problem=problem.raw)
+            return client_context(self.request, verify=False)
+        self.seen = replace(self.seen, crl_problem=client.crl_problem)
+        return client
+
+    def _look_again(self, infos: list[AddressInfo]) -> None:
+        """Without verification, for the evidence alone: at the address that answered before."""
+        known = [info for info in infos if self.peer is None or info[4] == self.peer[4]]
+        try:
+            with self._shaken(known, client_context(self.request, verify=False)) as tls:
+                self._capture(tls, verified=False)
+        except StageFailed as failure:
+            self.seen = replace(self.seen, unverified_failure=failure)
+
+    @contextlib.contextmanager
+    def _shaken(self, infos: list[AddressInfo], client: ClientContext) -> Iterator[TlsSocket]:
+        """A TLS connection, closed at the end."""
+        sock = self._dial(infos)
+        try:
+            with self._timed("tls"):
+                self.reached = Stage.SSL_REQUEST
+                request_tls(sock, self.deadline)
+                self.reached = Stage.TLS
+                sock = wrapped = TlsSocket.over(sock, client, self.request.host)
+                wrapped.handshake(self.deadline)
+            yield wrapped
+        finally:
+            sock.close()
+
+    def _dial(self, infos: list[AddressInfo]) -> socket.socket:
+        self.reached = Stage.TCP
+        self.connections += 1
+        first = self.peer is None
+        with self._timed("tcp"):
+            sock, outcomes = connect(infos, self.deadline)
+        if first:
+            self.addresses = outcomes
+            self.peer = next(
+                info
+                for info, outcome in zip(infos, outcomes, strict=True)
+                if outcome.outcome == "connected"
+            )
+        return sock
+
+    def _capture(self, tls: TlsSocket, *, verified: bool) -> None:
+        name, version, bits = tls.cipher() or ("", "", 0)
+        self.tls = TlsFacts(
+            version=tls.version() or version,
+            cipher=name,
+            bits=bits or 0,
+            alpn=tls.selected_alpn_protocol(),
+            verified=verified,
+        )
+        self.chain, self.chain_complete = tls.served_chain()
+        names = hostname.names_of(self.chain[0]) if self.chain else hostname.HostNames((), None)
+        self.seen = replace(
+            self.seen,
+            verified=verified,
+            names=names,
+            match=hostname.match(names, self.request.host),
+        )
+        if verified:
+            self.anchor = tls.anchor()
+
+    def _acceptable(self) -> bool:
+        """Whether libpq would go on to the login in the mode that was asked for."""
+        if self.seen.trust_problem is not None:
+            return False
+        match self.request.ssl_mode:
+            case SslMode.VERIFY_FULL:
+                return self._verified_in_full()
+            case SslMode.VERIFY_CA:
+                return self.seen.verified
+            case SslMode.REQUIRE | SslMode.NONE:
+                return True
+
+    def _verified_in_full(self) -> bool:
+        return self.seen.verified and self.seen.match is not None and self.seen.match.matched
+
+    def _go_on(self, tls: TlsSocket) -> None:
+        if self.request.ssl_mode is SslMode.NONE:
+            return
+        if self.request.user is None:
+            self._await_alert(tls)
+            return
+        progress = Progress()
+        self.reached = Stage.STARTUP
+        begin = self.deadline.clock()
+        try:
+            done = log_in(self.request, tls, progress, verified=self._verified_in_full())
+        except StageFailed as failure:
+            self.problems.append(failure)
+            self.login = progress.facts()
+            self.reached = failure.stage
+            self.timings["login"] = self.deadline.clock() - begin
+            return
+        self.login = done.facts
+        self.reached = Stage.QUERY
+        self.timings |= {"login": done.login_seconds, "query": done.query_seconds}
+
+    def _await_alert(self, tls: TlsSocket) -> None:
+        """In TLS 1.3 a server asks for a client certificate, and complains, after we are done."""
+        if tls.version() != "TLSv1.3":
+            return
+        wait = _ALERT_WAIT + 2 * self.timings.get("tcp", 0.0)
+        patience = Deadline(
+            min(self.deadline.at, self.deadline.clock() + wait), wait, self.deadline.clock
+        )
+        tls.deadline = patience
+        try:
+            if tls.receive(1, Stage.STARTUP) == b"":
+                self.problems.append(connection_lost(None, Stage.STARTUP))
+        except StageFailed as failure:
+            if failure.cause is not Cause.CONNECTION_TIMEOUT:
+                self.problems.append(failure)
+
+    def _ask_without_tls(self, infos: list[AddressInfo]) -> None:
+        if self.request.user is None:
+            return
+        sock = self._dial(infos)
+        with sock:
+            try:
+                self.plaintext = ask_without_tls(self.request, sock, self.deadline)
+            except StageFailed as failure:
+                self.plaintext = PlaintextFacts(accepted=False, seen=failure.seen)
+                if self.request.ssl_mode is SslMode.NONE:
+                    self.problems.append(failure)
+
+    @contextlib.contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        begin = self.deadline.clock()
+        try:
+            yield
+        finally:
+            self.timings.setdefault(name, self.deadline.clock() - begin)
+
+    # ---- the report
+
+    def _read_certificates(self) -> None:
+        bundle: tuple[bytes, ...] = ()
+        if self.seen.chain_failure is not None:  # it is read only to explain a failure
+            bundle = certificates_in(self.request.ca_bundle or b"")[:_BUNDLE_READ]
+        self.seen = replace(
+            self.seen,
+            chain=tuple(certificate_facts(der) for der in self.chain[:CHAIN_SHOWN]),
+            bundle=tuple(certificate_facts(der) for der in bundle),
+        )
+
+    def _evidence(self, now: datetime) -> Evidence:
+        anchor = certificate_facts(self.anchor) if self.anchor else None
+        chain = self.seen.chain
+        leaf = chain[0].sha256 if chain else None
+        intended = self.request.intended_leaf_sha256
+        return Evidence(
+            host=self.request.host,
+            port=self.request.port,
+            addresses=self.addresses,
+            peer=self.peer[4][0] if self.peer else None,
+            connections=self.connections,
+            reached=self.reached,
+            server_name=server_name(self.request.host),
+            tls=self.tls,
+            chain=chain,
+            chain_length=len(self.chain),
+            chain_complete=self.chain_complete,
+            anchor=anchor,
+            names=self.seen.names.spelled() if self.seen.names else (),
+            leaf_sha256=leaf,
+            served_intended=leaf == intended.lower() if leaf and intended else None,
+            days_left=_days_left((*chain, *([anchor] if anchor else [])), now),
+            login=self.login,
+            plaintext=self.plaintext,
+            timings=Timings(**{k: round(v * 1000, 3) for k, v in self.timings.items()}),
+        )
+
+    def _assembled(self, now: datetime) -> ProbeReport:
+        verdicts = judge.verdicts(self.request, self.seen, now)
+        evidence = self._evidence(now)
+        problems = judge.of_problems(self.problems)
+        passed = judge.passes(self.request, self.seen, verdicts, evidence, problems)
+        return ProbeReport(
+            verdict="pass" if passed else "fail",
+            ssl_mode=self.request.ssl_mode,
+            verdicts=verdicts,
+            findings=judge.findings(
+                self.request, self.seen, verdicts, evidence, problems=problems, now=now
+            ),
+            evidence=evidence,
+        )
+
+
+def _days_left(chain: Iterable[CertificateFacts], now: datetime) -> int | None:
+    ends = [facts.not_after for facts in chain if facts.not_after is not None]
+    return (min(ends) - now).days if ends else None

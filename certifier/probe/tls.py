@@ -1,0 +1,230 @@
+"""The TLS side of a connection, set up as libpq sets it up, and what can be learned from it."""
+
+import socket
+import ssl
+import tempfile
+from dataclasses import dataclass
+from typing import Any, Self
+
+from certifier import hostname
+from certifier.outcome import Cause, Stage
+from certifier.probe import symptoms
+from certifier.probe.dial import connection_lost
+from certifier.probe.failure import Deadline, StageFailed
+from certifier.probe.request import ProbeRequest
+
+# Level 2 is what libpq's OpenSSL (3.2 and newer) starts with; Python's own list of ciphers refuses
+# servers that libpq accepts (RSA key exchange).
+_CIPHERS = "DEFAULT:@SECLEVEL=2"
+_ALPN = "postgresql"  # libpq 17 and newer offer it
+_LIBPQ_MIN_TLS = "1.2"
+_SERVER_NAME_LIMIT = 255
+_VERSIONS = {
+    "1.0": ssl.TLSVersion.TLSv1,
+    "1.1": ssl.TLSVersion.TLSv1_1,
+    "1.2": ssl.TLSVersion.TLSv1_2,
+    "1.3": ssl.TLSVersion.TLSv1_3,
+}
+
+
+class TrustUnusable(Exception):
+    """The CA file cannot be loaded: libpq then fails in every mode. `raw` is OpenSSL's reason."""
+
+    def __init__(self, raw: str) -> None:
+        super().__init__(raw)
+        self.raw = raw
+
+
+@dataclass(frozen=True)
+class ClientContext:
+    """An SSLContext, whether it verifies, and whether the CRL file could be used."""
+
+    context: ssl.SSLContext
+    verifies: bool
+    crl_problem: str | None = None
+
+
+class TlsSocket(ssl.SSLSocket):
+    """An SSLSocket on which nothing waits beyond the deadline of the probe."""
+
+    deadline: Deadline
+
+    def handshake(self, deadline: Deadline) -> None:
+        """Shake hands. Raises StageFailed, with `verify_code` when the chain did not verify."""
+        self.deadline = deadline
+        try:
+            self.settimeout(deadline.left(Stage.TLS))
+            self.do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            raise _not_verified(error) from error
+        except TimeoutError:
+            raise deadline.passed(Stage.TLS) from None
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            raise connection_lost(None, Stage.TLS) from None
+        except ssl.SSLError as error:
+            raise tls_failed(error, Stage.TLS, negotiated=self.cipher() is not None) from error
+        except OSError as error:
+            raise connection_lost(error, Stage.TLS) from error
+
+    def receive(self, size: int, stage: Stage) -> bytes:
+        """At most `size` bytes; empty at the end of the stream. Raises StageFailed."""
+        try:
+            self.settimeout(self.deadline.left(stage))
+            return self.recv(size)
+        except TimeoutError:
+            raise self.deadline.passed(stage) from None
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            return b""
+        except ssl.SSLError as error:
+            raise tls_failed(error, stage, negotiated=True) from error
+        except OSError as error:
+            raise connection_lost(error, stage) from error
+
+    def transmit(self, data: bytes, stage: Stage) -> None:
+        """Send all of it. Raises StageFailed."""
+        try:
+            self.settimeout(self.deadline.left(stage))
+            self.sendall(data)
+        except TimeoutError:
+            raise self.deadline.passed(stage) from None
+        except ssl.SSLError as error:
+            raise tls_failed(error, stage, negotiated=True) from error
+        except OSError as error:
+            raise connection_lost(error, stage) from error
+
+    def served_chain(self) -> tuple[list[bytes], bool]:
+        """The certificates as served (DER), and whether these are all.
+
+        Python 3.13 has a public call; before, only the object inside has it, and where it lacks it
+        too the leaf alone is known.
+        """
+        if hasattr(self, "get_unverified_chain"):
+            return list(self.get_unverified_chain()), True
+        inside: Any = getattr(self, "_sslobj", None)
+        if hasattr(inside, "get_unverified_chain"):
+            return _der_of(inside.get_unverified_chain()), True
+        leaf = self.getpeercert(binary_form=True)
+        return ([leaf] if leaf else []), False
+
+    def anchor(self) -> bytes | None:
+        """The certificate of the bundle (DER) that the verified chain ends in, where it is told."""
+        if hasattr(self, "get_verified_chain"):
+            return next(reversed(self.get_verified_chain()), None)
+        inside: Any = getattr(self, "_sslobj", None)
+        if hasattr(inside, "get_verified_chain"):
+            return next(reversed(_der_of(inside.get_verified_chain())), None)
+        return None
+
+    @classmethod
+    def over(cls, sock: socket.socket, client: ClientContext, host: str) -> Self:
+        """Wrap a connected socket; the handshake is not begun. Raises StageFailed."""
+        client.context.sslsocket_class = cls
+        name = server_name(host)
+        try:
+            wrapped = client.context.wrap_socket(
+                sock,
+                # Bytes, because text would go through IDNA, which refuses names that libpq sends.
+                server_hostname=name.encode("ascii") if name else None,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=False,
+            )
+        except OSError as error:  # the peer is gone already
+            raise connection_lost(error, Stage.TLS) from error
+        assert isinstance(wrapped, cls)
+        return wrapped
+
+
+def server_name(host: str) -> str | None:
+    """The TLS server name to send: libpq's, as far as Python can send it."""
+    sendable = (
+        hostname.sends_server_name(host)
+        and host.isascii()
+        and not host.startswith(".")
+        and len(host) <= _SERVER_NAME_LIMIT
+    )
+    return host if sendable else None
+
+
+def client_context(request: ProbeRequest, *, verify: bool) -> ClientContext:
+    """A context like libpq's: versions, ciphers, ALPN and, to verify, its trust and nothing else.
+
+    Raises TrustUnusable when the CA file cannot be loaded.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # libpq has its own rules: certifier.hostname
+    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
+    context.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
+    context.minimum_version = _VERSIONS[request.min_tls or _LIBPQ_MIN_TLS]
+    if request.max_tls:
+        context.maximum_version = _VERSIONS[request.max_tls]
+    context.set_ciphers(_CIPHERS)
+    context.set_alpn_protocols([_ALPN])
+    if not verify:
+        return ClientContext(context, verifies=False)
+    problem = _load(context, request.ca_bundle or b"")
+    if problem:
+        raise TrustUnusable(problem)
+    if request.crl is None:
+        return ClientContext(context, verifies=True)
+    problem = _load(context, request.crl)
+    if problem is None:
+        context.verify_flags |= (
+            ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF | ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
+        )
+    return ClientContext(context, verifies=True, crl_problem=problem)
+
+
+def _load(context: ssl.SSLContext, content: bytes) -> str | None:
+    """Load a file of certificates and CRLs with OpenSSL's own reader; the problem, if any.
+
+    That reader decides what a CA file is: it skips text, stops at damage, and takes CRLs too.
+    Python's own reading of `cadata` differs.
+    """
+    with tempfile.NamedTemporaryFile(prefix="certifier-", suffix=".pem") as file:
+        file.write(content)
+        file.flush()
+        try:
+            context.load_verify_locations(cafile=file.name)
+        except ssl.SSLError as error:
+            return reason_text(error)
+    return None
+
+
+def reason_text(error: ssl.SSLError) -> str:
+    """OpenSSL's reason in the words that libpq prints: ``no certificate or crl found``."""
+    return (error.reason or str(error)).replace("_", " ").lower()
+
+
+def _not_verified(error: ssl.SSLCertVerificationError) -> StageFailed:
+    return StageFailed(
+        Stage.TLS,
+        symptoms.VERIFY_CODES.get(error.verify_code, Cause.CERTIFICATE_REJECTED),
+        f"the certificate did not verify: {error.verify_message}",
+        raw=f"{error.verify_message} (verify code {error.verify_code})",
+        libpq="SSL error: certificate verify failed",
+        verify_code=error.verify_code,
+    )
+
+
+def tls_failed(error: ssl.SSLError, stage: Stage, *, negotiated: bool) -> StageFailed:
+    """A failure of TLS that is none of verification.
+
+    `negotiated`: whether version and cipher had been agreed on. An alert "handshake failure" after
+    that is how a TLS 1.2 server says that it wants a client certificate.
+    """
+    reason = error.reason or ""
+    cause = symptoms.of_reason(reason) or Cause.TLS_FAILED
+    if negotiated and cause is Cause.TLS_NO_SHARED_CIPHER:
+        cause = Cause.CLIENT_CERTIFICATE_REQUIRED
+    return StageFailed(
+        stage,
+        cause,
+        f"TLS failed: {reason_text(error)}",
+        raw=str(error),
+        libpq=f"SSL error: {reason_text(error)}",
+    )
+
+
+def _der_of(certificates: Any) -> list[bytes]:
+    # 2 is _ssl.ENCODING_DER, which the public module does not export before 3.13
+    return [certificate.public_bytes(2) for certificate in certificates or ()]
