@@ -1,0 +1,97 @@
+"""A platform team's settings: defaults that work, and every mistake at once."""
+
+from typing import Any
+
+import pytest
+
+from stacks.settings import LOG_DAYS, InvalidSettings, Settings
+
+GOOD = {"certifier:secret_prefixes": ["dms/"]}
+
+
+def problems(**changes: Any) -> tuple[str, ...]:
+    """Return what is said about settings with these keys."""
+    with pytest.raises(InvalidSettings) as caught:
+        Settings.from_context({**GOOD, **{f"certifier:{k}": v for k, v in changes.items()}})
+    return caught.value.problems
+
+
+def test_only_the_prefixes_must_be_given() -> None:
+    """Everything else has a default; other keys of the context are none of ours."""
+    settings = Settings.from_context({**GOOD, "@aws-cdk/core:something": True})
+    assert settings.stack == "Certifier"
+    assert settings.retain_data is True
+    assert settings.probe_addresses() == {"local": False, "hosts": (), "ports": ()}
+
+
+def test_the_command_line_can_say_the_same() -> None:
+    """``-c key=value`` hands over text: lists with commas, numbers and truths as words."""
+    settings = Settings.from_context(
+        {
+            "certifier:secret_prefixes": "dms/, pg-",
+            "certifier:batch": "25",
+            "certifier:log_days": "30",
+            "certifier:retain_data": "false",
+            "certifier:probe_ports": "5432,6432",
+            "certifier:raise_to_error": "key_too_small",
+        }
+    )
+    assert settings.secret_prefixes == ("dms/", "pg-")
+    assert (settings.batch, settings.log_days, settings.retain_data) == (25, 30, False)
+    assert settings.probe_ports == (5432, 6432)
+    assert settings.policy()["raise_to_error"] == ["key_too_small"]
+
+
+def test_every_mistake_is_reported_at_once() -> None:
+    """Each sentence begins with the key as it stands in cdk.json."""
+    found = problems(
+        bacth=5,
+        batch=0,
+        log_days=8,
+        secret_prefixes=[],
+        probe_subnets=["subnet-1"],
+        raise_to_error=["nonsense"],
+        stack="1st",
+    )
+    keys = {sentence.partition(": ")[0] for sentence in found}
+    assert keys == {
+        "certifier:bacth",
+        "certifier:batch",
+        "certifier:log_days",
+        "certifier:secret_prefixes",
+        "certifier:probe_subnets.0",
+        "certifier:raise_to_error.0",
+        "certifier:stack",
+    }
+
+
+def test_a_missing_setting_is_named() -> None:
+    """Without prefixes no secret could be read, and every one would be a guess."""
+    with pytest.raises(InvalidSettings, match="certifier:secret_prefixes: Field required"):
+        Settings.from_context({})
+
+
+def test_an_unknown_setting_suggests_the_one_meant() -> None:
+    """A typing mistake is not silently without effect."""
+    assert problems(bacth=5) == (
+        "certifier:bacth: there is no such setting: did you mean certifier:batch?",
+    )
+
+
+def test_subnets_and_security_groups_belong_together() -> None:
+    """A function in a VPC needs both."""
+    (sentence,) = problems(probe_subnets=["subnet-0a1b2c3d"])
+    assert sentence == "probe_subnets and probe_security_groups are given together or not at all"
+
+
+def test_every_prefix_says_something() -> None:
+    """An empty prefix or a star would open every secret of the account."""
+    for wrong in ("", "*", "dms/*"):
+        assert problems(secret_prefixes=[wrong])
+
+
+def test_retentions_are_those_that_cloudwatch_takes() -> None:
+    """The CDK knows every one by the name that we give it."""
+    from aws_cdk import aws_logs as logs
+
+    assert all(logs.RetentionDays[name] for name in LOG_DAYS.values())
