@@ -123,9 +123,13 @@ OF_ENDPOINT = (
 
 
 class Pause(Fact):
-    """A task that we stopped: why (``sources``), since when, and the StopDate that is ours.
+    """A task that we stopped.
 
-    ``started_at``: when we first asked it to start again; what it does after that is still owed.
+    Attributes:
+        sources: the sources that need it stopped.
+        since: when we first meant to stop it, this time.
+        stop_date: the StopDate of the stop that is ours.
+        started_at: when we first asked it to start again; what it does after that is still owed.
     """
 
     task_arn: str
@@ -144,10 +148,11 @@ class BadEnd(Fact):
 
 
 class Breaker(Fact):
-    """The bad ends of the last day, and since when changes are stopped."""
+    """The bad ends of the last day, since when changes are stopped, and by which run's end."""
 
     ends: tuple[BadEnd, ...] = ()
     open_since: datetime | None = None
+    opened_by: str | None = None
     version: int = 0
 
     @property
@@ -163,10 +168,11 @@ class Breaker(Fact):
         if any(known.run == end.run for known in self.ends):
             return self
         recent = (*(known for known in self.ends if end.at - known.at < BREAKER_SPAN), end)
-        opens = end.at if len(recent) >= limit else None
+        opens = not self.open and len(recent) >= limit
         return Breaker(
             ends=recent[-max(limit, 20) :],
-            open_since=self.open_since or opens,
+            open_since=end.at if opens else self.open_since,
+            opened_by=end.run if opens else self.opened_by,
             version=self.version,
         )
 

@@ -2,11 +2,11 @@
 
 Keys of the bucket::
 
-    manifests/<execution>.json              what Select sources chose
-    runs/<run>/<step>.json                  what a step of one certification found
-    runs/<execution>/outcomes/<name>.<outcome>   how each child of an execution ended; empty objects
-    records/<source>/<instant>-<run>.json, .html     what one certification proved
-    reports/<instant>-<execution>.json, .html        what one execution did
+    runs/<run>/<step>.json                        what a step of one certification found
+    runs/<execution>/manifest.json                what Select sources chose
+    runs/<execution>/outcomes/<name>.<outcome>    how each child of an execution ended
+    records/<source>/<instant>-<run>.json, .html  what one certification proved
+    reports/<execution>.json, .html               what one execution did
 """
 
 import json
@@ -27,9 +27,30 @@ if TYPE_CHECKING:
 
 DOCUMENT_LIMIT = 8 * 1024 * 1024
 BUNDLE_LIMIT = 1024 * 1024
+JSON = "application/json"
+HTML = "text/html; charset=utf-8"
 _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound"})
 
 F = TypeVar("F", bound=Fact)
+
+
+class Ending(Fact):
+    """How one child execution ended, for the report of its parent.
+
+    Attributes:
+        cause, seen: the finding that matters most; ``None`` when there is none.
+        record: key of the record in the bucket, without its suffix.
+    """
+
+    name: str
+    outcome: Outcome
+    run: str
+    cause: Cause | None = None
+    seen: str | None = None
+    record: str | None = None
+    ssl_mode: str | None = None
+    days_left: int | None = None
+    owed: int = 0
 
 
 class Documents:
@@ -43,11 +64,11 @@ class Documents:
 
     def write(self, run: str, step: str, fact: Fact) -> None:
         """Write what ``step`` found in ``run``; a later call of the step replaces it."""
-        self.put(f"runs/{run}/{step}.json", fact.model_dump_json().encode(), "application/json")
+        self.put(f"runs/{run}/{step}.json", fact.model_dump_json().encode(), JSON)
 
     def read(self, run: str, step: str, model: type[F]) -> F | None:
         """Return what ``step`` found in ``run``; ``None`` when it wrote nothing."""
-        body = self._get(f"runs/{run}/{step}.json")
+        body = self.get(f"runs/{run}/{step}.json")
         if body is None:
             return None
         try:
@@ -59,34 +80,38 @@ class Documents:
 
     def write_manifest(self, execution: str, items: Sequence[dict[str, Any]]) -> str:
         """Write the list that the Map reads, and return its key."""
-        key = f"manifests/{execution}.json"
-        self.put(key, json.dumps(list(items)).encode(), "application/json")
+        key = f"runs/{execution}/manifest.json"
+        self.put(key, json.dumps(list(items)).encode(), JSON)
         return key
 
     def read_manifest(self, key: str) -> list[dict[str, Any]]:
         """Return the list under ``key``; empty when there is none."""
-        body = self._get(key)
+        body = self.get(key)
         return [] if body is None else list(json.loads(body))
 
     # -- how the children of an execution ended
 
-    def mark_outcome(self, execution: str, name: str, outcome: Outcome) -> None:
+    def mark_ending(self, execution: str, ending: Ending) -> None:
         """Leave word for the report. A name holds no full stop, so the key says both."""
-        self.put(f"runs/{execution}/outcomes/{name}.{outcome.value}", b"", "text/plain")
+        key = f"runs/{execution}/outcomes/{ending.name}.{ending.outcome.value}"
+        self.put(key, ending.model_dump_json().encode(), JSON)
 
-    def outcomes(self, execution: str) -> dict[str, Outcome]:
-        """Return the outcome of every child that left word; with several words, the gravest.
+    def endings(self, execution: str) -> dict[str, Ending]:
+        """Return how every child ended that left word; of several words, the gravest.
 
         A child that was started twice (redriven) leaves two words; ``deferred`` says least.
         """
         prefix = f"runs/{execution}/outcomes/"
-        found: dict[str, Outcome] = {}
+        found: dict[str, tuple[Outcome, str]] = {}
         for key in self.keys(prefix):
             name, _, word = key.removeprefix(prefix).partition(".")
             outcome = Outcome(word)
-            if name not in found or _WEIGHT.index(outcome) > _WEIGHT.index(found[name]):
-                found[name] = outcome
-        return found
+            if name not in found or _WEIGHT.index(outcome) > _WEIGHT.index(found[name][0]):
+                found[name] = (outcome, key)
+        return {
+            name: Ending.model_validate_json(self.get(key) or b"{}")
+            for name, (_, key) in found.items()
+        }
 
     # -- records and reports
 
@@ -99,17 +124,6 @@ class Documents:
 
     def get(self, key: str) -> bytes | None:
         """Return one object; ``None`` when it is not there."""
-        return self._get(key)
-
-    def keys(self, prefix: str) -> list[str]:
-        """Return every key under ``prefix``, in order: all of one run, or of one source."""
-        with translated():
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=prefix
-            )
-            return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
-
-    def _get(self, key: str) -> bytes | None:
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
             body = answer["Body"].read(DOCUMENT_LIMIT + 1)
@@ -120,6 +134,14 @@ class Documents:
         if len(body) > DOCUMENT_LIMIT:
             raise Unexpected("DocumentTooLarge")
         return body
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return every key under ``prefix``, in order: all of one run, or of one source."""
+        with translated():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=prefix
+            )
+            return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
 
 
 _WEIGHT = (

@@ -580,16 +580,15 @@ class Store:
     def pause_task(self, task: str, name: str, now: datetime, *, anew: bool = False) -> Pause:
         """Note that ``name`` needs ``task`` stopped; written before the stop.
 
-        ``anew``: the task runs at this moment, so an earlier stop and start no longer count.
+        ``anew``: the task runs, so what is noted of an earlier stop is over.
         """
-        update = "ADD sources :one SET since = if_not_exists(since, :now)"
-        if anew:
-            update = "ADD sources :one SET since = :now REMOVE stop_date, started_at"
+        since = ":now" if anew else "if_not_exists(since, :now)"
+        gone = " REMOVE stop_date, started_at" if anew else ""
         with translated():
             answer = self._client.update_item(
                 TableName=self._table,
                 Key=_packed(_pause_key(task)),
-                UpdateExpression=update,
+                UpdateExpression=f"ADD sources :one SET since = {since}{gone}",
                 ExpressionAttributeValues=_packed({":one": {name}, ":now": stamp(now)}),
                 ReturnValues="ALL_NEW",
             )
@@ -700,8 +699,7 @@ class Store:
             state = self.state(name)
             if state is not None and state.claim is None and state.recorded_by == run:
                 assert state.outcome is not None
-                opened = self.breaker().open_since == recording.at if recording.bad_end else False
-                return Recorded(state.outcome, opened)
+                return Recorded(state.outcome, self.breaker().opened_by == run)
             if state is None or state.claim is None or state.claim.execution != run:
                 raise ClaimLost(name)
             writes = [self._record_state(state, state.claim, recording)]
@@ -713,7 +711,7 @@ class Store:
                 after = before.after(
                     BadEnd(at=recording.at, source=name, run=run), limit=breaker_limit
                 )
-                opened = after.open and not before.open
+                opened = after.opened_by == run
                 writes.append(self._put_breaker(after))
             try:
                 self._transact(writes)
@@ -829,6 +827,18 @@ class Store:
     def forget_unused(self, digest: str) -> None:
         """Note that a DMS certificate is used again, or gone."""
         self._write(self._delete({"pk": "UNUSED", "sk": digest}))
+
+    def take_unused(self, digest: str, since: datetime) -> bool:
+        """Claim the deletion of a certificate: ``False`` when a run uses it again since."""
+        try:
+            self._write(
+                self._delete(
+                    {"pk": "UNUSED", "sk": digest}, "since = :since", {":since": stamp(since)}
+                )
+            )
+        except _Lost:
+            return False
+        return True
 
     def unused(self) -> dict[str, datetime]:
         """Return since when DMS certificates are unused, by digest."""
@@ -1035,7 +1045,9 @@ def _pause_of(item: Mapping[str, Any]) -> Pause:
     return Pause(
         task_arn=item["sk"],
         sources=tuple(sorted(item.get("sources", ()))),
-        since=datetime.fromisoformat(item["since"]),
-        stop_date=datetime.fromisoformat(item["stop_date"]) if "stop_date" in item else None,
-        started_at=datetime.fromisoformat(item["started_at"]) if "started_at" in item else None,
+        **{
+            key: datetime.fromisoformat(item[key])
+            for key in ("since", "stop_date", "started_at")
+            if key in item
+        },
     )

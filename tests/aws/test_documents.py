@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from certifier.aws.clients import Clients
-from certifier.aws.s3 import Bucket, Bundle, Documents
+from certifier.aws.s3 import Bucket, Bundle, Documents, Ending
 from certifier.aws.sns import Topic
 from certifier.aws.states import LONG_AGO, States
 from certifier.errors import Unexpected
@@ -42,18 +42,21 @@ def test_the_manifest_is_a_list(documents: Documents) -> None:
     key = documents.write_manifest("run-1", items)
     assert json.loads(documents.get(key) or b"") == items
     assert documents.read_manifest(key) == items
-    assert documents.read_manifest("manifests/none.json") == []
+    assert documents.read_manifest("runs/none/manifest.json") == []
 
 
 def test_outcomes_of_children_are_collected(documents: Documents) -> None:
     """Each child leaves a word under its parent; of several, the gravest counts."""
-    documents.mark_outcome("parent", "orders", Outcome.DEFERRED)
-    documents.mark_outcome("parent", "orders", Outcome.CERTIFIED)
-    documents.mark_outcome("parent", "sales", Outcome.REFUSED)
-    documents.mark_outcome("other", "audit", Outcome.FAILED)
-    assert documents.outcomes("parent") == {
-        "orders": Outcome.CERTIFIED,
-        "sales": Outcome.REFUSED,
+    for parent, name, outcome in (
+        ("parent", "orders", Outcome.DEFERRED),
+        ("parent", "orders", Outcome.CERTIFIED),
+        ("parent", "sales", Outcome.REFUSED),
+        ("other", "audit", Outcome.FAILED),
+    ):
+        documents.mark_ending(parent, Ending(name=name, outcome=outcome, run="run"))
+    assert documents.endings("parent") == {
+        "orders": Ending(name="orders", outcome=Outcome.CERTIFIED, run="run"),
+        "sales": Ending(name="sales", outcome=Outcome.REFUSED, run="run"),
     }
 
 

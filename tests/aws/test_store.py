@@ -338,6 +338,20 @@ def test_a_task_is_started_by_whoever_leaves_last(store: Store) -> None:
     assert store.leave_pause(TASK, "sales") is False
 
 
+def test_a_task_that_runs_is_paused_anew(store: Store) -> None:
+    """What is noted of an earlier stop does not count for a task that has been started since."""
+    store.pause_task(TASK, "orders", NOW)
+    store.note_stopped(TASK, NOW + MINUTE)
+    store.note_started(TASK, NOW + 2 * MINUTE)
+    store.note_started("another", NOW)
+    pause = store.pause_task(TASK, "sales", NOW + 3 * MINUTE)
+    assert (pause.stop_date, pause.started_at) == (NOW + MINUTE, NOW + 2 * MINUTE)
+    pause = store.pause_task(TASK, "orders", NOW + 4 * MINUTE, anew=True)
+    assert (pause.since, pause.stop_date, pause.started_at) == (NOW + 4 * MINUTE, None, None)
+    assert pause.sources == ("orders", "sales")
+    assert store.pause("another") is None
+
+
 def test_a_pause_that_another_source_joined_is_not_deleted(store: Store) -> None:
     """Who joins while the last one starts the task keeps the pause, and stops it again."""
     store.pause_task(TASK, "orders", NOW)
@@ -383,7 +397,9 @@ def test_an_unused_certificate_keeps_its_first_date(store: Store) -> None:
     assert store.note_unused("abc", NOW) == NOW
     assert store.note_unused("abc", NOW + MINUTE) == NOW
     assert store.unused() == {"abc": NOW}
-    store.forget_unused("abc")
+    assert not store.take_unused("abc", NOW + MINUTE)
+    assert store.take_unused("abc", NOW)
+    assert not store.take_unused("abc", NOW)
     assert store.note_unused("abc", NOW + MINUTE) == NOW + MINUTE
 
 
