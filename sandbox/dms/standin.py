@@ -107,7 +107,7 @@ class _Config:
 
 @dataclass
 class _Test:
-    """One connection test under way. `words` is None while libpq works, then "" or its message."""
+    """One connection test under way. `message` is None while libpq works, "" once it connected."""
 
     revision: int
     elapsed: bool = False
@@ -137,9 +137,9 @@ class DmsStandIn:
     secret (default: moto's Secrets Manager). ``patience`` is how long, in real seconds,
     DescribeConnections waits for libpq when a test's time is over on the clock.
 
-    ``switches``, ``durations``, ``quotas``, ``resolve`` and ``refuse`` may be replaced at any time.
-    ``refuse(endpoint)`` sees an endpoint as DescribeEndpoints shows it, and returns the words with
-    which a test of it fails, or None to let libpq decide.
+    ``switches``, ``durations``, ``quotas``, ``resolve`` and ``judge`` may be replaced at any time.
+    ``judge(endpoint)`` sees an endpoint as DescribeEndpoints shows it, and returns the words with
+    which a test of it fails, "" to let it pass, or None to let libpq decide.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class DmsStandIn:
         self.durations = durations or Durations()
         self.quotas = quotas or Quotas()
         self.resolve = resolve
-        self.refuse: Callable[[Mapping[str, Any]], str | None] = lambda _: None
+        self.judge: Callable[[Mapping[str, Any]], str | None] = lambda _: None
         self.account = account
         self.region = region
         self.patience = patience
@@ -337,13 +337,13 @@ class DmsStandIn:
             )
         fields = ("SslMode", "CertificateArn", *_PLAIN, "PostgreSQLSettings")
 
-        def refuse(endpoint: Mapping[str, Any]) -> str | None:
+        def judge(endpoint: Mapping[str, Any]) -> str | None:
             if endpoint["EndpointIdentifier"] != identifier:
                 return None
             same = all(endpoint.get(name) == good.get(name) for name in fields)
             return None if same else words
 
-        self.refuse = refuse
+        self.judge = judge
 
     def endpoints(self) -> list[dict[str, Any]]:
         """Every endpoint as DescribeEndpoints shows it, without a call."""
@@ -754,9 +754,9 @@ class DmsStandIn:
         test = connection.test = _Test(endpoint.revision)
         seconds = self.durations.testing
         target = self._target(endpoint)
-        words = self.refuse(self._seen_endpoint(endpoint))
+        words = self.judge(self._seen_endpoint(endpoint))
         if words is not None:
-            test.message = self._failure(words)
+            test.message = self._failure(words) if words else ""
         elif isinstance(target, str):
             test.message = target
         elif (self.resolve or {}).get(target.host) == BLACKHOLE:

@@ -1,0 +1,700 @@
+"""DMS: endpoints, their certificates, connection tests and tasks, in our own values.
+
+Every fact about the service that a line here rests on is in the AWS notes, sections 1 to 6. Where a
+behaviour is not confirmed, the code works either way: a filter without a match is an error or an
+empty list, ``ResourceAlreadyExistsFault`` names the ARN or not, two filters are ANDed or not.
+
+A write may have happened although the call raised: whoever calls again reads first.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from certifier.aws.clients import code_of, message_of, translate
+from certifier.certificate import bundle_digest
+from certifier.errors import Busy, NotYetConsistent, Refused, Throttled, Unexpected
+from certifier.models import (
+    Connection,
+    DmsCertificate,
+    Endpoint,
+    EndpointFields,
+    Fact,
+    ReplicationTask,
+)
+from certifier.outcome import Cause, SslMode
+
+if TYPE_CHECKING:
+    from mypy_boto3_dms import DatabaseMigrationServiceClient
+
+OURS = "certifier-"
+"""What the identifiers of our certificates begin with."""
+
+_PAGE = 100
+_PAGES = 100  # ten times the largest quota of the service
+_NAMED = 20  # how many certificates a finding names
+_BUSY_TASK = ("starting", "running")
+_NOT_FOUND = "ResourceNotFoundFault"
+_EXISTS = "ResourceAlreadyExistsFault"
+_STATE = "InvalidResourceStateFault"
+_QUOTA = "ResourceQuotaExceededFault"
+_DENIED = "AccessDeniedFault"
+_INVALID = ("InvalidParameterValueException", "InvalidParameterCombinationException")
+_CONNECTION = {
+    "server_name": "ServerName",
+    "port": "Port",
+    "username": "Username",
+    "database_name": "DatabaseName",
+}
+_SECRET = {
+    "secret_id": "SecretsManagerSecretId",
+    "secret_role_arn": "SecretsManagerAccessRoleArn",
+}
+_READ_AS_FIELDS = frozenset(
+    {
+        "CertificateArn",
+        "EndpointArn",
+        "EndpointIdentifier",
+        "EndpointType",
+        "EngineName",
+        "IsReadOnly",
+        "PostgreSQLSettings",
+        "SslMode",
+        "Status",
+        *_CONNECTION.values(),
+    }
+)
+_READ_AS_SETTINGS = frozenset(
+    {"AuthenticationMethod", "Password", *_CONNECTION.values(), *_SECRET.values()}
+)
+
+
+class TestStart(StrEnum):
+    """What DMS made of our call to test a connection."""
+
+    __test__ = False  # pytest takes it for a test
+
+    ACCEPTED = "accepted"
+    ALREADY_TESTING = "already_testing"  # another test, perhaps DMS's own, is under way
+
+
+class Deletion(StrEnum):
+    """What became of a certificate that was to be deleted."""
+
+    DELETED = "deleted"
+    IN_USE = "in_use"
+    GONE = "gone"
+
+
+class AlreadyExists(Fact):
+    """There is an endpoint of that identifier already; whose it is, its tags say."""
+
+    identifier: str
+
+
+class Started(Fact):
+    """DMS took the start of a task; whether it runs, its status will say."""
+
+
+class Rejected(Fact):
+    """DMS did not take the start of a task. ``needs_test``: a passing test would mend it."""
+
+    text: str
+    needs_test: bool
+
+
+class ReplicationInstance(Fact):
+    """A replication instance. It runs tests and tasks only while ``status`` is ``available``."""
+
+    arn: str
+    identifier: str
+    status: str
+    engine_version: str | None = None
+
+
+class Quota(NamedTuple):
+    """How much of a quota is used, and the most that there can be."""
+
+    used: int
+    most: int
+
+
+class _Fault(NamedTuple):
+    """A fault that the caller expects and has an answer for."""
+
+    code: str
+    text: str
+
+
+class Dms:
+    """DMS in one account and Region.
+
+    Raises, from every method:
+        Retryable: the service asked us to slow down, did not answer, or is busy.
+        Refused: a person must act; ``seen`` says what DMS said.
+        Unexpected: what nobody foresaw.
+    """
+
+    def __init__(self, client: "DatabaseMigrationServiceClient") -> None:
+        self._client = client
+
+    # ---- endpoints
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        """Return the endpoint of this identifier or ARN; ``None`` when there is none. One call."""
+        described = self._described(name)
+        return None if described is None else _endpoint(described)
+
+    def all_endpoints(self) -> Iterator[Endpoint]:
+        """Yield every endpoint of the account and Region, of whatever engine."""
+        for described in self._listed("describe_endpoints", "Endpoints"):
+            yield _endpoint(described)
+
+    def create_endpoint(
+        self,
+        identifier: str,
+        endpoint_type: str,
+        engine: str,
+        fields: EndpointFields,
+        *,
+        password: str | None = None,
+        tags: Mapping[str, str],
+        like: str | None = None,
+    ) -> Endpoint | AlreadyExists:
+        """Create an endpoint, or say that its identifier is taken.
+
+        Args:
+            endpoint_type: ``source`` or ``target``, in any case.
+            like: ARN of an endpoint whose extra connection attributes and other settings are
+                copied, as a canary needs them. They may hold secrets, so they go from call to call
+                and nowhere else.
+
+        Raises:
+            NotYetConsistent: the role was just made, and DMS may not assume it yet.
+            Refused: ``dms_quota``, ``not_applied``, ``aws_denied``.
+        """
+        params = _params(fields, password, by_secret=fields.secret_id is not None)
+        if like is not None:
+            params = _copied(self._described(like) or {}, params)
+        answer = self._ask(
+            "create_endpoint",
+            (_EXISTS, _QUOTA, _DENIED, _NOT_FOUND, *_INVALID),
+            EndpointIdentifier=identifier,
+            EndpointType=endpoint_type.lower(),
+            EngineName=engine,
+            Tags=_tags(tags),
+            **params,
+        )
+        match answer:
+            case _Fault(code=code) if code == _EXISTS:
+                return AlreadyExists(identifier=identifier)
+            case _Fault(code=code) if code == _QUOTA:
+                raise Refused(Cause.DMS_QUOTA, seen=f"no room for the endpoint {identifier}")
+            case _Fault():
+                raise _not_taken(identifier, answer, secret=password is not None)
+        return _endpoint(answer["Endpoint"])
+
+    def modify_endpoint(
+        self, endpoint: Endpoint, fields: EndpointFields, *, password: str | None = None
+    ) -> Endpoint:
+        """Write ``fields`` to an endpoint, and nothing else but its engine, which DMS wants to see.
+
+        Raises:
+            Busy: it is being created, modified or tested.
+            NotYetConsistent: the role was just made, and DMS may not assume it yet.
+            Refused: ``tasks_running`` or ``serverless_replication``, naming them;
+                ``endpoint_read_only``, ``endpoint_gone``, ``not_applied``, ``aws_denied``.
+        """
+        by_secret = fields.secret_id is not None or (
+            endpoint.fields.secret_id is not None and fields.server_name is None
+        )
+        answer = self._ask(
+            "modify_endpoint",
+            (_STATE, _NOT_FOUND, _DENIED, *_INVALID),
+            EndpointArn=endpoint.arn,
+            EngineName=endpoint.engine,
+            **_params(fields, password, by_secret=by_secret),
+        )
+        match answer:
+            case _Fault(code=code) if code == _STATE:
+                raise self._held(endpoint)
+            case _Fault(code=code) if code == _NOT_FOUND and self.endpoint(endpoint.arn) is None:
+                raise Refused(Cause.ENDPOINT_GONE, seen=f"{endpoint.identifier} is gone")
+            case _Fault():
+                raise _not_taken(endpoint.identifier, answer, secret=password is not None)
+        return _endpoint(answer["Endpoint"])
+
+    def _held(self, endpoint: Endpoint) -> Busy | Refused:
+        """Return why an endpoint could not be modified: DMS's words for it are not known."""
+        now = self.endpoint(endpoint.arn)
+        if now is not None and now.read_only:
+            seen = f"{endpoint.identifier} is managed by a zero-ETL integration"
+            return Refused(Cause.ENDPOINT_READ_ONLY, seen=seen)
+        running = [
+            task.identifier for task in self.tasks(endpoint.arn) if task.status in _BUSY_TASK
+        ]
+        if running:
+            seen = f"tasks run on {endpoint.identifier}: {', '.join(running)}"
+            return Refused(Cause.TASKS_RUNNING, seen=seen)
+        if now is not None and now.status == "active" and not self._is_tested(endpoint.arn):
+            serverless = self.serverless_replications(endpoint.arn)
+            if serverless:
+                seen = f"serverless replications use {endpoint.identifier}: {', '.join(serverless)}"
+                return Refused(Cause.SERVERLESS_REPLICATION, seen=seen)
+        return Busy(f"ModifyEndpoint: {_STATE}")
+
+    def _is_tested(self, endpoint_arn: str) -> bool:
+        return any(one.status == "testing" for one in self.connections(endpoint_arn))
+
+    def delete_endpoint(self, arn: str) -> bool:
+        """Start to delete an endpoint; ``False`` when it is gone already.
+
+        Raises:
+            Busy: it is being deleted already, or tested, or a task uses it.
+        """
+        answer = self._ask("delete_endpoint", (_NOT_FOUND, _STATE), EndpointArn=arn)
+        match answer:
+            case _Fault(code=code) if code == _NOT_FOUND:
+                return False
+            case _Fault():
+                raise Busy(f"DeleteEndpoint: {_STATE}")
+        return True
+
+    def _described(self, name: str) -> Mapping[str, Any] | None:
+        by_arn = name.startswith("arn:")
+        kind = "endpoint-arn" if by_arn else "endpoint-id"
+        key = "EndpointArn" if by_arn else "EndpointIdentifier"
+        found = self._listed("describe_endpoints", "Endpoints", (kind, name))
+        return next((one for one in found if one[key].lower() == name.lower()), None)
+
+    # ---- certificates
+
+    def certificate_by_arn(self, arn: str) -> DmsCertificate | None:
+        """Return the certificate with this ARN; ``None`` when there is none. One call."""
+        return self._certificate("certificate-arn", arn)
+
+    def certificate_by_identifier(self, identifier: str) -> DmsCertificate | None:
+        """Return the certificate with this identifier; ``None`` when there is none. One call."""
+        return self._certificate("certificate-id", identifier)
+
+    def all_certificates(self) -> Iterator[DmsCertificate]:
+        """Yield every certificate of the account and Region, wallets (without PEM) included."""
+        for described in self._listed("describe_certificates", "Certificates"):
+            yield _certificate(described)
+
+    def import_certificate(
+        self, identifier: str, pem: str, *, tags: Mapping[str, str]
+    ) -> DmsCertificate:
+        """Return the certificate with this identifier and content, importing it when missing.
+
+        Certificates are immutable, so calling again is safe, after a lost answer too.
+
+        Raises:
+            NotYetConsistent: DMS has it, and does not show it yet.
+            Refused: ``dms_certificate_conflict`` when the identifier holds something else,
+                ``dms_quota`` with the certificates that could go, ``ca_bundle_invalid``.
+        """
+        digest = bundle_digest(pem)
+        found = self.certificate_by_identifier(identifier)
+        if found is not None:
+            return _same(found, digest)
+        certificates = self.quotas().get("certificates")
+        if certificates is not None and certificates.used >= certificates.most:
+            raise self._no_room(identifier, certificates)
+        answer = self._ask(
+            "import_certificate",
+            (_EXISTS, _QUOTA, "InvalidCertificateFault", *_INVALID),
+            CertificateIdentifier=identifier,
+            CertificatePem=pem,
+            Tags=_tags(tags),
+        )
+        match answer:
+            case _Fault(code=code) if code == _EXISTS:
+                found = self.certificate_by_identifier(identifier)
+                if found is None:
+                    raise NotYetConsistent(f"ImportCertificate: {_EXISTS}")
+                return _same(found, digest)
+            case _Fault(code=code) if code == _QUOTA:
+                raise self._no_room(identifier, certificates)
+            case _Fault(text=text):
+                seen = f"DMS does not take the CA bundle: {text}"
+                raise Refused(Cause.CA_BUNDLE_INVALID, seen=seen)
+        return _certificate(answer["Certificate"])
+
+    def delete_certificate(self, arn: str) -> Deletion:
+        """Delete a certificate, unless an endpoint uses it."""
+        answer = self._ask("delete_certificate", (_NOT_FOUND, _STATE), CertificateArn=arn)
+        match answer:
+            case _Fault(code=code):
+                return Deletion.GONE if code == _NOT_FOUND else Deletion.IN_USE
+        return Deletion.DELETED
+
+    def unused_certificates(self) -> tuple[DmsCertificate, ...]:
+        """Return the certificates that no endpoint uses now. No filter knows: all are listed."""
+        used = {endpoint.fields.certificate_arn for endpoint in self.all_endpoints()}
+        return tuple(one for one in self.all_certificates() if one.arn not in used)
+
+    def _certificate(self, kind: str, value: str) -> DmsCertificate | None:
+        found = self._listed("describe_certificates", "Certificates", (kind, value))
+        return next(
+            (
+                one
+                for one in map(_certificate, found)
+                if value.lower() in (one.identifier.lower(), one.arn.lower())
+            ),
+            None,
+        )
+
+    def _no_room(self, identifier: str, quota: Quota | None) -> Refused:
+        unused = sorted(one.identifier for one in self.unused_certificates())
+        ours = [name for name in unused if name.startswith(OURS)]
+        others = [name for name in unused if not name.startswith(OURS)]
+        named = ", ".join((ours + others)[:_NAMED]) or "none"
+        more = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
+        counted = f"{quota.used} of {quota.most}" if quota else "all"
+        return Refused(
+            Cause.DMS_QUOTA,
+            seen=f"no room for the certificate {identifier}: {counted} DMS certificates are used; "
+            f"no endpoint uses: {named}{more}",
+        )
+
+    # ---- connection tests
+
+    def test_connection(self, endpoint_arn: str, instance_arn: str) -> TestStart:
+        """Start a test of an endpoint from a replication instance.
+
+        Raises:
+            Busy: the endpoint is being created or modified, or the connection deleted.
+            NotYetConsistent: the role was just made, and DMS may not assume it yet.
+            Refused: ``instance_unavailable`` with its status, ``endpoint_gone``, ``dms_quota``.
+        """
+        answer = self._ask(
+            "test_connection",
+            (_STATE, _NOT_FOUND, _QUOTA, _DENIED),
+            EndpointArn=endpoint_arn,
+            ReplicationInstanceArn=instance_arn,
+        )
+        match answer:
+            case _Fault(code=code, text=text) if code == _STATE:
+                if "already being tested" in text:
+                    return TestStart.ALREADY_TESTING
+                self._require_available(instance_arn)
+                raise Busy(f"TestConnection: {_STATE}")
+            case _Fault(code=code) if code == _NOT_FOUND:
+                self._require_available(instance_arn)
+                raise Refused(Cause.ENDPOINT_GONE, seen=f"{endpoint_arn} is gone")
+            case _Fault(code=code) if code == _QUOTA:
+                seen = f"{instance_arn} serves no more endpoints"
+                raise Refused(Cause.DMS_QUOTA, seen=seen)
+            case _Fault(code=code):
+                raise NotYetConsistent(f"TestConnection: {code}")
+        return TestStart.ACCEPTED
+
+    def connections(
+        self, endpoint_arn: str, instance_arn: str | None = None
+    ) -> tuple[Connection, ...]:
+        """Return what DMS shows of the tests of one endpoint. One call.
+
+        Only one filter is sent: whether two are ANDed is not known. Both ARNs are compared here.
+        """
+        found = self._listed("describe_connections", "Connections", ("endpoint-arn", endpoint_arn))
+        return tuple(
+            _connection(one)
+            for one in found
+            if one["EndpointArn"] == endpoint_arn
+            and instance_arn in (None, one["ReplicationInstanceArn"])
+        )
+
+    def delete_connection(self, endpoint_arn: str, instance_arn: str) -> bool:
+        """Forget the tests of an endpoint from an instance; ``False`` when there is none.
+
+        Raises:
+            Busy: a test is under way.
+        """
+        answer = self._ask(
+            "delete_connection",
+            (_NOT_FOUND, _STATE),
+            EndpointArn=endpoint_arn,
+            ReplicationInstanceArn=instance_arn,
+        )
+        match answer:
+            case _Fault(code=code) if code == _NOT_FOUND:
+                return False
+            case _Fault():
+                raise Busy(f"DeleteConnection: {_STATE}")
+        return True
+
+    def _require_available(self, instance_arn: str) -> None:
+        """Raise Refused unless the instance is there and available."""
+        for instance in self.instances((instance_arn,)):
+            if instance.status == "available":
+                return
+            seen = f"{instance.identifier} is {instance.status}, not available"
+            raise Refused(Cause.INSTANCE_UNAVAILABLE, seen=seen)
+        raise Refused(Cause.INSTANCE_UNAVAILABLE, seen=f"{instance_arn} does not exist")
+
+    # ---- tasks and instances
+
+    def tasks(self, endpoint_arn: str) -> tuple[ReplicationTask, ...]:
+        """Return every task with the endpoint at one of its ends."""
+        found = self._listed(
+            "describe_replication_tasks",
+            "ReplicationTasks",
+            ("endpoint-arn", endpoint_arn),
+            WithoutSettings=True,
+        )
+        return tuple(
+            task
+            for task in map(_task, found)
+            if endpoint_arn in (task.source_endpoint_arn, task.target_endpoint_arn)
+        )
+
+    def task(self, arn: str) -> ReplicationTask | None:
+        """Return one task; ``None`` when it is gone. One call."""
+        found = self._listed(
+            "describe_replication_tasks",
+            "ReplicationTasks",
+            ("replication-task-arn", arn),
+            WithoutSettings=True,
+        )
+        return next((task for task in map(_task, found) if task.arn == arn), None)
+
+    def stop_task(self, arn: str) -> bool:
+        """Have a task stop; ``False`` when its status does not allow it, or it is gone."""
+        answer = self._ask("stop_replication_task", (_STATE, _NOT_FOUND), ReplicationTaskArn=arn)
+        return not isinstance(answer, _Fault)
+
+    def start_task(self, arn: str) -> Started | Rejected:
+        """Have a task that ran before go on where it stopped."""
+        answer = self._ask(
+            "start_replication_task",
+            (_STATE, _NOT_FOUND, *_INVALID),
+            ReplicationTaskArn=arn,
+            StartReplicationTaskType="resume-processing",
+        )
+        match answer:
+            case _Fault(code=code, text=text):
+                needs_test = code == _STATE and "should be successful" in text
+                return Rejected(text=text, needs_test=needs_test)
+        return Started()
+
+    def serverless_replications(self, endpoint_arn: str) -> tuple[str, ...]:
+        """Return the identifiers of the replication configs with the endpoint at one end."""
+        found = self._listed("describe_replication_configs", "ReplicationConfigs")
+        return tuple(
+            str(one["ReplicationConfigIdentifier"])
+            for one in found
+            if endpoint_arn in (one.get("SourceEndpointArn"), one.get("TargetEndpointArn"))
+        )
+
+    def instances(self, arns: Iterable[str] | None = None) -> tuple[ReplicationInstance, ...]:
+        """Return the replication instances with these ARNs, or all; unknown ones are left out."""
+        wanted = None if arns is None else frozenset(arns)
+        if wanted is not None and not wanted:
+            return ()
+        named = () if wanted is None else (("replication-instance-arn", *sorted(wanted)),)
+        found = self._listed("describe_replication_instances", "ReplicationInstances", *named)
+        return tuple(
+            ReplicationInstance(
+                arn=one["ReplicationInstanceArn"],
+                identifier=one["ReplicationInstanceIdentifier"],
+                status=one["ReplicationInstanceStatus"],
+                engine_version=one.get("EngineVersion"),
+            )
+            for one in found
+            if wanted is None or one["ReplicationInstanceArn"] in wanted
+        )
+
+    # ---- quotas and tags
+
+    def quotas(self) -> dict[str, Quota]:
+        """Return the account's quotas by lower-case name, such as ``certificates``. One call."""
+        answer = self._ask("describe_account_attributes")
+        assert not isinstance(answer, _Fault)
+        return {
+            str(one["AccountQuotaName"]).lower(): Quota(int(one["Used"]), int(one["Max"]))
+            for one in answer["AccountQuotas"]
+        }
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """Return the tags of a resource; empty when there is no such resource."""
+        answer = self._ask("list_tags_for_resource", (_NOT_FOUND,), ResourceArn=arn)
+        if isinstance(answer, _Fault):
+            return {}
+        return {one["Key"]: one.get("Value", "") for one in answer["TagList"]}
+
+    def add_tags(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a resource."""
+        self._ask("add_tags_to_resource", ResourceArn=arn, Tags=_tags(tags))
+
+    # ---- calls
+
+    def _ask(
+        self, operation: str, expected: tuple[str, ...] = (), **params: Any
+    ) -> Mapping[str, Any] | _Fault:
+        """Call the service. A fault in ``expected`` is returned, any other raised as ours."""
+        try:
+            answer: Mapping[str, Any] = getattr(self._client, operation)(**params)
+        except (ClientError, BotoCoreError) as error:
+            code = code_of(error)
+            if code in expected:
+                return _Fault(code, message_of(error))
+            if code == "KMSThrottlingFault":
+                raise Throttled(f"{operation}: {code}") from None
+            if code.startswith("KMS"):
+                seen = f"{operation}: {message_of(error)}"
+                raise Refused(Cause.AWS_DENIED, seen=seen) from None
+            raise translate(error) from None
+        return answer
+
+    def _listed(
+        self, operation: str, key: str, *filters: tuple[str, ...], **params: Any
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield every entry of every page; nothing when a filter matches nothing."""
+        if filters:
+            params["Filters"] = [
+                {"Name": name, "Values": list(values)} for name, *values in filters
+            ]
+        for _ in range(_PAGES):
+            answer = self._ask(operation, (_NOT_FOUND,), MaxRecords=_PAGE, **params)
+            if isinstance(answer, _Fault):
+                return
+            yield from answer[key]
+            marker = answer.get("Marker")
+            if not marker or marker == params.get("Marker"):
+                return
+            params["Marker"] = marker
+        raise Unexpected(f"{operation}: more than {_PAGES} pages")
+
+
+def _params(fields: EndpointFields, password: str | None, *, by_secret: bool) -> dict[str, Any]:
+    """Return ``fields`` as parameters of CreateEndpoint and ModifyEndpoint.
+
+    A connection is said at the top level and in PostgreSQLSettings alike; with a secret, which
+    excludes a host, a port and a user, in the settings only.
+    """
+    said = fields.said()
+    params: dict[str, Any] = {}
+    if fields.ssl_mode is not None:
+        params["SslMode"] = fields.ssl_mode.value
+    if fields.certificate_arn is not None:
+        params["CertificateArn"] = fields.certificate_arn
+    connection = {theirs: said[ours] for ours, theirs in _CONNECTION.items() if ours in said}
+    if password is not None:
+        connection["Password"] = password
+    settings = connection | {theirs: said[ours] for ours, theirs in _SECRET.items() if ours in said}
+    if settings:
+        params["PostgreSQLSettings"] = settings
+    return params if by_secret else params | connection
+
+
+def _copied(original: Mapping[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """Return ``params`` with the settings of another endpoint that are not ours beneath them."""
+    settings = {
+        name: value
+        for name, value in original.get("PostgreSQLSettings", {}).items()
+        if name not in _READ_AS_SETTINGS
+    } | params.get("PostgreSQLSettings", {})
+    attributes = original.get("ExtraConnectionAttributes")
+    return (
+        params
+        | ({"PostgreSQLSettings": settings} if settings else {})
+        | ({"ExtraConnectionAttributes": attributes} if attributes else {})
+    )
+
+
+def _endpoint(described: Mapping[str, Any]) -> Endpoint:
+    """Return what DescribeEndpoints told; plain fields stand at either of two places."""
+    settings: Mapping[str, Any] = described.get("PostgreSQLSettings", {})
+
+    def told(name: str) -> Any:
+        return described.get(name) or settings.get(name) or None
+
+    rest = {
+        "top": {name: value for name, value in described.items() if name not in _READ_AS_FIELDS},
+        "settings": {
+            name: value for name, value in settings.items() if name not in _READ_AS_SETTINGS
+        },
+    }
+    text = json.dumps(rest, sort_keys=True, default=str)
+    return Endpoint(
+        arn=described["EndpointArn"],
+        identifier=described["EndpointIdentifier"],
+        endpoint_type=described["EndpointType"].lower(),
+        engine=described["EngineName"].lower(),
+        status=described.get("Status", "").lower(),
+        fields=EndpointFields(
+            ssl_mode=SslMode(described.get("SslMode") or SslMode.NONE),
+            certificate_arn=described.get("CertificateArn") or None,
+            **{ours: told(theirs) for ours, theirs in _CONNECTION.items()},
+            **{ours: settings.get(theirs) or None for ours, theirs in _SECRET.items()},
+        ),
+        authentication=settings.get("AuthenticationMethod") or "password",
+        read_only=bool(described.get("IsReadOnly")),
+        rest_digest=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def _certificate(described: Mapping[str, Any]) -> DmsCertificate:
+    pem = described.get("CertificatePem") or ""
+    return DmsCertificate(
+        arn=described["CertificateArn"],
+        identifier=described["CertificateIdentifier"],
+        pem=pem,
+        digest=bundle_digest(pem),
+    )
+
+
+def _same(found: DmsCertificate, digest: str) -> DmsCertificate:
+    """Return a certificate that was there already, once it is known to hold the same CAs."""
+    if found.digest != digest:
+        seen = f"{found.identifier} ({found.arn}) holds other certificates than its name says"
+        raise Refused(Cause.DMS_CERTIFICATE_CONFLICT, seen=seen)
+    return found
+
+
+def _connection(described: Mapping[str, Any]) -> Connection:
+    """Return a connection. An old message may outlive its failure: it counts only with one."""
+    status = described["Status"]
+    return Connection(
+        endpoint_arn=described["EndpointArn"],
+        instance_arn=described["ReplicationInstanceArn"],
+        status=status,
+        message=described.get("LastFailureMessage") if status == "failed" else None,
+    )
+
+
+def _task(described: Mapping[str, Any]) -> ReplicationTask:
+    stats: Mapping[str, Any] = described.get("ReplicationTaskStats", {})
+    stopped: datetime | None = stats.get("StopDate")
+    loads = described["MigrationType"] != "cdc" and described["Status"] == "running"
+    return ReplicationTask(
+        arn=described["ReplicationTaskArn"],
+        identifier=described["ReplicationTaskIdentifier"],
+        status=described["Status"],
+        source_endpoint_arn=described["SourceEndpointArn"],
+        target_endpoint_arn=described["TargetEndpointArn"],
+        instance_arn=described["ReplicationInstanceArn"],
+        migration_type=described["MigrationType"],
+        full_load=loads and stats.get("FullLoadProgressPercent", 0) < 100,
+        stop_reason=described.get("StopReason") or None,
+        stop_date=stopped.astimezone(UTC) if stopped else None,
+        message=described.get("LastFailureMessage") or None,
+    )
+
+
+def _not_taken(identifier: str, fault: _Fault, *, secret: bool) -> NotYetConsistent | Refused:
+    """Return our error for a create or modify. DMS may quote a value: not where a password went."""
+    if fault.code == _DENIED:
+        return NotYetConsistent(f"{identifier}: {_DENIED}")
+    said = fault.code if secret else f"{fault.code}: {fault.text}"
+    return Refused(Cause.NOT_APPLIED, seen=f"DMS did not take the settings of {identifier}: {said}")
+
+
+def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
