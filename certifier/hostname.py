@@ -26,8 +26,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 
-from certifier.certificate import Certificate, asn1
+from certifier.certificate import asn1
 from certifier.certificate.asn1 import DerError
+from certifier.certificate.reading import Certificate
 
 _COMMON_NAME = "2.5.4.3"
 _SAN = "2.5.29.17"
@@ -107,11 +108,11 @@ def names_of(der: bytes) -> HostNames:
     A subjectAltName that cannot be read counts as none, as it does for OpenSSL's
     ``X509_get_ext_d2i``; a certificate that cannot be read at all has no names.
     """
-    certificate = Certificate(der)
-    san = certificate.extensions.get(_SAN)
-    return HostNames(
-        _alternatives(san.value) if san else (), _first_common_name(certificate.subject_raw)
-    )
+    try:
+        subject, extensions = _subject_and_extensions(der)
+    except (ValueError, IndexError):
+        return HostNames((), None)
+    return HostNames(_alternatives(extensions), _first_common_name(subject))
 
 
 # ---- the comparison
@@ -202,24 +203,66 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", "backslashreplace")
 
 
-# ---- reading the bytes
+# ---- reading the bytes (X.690: tag, length, content), as far as names need it
+
+# This reader is this module's own, so that certifier.certificate can build on it.
 
 
-def _first_common_name(subject: bytes | None) -> bytes | None:
+def _subject_and_extensions(der: bytes) -> tuple[bytes, bytes]:
+    """The subject and the list of extensions (RFC 5280, section 4.1), each without its header."""
+    parts = _values(_inside(_values(_inside(der))[0]))
+    if parts[0][0] == _VERSION:
+        parts = parts[1:]
+    extensions = next((_inside(part) for part in parts[6:] if part[0] == _EXTENSIONS), b"")
+    return _inside(parts[4]), _inside(extensions) if extensions else b""
+
+
+def _first_common_name(subject: bytes) -> bytes | None:
     try:
-        for group in asn1.element(subject or b"").children():
-            for attribute in group.children():
-                fields = list(attribute.children())
-                if len(fields) > 1 and asn1.oid(fields[0]) == _COMMON_NAME:
-                    return fields[1].content
-    except DerError:
+        for group in _values(subject):
+            for attribute in _values(_inside(group)):
+                name, value = _values(_inside(attribute))[:2]
+                if name == _COMMON_NAME:
+                    return _inside(value)
+    except (ValueError, IndexError):
         return None
     return None
 
 
-def _alternatives(extension: bytes) -> tuple[tuple[NameKind, bytes], ...]:
+def _alternatives(extensions: bytes) -> tuple[tuple[NameKind, bytes], ...]:
     try:
-        entries = asn1.element(extension).expect(asn1.SEQUENCE).children()
-        return tuple((_KINDS[one.tag], one.content) for one in entries if one.tag in _KINDS)
-    except DerError:
+        for extension in _values(extensions):
+            fields = _values(_inside(extension))
+            if fields[0] == _SAN:
+                names = _inside(fields[-1])
+                entries = _values(_inside(names)) if names[0] == _SEQUENCE else []
+                return tuple((_KINDS[one[0]], _inside(one)) for one in entries if one[0] in _KINDS)
+    except (ValueError, IndexError):
         return ()
+    return ()
+
+
+def _values(content: bytes) -> list[bytes]:
+    """The values in `content`, headers included. Raises ValueError or IndexError for no DER."""
+    found, at = [], 0
+    while at < len(content):
+        begin, end = _span(content, at)
+        if begin > end or end > len(content):
+            raise ValueError("a value is cut off")
+        found.append(content[at:end])
+        at = end
+    return found
+
+
+def _inside(value: bytes) -> bytes:
+    begin, end = _span(value, 0)
+    return value[begin:end]
+
+
+def _span(content: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the value at `at` begins and ends."""
+    size = content[at + 1]
+    if size < 0x80:
+        return at + 2, at + 2 + size
+    begin = at + 2 + (size & 0x7F)
+    return begin, begin + int.from_bytes(content[at + 2 : begin], "big")
