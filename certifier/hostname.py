@@ -26,12 +26,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 
-from certifier.certificate import asn1
-from certifier.certificate.asn1 import DerError
-from certifier.certificate.reading import Certificate
-
-_COMMON_NAME = "2.5.4.3"
-_SAN = "2.5.29.17"
+_COMMON_NAME = bytes.fromhex("0603550403")  # 2.5.4.3 as a value in DER
+_SAN = bytes.fromhex("0603551d11")  # 2.5.29.17
+_SEQUENCE, _VERSION, _EXTENSIONS = 0x30, 0xA0, 0xA3
 _IPV4, _IPV6 = 4, 16
 
 
