@@ -3,22 +3,37 @@
 Pure: the standard library, ``cryptography`` and ``pydantic``; the clock is an argument.
 """
 
-from certifier.certificate.bundle import Bundle, bundle_digest, certificates_in, union
-from certifier.certificate.facts import Certificate, CertificateFacts, Names, certificate_facts
+from certifier.certificate.bundle import (
+    Bundle,
+    bundle_digest,
+    certificates_in,
+    trust_bundle,
+    union,
+)
+from certifier.certificate.facts import CertificateFacts, certificate_facts
+from certifier.certificate.intake import Intake, intake
 from certifier.certificate.keys import PrivateKey
 from certifier.certificate.policy import POLICY_CAUSES, Policy, policy_findings
+from certifier.certificate.reading import Certificate, Names
+from certifier.certificate.secret import SECRET_KEYS, SecretParts, material_from_secret
 
 __all__ = [
     "POLICY_CAUSES",
+    "SECRET_KEYS",
     "Bundle",
     "Certificate",
     "CertificateFacts",
+    "Intake",
     "Names",
     "Policy",
     "PrivateKey",
+    "SecretParts",
     "bundle_digest",
     "certificate_facts",
     "certificates_in",
+    "intake",
+    "material_from_secret",
     "policy_findings",
+    "trust_bundle",
     "union",
 ]

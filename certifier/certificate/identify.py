@@ -12,6 +12,7 @@ _HEAD: Final = 4096
 _SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
 _PASSWORD_SCHEMES: Final = ("1.2.840.113549.1.5.", "1.2.840.113549.1.12.1.")
 
+EMPTY: Final = "empty"
 DER_CERTIFICATE: Final = (
     "a certificate in DER, which is binary; `openssl x509 -inform der -in FILE` writes it as PEM"
 )
@@ -25,12 +26,12 @@ DER_KEY: Final = (
     "a private key in DER, which is binary; `openssl pkey -inform der -in FILE` writes it as PEM"
 )
 DER_ENCRYPTED_KEY: Final = "an encrypted private key in DER; supply it decrypted, as PEM"
-DER_REQUEST: Final = "a certificate signing request in DER; what is needed is what the CA made of it"
+DER_REQUEST: Final = (
+    "a certificate signing request in DER; what is needed is what the CA made of it"
+)
 DER_PUBLIC_KEY: Final = "a public key in DER; what is needed is a certificate"
 DER_CRL: Final = "a certificate revocation list in DER; what is needed is a certificate"
-BASE64_OF_PEM: Final = (
-    "the base64 of PEM, as Kubernetes shows the data of a secret; decode it once"
-)
+BASE64_OF_PEM: Final = "the base64 of PEM, as Kubernetes shows the data of a secret; decode it once"
 BASE64_OF_DER: Final = (
     "base64 without its BEGIN and END lines; `openssl base64 -d -A` and then"
     " `openssl x509 -inform der` write it as PEM"
@@ -56,10 +57,10 @@ _BEGIN_WORDS: Final = re.compile(r"(BEGIN|END)[ \u00a0]+(?:[A-Z0-9]+ )*(CERTIFIC
 _BASE64_TEXT: Final = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
 
 
-def identify(data: bytes) -> str | None:
-    """Return what data without any PEM block seems to be; ``None`` for nothing that has a name."""
+def identify(data: bytes) -> str:
+    """Return what data without any PEM block seems to be, to follow the word "is"."""
     if not data.strip():
-        return "empty"
+        return EMPTY
     if data[0] == asn1.SEQUENCE:
         named = _der(data)
         if named is not None:
@@ -72,7 +73,7 @@ def identify(data: bytes) -> str | None:
         return "binary data of an unknown kind"
     if _BEGIN_WORDS.search(head.decode("utf-8", "replace")):
         return "PEM whose BEGIN and END lines do not have five plain dashes on either side"
-    return _base64(head)
+    return _base64(head) or "text without any PEM block"
 
 
 def _base64(head: bytes) -> str | None:

@@ -17,10 +17,12 @@ from cryptography.hazmat.primitives.serialization import (
 from certifier.certificate import asn1
 from certifier.certificate.asn1 import DerError
 from certifier.certificate.guard import guarded
+from certifier.certificate.identify import DER_ENCRYPTED_KEY, DER_KEY, identify
+from certifier.outcome import Cause
 
 _RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
 _CURVE_NAMES: Final = {"secp256r1": "prime256v1"}  # what OpenSSL and ACM call it
-_MAX_RSA_BITS: Final = 16_384  # OpenSSL verifies with no larger modulus
+_MAX_BITS: Final = 16_384  # OpenSSL verifies with no larger modulus
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +121,16 @@ class PrivateKey:
         raise TypeError("a private key is not written down")
 
 
-def load_private_key(der: bytes) -> tuple[PrivateKey | None, str]:
-    """Return an unencrypted PKCS#8, PKCS#1 or SEC1 key, or ``None`` and what is wrong with it.
+@dataclass(frozen=True, slots=True)
+class KeyProblem:
+    """Why a private key cannot be used; ``seen`` follows "the private key"."""
+
+    cause: Cause
+    seen: str
+
+
+def load_private_key(der: bytes) -> PrivateKey | KeyProblem:
+    """Read an unencrypted PKCS#8, PKCS#1 or SEC1 key, or say why that is not possible.
 
     That the parts of the key belong together is checked with arithmetic alone: testing primes, as
     OpenSSL does, can take seconds for a large key.
@@ -129,28 +139,37 @@ def load_private_key(der: bytes) -> tuple[PrivateKey | None, str]:
         lambda: load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True)
     )
     if loaded is None:
-        return None, why
+        return _unreadable(der, why)
     pss = _algorithm(der, at=1) == _RSASSA_PSS
-    kind, why = guarded(lambda: _kind_of(loaded.public_key(), pss=pss))
+    told, why = guarded(lambda: _kind_of(loaded.public_key(), pss=pss))
+    kind, why = told or (None, why)
     if kind is None:
-        return None, why
-    public, why = kind
-    if public is None:
-        return None, why
+        return KeyProblem(Cause.KEY_UNSUPPORTED, why)
+    if kind.bits > _MAX_BITS:
+        return KeyProblem(
+            Cause.KEY_UNSUPPORTED, f"has {kind.bits} bits; at most {_MAX_BITS} are read"
+        )
     sound, why = guarded(lambda: _sound(loaded))
     if not sound:
-        return None, why or "is damaged: its parts do not belong together"
+        return KeyProblem(Cause.PEM_DAMAGED, why or "is damaged: its parts do not belong together")
     pem, why = guarded(
         lambda: loaded.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     )
-    return (None, why) if pem is None else (PrivateKey(pem, public), "")
+    return KeyProblem(Cause.KEY_UNSUPPORTED, why) if pem is None else PrivateKey(pem, kind)
+
+
+def _unreadable(der: bytes, why: str) -> KeyProblem:
+    held = identify(der)
+    if held == DER_ENCRYPTED_KEY:
+        return KeyProblem(Cause.KEY_ENCRYPTED, "is encrypted; supply it decrypted")
+    if held == DER_KEY:
+        return KeyProblem(Cause.KEY_UNSUPPORTED, why)
+    return KeyProblem(Cause.PEM_DAMAGED, why)
 
 
 def _sound(key: object) -> bool:
     match key:
         case rsa.RSAPrivateKey():
-            if key.key_size > _MAX_RSA_BITS:
-                return False
             own = key.private_numbers()
             n, e = own.public_numbers.n, own.public_numbers.e
             return (

@@ -150,9 +150,7 @@ def _leftover(text: bytes) -> Iterator[str]:
     before = False
     for word in text.split():
         now = (
-            len(word) >= 60
-            and _BASE64.fullmatch(word) is not None
-            and _HEX.fullmatch(word) is None
+            len(word) >= 60 and _BASE64.fullmatch(word) is not None and _HEX.fullmatch(word) is None
         )
         if now and (before or len(word) > 200):
             yield "lines of base64 stand outside of any block"

@@ -92,14 +92,16 @@ def _judged(
             Cause.KEY_TOO_SMALL,
             f"{name} has a key of {facts.key_bits} bits; at least {policy.min_rsa_bits} are asked for",
         )
-    own = facts.self_signed is True
-    if facts.signature_hash is not None and not own:
-        if facts.signature_hash not in policy.signature_hashes:
-            yield (
-                Cause.SIGNATURE_HASH_WEAK,
-                f"{name} is signed with {facts.signature_hash};"
-                f" allowed: {', '.join(policy.signature_hashes)}",
-            )
+    if (
+        facts.signature_hash is not None
+        and facts.signature_hash not in policy.signature_hashes
+        and not facts.self_signed
+    ):
+        yield (
+            Cause.SIGNATURE_HASH_WEAK,
+            f"{name} is signed with {facts.signature_hash};"
+            f" allowed: {', '.join(policy.signature_hashes)}",
+        )
     if is_leaf and facts.not_before is not None and facts.not_after is not None:
         validity = facts.not_after - facts.not_before
         if validity > timedelta(days=policy.max_validity_days):

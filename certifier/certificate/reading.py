@@ -1,0 +1,542 @@
+"""Reading one certificate, part by part, so that one odd part does not hide the others."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from ipaddress import ip_address
+from typing import Final, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from certifier.certificate import asn1
+from certifier.certificate.asn1 import DerError, Element
+from certifier.certificate.guard import guarded
+from certifier.certificate.keys import KeyKind, key_kind
+from certifier.diagnosis import printable
+from certifier.models import Fact
+
+T = TypeVar("T")
+
+_SIGNATURES: Final = {
+    "1.2.840.113549.1.1.2": ("md2WithRSAEncryption", "md2"),
+    "1.2.840.113549.1.1.4": ("md5WithRSAEncryption", "md5"),
+    "1.2.840.113549.1.1.5": ("sha1WithRSAEncryption", "sha1"),
+    "1.3.14.3.2.29": ("sha1WithRSAEncryption", "sha1"),
+    "1.2.840.113549.1.1.14": ("sha224WithRSAEncryption", "sha224"),
+    "1.2.840.113549.1.1.11": ("sha256WithRSAEncryption", "sha256"),
+    "1.2.840.113549.1.1.12": ("sha384WithRSAEncryption", "sha384"),
+    "1.2.840.113549.1.1.13": ("sha512WithRSAEncryption", "sha512"),
+    "2.16.840.1.101.3.4.3.14": ("sha3-256WithRSAEncryption", "sha3-256"),
+    "2.16.840.1.101.3.4.3.15": ("sha3-384WithRSAEncryption", "sha3-384"),
+    "2.16.840.1.101.3.4.3.16": ("sha3-512WithRSAEncryption", "sha3-512"),
+    "1.2.840.10045.4.1": ("ecdsa-with-SHA1", "sha1"),
+    "1.2.840.10045.4.3.1": ("ecdsa-with-SHA224", "sha224"),
+    "1.2.840.10045.4.3.2": ("ecdsa-with-SHA256", "sha256"),
+    "1.2.840.10045.4.3.3": ("ecdsa-with-SHA384", "sha384"),
+    "1.2.840.10045.4.3.4": ("ecdsa-with-SHA512", "sha512"),
+    "2.16.840.1.101.3.4.3.10": ("ecdsa-with-SHA3-256", "sha3-256"),
+    "2.16.840.1.101.3.4.3.11": ("ecdsa-with-SHA3-384", "sha3-384"),
+    "2.16.840.1.101.3.4.3.12": ("ecdsa-with-SHA3-512", "sha3-512"),
+    "1.2.840.10040.4.3": ("dsa-with-SHA1", "sha1"),
+    "2.16.840.1.101.3.4.3.1": ("dsa-with-SHA224", "sha224"),
+    "2.16.840.1.101.3.4.3.2": ("dsa-with-SHA256", "sha256"),
+    "2.16.840.1.101.3.4.3.3": ("dsa-with-SHA384", "sha384"),
+    "2.16.840.1.101.3.4.3.4": ("dsa-with-SHA512", "sha512"),
+    "1.3.101.112": ("Ed25519", None),
+    "1.3.101.113": ("Ed448", None),
+    "2.16.840.1.101.3.4.3.17": ("ML-DSA-44", None),
+    "2.16.840.1.101.3.4.3.18": ("ML-DSA-65", None),
+    "2.16.840.1.101.3.4.3.19": ("ML-DSA-87", None),
+}
+_RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
+_HASHES: Final = {
+    "1.3.14.3.2.26": "sha1",
+    "2.16.840.1.101.3.4.2.4": "sha224",
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
+_ATTRIBUTES: Final = {
+    "2.5.4.3": "CN",
+    "2.5.4.5": "serialNumber",
+    "2.5.4.6": "C",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.9": "STREET",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "0.9.2342.19200300.100.1.1": "UID",
+    "0.9.2342.19200300.100.1.25": "DC",
+    "1.2.840.113549.1.9.1": "emailAddress",
+}
+_COMMON_NAME: Final = "2.5.4.3"
+_SUBJECT_KEY_ID: Final = "2.5.29.14"
+_KEY_USAGE: Final = "2.5.29.15"
+_SAN: Final = "2.5.29.17"
+_BASIC_CONSTRAINTS: Final = "2.5.29.19"
+_AUTHORITY_KEY_ID: Final = "2.5.29.35"
+_EXTENDED_KEY_USAGE: Final = "2.5.29.37"
+_AUTHORITY_INFO: Final = "1.3.6.1.5.5.7.1.1"
+_OCSP: Final = "1.3.6.1.5.5.7.48.1"
+_NETSCAPE_TYPE: Final = "2.16.840.1.113730.1.1"
+_SERVER_AUTH: Final = frozenset(
+    {"1.3.6.1.5.5.7.3.1", "1.3.6.1.4.1.311.10.3.3", "2.16.840.1.113730.4.1"}
+)
+_KEY_CERT_SIGN: Final = 5
+_TLS_USAGES: Final = frozenset({0, 2, 4})  # digitalSignature, keyEncipherment, keyAgreement
+_NETSCAPE_AUTHORITY: Final = frozenset({5, 6, 7})
+_MAX_EXPONENT_BITS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Extension:
+    critical: bool
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    version: int
+    serial: int
+    signature: Element
+    issuer: Element
+    validity: Element
+    subject: Element
+    spki: Element
+    extensions: Element | None
+
+
+class Names(Fact):
+    """The names a certificate carries, in its own order, as text for people.
+
+    ``certifier.hostname`` compares names, and reads the bytes of the certificate for that.
+
+    Attributes:
+        dns: dNSName entries of the SAN; what cannot be printed appears as ``\\xNN``.
+        ips: iPAddress entries; one that has neither 4 nor 16 bytes appears as ``0x`` and its hex.
+        cn: the first CN of the subject, the one that libpq looks at.
+    """
+
+    dns: tuple[str, ...] = ()
+    ips: tuple[str, ...] = ()
+    cn: str | None = None
+
+
+class Certificate:
+    """One certificate in DER, with its parts read when they are asked for, each of them once.
+
+    Two are equal when their DER is. Properties are ``None``, empty or ``False`` for what cannot be
+    read; :attr:`unreadable` says what that was, of what has been asked for.
+    """
+
+    def __init__(self, der: bytes) -> None:
+        self.der = der
+        self.sha256 = hashlib.sha256(der).hexdigest()
+        self._unreadable: dict[str, str] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Certificate) and self.der == other.der
+
+    def __hash__(self) -> int:
+        return hash(self.der)
+
+    def __repr__(self) -> str:
+        return f"Certificate({self.sha256[:16]})"
+
+    def _read(self, what: str, read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except DerError as error:
+            self._unreadable.setdefault(what, str(error))
+            return None
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """The parts that could not be read so far, and why."""
+        return tuple(f"{what}: {why}" for what, why in self._unreadable.items())
+
+    @cached_property
+    def _parts(self) -> _Parts | None:
+        return self._read("structure", self._read_parts)
+
+    def _read_parts(self) -> _Parts:
+        outer = asn1.element(self.der).expect(asn1.SEQUENCE)
+        if outer.end != len(self.der):
+            raise DerError("has something behind its end")
+        fields = list(outer.children())
+        if len(fields) != 3:
+            raise DerError("does not have a certificate's three parts")
+        tbs = list(fields[0].expect(asn1.SEQUENCE).children())
+        version = 1
+        if tbs and tbs[0].tag == 0xA0:
+            version = asn1.integer(asn1.element(tbs[0].content)) + 1
+            tbs = tbs[1:]
+        if len(tbs) < 6:
+            raise DerError("lacks parts that every certificate has")
+        for part in tbs[1:6]:
+            part.expect(asn1.SEQUENCE)
+        extensions = next((part for part in tbs[6:] if part.tag == 0xA3), None)
+        signature, issuer, validity, subject, spki = tbs[1:6]
+        return _Parts(
+            version, asn1.integer(tbs[0]), signature, issuer, validity, subject, spki, extensions
+        )
+
+    @cached_property
+    def x509(self) -> x509.Certificate | None:
+        """The certificate as ``cryptography`` sees it; ``None`` when that refuses it."""
+        loaded, why = guarded(lambda: x509.load_der_x509_certificate(self.der))
+        if loaded is None:
+            self._unreadable.setdefault("certificate", why)
+        return loaded
+
+    @cached_property
+    def serial(self) -> int | None:
+        """The serial number."""
+        return None if self._parts is None else self._parts.serial
+
+    @cached_property
+    def version(self) -> int | None:
+        """3 for anything modern."""
+        return None if self._parts is None else self._parts.version
+
+    @cached_property
+    def subject_raw(self) -> bytes | None:
+        """The subject in DER, to compare with an issuer."""
+        return None if self._parts is None else self._parts.subject.raw
+
+    @cached_property
+    def issuer_raw(self) -> bytes | None:
+        """The issuer in DER."""
+        return None if self._parts is None else self._parts.issuer.raw
+
+    @cached_property
+    def spki_raw(self) -> bytes | None:
+        """The SubjectPublicKeyInfo in DER."""
+        return None if self._parts is None else self._parts.spki.raw
+
+    @cached_property
+    def key_kind(self) -> KeyKind | None:
+        """Kind and size of the public key."""
+        spki = self.spki_raw
+        if spki is None:
+            return None
+        kind, why = key_kind(spki)
+        if kind is None:
+            self._unreadable.setdefault("key", why)
+        return kind
+
+    @cached_property
+    def _validity(self) -> tuple[datetime, datetime] | None:
+        parts = self._parts
+        if parts is None:
+            return None
+
+        def read() -> tuple[datetime, datetime]:
+            times = list(parts.validity.children())
+            if len(times) != 2:
+                raise DerError("a validity without two dates")
+            return asn1.time(times[0]), asn1.time(times[1])
+
+        return self._read("validity", read)
+
+    @cached_property
+    def not_before(self) -> datetime | None:
+        """The first second at which it is valid."""
+        return None if self._validity is None else self._validity[0]
+
+    @cached_property
+    def not_after(self) -> datetime | None:
+        """The last second at which it is valid."""
+        return None if self._validity is None else self._validity[1]
+
+    def valid_at(self, now: datetime) -> bool:
+        """Whether ``now`` is within the validity, both ends included (RFC 5280, section 4.1.2.5)."""
+        second = now.replace(microsecond=0)
+        return self._validity is not None and self._validity[0] <= second <= self._validity[1]
+
+    @cached_property
+    def extensions(self) -> dict[str, _Extension]:
+        """Extensions by dotted identifier; of one that is there twice, the first."""
+        parts = self._parts
+        if parts is None or parts.extensions is None:
+            return {}
+        found: dict[str, _Extension] = {}
+
+        def read() -> None:
+            wrapped = asn1.element(parts.extensions.content) if parts.extensions else None
+            for one in wrapped.expect(asn1.SEQUENCE).children() if wrapped else ():
+                fields = list(one.expect(asn1.SEQUENCE).children())
+                if len(fields) not in (2, 3):
+                    raise DerError("an extension without name and value")
+                name = asn1.oid(fields[0])
+                critical = len(fields) == 3 and asn1.boolean(fields[1])
+                value = fields[-1].expect(asn1.OCTET_STRING).content
+                if name in found:
+                    self._unreadable.setdefault("extensions", f"extension {name} is there twice")
+                found.setdefault(name, _Extension(critical, value))
+
+        self._read("extensions", read)
+        return found
+
+    @cached_property
+    def names(self) -> Names:
+        """DNS names and addresses of the SAN, and the subject's first CN."""
+        dns: list[str] = []
+        ips: list[str] = []
+        san = self.extensions.get(_SAN)
+
+        def read() -> None:
+            for name in asn1.element(san.value if san else b"").expect(asn1.SEQUENCE).children():
+                if name.tag == 0x82:
+                    dns.append(printable(asn1.readable(name.content)))
+                elif name.tag == 0x87:
+                    ips.append(_address(name.content))
+
+        if san is not None:
+            self._read("subject alternative name", read)
+        subject = self._attributes("subject")
+        cn = next((value for attribute, value in subject or () if attribute == _COMMON_NAME), None)
+        return Names(dns=tuple(dns), ips=tuple(ips), cn=None if cn is None else printable(cn))
+
+    def _attributes(self, which: str) -> list[tuple[str, str]] | None:
+        parts = self._parts
+        if parts is None:
+            return None
+
+        def read() -> list[tuple[str, str]]:
+            found = []
+            for group in (parts.subject if which == "subject" else parts.issuer).children():
+                for one in group.expect(asn1.SET).children():
+                    name, value = list(one.expect(asn1.SEQUENCE).children())[:2]
+                    found.append((asn1.oid(name), asn1.text(value)))
+            return found
+
+        try:
+            return self._read(which, read)
+        except ValueError:  # an attribute without a value
+            self._unreadable.setdefault(which, "an attribute without a value")
+            return None
+
+    def _name(self, which: str) -> str | None:
+        attributes = self._attributes(which)
+        if attributes is None:
+            return None
+        return printable(
+            ",".join(
+                f"{_ATTRIBUTES.get(name, name)}={_escaped(value)}"
+                for name, value in reversed(attributes)
+            )
+        )
+
+    @cached_property
+    def subject(self) -> str | None:
+        """The subject as RFC 4514 text."""
+        return self._name("subject")
+
+    @cached_property
+    def issuer(self) -> str | None:
+        """The issuer as RFC 4514 text."""
+        return self._name("issuer")
+
+    @property
+    def title(self) -> str:
+        """What to call it in a sentence."""
+        return self.subject or f"certificate {self.sha256[:16]}"
+
+    @cached_property
+    def _key_usage(self) -> frozenset[int] | None:
+        found = self.extensions.get(_KEY_USAGE)
+        if found is None:
+            return None
+        return self._read("key usage", lambda: asn1.bits(asn1.element(found.value)))
+
+    @cached_property
+    def _basic_constraints(self) -> tuple[bool, int | None] | None:
+        found = self.extensions.get(_BASIC_CONSTRAINTS)
+        if found is None:
+            return None
+
+        def read() -> tuple[bool, int | None]:
+            fields = list(asn1.element(found.value).expect(asn1.SEQUENCE).children())
+            ca = bool(fields) and fields[0].tag == asn1.BOOLEAN and asn1.boolean(fields[0])
+            length = next((asn1.integer(f) for f in fields if f.tag == asn1.INTEGER), None)
+            return ca, length
+
+        return self._read("basic constraints", read)
+
+    @cached_property
+    def path_length(self) -> int | None:
+        """How many intermediates may stand between it and the leaf; ``None`` for any number."""
+        return None if self._basic_constraints is None else self._basic_constraints[1]
+
+    @cached_property
+    def self_issued(self) -> bool:
+        """Whether subject and issuer are the same name."""
+        return self.subject_raw is not None and self.subject_raw == self.issuer_raw
+
+    @cached_property
+    def is_ca(self) -> bool:
+        """Whether it may sign certificates, by the rules of OpenSSL's ``X509_check_ca``.
+
+        keyUsage, when there, must allow it; then basicConstraints decide. Without those, a
+        self-issued version 1 certificate, a keyUsage that allows it, or Netscape's type count as well.
+        """
+        if self._parts is None:
+            return False
+        usage = self._key_usage
+        if usage is not None and _KEY_CERT_SIGN not in usage:
+            return False
+        if _BASIC_CONSTRAINTS in self.extensions:
+            return bool(self._basic_constraints and self._basic_constraints[0])
+        if (self.version == 1 and self.self_issued) or usage is not None:
+            return True
+        netscape = self.extensions.get(_NETSCAPE_TYPE)
+        if netscape is None:
+            return False
+        kinds = self._read("netscape type", lambda: asn1.bits(asn1.element(netscape.value)))
+        return bool(kinds and kinds & _NETSCAPE_AUTHORITY)
+
+    @cached_property
+    def serves_tls(self) -> bool:
+        """Whether its usages allow a TLS server, by OpenSSL's ``X509_PURPOSE_SSL_SERVER``."""
+        usage = self._key_usage
+        return self.purposes_allow_tls and (usage is None or bool(usage & _TLS_USAGES))
+
+    @cached_property
+    def purposes_allow_tls(self) -> bool:
+        """Whether an extended key usage, when there, includes TLS servers. It binds CAs as well."""
+        found = self.extensions.get(_EXTENDED_KEY_USAGE)
+        if found is None:
+            return True
+        purposes = self._read(
+            "extended key usage",
+            lambda: {asn1.oid(one) for one in asn1.element(found.value).children()},
+        )
+        return bool(purposes and purposes & _SERVER_AUTH)
+
+    @cached_property
+    def subject_key_id(self) -> bytes | None:
+        """The identifier of its own key."""
+        found = self.extensions.get(_SUBJECT_KEY_ID)
+        if found is None:
+            return None
+        return self._read("subject key id", lambda: asn1.element(found.value).content)
+
+    @cached_property
+    def authority_key_id(self) -> bytes | None:
+        """The identifier of its issuer's key."""
+        found = self.extensions.get(_AUTHORITY_KEY_ID)
+        if found is None:
+            return None
+
+        def read() -> bytes | None:
+            fields = asn1.element(found.value).expect(asn1.SEQUENCE).children()
+            return next((one.content for one in fields if one.tag == 0x80), None)
+
+        return self._read("authority key id", read)
+
+    @cached_property
+    def ocsp_urls(self) -> tuple[str, ...]:
+        """Where its revocation can be asked for (ACM limits their length)."""
+        found = self.extensions.get(_AUTHORITY_INFO)
+        if found is None:
+            return ()
+
+        def read() -> tuple[str, ...]:
+            urls = []
+            for one in asn1.element(found.value).expect(asn1.SEQUENCE).children():
+                fields = list(one.expect(asn1.SEQUENCE).children())
+                if len(fields) == 2 and fields[1].tag == 0x86 and asn1.oid(fields[0]) == _OCSP:
+                    urls.append(asn1.readable(fields[1].content))
+            return tuple(urls)
+
+        return self._read("authority information", read) or ()
+
+    @cached_property
+    def signature(self) -> tuple[str, str | None] | None:
+        """The name of the signature algorithm, and that of its hash when it has one to choose."""
+        parts = self._parts
+        if parts is None:
+            return None
+
+        def read() -> tuple[str, str | None]:
+            fields = list(parts.signature.children())
+            if not fields:
+                raise DerError("no signature algorithm")
+            algorithm = asn1.oid(fields[0])
+            if algorithm == _RSASSA_PSS:
+                return "RSASSA-PSS", _pss_hash(fields[1] if len(fields) > 1 else None)
+            return _SIGNATURES.get(algorithm, (algorithm, None))
+
+        return self._read("signature", read)
+
+    @cached_property
+    def self_signed(self) -> bool:
+        """Whether its own key made its signature, as far as that can be checked."""
+        return self.self_issued and self.signed_by(self) is True
+
+    def signed_by(self, issuer: "Certificate") -> bool | None:
+        """Whether ``issuer``'s key made this signature; ``None`` when that cannot be checked.
+
+        Not checked: dates, usages, names other than issuer against subject. A public exponent over
+        64 bits is not tried, since each try could take long.
+        """
+        if self.issuer_raw is None or self.issuer_raw != issuer.subject_raw:
+            return False
+        own, above = self.x509, issuer.x509
+        if own is None or above is None or issuer.key_kind is None:
+            return None
+        if (issuer.key_kind.exponent or 0).bit_length() > _MAX_EXPONENT_BITS:
+            return None
+
+        def check() -> bool:
+            try:
+                own.verify_directly_issued_by(above)
+            except InvalidSignature:
+                return False
+            return True
+
+        return guarded(check)[0]
+
+    @cached_property
+    def not_strict(self) -> tuple[str, ...]:
+        """What ``X509_V_FLAG_X509_STRICT`` misses in it (Python 3.13 sets that flag; libpq does not)."""
+        if self.version != 3:
+            return ("it is not a version 3 certificate",)
+        missing = []
+        if self.is_ca:
+            constraints = self.extensions.get(_BASIC_CONSTRAINTS)
+            if constraints is None:
+                missing.append("no basicConstraints")
+            elif not constraints.critical:
+                missing.append("basicConstraints are not critical")
+            if _KEY_USAGE not in self.extensions:
+                missing.append("no keyUsage")
+            if self.subject_key_id is None:
+                missing.append("no subjectKeyIdentifier")
+        if not self.self_issued and self.authority_key_id is None:
+            missing.append("no authorityKeyIdentifier")
+        return tuple(missing)
+
+
+def _pss_hash(parameters: Element | None) -> str | None:
+    """Return the hash of RSASSA-PSS parameters (RFC 4055, section 3.1); the default is SHA-1."""
+    if parameters is None or parameters.tag != asn1.SEQUENCE:
+        return "sha1"
+    first = next((one for one in parameters.children() if one.tag == 0xA0), None)
+    if first is None:
+        return "sha1"
+    algorithm = next(asn1.element(first.content).expect(asn1.SEQUENCE).children(), None)
+    return None if algorithm is None else _HASHES.get(asn1.oid(algorithm))
+
+
+def _address(raw: bytes) -> str:
+    return str(ip_address(raw)) if len(raw) in (4, 16) else f"0x{raw.hex()}"
+
+
+def _escaped(value: str) -> str:
+    """Escape what separates attributes (RFC 4514, section 2.4)."""
+    return "".join(f"\\{c}" if c in ',+"\\<>;' else c for c in value)
