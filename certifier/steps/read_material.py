@@ -55,11 +55,11 @@ def run(event: StepEvent, tools: Tools[ReadSettings]) -> Nothing:
     material = Material(
         endpoint=endpoint,
         trusted=_trusted(tools, state, endpoint, taken.ca_digest),
-        bundle_pem=taken.ca_pem,
+        bundle_pem=taken.ca_pem.decode() or None,
         bundle_digest=taken.ca_digest,
         leaf_sha256=taken.leaf_sha256,
-        leaf_pem=taken.leaf_pem,
-        chain_pem=taken.chain_pem,
+        leaf_pem=taken.leaf_pem.decode() if taken.leaf_pem else None,
+        chain_pem=taken.chain_pem.decode() or None,
         key_kind=taken.key_kind,
         username=credentials.text("username") if credentials else None,
         versions=Versions(

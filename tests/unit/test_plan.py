@@ -143,9 +143,7 @@ def test_a_missing_endpoint_is_created_with_everything() -> None:
 
 def test_creating_needs_database_and_credentials() -> None:
     """What is missing to create is said by name, all at once."""
-    planned = plan(
-        source(database=None, credentials=None), material(endpoint=None, trusted=None)
-    )
+    planned = plan(source(database=None, credentials=None), material(endpoint=None, trusted=None))
     assert causes(planned) == [Cause.SOURCE_INVALID]
     assert "database and credentials" in planned.findings[0].seen
 
@@ -286,9 +284,7 @@ def shrinking() -> EndpointPlan:
 
 
 def raising(**of: Any) -> EndpointPlan:
-    return plan(
-        source(**of), material(endpoint=endpoint(fields={"ssl_mode": SslMode.REQUIRE}))
-    )
+    return plan(source(**of), material(endpoint=endpoint(fields={"ssl_mode": SslMode.REQUIRE})))
 
 
 def test_a_change_under_a_running_task_is_refused_by_name() -> None:

@@ -1,0 +1,192 @@
+"""A team's world in the sandbox: a PostgreSQL with TLS, its PKI and secrets, a DMS instance.
+
+::
+
+    with World.start() as world:
+        run = world.onboard()                   # a direct start with {"sources": [...]}
+        world.renew()                           # new CA and leaf, in the secret and on the server
+        assert world.outcome() == "certified"
+
+Scenarios, the demo and the chaos runs all play in it; whatever they need beyond it, they take from
+``world.cloud`` and ``world.server``.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from sandbox.aws import Cloud, Execution
+from sandbox.pki import Authority, Leaf
+from sandbox.postgres import Access, Postgres
+
+HOST = "orders.db.example.com"
+NAME = "orders"
+ENDPOINT = "orders-source"
+CREDENTIALS = "dms/orders"
+PAIR = "dms/orders-tls"
+TRUST_BUCKET = "platform-trust"
+DATABASE = "postgres"
+USER = "dms_user"
+PASSWORD = "correct-horse-battery"
+
+_deserialize = TypeDeserializer().deserialize
+
+
+class World:
+    """One source, ``orders``, and everything around it.
+
+    Attributes:
+        cloud: the account, with Certifier deployed.
+        server: the PostgreSQL that answers as ``HOST``.
+        authority: the CA that issued ``leaf``, which the pair's secret holds.
+        instance: ARN of the replication instance.
+    """
+
+    def __init__(self, cloud: Cloud, server: Postgres, authority: Authority, leaf: Leaf) -> None:
+        self.cloud = cloud
+        self.server = server
+        self.authority = authority
+        self.leaf = leaf
+        self.instance = cloud.dms.add_instance("replication-1")
+
+    @classmethod
+    @contextmanager
+    def start(
+        cls, *, major: int = 17, hba: Access = Access.TLS_ONLY, **cloud: Any
+    ) -> Iterator["World"]:
+        """Start the server, then the account; both end with the context.
+
+        Args:
+            cloud: what :meth:`sandbox.aws.Cloud.start` takes.
+        """
+        authority = Authority.root("Orders CA 1")
+        leaf = authority.issue(dns=(HOST,))
+        server = Postgres.start(major=major, tls=leaf, hba=hba, users={USER: PASSWORD})
+        hosts = {HOST: server.host, **cloud.pop("hosts", {})}
+        with server, Cloud.start(hosts=hosts, **cloud) as account:
+            world = cls(account, server, authority, leaf)
+            world.put_credentials()
+            world.put_pair()
+            yield world
+
+    # -- what the team keeps in Secrets Manager
+
+    def put_credentials(self, password: str = PASSWORD, **more: Any) -> str:
+        """Write the credentials' secret as DMS wants it; return its ARN."""
+        value = {
+            "username": USER,
+            "password": password,
+            "host": HOST,
+            "port": self.server.port,
+            **more,
+        }
+        return self.cloud.put_secret(CREDENTIALS, value)
+
+    def put_pair(self) -> str:
+        """Write the pair and its CA into the secret, without a word; return the ARN."""
+        return self.cloud.put_secret(PAIR, self.pair())
+
+    def pair(self) -> dict[str, str]:
+        """Return what the pair's secret holds: certificate, key, chain and CA."""
+        return {
+            "certificate": self.leaf.fullchain_pem.decode(),
+            "private_key": self.leaf.key_pem.decode(),
+            "ca": self.authority.certificate_pem.decode(),
+        }
+
+    def arn(self, secret: str) -> str:
+        """Return the ARN of a secret by its name."""
+        found = self.cloud.client("secretsmanager").describe_secret(SecretId=secret)
+        return str(found["ARN"])
+
+    def source(self, **changes: Any) -> dict[str, Any]:
+        """Return the source as a person writes it; a ``None`` in ``changes`` leaves a field out."""
+        whole = {
+            "name": NAME,
+            "endpoint": ENDPOINT,
+            "host": HOST,
+            "port": self.server.port,
+            "database": DATABASE,
+            "ssl_mode": "verify-full",
+            "credentials": self.arn(CREDENTIALS),
+            "server_certificate": self.arn(PAIR),
+            "replication_instances": [self.instance],
+            **changes,
+        }
+        return {key: value for key, value in whole.items() if value is not None}
+
+    # -- what happens
+
+    def onboard(self, **changes: Any) -> Execution:
+        """Start the machine with this source, as an onboarding pipeline does."""
+        return self.cloud.run({"sources": [self.source(**changes)]})
+
+    def recertify(self, mode: str = "apply") -> Execution:
+        """Start the machine with the registered source's name."""
+        return self.cloud.run({"names": [NAME], "mode": mode})
+
+    def issue(self, *, new_authority: bool = True, **leaf: Any) -> None:
+        """Make a new leaf, of a new CA unless told otherwise. Nobody knows of it yet."""
+        if new_authority:
+            self.authority = Authority.root("Orders CA 2")
+        self.leaf = self.authority.issue(**{"dns": (HOST,), **leaf})
+
+    def serve(self) -> None:
+        """Have PostgreSQL serve the present leaf."""
+        self.server.use_tls(self.leaf)
+
+    def announce(self) -> list[Execution]:
+        """Put the present pair into its secret, and let Secrets Manager say so."""
+        return self.cloud.rotate_secret(PAIR, self.pair())
+
+    def renew(self, **leaf: Any) -> list[Execution]:
+        """Renew everything at once: a new pair, served, then announced."""
+        self.issue(**leaf)
+        self.serve()
+        return self.announce()
+
+    # -- what has come of it
+
+    def state(self, name: str = NAME) -> Mapping[str, Any]:
+        """Return the source's STATE item, as plain values."""
+        return self.item(f"SOURCE#{name}", "STATE")
+
+    def item(self, pk: str, sk: str) -> Mapping[str, Any]:
+        """Return one item of the table as plain values; empty when it is not there."""
+        for packed in self.cloud.items():
+            item = {key: _deserialize(value) for key, value in packed.items()}
+            if (item["pk"], item["sk"]) == (pk, sk):
+                return item
+        return {}
+
+    def outcome(self, name: str = NAME) -> str | None:
+        """Return how the source's last run ended."""
+        return self.state(name).get("outcome")
+
+    def causes(self, name: str = NAME) -> list[str]:
+        """Return the causes in the source's last findings."""
+        return [found["cause"] for found in self.state(name).get("findings", ())]
+
+    def record(self, name: str = NAME) -> dict[str, Any]:
+        """Return the newest record of the source."""
+        records = self.cloud.objects(f"records/{name}/")
+        newest = max(key for key in records if key.endswith(".json"))
+        return dict(json.loads(records[newest]))
+
+    def endpoint(self, identifier: str = ENDPOINT) -> dict[str, Any] | None:
+        """Return the endpoint as DMS describes it, without a call."""
+        for endpoint in self.cloud.dms.endpoints():
+            if endpoint["EndpointIdentifier"] == identifier:
+                return endpoint
+        return None
+
+    def trusted(self, identifier: str = ENDPOINT) -> str:
+        """Return the PEM of the CAs that the endpoint trusts."""
+        endpoint = self.endpoint(identifier) or {}
+        for certificate in self.cloud.dms.certificates():
+            if certificate["CertificateArn"] == endpoint.get("CertificateArn"):
+                return str(certificate["CertificatePem"])
+        return ""
