@@ -132,6 +132,12 @@ def available_majors() -> tuple[int, ...]:
     return tuple(major for major in MAJORS if (_package(major) / "native").is_dir())
 
 
+def libpq_file(major: int) -> Path:
+    """The libpq that belongs to this major. Raises PostgresError when it is not installed."""
+    name = "libpq.5.dylib" if sys.platform == "darwin" else "libpq.so.5"
+    return _find_ground().binaries(major) / "lib" / name
+
+
 def _platform() -> str:
     system = {"linux": "linux", "darwin": "darwin"}.get(sys.platform)
     machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(

@@ -1,0 +1,1010 @@
+"""Every cause: how it looks, why it happens, and what to do about it.
+
+One row for each member of ``Cause``; ``docs/causes.md`` is generated from here. ``looks`` are texts
+as libpq, PostgreSQL, OpenSSL or DMS write them; each is read back as its own cause by a test. A
+cause without one is something that Certifier finds out by itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from certifier.outcome import Cause, Severity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What the catalogue knows of one cause.
+
+    Attributes:
+        severity: of a finding with this cause, unless the finder knows better.
+        time_may_mend: it may go away without anybody telling us (a server reloads, a network
+            heals), so the source is looked at again soon instead of tomorrow.
+        looks: texts that mean this cause.
+        why: how it comes about.
+        remedy: what a person does next.
+    """
+
+    cause: Cause
+    severity: Severity = Severity.ERROR
+    time_may_mend: bool = False
+    looks: tuple[str, ...] = ()
+    why: str
+    remedy: str
+
+
+def _row(
+    cause: Cause,
+    *looks: str,
+    why: str,
+    remedy: str,
+    severity: Severity = Severity.ERROR,
+    time_may_mend: bool = False,
+) -> Row:
+    return Row(
+        cause=cause,
+        severity=severity,
+        time_may_mend=time_may_mend,
+        looks=looks,
+        why=why,
+        remedy=remedy,
+    )
+
+
+_WARNING, _ADVICE = Severity.WARNING, Severity.ADVICE
+
+_REACHING = (
+    _row(
+        Cause.HOST_INVALID,
+        "Incorrect thread connection string: Incorrect thread value 0",
+        'could not parse network address "10.0.0.300": Name or service not known',
+        'invalid port number: "54x2"',
+        why="The host name or port is not well-formed: empty, a blank or other character that no "
+        "host name has, a label over 63 characters, or a port outside 1 to 65535.",
+        remedy="Correct the host and port of the source and of the endpoint: a DNS name or an IP "
+        "address, without blanks, scheme or port in it.",
+    ),
+    _row(
+        Cause.ADDRESS_FORBIDDEN,
+        why="The host resolves to an address that this installation does not connect to: loopback, "
+        "link-local, the metadata service, or one outside the allowed hosts and ports. Otherwise a "
+        "source could make the probe talk to services that are not databases.",
+        remedy="Correct the host or its DNS record. If the address is meant, an administrator "
+        "allows it in the settings of the stack.",
+    ),
+    _row(
+        Cause.DNS_FAILED,
+        'could not translate host name "nope.invalid" to address: Name or service not known',
+        'could not translate host name "db.test" to address: Temporary failure in name resolution',
+        "lookup db.test on 10.0.0.2:53: no such host",
+        why="The host name does not resolve where the connection is made: a typing error, a record "
+        "that is gone, or a private zone that is not associated with that VPC.",
+        remedy="Look the name up from the same network. For a private zone, associate it with the "
+        "VPC and turn on DNS support and DNS host names there.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.CONNECTION_REFUSED,
+        'connection to server at "127.0.0.1", port 1 failed: Connection refused '
+        "Is the server running on that host and accepting TCP/IP connections?",
+        "dial tcp 10.0.1.163:5432: connect: connection refused",
+        why="The host is there, but nothing listens on that port: PostgreSQL is stopped, listens "
+        "on another port, or listen_addresses holds only localhost.",
+        remedy="Start PostgreSQL; check its port and listen_addresses (a change needs a restart).",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.HOST_UNREACHABLE,
+        'connection to server at "10.9.9.9", port 5432 failed: No route to host '
+        "Is the server running on that host and accepting TCP/IP connections?",
+        'connection to server at "10.9.9.9", port 5432 failed: Network is unreachable '
+        "Is the server running on that host and accepting TCP/IP connections?",
+        why="There is no route to the host, or a firewall answers in its place. An IPv6 address "
+        "in a network without IPv6 looks the same.",
+        remedy="Check the route tables, peerings and network ACLs between the two subnets.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.CONNECTION_TIMEOUT,
+        "timeout expired",
+        "Message: [unixODBC]timeout expired",
+        "Code: [DMS-00002], Message: [dial tcp 10.0.1.163:3306: i/o timeout]",
+        'connection to server at "10.9.9.9", port 5432 failed: Connection timed out '
+        "Is the server running on that host and accepting TCP/IP connections?",
+        why="No answer in time. Before TLS this is nearly always a security group or firewall that "
+        "drops packets; later it is a server that is overloaded or stuck.",
+        remedy="Allow the port from the security group of the replication instance (or of the "
+        "probe) in the security group of the database, and check network ACLs and routes.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.CONNECTION_RESET,
+        "server closed the connection unexpectedly This probably means the server terminated "
+        "abnormally before or while processing the request.",
+        "SSL SYSCALL error: EOF detected",
+        "SSL SYSCALL error: Connection reset by peer",
+        "could not receive data from server: Connection reset by peer",
+        "SSL error: unexpected eof while reading",
+        why="The other side ended the connection in the middle: a load balancer without a healthy "
+        "target, a firewall, a proxy that does not take this client, or a crashing server.",
+        remedy="Look into the server's log at that moment; if it shows nothing, look at what "
+        "stands between: load balancer, proxy, firewall.",
+        time_may_mend=True,
+    ),
+)
+
+_SPEAKING = (
+    _row(
+        Cause.NOT_POSTGRESQL,
+        "received invalid response to SSL negotiation: H",
+        "expected authentication request from server, but received H",
+        why="Something answers on that port, but it does not speak PostgreSQL's protocol: a web "
+        "server, another database, or a TLS-only proxy.",
+        remedy="Correct host and port. If a proxy stands there, it must pass the PostgreSQL "
+        "protocol through, its SSLRequest included.",
+    ),
+    _row(
+        Cause.SSL_OFF,
+        "server does not support SSL, but SSL was required",
+        why="PostgreSQL answered that it has no TLS: ssl is off, or it could not load its "
+        "certificate or key.",
+        remedy="Set ssl = on, ssl_cert_file and ssl_key_file; the key file must belong to the "
+        "server's user and have mode 0600. Then reload: SELECT pg_reload_conf(). If it stays off, "
+        "the server's log says why.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.PROTOCOL_VIOLATION,
+        'lost synchronization with server: got message type "x", length 1684108385',
+        "received unencrypted data after SSL response",
+        "unexpected message from server during startup",
+        "server sent an error response during SSL exchange",
+        why="The server broke the rules of the PostgreSQL protocol: bytes before TLS that may be "
+        "an injection, impossible lengths, or messages out of place.",
+        remedy="Find out what answers there (proxy, load balancer, pooler) before trusting it with "
+        "a password; update it.",
+    ),
+    _row(
+        Cause.TLS_ALERT,
+        "SSL error: tlsv1 alert internal error",
+        "SSL error: sslv3 alert illegal parameter",
+        "SSL error: ssl/tls alert bad record mac",
+        why="The server ended the TLS handshake with an alert.",
+        remedy="The name of the alert says what it did not like; the server's log has its side.",
+    ),
+    _row(
+        Cause.TLS_FAILED,
+        "SSL error: wrong version number",
+        "SSL error: packet length too long",
+        "could not establish SSL connection: no SSL error reported",
+        "SSL error code 167772454",
+        why="The TLS handshake failed for a reason of its own: what came is not TLS, or is damaged "
+        "on the way.",
+        remedy="Check what terminates TLS there, and the server's log at that moment.",
+    ),
+    _row(
+        Cause.TLS_NO_SHARED_PROTOCOL,
+        "SSL error: tlsv1 alert protocol version This may indicate that the server does not "
+        "support any SSL protocol version between TLSv1.2 and TLSv1.3.",
+        "SSL error: unsupported protocol",
+        "SSL error: no protocols available",
+        why="Client and server have no TLS version in common: an old server without TLS 1.2, or "
+        "ssl_min_protocol_version and ssl_max_protocol_version that leave nothing.",
+        remedy="Set ssl_min_protocol_version = 'TLSv1.2' and leave ssl_max_protocol_version empty "
+        "on the server, then reload.",
+    ),
+    _row(
+        Cause.TLS_NO_SHARED_CIPHER,
+        "SSL error: sslv3 alert handshake failure",
+        "SSL error: ssl/tls alert handshake failure",
+        "SSL error: no shared cipher",
+        "SSL error: dh key too small",
+        why="Client and server have no cipher, curve or signature in common: ssl_ciphers does not "
+        "fit the type of the server's key, or allows only what is too weak today.",
+        remedy="Reset ssl_ciphers (and ssl_groups) to the default on the server and reload; an "
+        "ECDSA key needs ECDSA ciphers, an RSA key RSA ones.",
+    ),
+    _row(
+        Cause.CLIENT_CERTIFICATE_REQUIRED,
+        "FATAL:  connection requires a valid client certificate",
+        'FATAL:  certificate authentication failed for user "app"',
+        "SSL error: tlsv13 alert certificate required",
+        "SSL error: tlsv1 alert unknown ca",
+        why="The server wants a client certificate (clientcert or cert in pg_hba.conf), or does "
+        "not trust the one that it got. A DMS endpoint has no client certificate.",
+        remedy="Give the DMS user a hostssl line with scram-sha-256 and without clientcert, above "
+        "the others in pg_hba.conf, and reload.",
+    ),
+)
+
+_VERIFYING = (
+    _row(
+        Cause.CA_BUNDLE_MISSING,
+        'root certificate file "/nope" does not exist Either provide the file or change sslmode '
+        "to disable server certificate verification.",
+        'root certificate file "/nope" does not exist Either provide the file, use the system\'s '
+        "trusted roots with sslrootcert=system, or change sslmode to disable server certificate "
+        "verification.",
+        why="verify-ca and verify-full need trusted CA certificates, and there are none.",
+        remedy="Name a ca_bundle in the source (for the command line: --ca-bundle), or put the CA "
+        "into the secret of the server's pair.",
+    ),
+    _row(
+        Cause.CA_BUNDLE_INVALID,
+        'could not read root certificate file "/x.pem": no certificate or crl found',
+        'could not read root certificate file "/x.pem": bad base64 decode',
+        why="The file of trusted CAs holds no certificate that can be read.",
+        remedy="Supply the CA certificates in PEM, from BEGIN CERTIFICATE to END CERTIFICATE.",
+    ),
+    _row(
+        Cause.CRL_INVALID,
+        why="The revocation list holds nothing that can be read.",
+        remedy="Supply the CRLs of every CA in the chain, in PEM.",
+    ),
+    _row(
+        Cause.CHAIN_INCOMPLETE,
+        "certificate verify failed: unable to verify the first certificate",
+        "certificate verify failed: unable to get issuer certificate",
+        why="A certificate between the server's and the trusted root is missing: PostgreSQL serves "
+        "the leaf alone, or the bundle holds an intermediate without its root (libpq trusts "
+        "nothing that does not end in a self-signed root).",
+        remedy="Put leaf and intermediates, leaf first, into ssl_cert_file and reload; put the "
+        "root into the CA bundle.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.UNKNOWN_AUTHORITY,
+        "certificate verify failed: unable to get local issuer certificate",
+        "certificate verify failed: self-signed certificate in certificate chain",
+        "x509: certificate signed by unknown authority",
+        "could not accept SSL connection: tlsv1 alert unknown ca",
+        why="The served chain ends in a CA that is not in the bundle: another CA has signed since, "
+        "or the bundle belongs to another environment. RDS Proxy and Aurora Serverless v1 use "
+        "Amazon Trust Services, not the RDS bundle.",
+        remedy="Put the root of the served chain into the CA bundle, if it is meant to be trusted; "
+        "otherwise give the server a certificate of the trusted CA and reload.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.SELF_SIGNED,
+        "certificate verify failed: self-signed certificate",
+        "certificate verify failed: self signed certificate",
+        why="The server's certificate is signed by itself, and it is not among the trusted ones.",
+        remedy="Issue a certificate from a CA for the server. Until then ssl_mode require "
+        "encrypts, and verifies nothing.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.SIGNATURE_INVALID,
+        "SSL error: invalid padding",
+        "SSL error: bad signature",
+        "certificate verify failed: certificate signature failure",
+        why="A signature in the chain does not fit the trusted CA's key: the CA was made anew "
+        "under its old name, or a certificate is damaged.",
+        remedy="Compare the fingerprints of the CA that signed and of the CA in the bundle, and "
+        "supply the one that signed.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.CERTIFICATE_EXPIRED,
+        "certificate verify failed: certificate has expired",
+        "SSL error: sslv3 alert certificate expired",
+        why="A certificate of the chain is past its last day, or the clock is wrong.",
+        remedy="Renew the certificate that is named, install it in ssl_cert_file and reload: "
+        "SELECT pg_reload_conf().",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.CERTIFICATE_NOT_YET_VALID,
+        "certificate verify failed: certificate is not yet valid",
+        why="A certificate of the chain begins in the future, or the clock is wrong.",
+        remedy="Wait for its first day or issue it anew; check the clocks of CA and server.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.CERTIFICATE_REVOKED,
+        "certificate verify failed: certificate revoked",
+        why="The revocation list names a certificate of the chain.",
+        remedy="Issue a new certificate with a new key; find out why this one was revoked.",
+    ),
+    _row(
+        Cause.CRL_UNAVAILABLE,
+        "certificate verify failed: unable to get certificate CRL",
+        "certificate verify failed: CRL has expired",
+        why="A revocation list was given, but not a current one for every CA in the chain; libpq "
+        "then trusts nothing.",
+        remedy="Supply a current CRL for each CA from the leaf's issuer up to the root.",
+    ),
+    _row(
+        Cause.CERTIFICATE_WRONG_PURPOSE,
+        "certificate verify failed: unsupported certificate purpose",
+        "certificate verify failed: unsuitable certificate purpose",
+        why="The certificate is not meant for a server: its extended key usage lacks serverAuth.",
+        remedy="Issue it with extendedKeyUsage serverAuth.",
+    ),
+    _row(
+        Cause.CERTIFICATE_WEAK,
+        "certificate verify failed: EE certificate key too weak",
+        "certificate verify failed: CA signature digest algorithm too weak",
+        "SSL error: ee key too small",
+        "SSL error: ca md too weak",
+        why="A key under 2048 bits or a SHA-1 signature, which today's OpenSSL refuses. An older "
+        "client may still accept it.",
+        remedy="Issue the certificate anew with RSA 2048 or more, or ECDSA, and SHA-256.",
+    ),
+    _row(
+        Cause.CERTIFICATE_REJECTED,
+        "SSL error: certificate verify failed",
+        "certificate verify failed: invalid CA certificate",
+        "certificate verify failed: path length constraint exceeded",
+        why="libpq says no more than this, whatever is wrong: an unknown or incomplete chain, an "
+        "expired certificate, a wrong CA, a revoked certificate, a wrong purpose.",
+        remedy="Run `certifier probe HOST --ca-bundle FILE`: it names which of them it is.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.HOSTNAME_MISMATCH,
+        'server certificate for "db.test" does not match host name "localhost"',
+        'server certificate for "db.test" (and 1 other name) does not match host name "10.0.0.9"',
+        "could not get server's host name from server certificate",
+        "SSL certificate's name contains embedded null",
+        "certificate verify failed: Hostname mismatch, certificate is not valid for 'db.test'.",
+        "x509: certificate is valid for db.test, not localhost",
+        why="verify-full wants the host in the certificate: as a DNS name of its SAN (for an IP "
+        "address: an IP of its SAN), or as its CN when it has no such name.",
+        remedy="Issue the certificate with the host in its SAN and reload, or connect by a name "
+        "that it has. verify-ca does not look at the name.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.HOSTNAME_READING_DIFFERS,
+        why="The host is an IP address or the certificate has unusual names; libpq before "
+        "version 15 reads that differently, and which one DMS uses is not documented.",
+        remedy="Connect by a DNS name that stands in the SAN: all versions agree on it.",
+        severity=_ADVICE,
+    ),
+)
+
+_LOGGING_IN = (
+    _row(
+        Cause.PASSWORD_MISSING,
+        "fe_sendauth: no password supplied",
+        "FATAL:  empty password returned by client",
+        why="The server asks for a password, and none was given.",
+        remedy="Give the source credentials, or the endpoint a password; on the command line: "
+        "--password-env.",
+    ),
+    _row(
+        Cause.PASSWORD_REJECTED,
+        'FATAL:  password authentication failed for user "postgres"',
+        'FATAL:  PAM authentication failed for user "postgres"',
+        why="The password is wrong, the role does not exist (PostgreSQL says the same, so that "
+        "nobody can guess roles), has no password, or its password has expired.",
+        remedy="Compare the secret with the role: ALTER ROLE ... PASSWORD, or correct the secret. "
+        "rolvaliduntil in pg_roles shows an expiry.",
+    ),
+    _row(
+        Cause.UNSAFE_PASSWORD_REQUEST,
+        "channel binding required, but server authenticated client without channel binding",
+        "incorrect server signature",
+        why="The server asked for the password in clear text or as MD5, or dropped channel "
+        "binding, on a connection that is not verified: a relay in between could read it. The "
+        "probe did not answer.",
+        remedy="Set password_encryption = 'scram-sha-256', set the role's password again, use "
+        "scram-sha-256 in pg_hba.conf; or verify the server with verify-full.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.AUTHENTICATION_UNSUPPORTED,
+        "authentication method 7 not supported",
+        "none of the server's SASL authentication mechanisms are supported",
+        'FATAL:  Ident authentication failed for user "postgres"',
+        'FATAL:  Peer authentication failed for user "postgres"',
+        why="pg_hba.conf asks this user for a method that a password cannot answer: ident, peer, "
+        "GSSAPI, SSPI, OAuth.",
+        remedy="Give the DMS user a hostssl line with scram-sha-256 above the others, and reload.",
+    ),
+    _row(
+        Cause.ROLE_MISSING,
+        'FATAL:  role "nope" does not exist',
+        why="There is no such role on the server.",
+        remedy="CREATE ROLE ... LOGIN, or correct the user name; a mixed-case name needs quotes.",
+    ),
+    _row(
+        Cause.DATABASE_MISSING,
+        'FATAL:  database "nope" does not exist',
+        'FATAL:  cannot connect to invalid database "nope"',
+        why="There is no such database on the server, or only a half-deleted one.",
+        remedy="Correct the database name of source and endpoint; names are case-sensitive.",
+    ),
+    _row(
+        Cause.HBA_REJECTED,
+        'FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "app", database "orders", '
+        "SSL encryption",
+        'FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "app", database "orders", SSL on',
+        'FATAL:  pg_hba.conf rejects connection for host "10.0.0.9", user "app", database '
+        '"orders", SSL encryption',
+        why="No line of pg_hba.conf lets this user in from this address with TLS, or a reject "
+        "line comes first.",
+        remedy="Add `hostssl DATABASE USER ADDRESS/MASK scram-sha-256` above any reject line and "
+        "reload; pg_hba_file_rules shows mistakes in the file.",
+    ),
+    _row(
+        Cause.HBA_REJECTED_PLAINTEXT,
+        'FATAL:  no pg_hba.conf entry for host "172.31.1.64", user "postgres", database '
+        '"postgres", no encryption',
+        'FATAL:  no pg_hba.conf entry for host "172.31.1.64", user "postgres", database '
+        '"postgres", SSL off',
+        "SSL connection is required. Please specify SSL options and retry.",
+        "This RDS Proxy requires TLS connections",
+        why="The connection was made in plain text, and the server takes none: only hostssl "
+        "lines, or rds.force_ssl (on by default from RDS PostgreSQL 15 and Aurora 17).",
+        remedy="Raise the endpoint's ssl_mode to require or, better, verify-full with the CA.",
+    ),
+    _row(
+        Cause.PERMISSION_DENIED,
+        'FATAL:  permission denied for database "orders"',
+        'FATAL:  role "app" is not permitted to log in',
+        "FATAL:  must be superuser or replication role to start walsender",
+        'FATAL:  database "orders" is not currently accepting connections',
+        why="Role and password are right, but the role may not do that.",
+        remedy="GRANT CONNECT ON DATABASE, ALTER ROLE ... LOGIN (for change data capture also "
+        "REPLICATION or rds_replication), or ALTER DATABASE ... ALLOW_CONNECTIONS true.",
+    ),
+    _row(
+        Cause.TOO_MANY_CONNECTIONS,
+        "FATAL:  sorry, too many clients already",
+        "FATAL:  remaining connection slots are reserved for non-replication superuser connections",
+        "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+        'FATAL:  too many connections for role "app"',
+        'FATAL:  too many connections for database "orders"',
+        why="All slots of the server, role or database are taken.",
+        remedy="Find the sessions in pg_stat_activity; raise max_connections or the CONNECTION "
+        "LIMIT, or put fewer clients on it.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.SERVER_STARTING,
+        "FATAL:  the database system is starting up",
+        "FATAL:  the database system is not yet accepting connections",
+        "FATAL:  the database system is not accepting connections DETAIL:  Hot standby mode is "
+        "disabled.",
+        "FATAL:  the database system is in recovery mode",
+        why="The server is starting, recovering after a crash, or a standby that takes no "
+        "sessions.",
+        remedy="Wait until recovery has ended. A standby needs hot_standby = on; point the source "
+        "at the primary for change data capture.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.SERVER_SHUTTING_DOWN,
+        "FATAL:  the database system is shutting down",
+        "FATAL:  terminating connection due to administrator command",
+        why="The server is being stopped or restarted.",
+        remedy="Wait for the restart; a session that does not end holds up a smart shutdown.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.POOLER_REJECTED,
+        "FATAL:  (ENOTFOUND) tenant/user migrate.abcdef not found",
+        "FATAL:  Tenant or user not found",
+        "FATAL:  no such database: orders",
+        "FATAL:  unsupported startup parameter: extra_float_digits",
+        "ERROR:  server login failed: FATAL password authentication failed",
+        "FATAL:  no more connections allowed (max_client_conn)",
+        why="A pooler or proxy (PgBouncer, Supavisor, RDS Proxy, Neon) answered in place of "
+        "PostgreSQL, and does not pass this user, database or parameter through.",
+        remedy="Register user and database in the pooler, or point the source at PostgreSQL "
+        "itself: change data capture does not work through a pooler.",
+    ),
+    _row(
+        Cause.PLAINTEXT_ACCEPTED,
+        why="The server takes logins without TLS: a host line in pg_hba.conf where hostssl is "
+        "meant. A client with a weak ssl_mode would send everything in clear text.",
+        remedy="Turn host into hostssl for remote addresses in pg_hba.conf and reload, or set "
+        "rds.force_ssl = 1.",
+        severity=_WARNING,
+    ),
+)
+
+_LIKENESS = (
+    _row(
+        Cause.CERTIFICATE_EXPIRES_SOON,
+        why="A certificate of the chain, or of the bundle, ends within the warning window.",
+        remedy="Renew it now; put the new pair into the secret, install it and reload.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.KEY_TOO_SMALL,
+        why="A key of the chain is smaller than the policy allows.",
+        remedy="Issue it anew with RSA 2048 or more, or ECDSA P-256 or more.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.SIGNATURE_HASH_WEAK,
+        why="A certificate of the chain is signed with a hash that the policy does not allow, "
+        "such as SHA-1.",
+        remedy="Issue it anew with SHA-256 or better.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.VALIDITY_TOO_LONG,
+        why="The certificate is valid longer than the policy allows, so a stolen key is of use "
+        "for years.",
+        remedy="Issue certificates for a shorter time and renew them automatically.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.TLS_VERSION_OLD,
+        why="The connection, or the server's minimum, is below TLS 1.2.",
+        remedy="Set ssl_min_protocol_version = 'TLSv1.2' and reload.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.CA_NOT_STRICT,
+        "certificate verify failed: Missing Authority Key Identifier",
+        "certificate verify failed: Basic Constraints of CA cert not marked critical",
+        why="A CA lacks what RFC 5280 asks for (basic constraints or key usage marked critical, "
+        "key identifiers). libpq accepts it; stricter clients, such as Python 3.13, do not.",
+        remedy="At the next renewal of the CA, make it with critical basicConstraints and "
+        "keyUsage, and with key identifiers.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.SERVED_CERTIFICATE_DIFFERS,
+        why="PostgreSQL serves another certificate than the one in the secret: the new one is not "
+        "installed, or the server was not reloaded since.",
+        remedy="Install certificate and key, then reload PostgreSQL: SELECT pg_reload_conf().",
+        severity=_WARNING,
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.DIFFERENT_NODE_ANSWERS,
+        "connection is bad: session is read-only",
+        why="The addresses of the host serve different certificates, or another node than before "
+        "answers: a failover, a load balancer, or a DNS record with a stray address.",
+        remedy="Install the same certificate on every node, or name one node in the source.",
+        severity=_WARNING,
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.MODE_COULD_BE_RAISED,
+        why="A stricter ssl_mode would pass already, with what the server serves today.",
+        remedy="Raise ssl_mode in the source; the next run rehearses it before anything changes.",
+        severity=_ADVICE,
+    ),
+)
+
+_MATERIAL = (
+    _row(
+        Cause.SECRET_UNREADABLE,
+        why="Secrets Manager did not give us the secret: it is gone, marked for deletion, its key "
+        "is disabled, or the role may not read it.",
+        remedy="Check the ARN, the secret's resource policy and its KMS key; the name must begin "
+        "with a prefix that the stack allows.",
+    ),
+    _row(
+        Cause.SECRET_INCOMPLETE,
+        why="The secret is no JSON object, or a key is missing or empty in it.",
+        remedy="Add the key that is named. certificate, private_key, chain and ca go by other "
+        "usual names too, such as tls.crt and tls.key.",
+    ),
+    _row(
+        Cause.SECRET_DISAGREES,
+        why="The credentials secret, which the endpoint will use, names another host, port or "
+        "user than the source.",
+        remedy="Make the secret and the source say the same; DMS believes the secret.",
+    ),
+    _row(
+        Cause.PASSWORD_UNUSABLE,
+        why="The password holds characters that DMS does not take for PostgreSQL.",
+        remedy="Set a password without ; + % { } (rotation: exclude also . : * & , \\), for "
+        "the role and in the secret.",
+    ),
+    _row(
+        Cause.BUNDLE_UNREADABLE,
+        why="The CA bundle could not be read: the object or secret is gone, or the role may not "
+        "read it.",
+        remedy="Check the address, the bucket policy and its KMS key.",
+    ),
+    _row(
+        Cause.BUNDLE_DIGEST_DIFFERS,
+        why="The bundle is not the one whose SHA-256 the source names: it has been replaced.",
+        remedy="Find out who changed it. If the change is meant, write the new digest into the "
+        "source.",
+    ),
+    _row(
+        Cause.BUCKET_NOT_ALLOWED,
+        why="Trust bundles are read from buckets that the stack allows only.",
+        remedy="Put the bundle into an allowed bucket, or have an administrator allow this one.",
+    ),
+    _row(
+        Cause.NO_CERTIFICATE,
+        why="No certificate was found where the server's certificate should be.",
+        remedy="Supply the certificate in PEM, from BEGIN CERTIFICATE to END CERTIFICATE.",
+    ),
+    _row(
+        Cause.NO_PRIVATE_KEY,
+        why="No private key was found beside the certificate.",
+        remedy="Supply the key in PEM, unencrypted, under private_key (or tls.key, privkey.pem).",
+    ),
+    _row(
+        Cause.NOT_PEM,
+        why="The content is no PEM: DER, PKCS#12, or something else altogether.",
+        remedy="Convert it: openssl x509 -inform der, or openssl pkcs12 -nodes.",
+    ),
+    _row(
+        Cause.PEM_DAMAGED,
+        why="A PEM block is there but cannot be read: cut off, or its line ends were lost.",
+        remedy="Copy the file again as a whole; in JSON, line ends are written as \\n.",
+    ),
+    _row(
+        Cause.KEY_ENCRYPTED,
+        why="The private key is protected by a passphrase, which nobody is there to type.",
+        remedy="Supply it decrypted: openssl pkey -in server.key. The secret itself is encrypted.",
+    ),
+    _row(
+        Cause.KEY_MISMATCH,
+        why="The private key is not the key of the certificate.",
+        remedy="Supply the pair that belongs together; after a renewal with a new key, both.",
+    ),
+    _row(
+        Cause.KEY_AMBIGUOUS,
+        why="More than one private key was found.",
+        remedy="Leave only the key of the server's certificate.",
+    ),
+    _row(
+        Cause.KEY_UNSUPPORTED,
+        why="The key is of a kind or size that cannot be used here.",
+        remedy="Use RSA 2048 or more, or ECDSA P-256, P-384 or P-521.",
+    ),
+    _row(
+        Cause.LEAF_AMBIGUOUS,
+        why="Several certificates could be the server's, and nothing tells which one is meant.",
+        remedy="Leave one server certificate, with its chain, in the secret.",
+    ),
+    _row(
+        Cause.CHAIN_REPAIRED,
+        why="The chain was out of order, had duplicates, or held the root; it was put right.",
+        remedy="Nothing has to be done; supply leaf first, then each issuer, to be rid of this.",
+        severity=_ADVICE,
+    ),
+    _row(
+        Cause.NO_USABLE_CA,
+        why="The bundle holds certificates, but none of them is a CA that can sign and is valid.",
+        remedy="Supply the root CA, not the server's certificate.",
+    ),
+    _row(
+        Cause.CA_EXPIRED_DROPPED,
+        why="The bundle holds a CA that is past its last day; it is not brought to DMS.",
+        remedy="Remove it from the bundle.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.MATERIAL_TOO_LARGE,
+        why="A certificate, key, chain or bundle is larger than ACM or DMS or we take.",
+        remedy="Leave out what is not needed; use the bundle of the Region, not the global one.",
+    ),
+    _row(
+        Cause.ANCHOR_UNTRUSTED_BEFORE,
+        why="The new server certificate comes from a CA that the endpoint does not trust yet.",
+        remedy="Nothing has to be done in a rotation: old and new CA are trusted until the server "
+        "serves the new chain. If no rotation is meant, find out who changed the secret.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.ACM_UNSUITABLE,
+        why="ACM does not take this certificate or key (kind, size, names, validity). The "
+        "endpoint does not need it there.",
+        remedy="Use RSA 2048 to 4096 or ECDSA, if ACM is to watch the expiry.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.ACM_AMBIGUOUS,
+        why="Several certificates in ACM carry this source's tag.",
+        remedy="Delete those that nothing uses.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.ACM_BEHIND,
+        why="ACM holds an older certificate than the server is meant to serve.",
+        remedy="The next good run imports it; if it stays behind, read the findings about ACM.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.ACM_FAILED,
+        why="ACM refused the import or did not answer. The endpoint is not touched by that.",
+        remedy="Read what ACM said; the next run tries again.",
+        severity=_WARNING,
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.ACM_QUOTA,
+        why="The account has as many certificates in ACM, or imports in a year, as it may have.",
+        remedy="Delete certificates that nothing uses, or have the quota raised.",
+        severity=_WARNING,
+    ),
+)
+
+_PLANNING = (
+    _row(
+        Cause.SOURCE_INVALID,
+        "An error occurred (InvalidParameterValueException): Invalid certificate ARN",
+        'invalid sslmode value: "verify_full"',
+        why="A field of the source, or a setting of the connection, is wrong.",
+        remedy="Correct the field that is named; `certifier schema` prints what is allowed. An "
+        "endpoint takes the ARN of a DMS certificate, never one of ACM.",
+    ),
+    _row(
+        Cause.ENDPOINT_GONE,
+        why="An endpoint that was there before does not exist any more. It is never made again "
+        "silently.",
+        remedy="If it was deleted on purpose: `certifier forget NAME`. Otherwise register the "
+        "source again, which creates it.",
+    ),
+    _row(
+        Cause.ENDPOINT_READ_ONLY,
+        why="The endpoint belongs to a zero-ETL integration, which alone may change it.",
+        remedy="Change the integration instead, or use another endpoint.",
+    ),
+    _row(
+        Cause.ENDPOINT_TAKEN,
+        why="Another source is registered for the same endpoint; they would undo each other.",
+        remedy="Forget one of the two, or give each its own endpoint.",
+    ),
+    _row(
+        Cause.ENGINE_MISMATCH,
+        why="The endpoint has another engine than the source says. An engine is never changed.",
+        remedy="Name the right endpoint, or correct engine in the source.",
+    ),
+    _row(
+        Cause.IAM_AUTHENTICATION,
+        why="The endpoint logs in with IAM tokens. Its credentials are not ours to manage, so it "
+        "is left alone.",
+        remedy="Nothing has to be done; take the source out, or move the endpoint to a password.",
+    ),
+    _row(
+        Cause.NEEDS_REPLACEMENT,
+        why="The change is one that DMS cannot make to an existing endpoint.",
+        remedy="Create a new endpoint and move the tasks over, or leave that field as it is.",
+    ),
+    _row(
+        Cause.WOULD_WEAKEN,
+        why="The source asks for a weaker ssl_mode than the endpoint has.",
+        remedy="Raise ssl_mode in the source; if the weaker mode is meant, allow_downgrade.",
+    ),
+    _row(
+        Cause.IRREVERSIBLE,
+        why="The change could not be undone if DMS failed to connect afterwards: a password that "
+        "nobody knows, a foreign role, or a field that DMS cannot unset.",
+        remedy="Check it by hand, then set allow_irreversible in the source.",
+    ),
+    _row(
+        Cause.FOUGHT_OVER,
+        why="Someone else sets the endpoint back each time that we have changed it.",
+        remedy="Find the other writer (Terraform, CloudFormation, a script) in CloudTrail, and "
+        "let one of the two own the endpoint's TLS settings.",
+    ),
+    _row(
+        Cause.OVERLAP_PENDING,
+        why="Old and new CA are both trusted, because the server still serves a chain of the old "
+        "one.",
+        remedy="Install the new certificate and reload PostgreSQL; the old CA then goes by itself.",
+        severity=_WARNING,
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.SHRINK_WAITS,
+        why="The old CA is not needed any more, but taking it away would stop running tasks.",
+        remedy="It goes when no task runs, or in the window of restart_tasks.",
+        severity=_ADVICE,
+    ),
+    _row(
+        Cause.TASKS_RUNNING,
+        "You cannot modify endpoints associated to a DMS task when the task status is starting "
+        "or running.",
+        why="DMS does not change an endpoint while a task on it runs, and the source does not "
+        "allow us to stop tasks.",
+        remedy="Set restart_tasks to true or to a weekly window, or stop the tasks that are named.",
+    ),
+    _row(
+        Cause.TASK_IN_FULL_LOAD,
+        why="A task on the endpoint is in its full load, which would begin again after a stop.",
+        remedy="Wait until the full load is done.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.TASK_COULD_NOT_RESTART,
+        "Test connection for replication instance and endpoint should be successful for starting "
+        "the replication task",
+        why="A task that we would stop could not be started again: its other endpoint does not "
+        "connect, or its replication instance is not available.",
+        remedy="Mend the other endpoint or the instance that is named first.",
+    ),
+    _row(
+        Cause.SERVERLESS_REPLICATION,
+        why="A DMS Serverless replication uses the endpoint. It cannot be tested from a "
+        "replication instance, and is not stopped by us.",
+        remedy="Stop the replication, run the source again, and start it.",
+    ),
+    _row(
+        Cause.WINDOW_CLOSED,
+        why="The change needs tasks to stop, and their weekly window is closed.",
+        remedy="Nothing has to be done; it is made when the window opens.",
+        severity=_ADVICE,
+    ),
+    _row(
+        Cause.NO_REPLICATION_INSTANCE,
+        why="No replication instance is named, and none has a connection or task on the endpoint, "
+        "so nothing can be tested.",
+        remedy="Name replication_instances in the source.",
+    ),
+    _row(
+        Cause.INSTANCE_UNAVAILABLE,
+        why="The replication instance is being changed, rebooted, or is gone.",
+        remedy="Wait until it is available; correct replication_instances if it was replaced.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.DMS_CERTIFICATE_CONFLICT,
+        why="A DMS certificate has our identifier but another content.",
+        remedy="Find out who imported it; delete it if nothing uses it.",
+    ),
+    _row(
+        Cause.DMS_QUOTA,
+        why="The account has as many DMS certificates (100) or endpoints as it may have.",
+        remedy="Delete what nothing uses, or have the quota raised.",
+    ),
+)
+
+_CHANGING = (
+    _row(
+        Cause.REHEARSED_BY_PROBE_ONLY,
+        why="The change could not be tried with a canary endpoint (no known password, or the "
+        "quota is reached); only our own probe has passed.",
+        remedy="Keep the credentials in a secret of the source, or free an endpoint.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.DMS_CANNOT_READ_SECRET,
+        "Test Endpoint failed: Application-Status: 1020912, Application-Message: Failed to build "
+        "connection string Unable to find Secrets Manager secret, Application-Detailed-Message: "
+        "Failed to retrieve secret. Unable to find AWS Secrets Manager secret Arn "
+        "'arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders' The secrets_manager "
+        "get secret value failed: curlCode: 28, Timeout was reached",
+        why="DMS could not fetch the credentials: the replication instance has no way to Secrets "
+        "Manager (curlCode 6, 7 or 28), or the access role may not read the secret.",
+        remedy="Give the instance's subnet a Secrets Manager endpoint and allow port 443 to it, "
+        "or an outbound route; the role needs GetSecretValue, Decrypt for its key, and trust in "
+        "dms.REGION.amazonaws.com. Secrets that RDS manages do not work.",
+    ),
+    _row(
+        Cause.DMS_DIFFERS_FROM_PROBE,
+        why="Our probe connects and DMS does not: the replication instance stands in another "
+        "subnet, with another security group, DNS or pg_hba.conf line than the probe.",
+        remedy="Compare the two: security groups and routes of the replication instance, DNS in "
+        "its VPC, and the address that pg_hba.conf sees.",
+    ),
+    _row(
+        Cause.NOT_APPLIED,
+        why="DMS accepted the change, but reading the endpoint back shows other values.",
+        remedy="Read the endpoint in the console; report it with the run's record.",
+    ),
+    _row(
+        Cause.CHANGED_MEANWHILE,
+        why="Someone else changed the endpoint during the run, so a test proves nothing.",
+        remedy="Let the run repeat; if it happens again, find the other writer in CloudTrail.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.TEST_NEVER_ENDED,
+        why="A connection test was still under way after the longest time that we wait.",
+        remedy="Look at the replication instance: out of memory or busy, its tests stand still.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.CONNECTION_DELETED,
+        why="The connection between endpoint and instance was deleted while it was tested.",
+        remedy="Let the run repeat; if it happens again, find out who deletes it.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.BROKEN_BEFORE,
+        why="The endpoint did not connect before the change either, and the new settings did not "
+        "mend it. It was put back.",
+        remedy="Read what DMS said of both; repair what both have in common.",
+    ),
+    _row(
+        Cause.BROKEN_AFTER_RESTORE,
+        why="The endpoint was put back as it was, and still does not connect: something else "
+        "changed meanwhile.",
+        remedy="Act now: read what DMS says of the old settings. Tasks that wait are started as "
+        "soon as it connects.",
+    ),
+    _row(
+        Cause.INTERRUPTED_RUN_FINISHED,
+        why="An earlier run was cut off in the middle of a change; this one has finished it.",
+        remedy="Nothing has to be done; the source is looked at again at once.",
+        severity=_ADVICE,
+    ),
+    _row(
+        Cause.ENDPOINT_HOLDS_OLD_PASSWORD,
+        why="The endpoint was put back, but with a password that is no longer the current one.",
+        remedy="Run the source again once the cause of the failure is mended.",
+    ),
+    _row(
+        Cause.TASK_DID_NOT_STOP,
+        why="A task was told to stop, and still ran after the longest time that we wait.",
+        remedy="Look at the task; it is not forced. The change was given up.",
+    ),
+    _row(
+        Cause.TASK_OWED,
+        why="A task that we stopped does not run again yet; it is tried every ten minutes.",
+        remedy="Read why it does not start: its endpoints must connect, its instance be available.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.TASK_LEFT_ALONE,
+        why="A task that we stopped is gone, was stopped again by a person, or ended for a reason "
+        "of its own since. We start only what we stopped.",
+        remedy="Start it yourself, if it is meant to run.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.CANARY_LEFT,
+        why="The canary endpoint of a rehearsal could not be deleted at once.",
+        remedy="Nothing has to be done: the source's next run deletes it.",
+        severity=_ADVICE,
+    ),
+    _row(
+        Cause.WAVE_STOPPED,
+        why="Several changes failed within a day, so no further change is begun.",
+        remedy="Look at what failed, then `certifier resume-wave`.",
+    ),
+    _row(
+        Cause.AWS_DENIED,
+        "An error occurred (AccessDeniedException) when calling the TestConnection operation: "
+        "User is not authorized to perform: dms:TestConnection",
+        why="AWS refused a call: the role lacks the action, or a policy above it denies.",
+        remedy="Compare the action and resource that are named with the role's policy, with "
+        "service control policies, and with the policy of the key or secret.",
+    ),
+    _row(
+        Cause.AWS_UNAVAILABLE,
+        "An error occurred (ThrottlingException) when calling the DescribeEndpoints operation: "
+        "Rate exceeded",
+        why="A service did not answer, or asked us to slow down, longer than we retry.",
+        remedy="The next run tries again; if it stays, look at the service's health.",
+        time_may_mend=True,
+    ),
+    _row(
+        Cause.UNEXPECTED,
+        why="Something that nobody foresaw: a bug, or an answer without a name.",
+        remedy="Report it with the run's record; the log has the type and place.",
+    ),
+    _row(
+        Cause.UNKNOWN,
+        "Test Endpoint failed: Application-Status: 1020912, Application-Message: Failed to "
+        "connect to database.",
+        why="The text is not one that we can read. It is kept as it came.",
+        remedy="Run `certifier probe` against the host: it finds most causes by itself. DMS "
+        "writes more into the task's log.",
+    ),
+)
+
+
+CHAPTERS: Mapping[str, tuple[Row, ...]] = MappingProxyType(
+    {
+        "Reaching the host": _REACHING,
+        "Speaking PostgreSQL and TLS": _SPEAKING,
+        "Verifying the certificate": _VERIFYING,
+        "Logging in": _LOGGING_IN,
+        "What server and certificate are like": _LIKENESS,
+        "The material": _MATERIAL,
+        "Planning the change": _PLANNING,
+        "Changing and proving": _CHANGING,
+    }
+)
+CATALOGUE: Mapping[Cause, Row] = MappingProxyType(
+    {row.cause: row for rows in CHAPTERS.values() for row in rows}
+)

@@ -1,0 +1,880 @@
+"""The table of symptoms: which words mean which cause.
+
+The words are those of libpq 15 to 18, of PostgreSQL's FATAL messages, of OpenSSL 1.1.1 and 3, of
+Python's ssl and socket modules, of Go (DMS's second diagnostic is written in it), of the common
+poolers, and of DMS around them.
+
+A pattern is a regular expression over text in which every run of blanks is one space and every
+``"quoted"`` part is opaque, so that a role named `timeout expired` means nothing. ``<name>`` stands
+for a quoted part, and fills ``{name}`` in what was seen.
+"""
+
+import re
+from dataclasses import dataclass
+
+from certifier.outcome import Cause, Stage
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """Words, the cause that they mean, how far the connection had come, and a sentence for people.
+
+    In the sentence, ``[...]`` is left out when the text did not tell what it names.
+    ``decisive``: the words name the cause whatever else the text says.
+    """
+
+    cause: Cause
+    stage: Stage | None
+    pattern: re.Pattern[str]
+    seen: str
+    decisive: bool = False
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    named = re.sub(r"(?<!\?P)<(\w+)>", r'"(?P<\1>[^"]*)"', pattern)
+    return re.compile(named, re.IGNORECASE)
+
+
+def _sign(
+    cause: Cause, stage: Stage | None, pattern: str, seen: str, *, decisive: bool = False
+) -> Symptom:
+    return Symptom(cause, stage, _compiled(pattern), seen, decisive)
+
+
+_HOST = r"host name <host>"
+_HBA_NO_ENTRY = r"no pg_hba\.conf entry for (?:replication connection from )?host"
+_HBA_REJECTS = r"pg_hba\.conf rejects (?:replication )?connection for host"
+_HBA_NAMES = r"(?: <client>)?(?:, user <user>)?(?:, database <database>)?"
+_PLAIN = r", (?:no encryption|SSL off)"
+_ENCRYPTED = r", (?:(?:SSL|GSS) encryption|SSL on)"
+_RESOLVER = (
+    r"name or service not known|temporary failure in name resolution|nodename nor servname provided"
+    r"|no address associated with hostname|name does not resolve|unknown host|no such host"
+    r"|getaddrinfo failed|failed to resolve host"
+)
+_ERRNO = r"(?:failed: |could not connect to server: |: |\] ?|^)"
+
+_FIRST = (
+    # DMS itself, and AWS
+    _sign(
+        Cause.DMS_CANNOT_READ_SECRET,
+        None,
+        r"(?:secrets?[ _]?manager|failed to retrieve secret)"
+        r".*?curlCode: (?P<curl>\d+)(?:, (?P<said>[A-Za-z' ]+))?",
+        "DMS could not reach Secrets Manager over the network (curl code {curl}[: {said}])",
+        decisive=True,
+    ),
+    _sign(
+        Cause.DMS_CANNOT_READ_SECRET,
+        None,
+        r"unable to find (?:aws )?secrets manager secret|failed to retrieve secret"
+        r"|secrets_manager get secret value failed|secretsmanager:GetSecretValue"
+        r"|(?:can'?t|cannot|could not|unable to|not) (?:\w+ )*?(?:secrets? manager|secret arn)",
+        "DMS could not read the secret with the credentials",
+        decisive=True,
+    ),
+    _sign(
+        Cause.AWS_DENIED,
+        None,
+        r"is not authorized to perform:? (?P<action>[\w:*-]+)",
+        "AWS denied the call {action}",
+    ),
+    _sign(Cause.AWS_DENIED, None, r"AccessDenied(?:Exception|Fault)?\b", "AWS denied the call"),
+    _sign(
+        Cause.AWS_UNAVAILABLE,
+        None,
+        r"ThrottlingException|Rate exceeded|TooManyRequestsException|ServiceUnavailable",
+        "AWS asked to be called less often, or did not answer",
+    ),
+    _sign(
+        Cause.SOURCE_INVALID,
+        None,
+        r"invalid certificate arn",
+        "DMS does not take this ARN as that of a DMS certificate",
+    ),
+    _sign(
+        Cause.TASKS_RUNNING,
+        None,
+        r"cannot modify endpoints? associated to a DMS task",
+        "DMS does not change an endpoint under a running task",
+    ),
+    _sign(
+        Cause.TASK_COULD_NOT_RESTART,
+        None,
+        r"should be successful for starting the replication task",
+        "DMS does not start a task whose endpoint has not passed its test",
+    ),
+    _sign(
+        Cause.INSTANCE_UNAVAILABLE,
+        None,
+        r"replication instance .{0,200}?\b(?:is not active|not (?:in )?available|is in state)",
+        "the replication instance is not available",
+    ),
+)
+
+_ADDRESS = (
+    _sign(
+        Cause.HOST_INVALID,
+        Stage.ADDRESS,
+        r"incorrect thread (?:connection string|value)",
+        "DMS could not read the endpoint's host: a blank or a character that no host name has",
+        decisive=True,
+    ),
+    _sign(
+        Cause.HOST_INVALID,
+        Stage.ADDRESS,
+        r"could not parse network address <address>",
+        'the address "{address}" is none',
+        decisive=True,
+    ),
+    _sign(
+        Cause.HOST_INVALID,
+        Stage.ADDRESS,
+        r"invalid port number: <port>|invalid integer value <value> for connection option <option>",
+        'the port "{port}{value}" is none',
+    ),
+    _sign(
+        Cause.HOST_INVALID,
+        Stage.ADDRESS,
+        r"host name must be specified",
+        "no host name was given",
+    ),
+    _sign(
+        Cause.HOST_INVALID,
+        Stage.ADDRESS,
+        r"could not match \d+ (?:port numbers|host names) to \d+",
+        "the lists of hosts, addresses and ports do not fit",
+    ),
+    _sign(
+        Cause.SOURCE_INVALID,
+        Stage.ADDRESS,
+        r"invalid SSL protocol version range|invalid value <value> for (?:min|max)imum SSL protocol"
+        r"|invalid \w+ value: <setting>|weak sslmode <mode> may not be used"
+        r"|invalid connection option <option>",
+        "a setting of the connection is not valid",
+    ),
+    _sign(
+        Cause.DNS_FAILED,
+        Stage.DNS,
+        rf"could not translate {_HOST} to address: (?P<said>[^\[]{{1,120}}?)"
+        r"(?= \[|$| connection to server| could not translate)",
+        'the name "{host}" does not resolve: {said}',
+    ),
+    _sign(
+        Cause.DNS_FAILED,
+        Stage.DNS,
+        rf"could not translate {_HOST} to address",
+        'the name "{host}" does not resolve',
+    ),
+    _sign(
+        Cause.DNS_FAILED,
+        Stage.DNS,
+        r"failed to resolve host '?(?P<host>[^' ]+)'?|lookup (?P<host2>\S+)(?: on \S+)?: no such",
+        'the name "{host}{host2}" does not resolve',
+    ),
+    _sign(Cause.DNS_FAILED, Stage.DNS, _RESOLVER, "the host name does not resolve"),
+)
+
+_TCP = (
+    _sign(
+        Cause.CONNECTION_REFUSED,
+        Stage.TCP,
+        r"connection refused|actively refused|ECONNREFUSED|\[Errno (?:111|61|10061)\]",
+        "{where} refuses connections: nothing listens there",
+    ),
+    _sign(
+        Cause.HOST_UNREACHABLE,
+        Stage.TCP,
+        r"no route to host|(?:network|host) is unreachable|unreachable (?:network|host)"
+        r"|host is down|cannot assign requested address"
+        r"|\[Errno (?:113|101|112|65|51|64|99)\]",
+        "there is no way to {where}",
+    ),
+    _sign(
+        Cause.HOST_UNREACHABLE,
+        Stage.TCP,
+        rf"{_ERRNO}(?:operation not permitted|permission denied)(?: Is the server running|$)",
+        "a firewall on this side forbids the connection to {where}",
+    ),
+    _sign(
+        Cause.CONNECTION_TIMEOUT,
+        Stage.TCP,
+        r"timeout expired|(?:connection|operation) timed out|\bi/o timeout|timed out waiting for"
+        r"|context deadline exceeded|login timeout|connect(?:ion)? timeout|\btimed out\b"
+        r"|\[Errno (?:110|60|10060)\]",
+        "{where} did not answer in time",
+    ),
+    _sign(
+        Cause.CONNECTION_RESET,
+        Stage.TCP,
+        r"connection reset by peer|broken pipe|software caused connection abort"
+        r"|connection was (?:forcibly closed|aborted)|connection aborted"
+        r"|\[Errno (?:104|54|32|103)\]",
+        "{where} ended the connection",
+    ),
+    _sign(
+        Cause.CONNECTION_RESET,
+        Stage.SSL_REQUEST,
+        r"could not send (?:SSL negotiation|startup|GSSAPI negotiation) packet",
+        "{where} ended the connection before it was asked for anything",
+    ),
+    _sign(
+        Cause.CONNECTION_RESET,
+        Stage.SSL_REQUEST,
+        r"server closed the connection unexpectedly|connection has been closed unexpectedly"
+        r"|could not (?:receive data from|send data to) server|server hung up"
+        r"|unexpected EOF on client connection|\bunexpected EOF$",
+        "{where} ended the connection without a word",
+    ),
+    _sign(
+        Cause.NOT_POSTGRESQL,
+        Stage.SSL_REQUEST,
+        r"received invalid response to SSL negotiation: (?P<said>.)",
+        "{where} does not speak PostgreSQL: it answered {said} where S or N is due",
+    ),
+    _sign(
+        Cause.NOT_POSTGRESQL,
+        Stage.SSL_REQUEST,
+        r"expected authentication request from server, but received (?P<said>.)"
+        r"|unexpected response from server; first received character was <first>",
+        "{where} does not speak PostgreSQL: it answered[ {said}][ {first}]",
+    ),
+    _sign(
+        Cause.SSL_OFF,
+        Stage.SSL_REQUEST,
+        r"server does not support SSL|server refuses SSL|SSL is not enabled on the server"
+        r"|server does not support TLS",
+        "{where} has no TLS: ssl is off",
+    ),
+    _sign(
+        Cause.SSL_OFF,
+        Stage.SSL_REQUEST,
+        r"private key file <file> (?:has group or world access|must be owned by)"
+        r"|could not load server certificate file|could not load private key file <file2>",
+        "PostgreSQL cannot load its certificate or key[ {file}][ {file2}]",
+    ),
+    _sign(
+        Cause.PROTOCOL_VIOLATION,
+        Stage.SSL_REQUEST,
+        r"received unencrypted data after SSL",
+        "{where} sent bytes in plain text after agreeing to TLS: an injection, or a broken proxy",
+        decisive=True,
+    ),
+    _sign(
+        Cause.PROTOCOL_VIOLATION,
+        Stage.SSL_REQUEST,
+        r"server sent an error response during SSL exchange",
+        "{where} answered the request for TLS with an error",
+    ),
+)
+
+_TLS = (
+    # as the server's own log tells it: there, an alert is what the client thought of the server
+    _sign(
+        Cause.UNKNOWN_AUTHORITY,
+        Stage.TLS,
+        r"could not accept SSL connection: .{0,40}alert unknown ca",
+        "a client did not trust the CA of the server's certificate",
+        decisive=True,
+    ),
+    _sign(
+        Cause.CERTIFICATE_REJECTED,
+        Stage.TLS,
+        r"could not accept SSL connection: .{0,40}alert (?:bad certificate|certificate unknown)",
+        "a client did not accept the server's certificate",
+        decisive=True,
+    ),
+    _sign(
+        Cause.TLS_NO_SHARED_PROTOCOL,
+        Stage.TLS,
+        r"does not support any SSL protocol version between (?P<low>\S+) and (?P<high>[\w.]+\d)",
+        "{where} takes no TLS version from {low} to {high}",
+    ),
+    _sign(
+        Cause.TLS_NO_SHARED_PROTOCOL,
+        Stage.TLS,
+        r"alert protocol[ _]version|unsupported[ _]protocol|no[ _]protocols[ _]available"
+        r"|wrong[ _]ssl[ _]version|version[ _]too[ _](?:low|high)|protocol version not supported$"
+        r"|tls: (?:server selected )?unsupported protocol version",
+        "{where} and the client have no TLS version in common",
+    ),
+    _sign(
+        Cause.TLS_NO_SHARED_CIPHER,
+        Stage.TLS,
+        r"alert handshake[ _]failure|alert insufficient[ _]security|no[ _]shared[ _]cipher"
+        r"|no[ _]ciphers?[ _](?:available|match)|no[ _]suitable[ _](?:key[ _]share|groups?|sig)"
+        r"|no[ _]shared[ _](?:group|sig)|tls: handshake failure|wrong[ _]curve"
+        r"|no[ _]common[ _]signature|unsupported[ _]elliptic[ _]curve",
+        "{where} and the client have no cipher in common",
+    ),
+    _sign(
+        Cause.TLS_NO_SHARED_CIPHER,
+        Stage.TLS,
+        r"dh[ _]key[ _]too[ _]small|bad[ _]ecpoint",
+        "the key exchange that {where} offers is too weak",
+    ),
+    _sign(
+        Cause.CLIENT_CERTIFICATE_REQUIRED,
+        Stage.TLS,
+        r"alert certificate[ _]required|peer did not return a certificate"
+        r"|tls: certificate required",
+        "{where} wants a client certificate",
+    ),
+    _sign(
+        Cause.CERTIFICATE_EXPIRED,
+        Stage.TLS,
+        r"alert certificate[ _]expired",
+        "the other side says that the certificate has expired",
+    ),
+    _sign(
+        Cause.CERTIFICATE_REVOKED,
+        Stage.TLS,
+        r"alert certificate[ _]revoked",
+        "the other side says that the certificate is revoked",
+    ),
+    _sign(
+        Cause.CLIENT_CERTIFICATE_REQUIRED,
+        Stage.TLS,
+        r"alert (?:unknown[ _]ca\b|bad[ _]certificate|unsupported[ _]certificate"
+        r"|certificate[ _]unknown)",
+        "{where} does not trust the client's certificate",
+    ),
+    _sign(
+        Cause.TLS_ALERT,
+        Stage.TLS,
+        r"(?:sslv3|tlsv1|tlsv13|ssl/tls) (?:alert )?"
+        r"(?P<alert>[a-z]+(?: (?!connection to)[a-z]+){0,2})"
+        r"|(?:SSLV3|TLSV1|TLSV13)_ALERT_(?P<alert2>\w+)",
+        "{where} ended the TLS handshake with the alert[ {alert}][ {alert2}]",
+    ),
+    # the trust that the client was given
+    _sign(
+        Cause.CA_BUNDLE_MISSING,
+        Stage.TLS,
+        r"root certificate file <file> does not exist",
+        "there is no file of trusted CAs at {file}",
+    ),
+    _sign(
+        Cause.CA_BUNDLE_MISSING,
+        Stage.TLS,
+        r"could not get home directory to locate root certificate file"
+        r"|provide the file(?:, use the system's trusted roots with sslrootcert=system,)?"
+        r" or change sslmode",
+        "there is no file of trusted CAs",
+    ),
+    _sign(
+        Cause.CA_BUNDLE_INVALID,
+        Stage.TLS,
+        r"could not (?:read root certificate file <file>|load system root certificate paths)"
+        r"(?:: (?P<said>[^\[]{1,120}))?",
+        "the file of trusted CAs[ {file}] cannot be read[: {said}]",
+    ),
+    # the name
+    _sign(
+        Cause.HOSTNAME_MISMATCH,
+        Stage.TLS,
+        r"server certificate for <name> \(and (?P<more>\d+) other names?\)"
+        r" does not match host name <host>",
+        'the certificate is for "{name}" and {more} more, not for "{host}"',
+    ),
+    _sign(
+        Cause.HOSTNAME_MISMATCH,
+        Stage.TLS,
+        r"server certificate for <name> does not match host name <host>",
+        'the certificate is for "{name}", not for "{host}"',
+    ),
+    _sign(
+        Cause.HOSTNAME_MISMATCH,
+        Stage.TLS,
+        r"could not get server's host name from server certificate|certificate's name entry is"
+        r" missing|certificate's address entry is missing",
+        "the certificate holds no name at all",
+    ),
+    _sign(
+        Cause.HOSTNAME_MISMATCH,
+        Stage.TLS,
+        r"certificate's name contains embedded null",
+        "a name in the certificate holds a NUL, as a forged one does",
+    ),
+    _sign(
+        Cause.HOSTNAME_MISMATCH,
+        Stage.TLS,
+        r"certificate contains IP address with invalid length",
+        "an IP address in the certificate has a length that none has",
+    ),
+    _sign(
+        Cause.HOSTNAME_MISMATCH,
+        Stage.TLS,
+        r"certificate is (?:not )?valid for '?(?P<names>[^']{1,200}?)'?(?:, not (?P<host>\S+?))?"
+        r"(?=\.?(?: \(|$|'))",
+        "the certificate does not fit the host[ {host}], it is for {names}",
+    ),
+    _sign(
+        Cause.HOSTNAME_MISMATCH,
+        Stage.TLS,
+        r"(?:host ?name|ip address) mismatch|does not match host name|doesn't contain any IP SANs"
+        r"|cannot validate certificate for|does not match the certificate|altnames",
+        "the certificate does not fit the host",
+    ),
+    # a chain that does not verify, in the words of Go
+    _sign(
+        Cause.CERTIFICATE_EXPIRED,
+        Stage.TLS,
+        r"x509: certificate has expired or is not yet valid",
+        "a certificate of the chain is out of its time",
+    ),
+    _sign(
+        Cause.UNKNOWN_AUTHORITY,
+        Stage.TLS,
+        r"signed by unknown authority|PKIX path building failed",
+        "the served chain ends in a CA that is not trusted",
+    ),
+    # a signature that does not fit, which OpenSSL reports by the step that failed
+    _sign(
+        Cause.SIGNATURE_INVALID,
+        Stage.TLS,
+        r"invalid[ _]padding|padding[ _]check[ _]failed|bad[ _]signature|block[ _]type[ _]is[ _]not"
+        r"|wrong[ _]signature[ _]length|data[ _]too[ _]large[ _]for[ _]modulus"
+        r"|first[ _]octet[ _]invalid|last[ _]octet[ _]invalid|unknown[ _]padding[ _]type"
+        r"|null[ _]before[ _]block[ _]missing|signature is invalid|bad[ _]pad[ _]byte[ _]count",
+        "a signature in the chain does not fit the trusted CA's key",
+    ),
+    _sign(
+        Cause.CERTIFICATE_WEAK,
+        Stage.TLS,
+        r"(?:ee|ca|end entity)[ _]key[ _]too[ _]small|(?:ca|ee)[ _]md[ _]too[ _]weak"
+        r"|legacy[ _]sigalg[ _]disallowed",
+        "a key or signature of the chain is too weak for this client",
+    ),
+    _sign(
+        Cause.TLS_FAILED,
+        Stage.TLS,
+        r"wrong[ _]version[ _]number|packet[ _]length[ _]too[ _]long|http[ _]request\b"
+        r"|unknown[ _]protocol|record[ _]layer[ _]failure|first record does not look like a TLS",
+        "what {where} sends is not TLS",
+    ),
+    _sign(
+        Cause.CONNECTION_TIMEOUT,
+        Stage.TLS,
+        r"SSL SYSCALL error: (?:Connection|Operation) timed out|handshake operation timed out",
+        "{where} did not answer in time during the TLS handshake",
+    ),
+    _sign(
+        Cause.CONNECTION_RESET,
+        Stage.TLS,
+        r"SSL SYSCALL error: (?P<said>EOF detected|Connection reset by peer|Broken pipe|Success)"
+        r"|SSL connection has been closed unexpectedly|unexpected[ _]eof[ _]while[ _]reading"
+        r"|EOF occurred in violation of protocol|tls: .{0,40}EOF",
+        "{where} ended the connection in the middle of TLS",
+    ),
+    _sign(
+        Cause.TLS_FAILED,
+        Stage.TLS,
+        r"SSL SYSCALL error: (?P<said>[^\[]{1,120})",
+        "the TLS connection failed: {said}",
+    ),
+    _sign(
+        Cause.TLS_FAILED,
+        Stage.TLS,
+        r"(?:established with unexpected|without) ALPN protocol|no application protocol",
+        "{where} does not agree to PostgreSQL's ALPN name",
+    ),
+)
+
+_LOGIN = (
+    _sign(
+        Cause.CLIENT_CERTIFICATE_REQUIRED,
+        Stage.STARTUP,
+        r"connection requires a valid client certificate",
+        "pg_hba.conf wants a client certificate",
+    ),
+    _sign(
+        Cause.CLIENT_CERTIFICATE_REQUIRED,
+        Stage.LOGIN,
+        r"certificate authentication failed for user <user>",
+        'pg_hba.conf lets "{user}" in with a client certificate alone',
+    ),
+    *(
+        _sign(cause, Stage.STARTUP, f"{words}{_HBA_NAMES}{tail}", seen)
+        for cause, tail, without in (
+            (Cause.HBA_REJECTED, _ENCRYPTED, ""),
+            (Cause.HBA_REJECTED_PLAINTEXT, _PLAIN, " without TLS"),
+            (Cause.HBA_REJECTED, "", ""),
+        )
+        for words, seen in (
+            (
+                _HBA_NO_ENTRY,
+                f'pg_hba.conf has no line[ for "{{user}}"][ from {{client}}]{without}',
+            ),
+            (_HBA_REJECTS, f'pg_hba.conf rejects[ "{{user}}"][ from {{client}}]{without}'),
+        )
+    ),
+    _sign(
+        Cause.HBA_REJECTED,
+        Stage.STARTUP,
+        r"pg_hba\.conf|authentication failed for user <user>: host rejected",
+        "pg_hba.conf lets nobody in from there",
+    ),
+    _sign(
+        Cause.HBA_REJECTED_PLAINTEXT,
+        Stage.STARTUP,
+        r"SSL connection is required|SSL required\b|requires? (?:TLS|SSL)\b|connection is insecure"
+        r"|server requires encryption|SSL connection required|TLS required"
+        r"|allowed only with SSL connections",
+        "the server takes no plain-text connection",
+    ),
+    _sign(
+        Cause.PASSWORD_REJECTED,
+        Stage.LOGIN,
+        r"(?:password|PAM|LDAP|RADIUS|BSD|OAuth bearer|IAM|md5|scram\S*) authentication failed"
+        r" for (?:user|the role|role) <user>",
+        'the server does not accept the password of "{user}"',
+    ),
+    _sign(
+        Cause.PASSWORD_REJECTED,
+        Stage.LOGIN,
+        r"(?:password|PAM|LDAP|RADIUS|IAM|md5) authentication failed|invalid password\b"
+        r"|error received from server in SCRAM exchange|SASL authentication failed\b",
+        "the server does not accept the password",
+    ),
+    _sign(
+        Cause.PASSWORD_MISSING,
+        Stage.LOGIN,
+        r"no password supplied|empty password returned by client|no password was provided"
+        r"|password is required",
+        "the server wants a password, and none was given",
+    ),
+    _sign(
+        Cause.UNSAFE_PASSWORD_REQUEST,
+        Stage.LOGIN,
+        r"channel binding (?:is )?required|incorrect server signature"
+        r"|could not verify server signature|SCRAM channel binding check failed",
+        "the server did not prove that it knows the password, or that nobody is in between",
+    ),
+    _sign(
+        Cause.AUTHENTICATION_UNSUPPORTED,
+        Stage.LOGIN,
+        r"(?P<method>Ident|Peer|GSSAPI|SSPI|Kerberos \d|trust|<quoted>) authentication failed"
+        r" for user <user>",
+        'pg_hba.conf asks "{user}" for a method that no password answers: {method}',
+    ),
+    _sign(
+        Cause.AUTHENTICATION_UNSUPPORTED,
+        Stage.LOGIN,
+        r"authentication method (?:requirement <method> failed|\d+ not supported|not supported)"
+        r"|SASL authentication mechanisms are (?:not )?supported|invalid authentication method"
+        r"|(?:GSSAPI|SSPI|Kerberos \d|Crypt|SCM_CRED) authentication (?:method )?not supported"
+        r"|SCRAM authentication requires libpq|requires OAuth authentication"
+        r"|server requested \w+ authentication|supports only IAM",
+        "the server asks for a way to log in that this client does not know",
+    ),
+    _sign(
+        Cause.ROLE_MISSING,
+        Stage.LOGIN,
+        r"(?:role|user) <user> does not exist",
+        'there is no role "{user}"',
+    ),
+    _sign(
+        Cause.PERMISSION_DENIED,
+        Stage.LOGIN,
+        r"role <user> is not permitted to log in",
+        'the role "{user}" has no LOGIN',
+    ),
+    _sign(
+        Cause.DATABASE_MISSING,
+        Stage.LOGIN,
+        r"database <database> does not exist|cannot connect to invalid database <broken>",
+        'there is no database "{database}{broken}"',
+    ),
+    _sign(
+        Cause.PERMISSION_DENIED,
+        Stage.LOGIN,
+        r"database <database> is not currently accepting connections",
+        'the database "{database}" has ALLOW_CONNECTIONS false',
+    ),
+    _sign(
+        Cause.PERMISSION_DENIED,
+        Stage.LOGIN,
+        r"permission denied for database <database>|does not have CONNECT privilege",
+        'the role may not connect to the database[ "{database}"]',
+    ),
+    _sign(
+        Cause.PERMISSION_DENIED,
+        Stage.QUERY,
+        r"must be (?:superuser|replication role).{0,60}(?:walsender|WAL sender|replication)"
+        r"|permission denied to start WAL sender|must be superuser",
+        "the role may not replicate",
+    ),
+    _sign(
+        Cause.PERMISSION_DENIED,
+        Stage.QUERY,
+        r"permission denied for (?P<kind>(?!database)[a-z ]{3,30}?) (?P<name>[\w.]+|<quoted>)",
+        "the role may not use {kind} {name}",
+    ),
+    _sign(
+        Cause.TOO_MANY_CONNECTIONS,
+        Stage.LOGIN,
+        r"too many clients already|remaining connection slots are reserved"
+        r"|max(?:imum)? client(?: connection)?s (?:are )?(?:limited|reached)|max_client_conn"
+        r"|number of requested standby connections exceeds",
+        "every connection slot of the server is taken",
+    ),
+    _sign(
+        Cause.TOO_MANY_CONNECTIONS,
+        Stage.LOGIN,
+        r"too many (?:active )?connections(?: for (?P<kind>role|database|tenant) <name>)?",
+        'every connection slot[ of {kind} "{name}"] is taken',
+    ),
+    _sign(
+        Cause.SERVER_STARTING,
+        Stage.STARTUP,
+        r"database system is (?P<state>starting up|in recovery mode|not yet accepting connections"
+        r"|not accepting connections)",
+        "the server takes no sessions: it is {state}",
+    ),
+    _sign(
+        Cause.SERVER_STARTING,
+        Stage.LOGIN,
+        r"terminating connection because of crash of another server process",
+        "the server has crashed and starts again",
+    ),
+    _sign(
+        Cause.SERVER_SHUTTING_DOWN,
+        Stage.STARTUP,
+        r"database system is shutting down|terminating connection due to (?:administrator command"
+        r"|immediate shutdown|unexpected postmaster exit)",
+        "the server is being stopped",
+    ),
+    _sign(
+        Cause.CONNECTION_TIMEOUT,
+        Stage.LOGIN,
+        r"canceling authentication due to timeout",
+        "the server gave the client up: the login took too long",
+    ),
+    _sign(
+        Cause.CONNECTION_TIMEOUT,
+        Stage.QUERY,
+        r"canceling statement due to (?:statement|lock) timeout",
+        "the server ended the query: it took too long",
+    ),
+    _sign(
+        Cause.DIFFERENT_NODE_ANSWERS,
+        Stage.QUERY,
+        r"session is (?:not )?read-only|server is (?:not )?in hot standby mode",
+        "another kind of node answers than was asked for",
+    ),
+    _sign(
+        Cause.POOLER_REJECTED,
+        Stage.LOGIN,
+        r"\((?P<code>E[A-Z_]{4,40})\)|tenant(?: or |/)user.{0,120}not found",
+        "a pooler in front of PostgreSQL does not know this user[ ({code})]",
+        decisive=True,
+    ),
+    _sign(
+        Cause.POOLER_REJECTED,
+        Stage.LOGIN,
+        r"pgbouncer|no such (?:user|database)\b|unsupported startup parameter|server login failed"
+        r"|query_wait_timeout|server_login_retry|client_login_timeout|no more connections allowed"
+        r"|login rejected|bouncer (?:config|shutting|is)|RDS proxy has no credentials"
+        r"|waiting to acquire database connection|no pool configured|endpoint ID is not specified"
+        r"|requested endpoint could not be found|max clients? reached",
+        "a pooler in front of PostgreSQL turned the connection away",
+        decisive=True,
+    ),
+    _sign(
+        Cause.PROTOCOL_VIOLATION,
+        Stage.STARTUP,
+        r"lost synchronization with server|unexpected message from server during startup"
+        r"|received invalid (?:authentication request|error message|protocol negotiation"
+        r"|BackendKeyData)|malformed SCRAM message|server returned too much data"
+        r"|invalid SCRAM response|duplicate SASL authentication request"
+        r"|AuthenticationSASLFinal received|message contents do not agree with length"
+        r"|unexpected response from server|protocol error:",
+        "{where} breaks the rules of PostgreSQL's protocol",
+    ),
+    _sign(
+        Cause.PROTOCOL_VIOLATION,
+        Stage.STARTUP,
+        r"unsupported frontend protocol|invalid (?:length of )?startup packet"
+        r"|protocol version not supported by server",
+        "the server does not understand the client's protocol",
+    ),
+)
+
+
+# X509_V_ERR numbers and words of OpenSSL 1.1.1 and 3 (X509_STORE_CTX_get_error(3)), cause, seen
+_VERIFY: tuple[tuple[frozenset[int], str, Cause, str], ...] = (
+    (
+        frozenset({2}),
+        "unable to get issuer certificate",
+        Cause.CHAIN_INCOMPLETE,
+        "the trusted CA is an intermediate, and its own issuer is not trusted",
+    ),
+    (
+        frozenset({21}),
+        "unable to verify the first certificate",
+        Cause.CHAIN_INCOMPLETE,
+        "the server serves its certificate without the intermediates",
+    ),
+    (
+        frozenset({20}),
+        "unable to get local issuer certificate",
+        Cause.UNKNOWN_AUTHORITY,
+        "the issuer of a served certificate is not among the trusted CAs",
+    ),
+    (
+        frozenset({19}),
+        "self[- ]signed certificate in certificate chain",
+        Cause.UNKNOWN_AUTHORITY,
+        "the served chain ends in a root that is not trusted",
+    ),
+    (
+        frozenset({18}),
+        "self[- ]signed certificate",
+        Cause.SELF_SIGNED,
+        "the server's certificate is signed by itself",
+    ),
+    (
+        frozenset({3, 5, 8, 11, 12, 15, 16, 33, 35, 36, 44, 54}),
+        r"\bCRL\b",
+        Cause.CRL_UNAVAILABLE,
+        "there is no current revocation list for a CA of the chain",
+    ),
+    (
+        frozenset({4, 7}),
+        "certificate signature failure|decrypt certificate's signature",
+        Cause.SIGNATURE_INVALID,
+        "a signature in the chain does not fit the trusted CA's key",
+    ),
+    (
+        frozenset({9}),
+        "certificate is not yet valid",
+        Cause.CERTIFICATE_NOT_YET_VALID,
+        "a certificate of the chain is not valid yet",
+    ),
+    (
+        frozenset({10}),
+        "certificate has expired",
+        Cause.CERTIFICATE_EXPIRED,
+        "a certificate of the chain has expired",
+    ),
+    (
+        frozenset({23}),
+        "certificate(?: is)? revoked",
+        Cause.CERTIFICATE_REVOKED,
+        "a certificate of the chain is revoked",
+    ),
+    (
+        frozenset({26}),
+        "(?:unsupported|unsuitable) certificate purpose",
+        Cause.CERTIFICATE_WRONG_PURPOSE,
+        "the certificate is not meant for a server",
+    ),
+    (
+        frozenset({62, 64}),
+        "(?:hostname|IP address) mismatch",
+        Cause.HOSTNAME_MISMATCH,
+        "the certificate does not fit the host",
+    ),
+    (
+        frozenset({66, 67, 68}),
+        "key too weak|signature digest algorithm too weak",
+        Cause.CERTIFICATE_WEAK,
+        "a key or signature of the chain is too weak for this client",
+    ),
+    (
+        frozenset(range(80, 92)),
+        "path length (?:invalid for non-CA|given without)|keyCertSign invalid for non-CA"
+        "|(?:issuer|subject) name empty|missing (?:authority|subject) key identifier"
+        "|empty subject alternative name|subject empty and subject alt name"
+        "|basic constraints of CA cert not marked|CA cert does not include key usage"
+        "|requires at least X509v3",
+        Cause.CA_NOT_STRICT,
+        "the chain lacks what RFC 5280 asks for, which libpq accepts and stricter clients refuse",
+    ),
+    (
+        frozenset(),
+        "certificate[ _]verify[ _]failed|tls: failed to verify certificate",
+        Cause.CERTIFICATE_REJECTED,
+        "the server's certificate does not verify; libpq does not say why",
+    ),
+)
+_VERIFYING = (
+    *(
+        _sign(cause, Stage.TLS, rf"(?:verify|certificate|SSL|error)\b.{{0,80}}(?:{words})", seen)
+        if cause is Cause.CRL_UNAVAILABLE
+        else _sign(cause, Stage.TLS, words, seen)
+        for _codes, words, cause, seen in _VERIFY
+    ),
+)
+_LAST = (
+    _sign(
+        Cause.TLS_FAILED,
+        Stage.TLS,
+        r"SSL error: (?P<said>[^\[]{1,120})|SSL error code (?P<code>\d+)"
+        r"|could not establish SSL connection: (?P<said2>[^\[]{1,120})"
+        r"|could not create SSL context: (?P<said3>[^\[]{1,120})|\[SSL(?:: (?P<said4>\w+))?\]"
+        r"|tls: (?P<said5>[^\[]{1,120})",
+        "the TLS handshake failed:[ {said}][ {said2}][ {said3}][ {said4}][ {said5}][ code {code}]",
+    ),
+)
+
+SYMPTOMS: tuple[Symptom, ...] = (
+    *_FIRST,
+    *_ADDRESS,
+    *_TCP,
+    *_TLS,
+    *_VERIFYING,
+    *_LAST,
+    *_LOGIN,
+)
+
+VERIFY_CODES: dict[int, tuple[Cause, str]] = {
+    code: (cause, seen) for codes, _words, cause, seen in _VERIFY for code in codes
+}
+
+# PostgreSQL's SQLSTATEs (errcodes.txt), for a message in words that we do not know
+SQLSTATES: dict[str, tuple[Cause, Stage, str]] = {
+    "28P01": (Cause.PASSWORD_REJECTED, Stage.LOGIN, "the server does not accept the password"),
+    "28000": (Cause.HBA_REJECTED, Stage.STARTUP, "the server does not let this user in"),
+    "3D000": (Cause.DATABASE_MISSING, Stage.LOGIN, "there is no such database"),
+    "42501": (Cause.PERMISSION_DENIED, Stage.LOGIN, "the role may not do that"),
+    "42704": (Cause.ROLE_MISSING, Stage.LOGIN, "there is no such role"),
+    "53300": (Cause.TOO_MANY_CONNECTIONS, Stage.LOGIN, "every connection slot is taken"),
+    "57P01": (Cause.SERVER_SHUTTING_DOWN, Stage.LOGIN, "the server is being stopped"),
+    "57P02": (Cause.SERVER_STARTING, Stage.LOGIN, "the server has crashed and starts again"),
+    "57P03": (Cause.SERVER_STARTING, Stage.STARTUP, "the server takes no sessions at the moment"),
+    "57P04": (Cause.DATABASE_MISSING, Stage.LOGIN, "the database was dropped"),
+    "57014": (Cause.CONNECTION_TIMEOUT, Stage.QUERY, "the server ended the query"),
+    "08P01": (Cause.PROTOCOL_VIOLATION, Stage.STARTUP, "the two do not speak the same protocol"),
+    "0A000": (Cause.AUTHENTICATION_UNSUPPORTED, Stage.LOGIN, "the server cannot do what was asked"),
+}
+
+# TLS alerts (RFC 8446, section 6, and RFC 5246), as a client receives them
+ALERTS: dict[int, tuple[Cause, str]] = {
+    10: (Cause.TLS_ALERT, "unexpected_message"),
+    20: (Cause.TLS_ALERT, "bad_record_mac"),
+    21: (Cause.TLS_ALERT, "decryption_failed"),
+    22: (Cause.TLS_ALERT, "record_overflow"),
+    40: (Cause.TLS_NO_SHARED_CIPHER, "handshake_failure"),
+    42: (Cause.CLIENT_CERTIFICATE_REQUIRED, "bad_certificate"),
+    43: (Cause.CLIENT_CERTIFICATE_REQUIRED, "unsupported_certificate"),
+    44: (Cause.CERTIFICATE_REVOKED, "certificate_revoked"),
+    45: (Cause.CERTIFICATE_EXPIRED, "certificate_expired"),
+    46: (Cause.CLIENT_CERTIFICATE_REQUIRED, "certificate_unknown"),
+    47: (Cause.TLS_ALERT, "illegal_parameter"),
+    48: (Cause.CLIENT_CERTIFICATE_REQUIRED, "unknown_ca"),
+    49: (Cause.TLS_ALERT, "access_denied"),
+    50: (Cause.TLS_ALERT, "decode_error"),
+    51: (Cause.TLS_ALERT, "decrypt_error"),
+    70: (Cause.TLS_NO_SHARED_PROTOCOL, "protocol_version"),
+    71: (Cause.TLS_NO_SHARED_CIPHER, "insufficient_security"),
+    80: (Cause.TLS_ALERT, "internal_error"),
+    86: (Cause.TLS_NO_SHARED_PROTOCOL, "inappropriate_fallback"),
+    90: (Cause.TLS_ALERT, "user_canceled"),
+    109: (Cause.TLS_ALERT, "missing_extension"),
+    110: (Cause.TLS_ALERT, "unsupported_extension"),
+    112: (Cause.TLS_ALERT, "unrecognized_name"),
+    116: (Cause.CLIENT_CERTIFICATE_REQUIRED, "certificate_required"),
+    120: (Cause.TLS_FAILED, "no_application_protocol"),
+}
