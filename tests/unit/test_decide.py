@@ -1,0 +1,415 @@
+"""How a run ended, when the source is due again, and who is told."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from certifier.decide import (
+    BACK_OFF,
+    DAY,
+    Ending,
+    Found,
+    Problem,
+    attention,
+    ending,
+    failure,
+    first_expiry,
+    next_due,
+    notice,
+)
+from certifier.diagnosis import finding
+from certifier.memory import BadEnd, Breaker, SourceState
+from certifier.models import (
+    Configured,
+    ConnectionTest,
+    EndpointFields,
+    Finding,
+    Material,
+    Plan,
+    TaskWork,
+    UndoLog,
+)
+from certifier.outcome import Cause, Decision, Outcome, Place, Severity
+
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+RUN = "arn:run"
+LOG = UndoLog(
+    endpoint_arn="arn:endpoint",
+    endpoint_identifier="orders",
+    fields=("ssl_mode",),
+    old=EndpointFields(),
+    new=EndpointFields(),
+)
+CHANGE = {"material": Material(), "plan": Plan(decision=Decision.CHANGE)}
+MINE = {**CHANGE, "undo": LOG, "undo_run": RUN}
+OK, NOT_OK = ConnectionTest(passed=True), ConnectionTest(passed=False)
+PUT_BACK = Configured(put_back=True, settled=True)
+REFUSED = Problem(error="Refused", cause="hostname_mismatch")
+BUG = Problem(error="Unexpected", cause="KeyError")
+
+
+def seen(cause: Cause, severity: Severity | None = None) -> Finding:
+    return finding(cause, place=Place.WORKFLOW, seen="as a test says", severity=severity)
+
+
+def an_ending(outcome: Outcome, *findings: Finding, **fields: Any) -> Ending:
+    return Ending(outcome=outcome, findings=findings, **fields)
+
+
+@pytest.mark.parametrize(
+    ("found", "problem", "outcome", "erased", "counts"),
+    [
+        # nothing had to change
+        (
+            {"material": Material(), "plan": Plan(decision=Decision.UNCHANGED), "tested_new": OK},
+            None,
+            Outcome.CERTIFIED,
+            False,
+            False,
+        ),
+        (
+            {
+                "material": Material(),
+                "plan": Plan(decision=Decision.UNCHANGED),
+                "tested_new": NOT_OK,
+            },
+            None,
+            Outcome.FAILED,
+            False,
+            False,
+        ),
+        ({"plan": Plan(decision=Decision.PLANNED)}, None, Outcome.PLANNED, False, False),
+        # the table of restores, row by row
+        ({**MINE, "tested_new": OK}, None, Outcome.CERTIFIED, True, False),
+        (
+            {**MINE, "tested_new": NOT_OK, "put_back": PUT_BACK, "tested_old": OK},
+            None,
+            Outcome.RESTORED,
+            True,
+            True,
+        ),
+        (
+            {**MINE, "tested_new": NOT_OK, "put_back": PUT_BACK, "tested_old": NOT_OK},
+            None,
+            Outcome.FAILED,
+            True,
+            True,
+        ),
+        (CHANGE, REFUSED, Outcome.REFUSED, False, False),
+        # before anything was written
+        ({}, REFUSED, Outcome.REFUSED, False, False),
+        ({}, BUG, Outcome.FAILED, False, False),
+        ({}, Problem(error="Throttled"), Outcome.FAILED, False, False),
+        ({}, None, Outcome.FAILED, False, False),
+        # the change itself went wrong
+        (
+            {**MINE, "put_back": PUT_BACK, "tested_old": OK},
+            Problem(error="Refused", cause="not_applied"),
+            Outcome.RESTORED,
+            True,
+            True,
+        ),
+        ({**MINE, "put_back": PUT_BACK, "tested_old": OK}, BUG, Outcome.FAILED, True, True),
+        ({**MINE, "put_back": PUT_BACK}, BUG, Outcome.FAILED, True, True),
+        ({**MINE, "tested_new": NOT_OK}, REFUSED, Outcome.FAILED, False, True),
+        # a created endpoint is kept, one that others changed is left alone
+        (
+            {**MINE, "tested_new": NOT_OK, "put_back": Configured(settled=True)},
+            None,
+            Outcome.FAILED,
+            True,
+            True,
+        ),
+        ({**MINE, "put_back": Configured()}, None, Outcome.FAILED, False, True),
+        # refused between the pause and the first write
+        ({**CHANGE, "paused": TaskWork()}, REFUSED, Outcome.REFUSED, False, False),
+        # an earlier run was cut off; its bad end was not ours
+        (
+            {"undo": LOG, "undo_run": "arn:other", "tested_new": OK},
+            None,
+            Outcome.CERTIFIED,
+            True,
+            False,
+        ),
+        (
+            {
+                "undo": LOG,
+                "undo_run": "arn:other",
+                "tested_new": NOT_OK,
+                "put_back": PUT_BACK,
+                "tested_old": OK,
+            },
+            None,
+            Outcome.RESTORED,
+            True,
+            False,
+        ),
+        # proven, then something broke while tasks were resumed
+        ({**MINE, "tested_new": OK}, BUG, Outcome.FAILED, True, True),
+        # the breaker is open
+        (
+            {**CHANGE, "paused": TaskWork(findings=(seen(Cause.WAVE_STOPPED),))},
+            None,
+            Outcome.DEFERRED,
+            False,
+            False,
+        ),
+    ],
+)
+def test_each_way_through_the_workflow_has_its_outcome(
+    found: dict[str, Any], problem: Problem | None, outcome: Outcome, erased: bool, counts: bool
+) -> None:
+    """Outcome, undo log and breaker follow from what the steps left behind."""
+    end = ending(Found(**found), problem, run=RUN)
+    assert (end.outcome, end.erase_undo, end.bad_end) == (outcome, erased, counts)
+
+
+@pytest.mark.parametrize(
+    ("problem", "cause"),
+    [
+        (REFUSED, Cause.HOSTNAME_MISMATCH),
+        (Problem(error="Refused", cause="no such word"), Cause.UNEXPECTED),
+        (BUG, Cause.UNEXPECTED),
+        (Problem(error="Lambda.TooManyRequestsException"), Cause.AWS_UNAVAILABLE),
+        (Problem(error="Unavailable", cause="GetItem: timed out"), Cause.AWS_UNAVAILABLE),
+        (Problem(error="States.Timeout"), Cause.UNEXPECTED),
+        (None, Cause.UNEXPECTED),
+    ],
+)
+def test_a_run_that_did_not_succeed_names_a_cause(problem: Problem | None, cause: Cause) -> None:
+    """Even when no step left a finding, the record says what happened."""
+    (found,) = ending(Found(), problem, run=RUN).findings
+    assert found.cause is cause
+    assert found.severity is Severity.ERROR
+
+
+def test_a_refusal_that_the_steps_explained_adds_nothing() -> None:
+    """The step's own findings stand, each once, in the order of the workflow."""
+    first, second = seen(Cause.CERTIFICATE_EXPIRED), seen(Cause.HOSTNAME_MISMATCH)
+    found = Found(
+        material=Material(findings=(first,)), probe_findings=(second,), refusals=(first, second)
+    )
+    assert ending(found, REFUSED, run=RUN).findings == (first, second)
+
+
+def test_what_only_the_whole_run_shows_is_added() -> None:
+    """A finished earlier run, owed tasks and a canary that stayed are findings of the ending."""
+    found = Found(
+        undo=LOG,
+        undo_run="arn:other",
+        tested_new=OK,
+        owed=("arn:task",),
+        canary_left="certifier-canary-orders",
+    )
+    causes = [f.cause for f in ending(found, None, run=RUN).findings]
+    assert causes == [Cause.INTERRUPTED_RUN_FINISHED, Cause.TASK_OWED, Cause.CANARY_LEFT]
+
+
+STATE = SourceState(name="orders")
+PENDING = seen(Cause.OVERLAP_PENDING)
+
+
+@pytest.mark.parametrize(
+    ("end", "owed", "opens_at", "wait"),
+    [
+        (an_ending(Outcome.CERTIFIED), False, None, DAY),
+        (an_ending(Outcome.CERTIFIED, PENDING), False, None, timedelta(0)),
+        (
+            an_ending(Outcome.CERTIFIED, seen(Cause.SERVED_CERTIFICATE_DIFFERS)),
+            False,
+            None,
+            timedelta(0),
+        ),
+        (
+            an_ending(Outcome.CERTIFIED, seen(Cause.CERTIFICATE_EXPIRES_SOON)),
+            False,
+            None,
+            DAY,
+        ),
+        (an_ending(Outcome.REFUSED, seen(Cause.CONNECTION_REFUSED)), False, None, timedelta(0)),
+        (an_ending(Outcome.REFUSED, seen(Cause.NO_PRIVATE_KEY)), False, None, DAY),
+        (
+            an_ending(Outcome.REFUSED, seen(Cause.DNS_FAILED), seen(Cause.NO_PRIVATE_KEY)),
+            False,
+            None,
+            DAY,
+        ),
+        (an_ending(Outcome.RESTORED, seen(Cause.CONNECTION_TIMEOUT)), False, None, DAY),
+        (an_ending(Outcome.FAILED), False, None, timedelta(0)),
+        (an_ending(Outcome.CERTIFIED), True, None, 10 * MINUTE),
+        (an_ending(Outcome.FAILED), True, None, 10 * MINUTE),
+        (an_ending(Outcome.PLANNED), True, NOW + MINUTE, 10 * MINUTE),
+        (an_ending(Outcome.PLANNED), False, None, DAY),
+        (an_ending(Outcome.PLANNED), False, NOW + 90 * MINUTE, 90 * MINUTE),
+        (an_ending(Outcome.PLANNED), False, NOW + 3 * DAY, DAY),
+        (an_ending(Outcome.DEFERRED, waits_for_wave=True), False, None, None),
+        (an_ending(Outcome.DEFERRED, waits_for_wave=True), True, None, 10 * MINUTE),
+        (
+            an_ending(Outcome.CERTIFIED, seen(Cause.INTERRUPTED_RUN_FINISHED), erase_undo=True),
+            False,
+            None,
+            timedelta(0),
+        ),
+        (
+            an_ending(Outcome.FAILED, seen(Cause.INTERRUPTED_RUN_FINISHED)),
+            False,
+            None,
+            timedelta(0),
+        ),
+    ],
+)
+def test_the_table_of_due_times(
+    end: Ending, owed: bool, opens_at: datetime | None, wait: timedelta | None
+) -> None:
+    """Each row of the design's table, for a first run."""
+    due = next_due(end, STATE, now=NOW, owed=owed, opens_at=opens_at)
+    assert due.at == (None if wait is None else NOW + wait)
+
+
+def test_the_back_off_goes_from_the_next_tick_to_daily() -> None:
+    """The next tick, 15 and 60 minutes, hourly for a day, then daily."""
+    state, waits = STATE, []
+    for _ in range(30):
+        due = next_due(an_ending(Outcome.FAILED), state, now=NOW, owed=False)
+        assert due.at is not None
+        waits.append((due.at - NOW) // MINUTE)
+        state = STATE.model_copy(update={"reason": due.reason, "backoff": due.backoff})
+    assert waits == [0, 15, 60, *[60] * 24, 1440, 1440, 1440]
+    assert len(BACK_OFF) == 27
+
+
+def test_another_reason_begins_the_back_off_anew() -> None:
+    """What is new is looked at again soon, however long the last trouble took."""
+    worn = STATE.model_copy(update={"reason": "failed", "backoff": 20})
+    due = next_due(an_ending(Outcome.CERTIFIED, PENDING), worn, now=NOW, owed=False)
+    assert (due.at, due.backoff, due.reason) == (NOW, 1, "certified overlap_pending")
+    clear = next_due(an_ending(Outcome.CERTIFIED), worn, now=NOW, owed=False)
+    assert (clear.backoff, clear.reason, clear.waiting_since) == (0, "", None)
+
+
+def test_an_owed_task_does_not_disturb_the_back_off() -> None:
+    """Ten-minute runs for a task that is owed are no further failures of the source."""
+    worn = STATE.model_copy(update={"reason": "failed", "backoff": 20})
+    due = next_due(an_ending(Outcome.FAILED), worn, now=NOW, owed=True)
+    assert (due.reason, due.backoff) == ("failed", 20)
+
+
+def test_what_time_may_mend_keeps_its_first_date() -> None:
+    """The week until a person is told begins with the first run that saw it."""
+    first = next_due(an_ending(Outcome.CERTIFIED, PENDING), STATE, now=NOW, owed=False)
+    state = STATE.model_copy(update={"waiting_since": first.waiting_since})
+    later = next_due(an_ending(Outcome.CERTIFIED, PENDING), state, now=NOW + DAY, owed=False)
+    assert first.waiting_since == later.waiting_since == NOW
+
+
+@pytest.mark.parametrize(
+    ("end", "days", "owed", "needs"),
+    [
+        (an_ending(Outcome.CERTIFIED), 0, (), ""),
+        (an_ending(Outcome.CERTIFIED, PENDING), 6, (), ""),
+        (an_ending(Outcome.CERTIFIED, PENDING), 7, (), "overlap_pending"),
+        (an_ending(Outcome.CERTIFIED, seen(Cause.MODE_COULD_BE_RAISED)), 0, (), ""),
+        (an_ending(Outcome.CERTIFIED, seen(Cause.REHEARSED_BY_PROBE_ONLY)), 0, (), ""),
+        (
+            an_ending(Outcome.CERTIFIED, seen(Cause.CERTIFICATE_EXPIRES_SOON)),
+            0,
+            (),
+            "certificate_expires_soon",
+        ),
+        (an_ending(Outcome.CERTIFIED), 0, ("t2", "t1"), "owed:t1 owed:t2"),
+        (
+            an_ending(Outcome.REFUSED, seen(Cause.DNS_FAILED), seen(Cause.DNS_FAILED)),
+            0,
+            (),
+            "refused dns_failed",
+        ),
+    ],
+)
+def test_what_needs_a_person(end: Ending, days: int, owed: tuple[str, ...], needs: str) -> None:
+    """Errors and owed tasks at once; what time may mend after a week; advice never."""
+    since = NOW - timedelta(days=days)
+    assert attention(end, owed=owed, waiting_since=since, now=NOW) == needs
+
+
+def test_a_person_is_told_once_and_when_it_is_over() -> None:
+    """The same trouble is told once, another one again, and its end too."""
+    bad = an_ending(Outcome.REFUSED, seen(Cause.HOSTNAME_MISMATCH), seen(Cause.CHAIN_REPAIRED))
+    needs = attention(bad, owed=(), waiting_since=None, now=NOW)
+    told = notice("orders", bad, needs=needs, told="", where="s3://b/k")
+    assert told is not None
+    assert told.subject == "Certifier: orders refused: hostname_mismatch"
+    assert "s3://b/k" in told.message
+    assert "chain_repaired" not in told.message
+    assert notice("orders", bad, needs=needs, told=needs, where="") is None
+    good = an_ending(Outcome.CERTIFIED)
+    over = notice("orders", good, needs="", told=needs, where="")
+    assert over is not None
+    assert over.subject == "Certifier: orders is certified again"
+    assert notice("orders", good, needs="", told="", where="") is None
+    assert notice("orders", good, needs="", told="certificate_expires_soon", where="") is None
+    assert notice("orders", an_ending(Outcome.DEFERRED), needs="x", told="", where="") is None
+
+
+def test_the_first_expiry_is_the_one_that_counts() -> None:
+    """Whole days, rounded down, and of what; a certificate that has expired counts negative."""
+    dates = [("the leaf", NOW + 10 * DAY - MINUTE), ("the anchor", NOW + 40 * DAY), ("x", None)]
+    first = first_expiry(dates, NOW)
+    assert first is not None
+    assert (first.days_left, first.what) == (9, "the leaf")
+    gone = first_expiry([("the leaf", NOW - MINUTE)], NOW)
+    assert gone is not None
+    assert gone.days_left == -1
+    assert first_expiry([("x", None)], NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "direct", "planned", "problem", "text"),
+    [
+        ({"a": Outcome.CERTIFIED}, True, False, None, ""),
+        ({"a": Outcome.PLANNED}, True, True, None, ""),
+        (
+            {"b": Outcome.PLANNED, "a": None, "c": Outcome.CERTIFIED},
+            True,
+            False,
+            None,
+            "a: failed; b: planned (window_closed)",
+        ),
+        ({"a": Outcome.REFUSED}, False, False, None, ""),
+        ({"a": None}, False, False, None, ""),
+        ({}, False, False, Problem(error="Unexpected", cause="KeyError"), "Unexpected: KeyError"),
+    ],
+)
+def test_a_direct_start_fails_for_every_source_that_is_not_certified(
+    outcomes: dict[str, Outcome | None],
+    direct: bool,
+    planned: bool,
+    problem: Problem | None,
+    text: str,
+) -> None:
+    """Schedule and events succeed when the machinery worked; a pipeline wants its sources."""
+    reasons = {"b": "window_closed"}
+    told = failure(outcomes, direct=direct, planned=planned, problem=problem, reasons=reasons)
+    assert told == text
+
+
+def test_the_cause_of_a_failure_stays_short() -> None:
+    """Of a thousand sources, twenty are named and the rest are counted."""
+    outcomes: dict[str, Outcome | None] = {f"s{i:04d}": Outcome.FAILED for i in range(1000)}
+    told = failure(outcomes, direct=True, planned=False, problem=None)
+    assert told.endswith("; and 980 more")
+    assert len(told) < 1000
+
+
+def test_the_breaker_opens_at_its_limit_and_counts_a_run_once() -> None:
+    """Only ends of the last 24 hours count; the run that opened it is remembered."""
+    breaker = Breaker()
+    for i, hours in enumerate((0, 24, 25, 26)):
+        end = BadEnd(at=NOW + timedelta(hours=hours), source=f"s{i}", run=f"r{i}")
+        breaker = breaker.after(breaker_end := end, limit=3)
+        assert breaker.after(breaker_end, limit=3) == breaker
+    assert breaker.open_since == NOW + timedelta(hours=26)
+    assert breaker.opened_by == "r3"
+    later = breaker.after(BadEnd(at=NOW + 2 * DAY, source="s", run="r9"), limit=3)
+    assert (later.opened_by, later.open_since) == ("r3", breaker.open_since)
