@@ -220,6 +220,7 @@ class Cause(StrEnum):
     DMS_QUOTA = "dms_quota"
     # changing and proving
     REHEARSED_BY_PROBE_ONLY = "rehearsed_by_probe_only"
+    CANARY_LEFT = "canary_left"
     DMS_CANNOT_READ_SECRET = "dms_cannot_read_secret"
     DMS_DIFFERS_FROM_PROBE = "dms_differs_from_probe"
     NOT_APPLIED = "not_applied"
