@@ -296,7 +296,7 @@ def _throttled(service: str, request: AWSPreparedRequest) -> AWSResponse:
         body = _json_error("ProvisionedThroughputExceededException")
     else:
         body = _json_error("ThrottlingException")
-    headers = HeadersDict()
+    headers: Any = HeadersDict()
     headers["Content-Type"] = content_type
     if service == "lambda":
         headers["x-amzn-errortype"] = "TooManyRequestsException"

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
@@ -36,7 +36,8 @@ from sandbox.aws import deploy, machine, template
 from sandbox.aws.calls import Calls, Faults
 from sandbox.aws.clock import Clock
 from sandbox.aws.deploy import Handler
-from sandbox.aws.machine import ChildExecution, Machines, Where
+from sandbox.aws.machine import Machines, Where
+from sandbox.aws.maps import ChildExecution
 from sandbox.dms.standin import DmsStandIn
 from sandbox.dms.switches import Durations, Quotas, Switches
 
@@ -77,12 +78,12 @@ class Execution:
     @property
     def error(self) -> str | None:
         """The error name of a failed execution."""
-        return self._record.error
+        return _text(self._record.error)
 
     @property
     def cause(self) -> str | None:
         """The words of a failed execution."""
-        return self._record.cause
+        return _text(self._record.cause)
 
     @property
     def outcome(self) -> str | None:
@@ -112,8 +113,8 @@ class Execution:
     @property
     def transitions(self) -> int:
         """What AWS would bill: every state entered, and every further attempt of a task."""
-        scheduled = sum(event["type"] == "TaskScheduled" for event in self.history)
-        tasks = sum(event["type"] == "TaskStateEntered" for event in self.history)
+        types = [str(event["type"]) for event in self.history]
+        scheduled, tasks = types.count("TaskScheduled"), types.count("TaskStateEntered")
         return len(self.states) + scheduled - tasks
 
     @property
@@ -170,7 +171,7 @@ class Cloud:
 
     def __init__(
         self,
-        clock: Clock,
+        *,
         machines: Machines,
         dms: DmsStandIn,
         acm: AcmStandIn,
@@ -180,7 +181,7 @@ class Cloud:
         self.region = REGION
         self.account = DEFAULT_ACCOUNT_ID
         self.session = choke.session(choke.OUTSIDE, REGION)
-        self.clock = clock
+        self.clock = machines.clock
         self.dms = dms
         self.acm = acm
         self.hosts = hosts
@@ -238,7 +239,7 @@ class Cloud:
             patience=10.0,
         )
         acm = AcmStandIn(switches=acm_switches, clock=clock.time, region=REGION)
-        cloud = cls(clock, machines, dms, acm, seen, theirs)
+        cloud = cls(machines=machines, dms=dms, acm=acm, hosts=seen, dms_hosts=theirs)
         bind = _binder(cloud, dict(handlers or {}), dict(environment or {}))
         with ExitStack() as stack:
             stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
@@ -414,6 +415,10 @@ class Cloud:
     def _executions(self) -> list[Any]:
         backend = stepfunctions_parser_backends[self.account][self.region]
         return [execution for made in backend.state_machines for execution in list(made.executions)]
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _binder(

@@ -5,11 +5,12 @@ import io
 import json
 import logging
 import threading
+import uuid
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 from unittest.mock import patch
 
 import boto3
@@ -19,15 +20,11 @@ from moto.events.models import Rule
 STACK = "certifier-sandbox"
 
 Handler = Callable[[dict[str, Any], Any], Any]
+# Makes the handler of a step for one function's environment.
+Binder = Callable[[str, Mapping[str, str]], Handler]
 
 
-class Binder(Protocol):
-    """Makes the handler of a step for one function's environment."""
-
-    def __call__(self, step: str, environ: Mapping[str, str]) -> Handler: ...
-
-
-class LambdaFault(Exception):  # noqa: N818  (it is what Lambda says, not an error of ours)
+class LambdaFault(Exception):
     """What a stub handler raises to fail as Lambda itself does, e.g. ``Sandbox.Timedout``."""
 
     def __init__(self, error_type: str, message: str = "") -> None:
@@ -90,32 +87,29 @@ def installed(functions: Functions) -> Iterator[None]:
         return functions.invoke(self, event or {})
 
     def version(
-        cls: Any, resource_name: str, cloudformation_json: Any, *args: Any, **kw: Any
+        resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kw: Any
     ) -> Any:
-        made = plain_version(resource_name, cloudformation_json, *args, **kw)
-        function = cloudformation_json["Properties"]["FunctionName"]
-        account, region = args[:2] if args else (kw["account_id"], kw["region_name"])
-        name = function.rsplit(":", 1)[-1]
+        made: Any = plain_version(resource_name, cloudformation_json, account_id, region_name, **kw)
+        name = cloudformation_json["Properties"]["FunctionName"].rsplit(":", 1)[-1]
         made.physical_resource_id = (
-            f"arn:aws:lambda:{region}:{account}:function:{name}:{made.version}"
+            f"arn:aws:lambda:{region_name}:{account_id}:function:{name}:{made.version}"
         )
         return made
 
     def send(self: Rule, original_event: Any, transform_input: bool = True) -> None:
         if not self.event_pattern.matches_event(original_event):
             return
-        mine, others = [], []
+        others = [target for target in self.targets if ":states:" not in target["Arn"]]
         for target in self.targets:
-            (mine if ":states:" in target["Arn"] else others).append(target)
-        for target in mine:
-            _start(self.region_name, target["Arn"], target.get("Input") or original_event)
+            if ":states:" in target["Arn"]:
+                _start(self.region_name, target["Arn"], target.get("Input") or original_event)
         if others:
             with patch.object(self, "targets", others):
                 plain_send(self, original_event, transform_input)
 
     with (
         patch.object(LambdaFunction, "_invoke_lambda", invoke),
-        patch.object(LambdaVersion, "create_from_cloudformation_json", classmethod(version)),
+        patch.object(LambdaVersion, "create_from_cloudformation_json", staticmethod(version)),
         patch.object(Rule, "send_to_targets", send),
     ):
         yield
@@ -123,8 +117,6 @@ def installed(functions: Functions) -> Iterator[None]:
 
 def _start(region: str, machine: str, event: Any) -> None:
     """Start an execution the way EventBridge does: with a name of its own making."""
-    import uuid
-
     client = boto3.client(
         "stepfunctions",
         region_name=region,
@@ -189,8 +181,9 @@ def _upload_assets(session: boto3.Session, template: Mapping[str, Any]) -> None:
         for place in (properties.get("Code"), properties.get("Content")):
             if isinstance(place, dict) and "S3Key" in place:
                 wanted.add((_resolved(place["S3Bucket"], region), place["S3Key"]))
+    here: Any = {"LocationConstraint": region}
     for bucket in {bucket for bucket, _ in wanted}:
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=here)
     for bucket, key in wanted:
         s3.put_object(Bucket=bucket, Key=key, Body=packed.getvalue())
 
