@@ -380,7 +380,7 @@ def test_an_endpoint_in_use_is_not_deleted(start: Start) -> None:
 
 
 def test_every_page_is_read(start: Start) -> None:
-    """101 endpoints and 12 certificates: nothing is left behind a marker."""
+    """With 101 endpoints, nothing is left behind a marker."""
     world = start()
     for number in range(101):
         world.client.create_endpoint(

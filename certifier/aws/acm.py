@@ -1,0 +1,352 @@
+"""ACM: one imported certificate per source, in step with the pair that PostgreSQL serves.
+
+ACM has no names for imported certificates: an import without an ARN always makes a new one. So the
+ARN is remembered by the store, and a tag finds it again when the store has lost it. The client must
+try only once (:class:`certifier.aws.clients.Clients` sees to that): a retry after a lost answer
+would make a second certificate. Facts about the service: AWS notes, section 7.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from certifier.aws.clients import code_of, message_of, translate
+from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
+from certifier.errors import Busy, NotYetConsistent, Refused, Unexpected
+from certifier.models import Fact
+from certifier.outcome import Cause
+
+if TYPE_CHECKING:
+    from mypy_boto3_acm import ACMClient
+
+SOURCE_TAG = "certifier:source"
+"""The tag that says whose certificate it is; its value is the source's name."""
+
+KEY_TYPES = (
+    "RSA_1024",
+    "RSA_2048",
+    "RSA_3072",
+    "RSA_4096",
+    "EC_prime256v1",
+    "EC_secp384r1",
+    "EC_secp521r1",
+)
+"""All that can be imported. A list that does not name them shows small RSA keys only."""
+
+_PAGE = 1000
+_PAGES = 20
+_NOT_FOUND = "ResourceNotFoundException"
+_IN_USE = "ResourceInUseException"
+_QUOTA = "LimitExceededException"
+_CONFLICT = "ConflictException"
+_UNSUITABLE = (
+    "ValidationException",
+    "InvalidParameterException",
+    "InvalidArnException",
+    "InvalidTagException",
+    "TagPolicyException",
+    "TooManyTagsException",
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What PostgreSQL is meant to serve, in PEM.
+
+    Attributes:
+        certificate: the leaf alone; ``chain``: what is above it, without leaf and root.
+        private_key: gives the leaf's key, unencrypted; called only when something is imported.
+    """
+
+    certificate: str
+    chain: str
+    private_key: Callable[[], bytes] = field(repr=False)
+
+    @property
+    def facts(self) -> CertificateFacts:
+        """What the leaf says."""
+        return _leaf_facts(self.certificate)
+
+
+class AcmCertificate(Fact):
+    """An imported certificate.
+
+    Attributes:
+        sha256: of the leaf in DER, lower-case hex.
+        key_type: such as ``RSA_2048``; names: of the leaf, in lower case.
+        in_use_by: ARNs of what is served with it.
+    """
+
+    arn: str
+    sha256: str
+    key_type: str
+    names: frozenset[str]
+    in_use_by: tuple[str, ...] = ()
+    imported_at: datetime | None = None
+    not_after: datetime | None = None
+
+
+class Reconciled(Fact):
+    """What was done.
+
+    Attributes:
+        arn: the certificate that is in step with the pair now.
+        changed: something was imported.
+        unsettled: to be remembered and given to the next good run, which looks for older
+            certificates and duplicates of the source; ``None`` when there is nothing to look for.
+        removed: ARNs of certificates of the source that were deleted.
+    """
+
+    arn: str
+    changed: bool
+    unsettled: str | None = None
+    removed: tuple[str, ...] = ()
+
+
+class Acm:
+    """ACM in one account and Region.
+
+    Raises, from every method:
+        Retryable: ACM asked us to slow down, did not answer, or is busy.
+        Refused: a person must act; ``seen`` says what ACM said.
+        Unexpected: what nobody foresaw.
+    """
+
+    def __init__(self, client: "ACMClient") -> None:
+        self._client = client
+
+    def reconcile(
+        self,
+        source: str,
+        pair: Pair,
+        *,
+        remembered: str | None,
+        unsettled: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Reconciled:
+        """Bring ACM in step with the pair. Calling again is always safe, after a lost answer too.
+
+        The same ARN gets a renewed leaf. A leaf with another key type, or with none of the old
+        names, needs a new ARN; the old one goes at the next good run, unless something uses it. An
+        unchanged pair costs one call.
+
+        Args:
+            source: name of the source; the tag's value.
+            remembered: the ARN that an earlier run left the pair under.
+            unsettled: what an earlier :class:`Reconciled` said.
+            tags: further tags for a new certificate.
+
+        Raises:
+            Refused: ``acm_ambiguous`` naming the candidates, ``acm_unsuitable`` or ``acm_quota``.
+        """
+        leaf = pair.facts
+        stored = None if remembered is None else self.fingerprint(remembered)
+        if remembered is not None and stored == leaf.sha256:
+            if unsettled is None:
+                return Reconciled(arn=remembered, changed=False)
+            return self._settle(source, leaf, remembered, unsettled)
+        old = None if remembered is None or stored is None else self.certificate(remembered)
+        if old is not None and _can_renew(old, leaf):
+            self._import(pair, arn=old.arn)
+            return Reconciled(arn=old.arn, changed=True, unsettled=unsettled)
+        return self._find_or_import(source, pair, old=old, tags=tags or {})
+
+    def _find_or_import(
+        self,
+        source: str,
+        pair: Pair,
+        *,
+        old: AcmCertificate | None,
+        tags: Mapping[str, str],
+    ) -> Reconciled:
+        """Adopt what an earlier run has imported, or import anew."""
+        leaf = pair.facts
+        tagged = [one for one in self.tagged(source, leaf) if old is None or one.arn != old.arn]
+        same = [one for one in tagged if one.sha256 == leaf.sha256]
+        if same:
+            kept = _of_duplicates(same)
+            return Reconciled(arn=kept.arn, changed=False, unsettled=old.arn if old else kept.arn)
+        renewable = [one for one in tagged if _can_renew(one, leaf)]
+        if len(renewable) > 1:
+            names = ", ".join(sorted(one.arn for one in renewable))
+            seen = f"several certificates in ACM have the tag {SOURCE_TAG}={source}: {names}"
+            raise Refused(Cause.ACM_AMBIGUOUS, seen=seen)
+        if renewable:
+            arn = renewable[0].arn
+            self._import(pair, arn=arn)
+        else:
+            arn = self._import(pair, tags={**tags, SOURCE_TAG: source})
+        return Reconciled(arn=arn, changed=True, unsettled=old.arn if old else arn)
+
+    def _settle(self, source: str, leaf: CertificateFacts, kept: str, unsettled: str) -> Reconciled:
+        """Delete what else is tagged with the source; what is in use is left for later."""
+        others = {one.arn for one in self.tagged(source, leaf)} | {unsettled}
+        left, removed = [], []
+        for arn in sorted(others - {kept}):
+            if self.delete_if_unused(arn, source):
+                removed.append(arn)
+            elif self.fingerprint(arn) is not None:
+                left.append(arn)
+        return Reconciled(
+            arn=kept,
+            changed=False,
+            unsettled=left[0] if left else None,
+            removed=tuple(removed),
+        )
+
+    def fingerprint(self, arn: str) -> str | None:
+        """Return the SHA-256 of the leaf under an ARN; ``None`` when there is none. One call."""
+        answer = self._ask("get_certificate", (_NOT_FOUND,), CertificateArn=arn)
+        return None if isinstance(answer, str) else _leaf_facts(answer["Certificate"]).sha256
+
+    def certificate(self, arn: str) -> AcmCertificate | None:
+        """Return the certificate under an ARN; ``None`` when there is none. Two calls."""
+        described = self._ask("describe_certificate", (_NOT_FOUND,), CertificateArn=arn)
+        stored = self._ask("get_certificate", (_NOT_FOUND,), CertificateArn=arn)
+        if isinstance(described, str) or isinstance(stored, str):
+            return None
+        detail = described["Certificate"]
+        imported: datetime | None = detail.get("ImportedAt")
+        leaf = _leaf_facts(stored["Certificate"])
+        return AcmCertificate(
+            arn=arn,
+            sha256=leaf.sha256,
+            # the API has been seen to answer RSA-2048 for RSA_2048
+            key_type=leaf.key or str(detail.get("KeyAlgorithm", "")).replace("-", "_"),
+            names=_names(leaf),
+            in_use_by=tuple(detail.get("InUseBy", ())),
+            imported_at=imported.astimezone(UTC) if imported else None,
+            not_after=leaf.not_after,
+        )
+
+    def tagged(self, source: str, leaf: CertificateFacts) -> tuple[AcmCertificate, ...]:
+        """Return the certificates that are tagged with the source and share a name with ``leaf``.
+
+        Tags cannot be searched for, so each candidate costs a call. One without a common name could
+        not take the leaf anyway, since a re-import must keep a name.
+        """
+        names = _names(leaf)
+        found = []
+        for summary in self._listed():
+            told = {summary.get("DomainName"), *summary.get("SubjectAlternativeNameSummaries", ())}
+            shown = {str(name).lower() for name in told if name}
+            if not shown & names and not summary.get("HasAdditionalSubjectAlternativeNames"):
+                continue
+            arn = str(summary["CertificateArn"])
+            if self.tags(arn).get(SOURCE_TAG) != source:
+                continue
+            certificate = self.certificate(arn)
+            if certificate is not None:
+                found.append(certificate)
+        return tuple(found)
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """Return the tags of a certificate; empty when there is none."""
+        answer = self._ask("list_tags_for_certificate", (_NOT_FOUND,), CertificateArn=arn)
+        if isinstance(answer, str):
+            return {}
+        return {one["Key"]: one.get("Value", "") for one in answer["Tags"]}
+
+    def delete_if_unused(self, arn: str, source: str) -> bool:
+        """Delete a certificate of this source that nothing uses; say whether it was deleted."""
+        if self.tags(arn).get(SOURCE_TAG) != source:
+            return False
+        described = self._ask("describe_certificate", (_NOT_FOUND,), CertificateArn=arn)
+        if isinstance(described, str) or described["Certificate"].get("InUseBy"):
+            return False
+        answer = self._ask("delete_certificate", (_NOT_FOUND, _IN_USE), CertificateArn=arn)
+        return not isinstance(answer, str)
+
+    def _import(
+        self,
+        pair: Pair,
+        *,
+        arn: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """Import the pair, over ``arn`` or as a new one with ``tags``; return the ARN."""
+        params: dict[str, Any] = {
+            "Certificate": pair.certificate.encode(),
+            "PrivateKey": pair.private_key(),
+        }
+        if pair.chain:
+            params["CertificateChain"] = pair.chain.encode()
+        if arn is not None:
+            params["CertificateArn"] = arn
+        elif tags:  # ACM takes none on a re-import
+            params["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        answer = self._ask("import_certificate", (_NOT_FOUND,), **params)
+        if isinstance(answer, str):
+            raise NotYetConsistent(f"ImportCertificate: {answer}")
+        return str(answer["CertificateArn"])
+
+    def _listed(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the summary of every imported certificate."""
+        params: dict[str, Any] = {"Includes": {"keyTypes": list(KEY_TYPES)}, "MaxItems": _PAGE}
+        for _ in range(_PAGES):
+            answer = self._ask("list_certificates", (), **params)
+            assert not isinstance(answer, str)
+            for summary in answer["CertificateSummaryList"]:
+                if summary.get("Type", "IMPORTED") == "IMPORTED":
+                    yield summary
+            token = answer.get("NextToken")
+            if not token or token == params.get("NextToken"):
+                return
+            params["NextToken"] = token
+        raise Unexpected(f"ListCertificates: more than {_PAGES} pages")
+
+    def _ask(
+        self, operation: str, expected: tuple[str, ...], **params: Any
+    ) -> Mapping[str, Any] | str:
+        """Call the service. A code in ``expected`` is returned, any other raised as ours."""
+        try:
+            answer: Mapping[str, Any] = getattr(self._client, operation)(**params)
+        except (ClientError, BotoCoreError) as error:
+            code, said = code_of(error), message_of(error)
+            if code in expected:
+                return code
+            if code == _QUOTA:
+                raise Refused(Cause.ACM_QUOTA, seen=f"ACM takes no more: {said}") from None
+            if code == _CONFLICT:
+                raise Busy(f"{operation}: {code}") from None
+            if code in _UNSUITABLE:
+                # what a service quotes of a request may be the key
+                told = "" if "-----" in said else f": {said}"
+                seen = f"ACM does not take the certificate ({code}){told}"
+                raise Refused(Cause.ACM_UNSUITABLE, seen=seen) from None
+            raise translate(error) from None
+        return answer
+
+
+def _leaf_facts(pem: str) -> CertificateFacts:
+    found = certificates_in(pem)
+    if len(found) != 1:
+        raise Unexpected("NotOneCertificate")
+    return certificate_facts(found[0])
+
+
+def _names(leaf: CertificateFacts) -> frozenset[str]:
+    """Every name of a leaf, its common name among them: ACM counts that too."""
+    names = leaf.names
+    cn = () if names.cn is None else (names.cn,)
+    return frozenset(name.lower() for name in (*names.dns, *names.ips, *cn))
+
+
+def _can_renew(old: AcmCertificate, leaf: CertificateFacts) -> bool:
+    """Whether ACM takes the leaf under the old one's ARN: same key type and size, a common name."""
+    return old.key_type == leaf.key and bool(old.names & _names(leaf))
+
+
+def _of_duplicates(same: list[AcmCertificate]) -> AcmCertificate:
+    """Return which of several imports of one leaf is kept: one in use, else the oldest."""
+    return min(
+        same,
+        key=lambda one: (
+            not one.in_use_by,
+            one.imported_at or datetime.max.replace(tzinfo=UTC),
+            one.arn,
+        ),
+    )
