@@ -39,9 +39,10 @@ class ChildExecution(Execution):
         super().__init__(**keywords)
         self.parent_arn = parent
         self.map_run_arn = map_run
-        self._worker: Any = self._get_start_execution_worker()
-        self._worker._get_evaluation_entrypoint = lambda: program  # instead of parsing
-        self.exec_worker = self._worker
+        worker: Any = self._get_start_execution_worker()
+        worker._get_evaluation_entrypoint = lambda: program
+        self._run = worker._execution_logic
+        self.exec_worker = worker
         self.exec_status = ExecutionStatus.RUNNING
 
     @property
