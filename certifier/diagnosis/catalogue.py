@@ -866,6 +866,14 @@ _CHANGING = (
         severity=_WARNING,
     ),
     _row(
+        Cause.CANARY_LEFT,
+        why="The canary endpoint of a rehearsal could not be deleted: a test was still under way "
+        "on it, or DMS did not let us.",
+        remedy="The next run deletes it; or delete it by hand, nothing uses it.",
+        severity=_WARNING,
+        time_may_mend=True,
+    ),
+    _row(
         Cause.DMS_CANNOT_READ_SECRET,
         "Test Endpoint failed: Application-Status: 1020912, Application-Message: Failed to build "
         "connection string Unable to find Secrets Manager secret, Application-Detailed-Message: "
