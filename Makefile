@@ -30,6 +30,7 @@ ADAPTER_TESTS = $(wildcard tests/aws tests/sandbox tests/lambdas)
 TEMPLATE_TESTS = $(wildcard tests/stacks)
 SCENARIO_TESTS = $(wildcard tests/scenarios)
 
+export UV_SYSTEM_CERTS ?= true
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 ##@ Use
@@ -97,19 +98,19 @@ template: setup ## the synthesized template and the state machine
 scenarios: setup ## end to end in the sandbox
 	$(call run,$(SCENARIO_TESTS),scenarios)
 
-# The interpreters of PYTHONS other than .venv's own. One that was asked for by name must be there.
+# The unit and probe tests again, on the interpreters of PYTHONS other than .venv's own. One that
+# was asked for by name must be there.
+OWN = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+OTHERS = $(filter-out $(OWN),$(PYTHONS))
+WORKING = $(foreach v,$(OTHERS),$(if $(call find_python,$v),$v))
+MISSING = $(filter-out $(WORKING),$(OTHERS))
 .PHONY: other-pythons
 other-pythons: setup
-	@own=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); used=$$own; \
-	for v in $(filter-out $(own),$(PYTHONS)); do \
-		if [ "$$v" = "$$own" ]; then continue; fi; \
-		if $(MAKE) .venv-$$v/.stamp; then \
-			echo "unit and probe tests on Python $$v"; \
-			$(MAKE) unit probe PYTHON=.venv-$$v/bin/python || exit 1; \
-			used="$$used $$v"; \
-		elif [ "$(origin PYTHONS)" != file ]; then exit 1; \
-		fi; \
-	done; echo "unit and probe tests ran on Python: $$used"
+	@$(if $(and $(MISSING),$(filter-out file,$(origin PYTHONS))),echo "no working Python $(MISSING)"; exit 1)
+	@for v in $(WORKING); do \
+		$(MAKE) .venv-$$v/.stamp && $(MAKE) unit probe PYTHON=.venv-$$v/bin/python || exit 1; \
+	done
+	@echo "unit and probe tests ran on Python: $(OWN) $(WORKING)$(MISSING:%= (no %))"
 
 ##@ Longer runs
 .PHONY: fuzz
@@ -153,7 +154,8 @@ clean: ## what runs and tools left behind; `git clean -fdX` takes the set-up too
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
 
 # Set-up. Each folder carries its own stamp, so that a lock that changed, or a folder that was
-# deleted, is all it takes. uv comes from the lock too, by pip; it installs the rest.
+# deleted, is all it takes. uv comes from the lock too, by pip; it installs the rest, unless only
+# pip has been told about a mirror.
 .venv/.stamp: requirements-dev.lock
 	$(call make_venv,.venv,$(BASE_PYTHONS))
 .venv-%/.stamp: requirements-dev.lock
@@ -167,7 +169,8 @@ define make_venv
 	@awk '/^[a-z]/ { on = /^uv==/ } on' requirements-dev.lock > $(1)/uv.lock
 	@$(1)/bin/uv --version >/dev/null 2>&1 || $(1)/bin/python -m pip install --quiet \
 		--disable-pip-version-check --require-hashes --no-deps -r $(1)/uv.lock
-	$(1)/bin/uv pip sync --quiet --require-hashes --python $(1)/bin/python requirements-dev.lock
+	$(1)/bin/uv pip sync --quiet --require-hashes --python $(1)/bin/python requirements-dev.lock \
+		|| $(1)/bin/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 endef
 

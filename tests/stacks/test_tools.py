@@ -51,6 +51,10 @@ MEANT = {
 }
 
 
+# jsii's cache wants a home directory whose every parent is the user's or root's.
+NO_CACHE = {"JSII_RUNTIME_PACKAGE_CACHE": "disabled"}
+
+
 def test_cfn_lint_finds_nothing(full_template: dict[str, Any], tmp_path: Path) -> None:
     """The template fits the CloudFormation schemas; W3005 is the CDK's explicit DependsOn."""
     path = tmp_path / "template.json"
@@ -97,7 +101,7 @@ def test_synth_works_in_an_empty_room(tmp_path: Path) -> None:
     done = subprocess.run(
         [*_without_network(), *command],
         cwd=ROOT,
-        env={"PATH": str(path), "HOME": str(tmp_path)},
+        env={"PATH": str(path), "HOME": str(tmp_path), **NO_CACHE},
         capture_output=True,
         text=True,
         check=False,
@@ -124,7 +128,7 @@ def test_wrong_settings_are_one_message_and_no_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "app.py"],
         cwd=ROOT,
-        env={"PATH": _path_of("node"), "CDK_CONTEXT_JSON": wrong},
+        env={"PATH": _path_of("node"), "CDK_CONTEXT_JSON": wrong, **NO_CACHE},
         capture_output=True,
         text=True,
         check=False,
