@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = frozenset({"app", "stacks", "lambdas", "certifier", "sandbox", "tests", "bench"})
-PURE_LIBRARIES = frozenset({"cryptography", "pydantic"})
+PURE_LIBRARIES = frozenset({"cryptography", "pydantic", "pydantic_core"})
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ ROOMS = (
         "stacks",
         ("stacks/",),
         frozenset({"stacks", "certifier.models", "certifier.errors", "certifier.outcome"}),
-        frozenset({"aws_cdk", "constructs", "jsii", "pydantic"}),
+        frozenset({"aws_cdk", "constructs", "jsii", "pydantic", "pydantic_core"}),
     ),
     Room(
         "lambdas",
