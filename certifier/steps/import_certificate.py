@@ -4,7 +4,15 @@ ACM is a side record: whatever goes wrong here is a warning, and never blocks th
 private key is read again at its pinned version, and leaves this function only towards ACM.
 """
 
-from certifier.models import Material
+from certifier.aws.acm import Pair, Reconciled
+from certifier.aws.secrets import Secret
+from certifier.certificate import intake, material_from_secret
+from certifier.certificate.policy import Policy
+from certifier.diagnosis import finding
+from certifier.errors import Refused, Unexpected
+from certifier.memory import SourceState
+from certifier.models import Finding, ImportedCertificate, Material
+from certifier.outcome import Cause, Place, Severity
 from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools
 
 STEP = "import_certificate"
@@ -22,4 +30,64 @@ def run(event: StepEvent, tools: Tools[StepSettings]) -> Nothing:
     if source.server_certificate is None or material is None or material.leaf_pem is None:
         return Nothing()
     state = tools.store.hold(event.name, event.run)
+    try:
+        done = _reconcile(event, tools, material, state)
+    except Refused as refused:
+        cause = refused.cause if refused.cause in _ACM_CAUSES else Cause.ACM_FAILED
+        seen = refused.seen or "the pair could not be brought into ACM"
+        result = ImportedCertificate(acm_arn=state.acm_arn, findings=(_warning(cause, seen),))
+    except Unexpected as error:
+        seen = f"ACM answered what nobody foresaw: {error}"
+        found = _warning(Cause.ACM_FAILED, seen)
+        result = ImportedCertificate(acm_arn=state.acm_arn, findings=(found,))
+    else:
+        tools.store.remember(event.name, event.run, acm_arn=done.arn, acm_superseded=done.unsettled)
+        result = ImportedCertificate(
+            acm_arn=done.arn, leaf_sha256=material.leaf_sha256, changed=done.changed
+        )
+    tools.documents.write(event.run_id, STEP, result)
     return Nothing()
+
+
+_ACM_CAUSES = frozenset({Cause.ACM_AMBIGUOUS, Cause.ACM_UNSUITABLE, Cause.ACM_QUOTA})
+
+
+def _warning(cause: Cause, seen: str) -> Finding:
+    return finding(cause, place=Place.WORKFLOW, seen=seen, severity=Severity.WARNING)
+
+
+def _reconcile(
+    event: StepEvent, tools: Tools[StepSettings], material: Material, state: SourceState
+) -> Reconciled:
+    pair = Pair(
+        certificate=material.leaf_pem or "",
+        chain=material.chain_pem or "",
+        private_key=lambda: _private_key(event, tools, material),
+    )
+    return tools.acm.reconcile(
+        event.name, pair, remembered=state.acm_arn, unsettled=state.acm_superseded
+    )
+
+
+def _private_key(event: StepEvent, tools: Tools[StepSettings], material: Material) -> bytes:
+    """Return the key that fits the leaf, in the form that ACM takes, from the pinned secret."""
+    source = event.source.spec
+    secret = tools.secrets.read(
+        source.server_certificate or "", material.versions.server_certificate
+    )
+    if not isinstance(secret, Secret):
+        raise Refused(secret.cause, seen=secret.seen)
+    parts = material_from_secret(secret)
+    taken = intake(
+        certificate=parts.certificate,
+        private_key=parts.private_key,
+        chain=parts.chain,
+        ca=None,
+        host=None,
+        ssl_mode=source.ssl_mode,
+        now=tools.now(),
+        policy=Policy(),
+    )
+    if taken.private_key is None or taken.leaf_sha256 != material.leaf_sha256:
+        raise Refused(Cause.KEY_MISMATCH, seen="the secret no longer holds the pair that was read")
+    return taken.private_key.pem()
