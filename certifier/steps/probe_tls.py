@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pydantic import Json
 
 from certifier.aws.secrets import Secret
-from certifier.certificate import Policy, bundle_digest, policy_findings, union
+from certifier.certificate import Policy, bundle_digest, union
 from certifier.errors import Refused
 from certifier.models import Fact, Finding, Material, errors_in
-from certifier.outcome import Place, Severity, SslMode, Stage
+from certifier.outcome import Severity, SslMode, Stage
 from certifier.plan import Served, Union
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
 from certifier.source import ProbePolicy, Source
@@ -98,9 +98,7 @@ def run(event: StepEvent, tools: Tools[ProbeSettings]) -> Nothing:
             second = None  # neither helps: the first report says why
     probed = Probed(report=report, union_report=second, union_pem=both)
     counted = second or report
-    findings = _judged(source, counted) + policy_findings(
-        counted.evidence.chain, tools.settings.policy, tools.now(), Place.PROBE
-    )
+    findings = _judged(source, counted)
     probed = probed.model_copy(update={"findings": findings})
     tools.documents.write(event.run_id, STEP, probed)
     if errors := errors_in(findings):
@@ -142,7 +140,7 @@ def _request(
         intended_leaf_sha256=material.leaf_sha256,
         probe_plaintext=source.probe_plaintext,
         policy=tools.settings.probe_addresses,
-        warning_days=tools.settings.policy.warning_days,
+        certificate_policy=tools.settings.policy,
     )
 
 

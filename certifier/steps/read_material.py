@@ -161,6 +161,8 @@ def _intake(
             seen = f"the CA bundle's SHA-256 is {digest}, the source says {source.ca_bundle_sha256}"
             findings.append(_found(Cause.BUNDLE_DIGEST_DIFFERS, seen))
     parts = material_from_secret(pair) if pair is not None else None
+    if pair is not None and parts is not None:
+        findings.extend((*parts.findings, *parts.missing(pair.arn)))
     taken = intake(
         certificate=parts.certificate if parts else None,
         private_key=parts.private_key if parts else None,
