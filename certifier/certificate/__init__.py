@@ -10,6 +10,7 @@ from certifier.certificate.bundle import (
     trust_bundle,
     union,
 )
+from certifier.certificate.expiry import Expiring, Role, expiring
 from certifier.certificate.facts import CertificateFacts, certificate_facts
 from certifier.certificate.intake import Intake, intake
 from certifier.certificate.keys import PrivateKey
@@ -23,14 +24,17 @@ __all__ = [
     "Bundle",
     "Certificate",
     "CertificateFacts",
+    "Expiring",
     "Intake",
     "Names",
     "Policy",
     "PrivateKey",
+    "Role",
     "SecretParts",
     "bundle_digest",
     "certificate_facts",
     "certificates_in",
+    "expiring",
     "intake",
     "material_from_secret",
     "policy_findings",

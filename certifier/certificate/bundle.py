@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from certifier.certificate.chain import MAX_CHECKS, Graph
-from certifier.certificate.facts import CertificateFacts, facts_of
+from certifier.certificate.chain import TOO_MUCH, Graph
+from certifier.certificate.facts import CertificateFacts
 from certifier.certificate.field import Field, instant, read_field
 from certifier.certificate.pem import CERTIFICATE_LABELS, read_pem
 from certifier.certificate.reading import Certificate
@@ -106,14 +106,14 @@ def trust_bundle(pem: bytes, now: datetime, *, place: Place = Place.INTAKE) -> B
             finding(
                 Cause.MATERIAL_TOO_LARGE,
                 place=place,
-                seen=f"the CA bundle needs more than {MAX_CHECKS} signatures to be checked",
+                seen=f"the CA bundle: {TOO_MUCH}",
             )
         )
     text = canonical(certificate.der for certificate in kept)
     return Bundle(
         pem=text,
         digest=bundle_digest(text),
-        anchors=tuple(facts_of(c) for c in kept if graph.self_signed(c)),
+        anchors=tuple(graph.facts(c) for c in kept if graph.self_signed(c)),
         certificates=tuple(kept),
         findings=tuple(findings),
     )

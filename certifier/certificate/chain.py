@@ -9,9 +9,13 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Final
 
+from certifier.certificate.facts import CertificateFacts, facts_of
 from certifier.certificate.reading import Certificate
 
-MAX_CHECKS: Final = 600  # signatures that one intake verifies; each takes up to a millisecond
+MAX_EFFORT: Final = 5_200
+"""How much checking of signatures is done for one pile, see ``KeyKind.effort``: a fifth of a second,
+enough for twice the CAs of an operating system."""
+TOO_MUCH: Final = "checking who signed whom would take too long; hand over fewer certificates"
 
 
 class End(Enum):
@@ -38,24 +42,29 @@ class Path:
 class Graph:
     """Certificates and the signatures between them, verified when asked for, each once.
 
-    When more than ``MAX_CHECKS`` would have to be verified, the rest counts as not signed and
-    ``exhausted`` is true.
+    When that would take more than ``MAX_EFFORT``, the rest counts as not signed, and ``exhausted``
+    is true.
     """
 
     def __init__(self, certificates: Iterable[Certificate]) -> None:
         self.exhausted = False
+        self._effort = 0
         self._checked: dict[tuple[Certificate, Certificate], bool] = {}
         self._issuers: dict[Certificate, tuple[Certificate, ...]] = {}
         self._by_subject: dict[bytes | None, list[Certificate]] = {}
         for certificate in sorted(set(certificates), key=_newest_first):
             self._by_subject.setdefault(certificate.subject_raw, []).append(certificate)
 
+    def named(self, certificate: Certificate) -> tuple[Certificate, ...]:
+        """Return what carries the name of its issuer."""
+        return tuple(self._by_subject.get(certificate.issuer_raw, ()))
+
     def namesakes(self, certificate: Certificate) -> tuple[Certificate, ...]:
         """Return what carries the name of its issuer and could be it by its key identifier."""
         wanted = certificate.authority_key_id
         return tuple(
             other
-            for other in self._by_subject.get(certificate.issuer_raw, ())
+            for other in self.named(certificate)
             if wanted is None or other.subject_key_id in (None, wanted)
         )
 
@@ -73,13 +82,22 @@ class Graph:
         """Whether its own key signed it."""
         return certificate.self_issued and self._signed(certificate, certificate)
 
+    def facts(self, certificate: Certificate) -> CertificateFacts:
+        """Return the facts of one of the certificates, without checking its signature again."""
+        return facts_of(certificate, self_signed=self.self_signed(certificate))
+
     def _signed(self, certificate: Certificate, issuer: Certificate) -> bool:
         known = self._checked.get((certificate, issuer))
         if known is None:
-            if len(self._checked) == MAX_CHECKS:
+            self._effort += issuer.key_kind.effort if issuer.key_kind else 0
+            if self._effort > MAX_EFFORT:
                 self.exhausted = True
                 return False
-            known = certificate.signed_by(issuer) is True
+            known = (
+                certificate.self_signed
+                if issuer == certificate
+                else certificate.signed_by(issuer) is True
+            )
             self._checked[certificate, issuer] = known
         return known
 

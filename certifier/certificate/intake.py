@@ -18,10 +18,11 @@ from cryptography import x509
 from certifier import hostname
 from certifier.certificate.acm import unsuitable
 from certifier.certificate.bundle import Bundle, to_pem, trust_bundle
-from certifier.certificate.chain import MAX_CHECKS, End, Graph, Path, in_order
-from certifier.certificate.facts import CertificateFacts, facts_of
+from certifier.certificate.chain import TOO_MUCH, End, Graph, Path, in_order
+from certifier.certificate.facts import CertificateFacts
 from certifier.certificate.field import Field, instant, read_field
 from certifier.certificate.keys import KeyProblem, PrivateKey, load_private_key
+from certifier.certificate.pem import MAX_BLOCKS
 from certifier.certificate.policy import Policy, policy_findings
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import finding
@@ -127,6 +128,12 @@ class _Intake:
         for one in self._fields:
             self.findings += one.findings
         given = tuple(certificate for one in self._fields for certificate in one.given)
+        if len(given) > MAX_BLOCKS:
+            self.say(
+                Cause.MATERIAL_TOO_LARGE,
+                f"{len(given)} certificates were given, at most {MAX_BLOCKS} are read",
+            )
+            given = given[:MAX_BLOCKS]
         pool = tuple(dict.fromkeys(given))
         trusted = self.bundle.certificates if self.bundle else ()
         graph = Graph((*pool, *trusted))
@@ -147,22 +154,19 @@ class _Intake:
                 "chain_pem": chain_pem,
                 "private_key": key,
                 "key_kind": leaf.key_kind.name if leaf.key_kind else None,
-                "chain": tuple(facts_of(one) for one in path.certificates),
+                "chain": tuple(graph.facts(one) for one in path.certificates),
             }
         for one in self._fields:
             self.findings += one.ignored_findings(self.place)
         if graph.exhausted:
-            self.say(
-                Cause.MATERIAL_TOO_LARGE,
-                f"more than {MAX_CHECKS} signatures would have to be checked",
-            )
+            self.say(Cause.MATERIAL_TOO_LARGE, TOO_MUCH)
         if self.bundle is not None:
             self.findings += self.bundle.findings
         return Intake(
             accepted=not errors_in(tuple(self.findings)),
             findings=tuple(self.findings),
             ca=self.bundle,
-            certificates=tuple(facts_of(one) for one in dict.fromkeys((*pool, *trusted))),
+            certificates=tuple(graph.facts(one) for one in dict.fromkeys((*pool, *trusted))),
             **result,
         )
 
@@ -301,7 +305,7 @@ class _Intake:
                 f" {'; '.join(leaf.unreadable)}",
                 Severity.WARNING,
             )
-        chain = tuple(facts_of(certificate) for certificate in path.certificates)
+        chain = tuple(graph.facts(certificate) for certificate in path.certificates)
         self.findings += policy_findings(chain, self.policy, self.now, self.place)
 
     def _dates(self, certificate: Certificate, what: str) -> None:
@@ -337,50 +341,67 @@ class _Intake:
             )
 
     def _trust(self, leaf: Certificate, path: Path, graph: Graph) -> None:
-        top = path.top
-        if path.end is End.OPEN and graph.namesakes(top):
-            self.say(
-                Cause.SIGNATURE_INVALID,
-                f"the signature of {top.title} was not made by the {top.issuer} that was given:"
-                " one of the two is damaged, or has the name of another",
-            )
-            return
-        if path.end is End.ANCHOR or (self.bundle is not None and not self.bundle.anchors):
-            return
+        """Say what keeps the chain from ending in a CA that is trusted."""
         known = self.bundle is not None
         weight = Severity.ERROR if known and self.ssl_mode.verifies else Severity.WARNING
-        where = "in the chain nor in the CA bundle" if known else "given"
+        pool = {certificate for one in self._fields for certificate in one.given}
+        if path.end is End.ANCHOR:
+            return
+        if path.end is End.OPEN and self._signed_by_another(path.top, pool, graph):
+            return
+        if self.bundle is not None and not self.bundle.anchors:
+            return  # that has been said, and whatever the chain ends in is not trusted
         if path.end is End.SELF_SIGNED:
-            if top == leaf:
-                more = " and is not in the CA bundle" if known else ""
-                self.say(Cause.SELF_SIGNED, f"{leaf.title} signed itself{more}", weight)
-            elif known:
-                self.say(
-                    Cause.UNKNOWN_AUTHORITY,
-                    f"the chain of {leaf.title} ends in {top.title}, which is not in the CA bundle",
-                    weight,
-                )
-        elif top == leaf:
-            negated = "neither" if known else "not"
+            self._trust_root(leaf, path.top, weight, known=known)
+        elif path.top == leaf:
+            broken = any(certificate.is_ca for certificate in pool if certificate != leaf)
+            where = "neither in the chain nor in the CA bundle" if known else "not given"
             self.say(
                 Cause.CHAIN_INCOMPLETE,
-                f"the issuer of {leaf.title}, {leaf.issuer}, is {negated} {where}",
-                weight,
+                f"the issuer of {leaf.title}, {leaf.issuer}, is {where}",
+                Severity.ERROR if broken else weight,
             )
         elif known:
             self.say(
                 Cause.UNKNOWN_AUTHORITY,
-                f"the chain of {leaf.title} ends in {top.title}, whose issuer {top.issuer}"
-                " is not in the CA bundle",
+                f"the chain of {leaf.title} ends in {path.top.title}, whose issuer"
+                f" {path.top.issuer} is not in the CA bundle{_other_key(path.top, graph)}",
                 weight,
             )
         else:
             self.say(
                 Cause.CHAIN_INCOMPLETE,
-                f"the chain of {leaf.title} ends in {top.title}; its issuer {top.issuer} was not"
-                " given, so that signature could not be checked",
+                f"the chain of {leaf.title} ends in {path.top.title}; its issuer {path.top.issuer}"
+                " was not given, so that signature could not be checked",
                 Severity.ADVICE,
             )
+
+    def _trust_root(
+        self, leaf: Certificate, root: Certificate, weight: Severity, *, known: bool
+    ) -> None:
+        if root == leaf:
+            more = " and is not in the CA bundle" if known else ""
+            self.say(Cause.SELF_SIGNED, f"{leaf.title} signed itself{more}", weight)
+        elif known:
+            self.say(
+                Cause.UNKNOWN_AUTHORITY,
+                f"the chain of {leaf.title} ends in {root.title}, which is not in the CA bundle",
+                weight,
+            )
+
+    def _signed_by_another(self, top: Certificate, pool: set[Certificate], graph: Graph) -> bool:
+        """Say that an issuer of the right name is there, and that its key made no such signature.
+
+        A CA of the same name in the bundle, with another key identifier, is merely another CA.
+        """
+        if not graph.namesakes(top) and not pool.intersection(graph.named(top)):
+            return False
+        self.say(
+            Cause.SIGNATURE_INVALID,
+            f"the signature of {top.title} was not made by the {top.issuer} that was given:"
+            " one of the two is damaged, or another one has the same name",
+        )
+        return True
 
     def _host(self, leaf: Certificate) -> None:
         if self.host is None or self.ssl_mode is not SslMode.VERIFY_FULL:
@@ -454,6 +475,10 @@ def _is_mere_authority(certificate: Certificate) -> bool:
     """Whether it is a CA that somebody else signed and that names no server."""
     names = certificate.names
     return certificate.is_ca and not certificate.self_issued and not (names.dns or names.ips)
+
+
+def _other_key(top: Certificate, graph: Graph) -> str:
+    return "; a CA of that name is there, with another key" if graph.named(top) else ""
 
 
 def _titles(certificates: Sequence[Certificate]) -> str:

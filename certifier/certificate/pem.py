@@ -18,8 +18,8 @@ from certifier.certificate import asn1
 from certifier.certificate.asn1 import DerError
 from certifier.certificate.identify import identify
 
-MAX_BYTES: Final = 4 * 1024 * 1024  # four times all CAs of a usual operating system
-MAX_BLOCKS: Final = 1_000
+MAX_BYTES: Final = 1024 * 1024  # four times all CAs of a usual operating system
+MAX_BLOCKS: Final = 300  # twice those
 
 CERTIFICATE_LABELS: Final = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
 PRIVATE_KEY_LABELS: Final = frozenset(
@@ -34,6 +34,7 @@ _ENCRYPTED: Final = re.compile(rb"Proc-Type:\s*4,\s*ENCRYPTED", re.IGNORECASE)
 _ESCAPED_BREAK: Final = re.compile(rb"\\r\\n|\\n|\\r")
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]+")
 _MAX_DAMAGED: Final = 5
+_MAX_HEADERS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +163,10 @@ def _block(label: str, body: bytes) -> Block | str:
     encrypted = _ENCRYPTED.search(body) is not None
     if encrypted:
         return Block(label, b"", encrypted=True)
-    headers = _HEADER_LINES.match(body.lstrip(b"\n"))
+    body = body.lstrip(b"\n")
+    headers = _HEADER_LINES.match(body, 0, _MAX_HEADERS)
     if headers is not None:
-        body = body.lstrip(b"\n")[headers.end() :]
+        body = body[headers.end() :]
     text = b"".join(body.split())
     if not text:
         return f"a {label} block is empty"

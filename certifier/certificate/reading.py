@@ -88,7 +88,6 @@ _SERVER_AUTH: Final = frozenset(
 _KEY_CERT_SIGN: Final = 5
 _TLS_USAGES: Final = frozenset({0, 2, 4})  # digitalSignature, keyEncipherment, keyAgreement
 _NETSCAPE_AUTHORITY: Final = frozenset({5, 6, 7})
-_MAX_EXPONENT_BITS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,15 +480,12 @@ class Certificate:
     def signed_by(self, issuer: "Certificate") -> bool | None:
         """Whether ``issuer``'s key made this signature; ``None`` when that cannot be checked.
 
-        Not checked: dates, usages, names other than issuer against subject. A public exponent over
-        64 bits is not tried, since each try could take long.
+        Not checked: dates, usages, names other than issuer against subject.
         """
         if self.issuer_raw is None or self.issuer_raw != issuer.subject_raw:
             return False
         own, above = self.x509, issuer.x509
         if own is None or above is None or issuer.key_kind is None:
-            return None
-        if (issuer.key_kind.exponent or 0).bit_length() > _MAX_EXPONENT_BITS:
             return None
 
         def check() -> bool:

@@ -1,0 +1,114 @@
+"""Which expiry matters: the first one after which a connection would fail.
+
+A bundle is not as old as its oldest CA, and a served chain may hold certificates that no client walks
+over. What counts is the way from the served leaf to the anchor in use; and beside it what is meant to
+take over: the pair in the secret, and its copy in ACM.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from certifier.certificate.facts import CertificateFacts
+from certifier.models import Fact
+
+
+class Role(StrEnum):
+    """What a certificate is for."""
+
+    LEAF = "served certificate"
+    INTERMEDIATE = "intermediate CA"
+    ANCHOR = "trusted CA"
+    INTENDED = "certificate in the secret"
+    ACM = "certificate in ACM"
+
+
+class Expiring(Fact):
+    """One certificate that matters, and the last second at which it is valid."""
+
+    role: Role
+    title: str
+    not_after: datetime
+
+    @property
+    def what(self) -> str:
+        """Role and name, for a sentence."""
+        return f"{self.role.value} {self.title}"
+
+    def days_left(self, now: datetime) -> int:
+        """Return the whole days until it expires; negative afterwards."""
+        return (self.not_after - now).days
+
+
+def expiring(
+    *,
+    served: Sequence[CertificateFacts] = (),
+    anchor: CertificateFacts | None = None,
+    trusted: Sequence[CertificateFacts] = (),
+    intended: CertificateFacts | None = None,
+    acm: CertificateFacts | None = None,
+) -> tuple[Expiring, ...]:
+    """Return what expires and matters, the earliest first.
+
+    Args:
+        served: the chain as served, leaf first.
+        anchor: the CA in which it was found to end; ``None`` when it was not verified.
+        trusted: the CAs that the endpoint trusts. When one of them is a later issue of the anchor
+            (the same name and key), the connection goes on with it, so that its end counts.
+        intended, acm: the leaf in the secret, and ACM's copy; left out when they are the served one.
+
+    Certificates whose dates could not be read are left out.
+    """
+    found = list(_of_chain(served, anchor, trusted))
+    known = {facts.sha256 for facts in served[:1]}
+    for role, facts in ((Role.INTENDED, intended), (Role.ACM, acm)):
+        if facts is not None and facts.sha256 not in known:
+            known.add(facts.sha256)
+            found.extend(_one(role, facts))
+    return tuple(sorted(found, key=lambda one: one.not_after))
+
+
+def _of_chain(
+    served: Sequence[CertificateFacts],
+    anchor: CertificateFacts | None,
+    trusted: Sequence[CertificateFacts],
+) -> Iterator[Expiring]:
+    for position, facts in enumerate(_walked(served, anchor)):
+        yield from _one(Role.INTERMEDIATE if position else Role.LEAF, facts)
+    if anchor is None:
+        return
+    issues = [anchor, *(facts for facts in trusted if _same_authority(facts, anchor))]
+    dated = [(facts.not_after, facts) for facts in issues if facts.not_after is not None]
+    if dated:
+        yield from _one(Role.ANCHOR, max(dated, key=lambda pair: pair[0])[1])
+
+
+def _walked(
+    served: Sequence[CertificateFacts], anchor: CertificateFacts | None
+) -> Sequence[CertificateFacts]:
+    """Return the part of the served chain between leaf and anchor; all of it without an anchor."""
+    if anchor is None or not served:
+        return served
+    way = [served[0]]
+    while way[-1].issuer != anchor.subject and way[-1].sha256 != anchor.sha256:
+        above = next(
+            (facts for facts in served if facts.subject == way[-1].issuer and facts not in way),
+            None,
+        )
+        if above is None:
+            return served  # the way is not in the names: count everything
+        way.append(above)
+    return [facts for facts in way if facts.sha256 != anchor.sha256] or way
+
+
+def _same_authority(one: CertificateFacts, other: CertificateFacts) -> bool:
+    return (
+        one.spki_sha256 is not None
+        and one.spki_sha256 == other.spki_sha256
+        and one.subject == other.subject
+    )
+
+
+def _one(role: Role, facts: CertificateFacts) -> Iterator[Expiring]:
+    if facts.not_after is not None:
+        yield Expiring(role=role, title=facts.title, not_after=facts.not_after)
