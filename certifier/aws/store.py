@@ -260,7 +260,11 @@ class Store:
         return () if item is None else tuple(item.get("owned", ()))
 
     def spec(self, name: str) -> tuple[Source, int] | None:
-        """Return the source as registered and its version; ``None`` when nobody registered it."""
+        """Return the source as registered and its version; ``None`` when nobody registered it.
+
+        Raises:
+            Unexpected: an older version of Certifier took the spec, and this one does not.
+        """
         item = self._get(_source_key(name, "SPEC"))
         return None if item is None else (_spec_of(item), int(item["version"]))
 
@@ -273,10 +277,19 @@ class Store:
         """Return the name of every registered source, sorted (reads the whole table)."""
         return tuple(sorted(item["pk"].partition("#")[2] for item in self._scan("SPEC", keys=True)))
 
-    def specs_all(self) -> tuple[tuple[Source, int], ...]:
-        """Return every registered source and its version, by name (reads the whole table)."""
-        found = [(_spec_of(item), int(item["version"])) for item in self._scan("SPEC")]
-        return tuple(sorted(found, key=lambda pair: pair[0].name))
+    def specs_all(self) -> dict[str, tuple[Source, int] | None]:
+        """Return every registered source and its version, by name (reads the whole table).
+
+        ``None`` for one that an older version of Certifier took and this one does not.
+        """
+        found: dict[str, tuple[Source, int] | None] = {}
+        for item in self._scan("SPEC"):
+            name = item["pk"].partition("#")[2]
+            try:
+                found[name] = (_spec_of(item), int(item["version"]))
+            except Unexpected:
+                found[name] = None
+        return dict(sorted(found.items()))
 
     def states_all(self) -> tuple[SourceState, ...]:
         """Return what is remembered of every source, by name (reads the whole table)."""

@@ -408,7 +408,8 @@ def test_the_whole_fleet_is_read(store: Store) -> None:
     for i in range(120):
         store.register(a_source(f"s{i:03d}", database="d" * 63), NOW)
     assert len(store.names_all()) == 120
-    assert [source.name for source, _ in store.specs_all()] == [f"s{i:03d}" for i in range(120)]
+    assert list(store.specs_all()) == [f"s{i:03d}" for i in range(120)]
+    assert store.specs_all()["s007"] == (a_source("s007", database="d" * 63), 1)
     assert len(store.states_all()) == 120
     assert len(store.due(NOW, 500)) == 120
 

@@ -1,0 +1,40 @@
+"""Claim source: become the one execution that may write, and learn what an earlier one left.
+
+Plan mode claims nothing. The loser writes nothing to the table: it leaves word for the report only.
+"""
+
+from certifier.aws.s3 import Ending
+from certifier.aws.store import NotClaimed
+from certifier.models import Fact
+from certifier.outcome import Mode, Outcome
+from certifier.steps.tools import StepEvent, StepSettings, Tools, run_id
+
+
+class Claimed(Fact):
+    """The answer.
+
+    Attributes:
+        claimed: the source is ours (in plan mode: nothing had to be claimed).
+        tail: an undo log was left behind: prove or put back before anything else.
+        paused: a task is stopped for this source.
+    """
+
+    claimed: bool
+    tail: bool = False
+    paused: bool = False
+
+
+def run(event: StepEvent, tools: Tools[StepSettings]) -> Claimed:
+    """Claim the source for this execution.
+
+    Raises:
+        Retryable: the table or Step Functions did not answer, or many claim at once.
+    """
+    if event.mode is Mode.PLAN:
+        return Claimed(claimed=True)
+    got = tools.store.claim(event.name, event.run, tools.now(), tools.states.ended_at)
+    if isinstance(got, NotClaimed):
+        word = Ending(name=event.name, outcome=Outcome.DEFERRED, run=event.run)
+        tools.documents.mark_ending(run_id(event.parent), word)
+        return Claimed(claimed=False)
+    return Claimed(claimed=True, tail=got.undo is not None, paused=got.paused)

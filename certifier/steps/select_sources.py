@@ -1,0 +1,165 @@
+"""Select sources: what started us, which sources that concerns, and the manifest for the Map.
+
+Registers what a direct start brings along; all mistakes of all sources are told before anything is
+stored. Plan mode registers nothing and makes nothing due.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import Json
+
+from certifier.aws.s3 import Ending
+from certifier.errors import InvalidEvent, Unexpected
+from certifier.memory import Registration
+from certifier.models import Fact
+from certifier.outcome import Cause, Mode, Origin, Outcome
+from certifier.source import Source
+from certifier.steps.tools import Event, StepSettings, Tools, run_id
+from certifier.triggers import (
+    Due,
+    Everything,
+    Named,
+    OfCertificate,
+    OfHost,
+    OfSecret,
+    Register,
+    concerned,
+    understand,
+)
+
+
+class SelectSettings(StepSettings):
+    """``batch``: how many sources one tick takes at most."""
+
+    batch: Json[int]
+
+
+class SelectEvent(Event):
+    """``event`` is what started the machine, raw; ``execution`` the machine's execution ARN."""
+
+    event: Any
+    execution: str
+
+
+class Selection(Fact):
+    """Where the manifest lies, how many sources it holds, and how they are to be run."""
+
+    count: int
+    bucket: str
+    key: str
+    mode: Mode
+    origin: Origin
+
+
+def run(event: SelectEvent, tools: Tools[SelectSettings]) -> Selection:
+    """Choose, register and make due what is asked for, and write the manifest.
+
+    Raises:
+        InvalidEvent: the event, or a source in it, is not understood; nothing was stored.
+    """
+    request = understand(event.event)
+    plan = request.mode is Mode.PLAN
+    match request.choice:
+        case Register(sources):
+            chosen = _register(sources, tools, plan=plan)
+        case Named(names):
+            chosen = _named(names, tools)
+        case Everything():
+            chosen = tools.store.specs_all()
+        case Due():
+            chosen = _read(tools.store.due(tools.now(), tools.settings.batch), tools)
+        case OfSecret() | OfCertificate() | OfHost() as choice:
+            chosen = _concerned(choice, tools)
+    good = [spec for spec in chosen.values() if spec is not None]
+    if not plan and not isinstance(request.choice, Due | Register):
+        # If their run is cut off, or finds the source busy, what was asked for is not forgotten.
+        tools.store.set_due([source.name for source, _ in good], tools.now())
+    for name in (name for name, spec in chosen.items() if spec is None):
+        tools.documents.mark_ending(run_id(event.execution), _unreadable(name, event.execution))
+    items = [
+        {
+            "name": source.name,
+            "spec": source.model_dump(mode="json", exclude_defaults=True),
+            "version": version,
+        }
+        for source, version in good
+    ]
+    key = tools.documents.write_manifest(run_id(event.execution), items)
+    return Selection(
+        count=len(items),
+        bucket=tools.documents.bucket,
+        key=key,
+        mode=request.mode,
+        origin=request.origin,
+    )
+
+
+Chosen = Mapping[str, tuple[Source, int] | None]
+"""Sources and their versions by name; ``None``: the table's spec is not valid any more."""
+
+
+def _unreadable(name: str, execution: str) -> Ending:
+    """Return the word for the report: one source never stops the others."""
+    seen = "the spec in the table is not valid in this version of Certifier; register it again"
+    return Ending(
+        name=name,
+        outcome=Outcome.FAILED,
+        run=execution,
+        cause=Cause.SOURCE_INVALID,
+        seen=seen,
+    )
+
+
+def _read(names: Iterable[str], tools: Tools[SelectSettings]) -> Chosen:
+    """Return the specs of sources; one that was forgotten meanwhile is left out."""
+    found: dict[str, tuple[Source, int] | None] = {}
+    for name in names:
+        try:
+            spec = tools.store.spec(name)
+        except Unexpected:
+            found[name] = None
+        else:
+            found |= {name: spec} if spec is not None else {}
+    return found
+
+
+def _named(names: tuple[str, ...], tools: Tools[SelectSettings]) -> Chosen:
+    found = _read(names, tools)
+    if unknown := [name for name in names if name not in found]:
+        raise InvalidEvent(
+            *(f"names: {_short(name)} is not a registered source" for name in unknown)
+        )
+    return found
+
+
+def _short(name: str) -> str:
+    """Return a name that may be anything at all, as it may be shown."""
+    return repr(name[:60])
+
+
+def _register(sources: tuple[Source, ...], tools: Tools[SelectSettings], *, plan: bool) -> Chosen:
+    """Register all sources or, when one cannot be, none."""
+    standing: dict[str, Registration] = {s.name: tools.store.registration(s) for s in sources}
+    problems = [
+        f"sources.{index}.{problem}"
+        for index, source in enumerate(sources)
+        for problem in standing[source.name].problems(source)
+    ]
+    if problems:
+        raise InvalidEvent(*problems)
+    if plan:
+        return {source.name: (source, standing[source.name].version) for source in sources}
+    return {s.name: (s, tools.store.register(s, tools.now())) for s in sources}
+
+
+def _concerned(choice: OfSecret | OfCertificate | OfHost, tools: Tools[SelectSettings]) -> Chosen:
+    specs = tools.store.specs_all()
+    certificates: dict[str, tuple[str, ...]] = {}
+    if isinstance(choice, OfCertificate):
+        certificates = {
+            state.name: tuple(arn for arn in (state.acm_arn, state.acm_superseded) if arn)
+            for state in tools.store.states_all()
+        }
+    readable = (spec[0] for spec in specs.values() if spec is not None)
+    return {name: specs[name] for name in concerned(choice, readable, certificates)}

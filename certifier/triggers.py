@@ -1,0 +1,266 @@
+"""What started the machine: every event that Select sources understands, read into one value.
+
+The state machine gets each event raw. ``understand`` says what an event asks for, or refuses it in
+one sentence; which registered sources that concerns is ``concerned``. Both are pure.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from certifier.diagnosis import printable
+from certifier.errors import InvalidEvent
+from certifier.outcome import Mode, Origin
+from certifier.source import InvalidSource, Source, parse_source
+
+CURRENT = "AWSCURRENT"
+LABEL_UPDATED = "Secret Label Updated"
+CLOUDTRAIL = frozenset({"AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"})
+SECRET_CALLS = frozenset(
+    {"PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "RotationSucceeded"}
+)
+"""Calls that CloudTrail shows when a secret may have a new current version (aws-facts 9)."""
+EXPIRING = "ACM Certificate Approaching Expiration"
+RDS_EVENTS = frozenset({"RDS-EVENT-0501", "RDS-EVENT-0502"})
+_RDS_HOST = re.compile(r"\.rds\.amazonaws\.com(\.cn)?\.?$")
+_NAMES = 1000
+_ALLOWED = (
+    "allowed are {} (the schedule), {'sources': [...]}, {'names': [...]} or {'all': true}, each "
+    "with an optional 'mode', and the events of Secrets Manager, ACM and RDS"
+)
+
+
+@dataclass(frozen=True)
+class Due:
+    """The schedule: whatever is due."""
+
+
+@dataclass(frozen=True)
+class OfSecret:
+    """The sources that use a secret, named by ARN or by name."""
+
+    secret: str
+
+
+@dataclass(frozen=True)
+class OfCertificate:
+    """The sources whose certificate in ACM this is."""
+
+    arn: str
+
+
+@dataclass(frozen=True)
+class OfHost:
+    """The sources on the host of an RDS instance or cluster."""
+
+    identifier: str
+
+
+@dataclass(frozen=True)
+class Register:
+    """Register these sources, and run them."""
+
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Named:
+    """These registered sources."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Everything:
+    """Every registered source."""
+
+
+Choice = Due | OfSecret | OfCertificate | OfHost | Register | Named | Everything
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for, how, and by whom."""
+
+    choice: Choice
+    mode: Mode = Mode.APPLY
+    origin: Origin = Origin.EVENT
+
+
+def understand(event: object) -> Request:
+    """Return what the machine's input asks for.
+
+    Raises:
+        InvalidEvent: with every mistake at once; nothing has been touched.
+    """
+    if not isinstance(event, Mapping):
+        raise InvalidEvent(f"the input must be a JSON object; {_ALLOWED}")
+    if not event:
+        return Request(Due(), origin=Origin.SCHEDULE)
+    if "detail-type" in event or "source" in event:
+        return Request(_delivered(event))
+    return _direct(event)
+
+
+# -- EventBridge
+
+
+def _delivered(event: Mapping[str, Any]) -> Choice:
+    """Return what an event of another service is about."""
+    service, kind = event.get("source"), _text(event.get("detail-type"))
+    detail = event.get("detail")
+    detail = detail if isinstance(detail, Mapping) else {}
+    match service:
+        case "aws.secretsmanager" if kind == LABEL_UPDATED:
+            labels = _texts(detail.get("labelUpdated"))
+            if CURRENT not in labels:
+                raise InvalidEvent(f"labelUpdated: only {CURRENT} starts a run")
+            return OfSecret(_needed(event, "resources", _texts(event.get("resources"))))
+        case "aws.secretsmanager" if kind in CLOUDTRAIL:
+            if _text(detail.get("eventName")) not in SECRET_CALLS:
+                raise InvalidEvent(
+                    f"detail.eventName: must be one of {', '.join(sorted(SECRET_CALLS))}"
+                )
+            return OfSecret(_needed(event, "detail", _secret_of_call(detail)))
+        case "aws.acm" if kind == EXPIRING:
+            return OfCertificate(_needed(event, "resources", _texts(event.get("resources"))))
+        case "aws.rds":
+            if _text(detail.get("EventID")) not in RDS_EVENTS:
+                raise InvalidEvent(
+                    f"detail.EventID: must be one of {', '.join(sorted(RDS_EVENTS))}"
+                )
+            named = _texts(detail.get("SourceIdentifier"))
+            return OfHost(_needed(event, "detail.SourceIdentifier", named))
+        case _:
+            raise InvalidEvent(f"an event of this source and detail-type is not known; {_ALLOWED}")
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> list[str]:
+    """Return the texts in ``value``, which services write as one text or as a list."""
+    if isinstance(value, str):
+        return [value]
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _secret_of_call(detail: Mapping[str, Any]) -> list[str]:
+    """Return how a CloudTrail event names its secret: where depends on the call (aws-facts 9)."""
+    found: list[str] = []
+    for part, keys in (
+        ("responseElements", ("arn", "aRN", "ARN")),
+        ("additionalEventData", ("SecretId", "secretId")),
+        ("requestParameters", ("secretId",)),
+    ):
+        inner = detail.get(part)
+        if isinstance(inner, Mapping):
+            found += [text for key in keys for text in _texts(inner.get(key))]
+    return found
+
+
+def _needed(event: Mapping[str, Any], field: str, found: list[str]) -> str:
+    if not found:
+        kind = _text(event.get("detail-type"))
+        raise InvalidEvent(f"{field}: the {kind} event does not say what it is about")
+    return found[0]
+
+
+# -- a person or a pipeline
+
+
+def _direct(event: Mapping[str, Any]) -> Request:
+    problems = [
+        f"{printable(str(key), 60)}: is not a known field; {_ALLOWED}"
+        for key in event
+        if key not in ("sources", "names", "all", "mode")
+    ]
+    mode = event.get("mode", Mode.APPLY.value)
+    if not isinstance(mode, str) or mode not in set(Mode):
+        problems.append("mode: must be 'apply' or 'plan'")
+    chosen = [key for key in ("sources", "names", "all") if key in event]
+    choice: Choice = Due()
+    if len(chosen) != 1:
+        problems.append(f"give exactly one of sources, names and all; {_ALLOWED}")
+    elif chosen == ["all"]:
+        choice = Everything()
+        if event["all"] is not True:
+            problems.append("all: must be true")
+    else:
+        read = _names if chosen == ["names"] else _sources
+        choice, wrong = read(event[chosen[0]])
+        problems += wrong
+    if problems:
+        raise InvalidEvent(*problems)
+    return Request(choice, Mode(mode), Origin.DIRECT)
+
+
+def _names(value: object) -> tuple[Choice, list[str]]:
+    if not isinstance(value, list) or not value or not all(isinstance(x, str) for x in value):
+        return Named(()), ["names: must be a list of names, with at least one"]
+    if len(value) > _NAMES:
+        return Named(()), [f"names: at most {_NAMES} at once; use {{'all': true}} for all"]
+    return Named(tuple(dict.fromkeys(value))), []
+
+
+def _sources(value: object) -> tuple[Choice, list[str]]:
+    """Return the sources, or every mistake of every one of them."""
+    if not isinstance(value, list) or not value:
+        return Register(()), ["sources: must be a list of sources, with at least one"]
+    good: list[Source] = []
+    problems: list[str] = []
+    for index, item in enumerate(value):
+        try:
+            good.append(parse_source(item))
+        except InvalidSource as wrong:
+            problems += [f"sources.{index}.{problem}" for problem in wrong.problems]
+    for field in ("name", "endpoint"):
+        said = [str(getattr(source, field)).lower() for source in good]
+        problems += [
+            f"sources: two of them have the {field} {text}"
+            for text in sorted({text for text in said if said.count(text) > 1})
+        ]
+    return Register(tuple(good)), problems
+
+
+# -- which sources an event concerns
+
+
+def concerned(
+    choice: OfSecret | OfCertificate | OfHost,
+    sources: Iterable[Source],
+    certificates: Mapping[str, tuple[str, ...]],
+) -> tuple[str, ...]:
+    """Return the names of the sources that an event concerns, sorted.
+
+    Args:
+        certificates: the certificates in ACM of each source, by its name.
+    """
+    match choice:
+        case OfSecret(secret):
+            hit = [source.name for source in sources if _uses(source, secret)]
+        case OfCertificate(arn):
+            hit = [s.name for s in sources if arn in certificates.get(s.name, ())]
+        case OfHost(identifier):
+            hit = [source.name for source in sources if _is_host(source.host, identifier)]
+    return tuple(sorted(hit))
+
+
+def _uses(source: Source, secret: str) -> bool:
+    """Whether the source uses the secret: by ARN, or by name, which is the ARN without suffix."""
+    used = (source.credentials, source.server_certificate, source.ca_bundle)
+    return any(
+        arn is not None
+        and (arn == secret or arn.partition(":secret:")[2].rpartition("-")[0] == secret)
+        for arn in used
+    )
+
+
+def _is_host(host: str, identifier: str) -> bool:
+    """Whether an RDS host name is that of the instance or cluster: its first label."""
+    return (
+        _RDS_HOST.search(host.lower()) is not None
+        and host.lower().partition(".")[0] == identifier.lower()
+    )

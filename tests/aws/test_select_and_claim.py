@@ -1,0 +1,280 @@
+"""Select sources and Claim source, through their handlers, against moto."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from certifier.aws.clients import Clients
+from certifier.aws.s3 import Documents
+from certifier.aws.store import Store
+from certifier.errors import InvalidEvent
+from certifier.memory import Recording
+from certifier.models import EndpointFields, UndoLog
+from certifier.outcome import Outcome
+from lambdas.claim_source import handler as claim_handler
+from lambdas.select_sources import handler as select_handler
+
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:machine:parent-1"
+CHILD = "arn:aws:states:eu-west-1:123456789012:execution:machine/Source:child-1"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dms/orders-AbCdEf"
+Handler = Callable[[Any, Any], dict[str, Any]]
+
+
+def spec(name: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "endpoint": f"{name}-source",
+        "host": f"{name}.example.com",
+        "ssl_mode": "require",
+        **fields,
+    }
+
+
+@pytest.fixture
+def documents(clients: Clients, bucket: str) -> Documents:
+    return Documents(clients.client("s3"), bucket)
+
+
+@pytest.fixture
+def environ(table: str, bucket: str) -> dict[str, str]:
+    return {"TABLE": table, "BUCKET": bucket, "BATCH": "2"}
+
+
+@pytest.fixture
+def select(aws: boto3.Session, environ: dict[str, str]) -> Callable[..., dict[str, Any]]:
+    def call(event: Any, now: datetime = NOW) -> dict[str, Any]:
+        bound = select_handler.bind(environ, session=aws, now=lambda: now)
+        return bound({"event": event, "execution": EXECUTION, "started": "x"}, None)
+
+    return call
+
+
+@pytest.fixture
+def claim(aws: boto3.Session, environ: dict[str, str]) -> Callable[..., dict[str, Any]]:
+    def call(run: str = CHILD, mode: str = "apply", now: datetime = NOW) -> dict[str, Any]:
+        bound = claim_handler.bind(environ, session=aws, now=lambda: now)
+        source = {"name": "orders", "spec": spec("orders"), "version": 1}
+        event = {
+            "run": run,
+            "parent": EXECUTION,
+            "mode": mode,
+            "origin": "direct",
+            "source": source,
+        }
+        return bound(event, None)
+
+    return call
+
+
+def manifest(documents: Documents, answer: dict[str, Any]) -> list[str]:
+    assert answer["bucket"] == documents.bucket
+    items = documents.read_manifest(answer["key"])
+    assert len(items) == answer["count"]
+    return [item["name"] for item in items]
+
+
+def test_a_direct_start_registers_its_sources_and_runs_them(
+    select: Callable[..., dict[str, Any]], documents: Documents, store: Store
+) -> None:
+    """The manifest holds the validated specs with their versions, and the sources are due."""
+    answer = select({"sources": [spec("orders"), spec("sales", port=5433)]})
+    assert answer == {
+        "count": 2,
+        "bucket": documents.bucket,
+        "key": "runs/parent-1/manifest.json",
+        "mode": "apply",
+        "origin": "direct",
+    }
+    assert documents.read_manifest(answer["key"])[1] == {
+        "name": "sales",
+        "spec": spec("sales", port=5433),
+        "version": 1,
+    }
+    assert store.due(NOW, 10) == ["orders", "sales"]
+
+
+def test_plan_mode_registers_nothing(
+    select: Callable[..., dict[str, Any]], documents: Documents, store: Store
+) -> None:
+    """Only the manifest is written: no spec, no hold on the endpoint, nothing due."""
+    answer = select({"sources": [spec("orders")], "mode": "plan"})
+    assert manifest(documents, answer) == ["orders"]
+    assert answer["mode"] == "plan"
+    assert store.names_all() == ()
+    assert store.endpoint_owner("orders-source") is None
+    select({"sources": [spec("orders")]})
+    before = store.state("orders")
+    select({"names": ["orders"], "mode": "plan"}, now=NOW + timedelta(hours=1))
+    select({"all": True, "mode": "plan"}, now=NOW + timedelta(hours=1))
+    assert store.state("orders") == before
+
+
+def test_one_bad_source_keeps_all_from_being_stored(
+    select: Callable[..., dict[str, Any]], documents: Documents, store: Store
+) -> None:
+    """All mistakes are told at once, also that an endpoint is taken, and nothing is written."""
+    select({"sources": [spec("orders")]})
+    with pytest.raises(InvalidEvent) as caught:
+        select({"sources": [spec("sales"), spec("audit", port=0)]})
+    assert "sources.1.port" in str(caught.value)
+    with pytest.raises(InvalidEvent) as caught:
+        select(
+            {
+                "sources": [
+                    spec("sales"),
+                    spec("audit", endpoint="orders-source"),
+                    spec("stock", endpoint="ORDERS-SOURCE-2"),
+                ]
+            }
+        )
+    assert "sources.1.endpoint: endpoint_taken" in str(caught.value)
+    assert store.names_all() == ("orders",)
+
+
+def test_a_tick_takes_what_is_due_and_writes_nothing_but_the_manifest(
+    select: Callable[..., dict[str, Any]], documents: Documents, store: Store
+) -> None:
+    """At most a batch, those due longest first; a tick changes no due time."""
+    for i, name in enumerate(("orders", "sales", "audit")):
+        select({"sources": [spec(name)]}, now=NOW + timedelta(minutes=i))
+    before = store.states_all()
+    answer = select({}, now=NOW + timedelta(minutes=5))
+    assert manifest(documents, answer) == ["orders", "sales"]
+    assert answer["origin"] == "schedule"
+    assert store.states_all() == before
+    assert select({}, now=NOW - timedelta(minutes=5))["count"] == 0
+
+
+def test_a_rotated_secret_makes_its_sources_due(
+    select: Callable[..., dict[str, Any]], documents: Documents, store: Store
+) -> None:
+    """Only the sources that use the secret run; an event for a foreign secret runs none."""
+    select({"sources": [spec("orders", credentials=SECRET), spec("sales")]})
+    later = NOW + timedelta(hours=1)
+    event = {
+        "source": "aws.secretsmanager",
+        "detail-type": "Secret Label Updated",
+        "resources": [SECRET],
+        "detail": {"labelUpdated": "AWSCURRENT"},
+    }
+    answer = select(event, now=later)
+    assert manifest(documents, answer) == ["orders"]
+    assert answer["origin"] == "event"
+    state = store.state("orders")
+    assert state is not None
+    assert state.due_at == later
+    assert select({**event, "resources": [SECRET[:-6] + "ZzZzZz"]}, now=later)["count"] == 0
+
+
+def test_an_expiring_certificate_is_traced_to_its_source(
+    select: Callable[..., dict[str, Any]], documents: Documents, store: Store
+) -> None:
+    """ACM's event names the certificate; the table knows whose it is."""
+    select({"sources": [spec("orders"), spec("sales")]})
+    store.claim("sales", CHILD, NOW, lambda _: None)
+    store.remember("sales", CHILD, acm_arn="arn:acm:1")
+    event = {
+        "source": "aws.acm",
+        "detail-type": "ACM Certificate Approaching Expiration",
+        "resources": ["arn:acm:1"],
+    }
+    assert manifest(documents, select(event)) == ["sales"]
+
+
+def test_unknown_names_are_told_together(select: Callable[..., dict[str, Any]]) -> None:
+    """Each unknown name is named; nothing runs."""
+    select({"sources": [spec("orders")]})
+    with pytest.raises(InvalidEvent) as caught:
+        select({"names": ["orders", "nope", "x" * 100]})
+    assert "'nope' is not a registered source" in str(caught.value)
+    assert "x" * 61 not in str(caught.value)
+
+
+def test_a_spec_that_is_no_longer_valid_stops_nobody_else(
+    select: Callable[..., dict[str, Any]], documents: Documents, store: Store, clients: Clients
+) -> None:
+    """The source is reported as failed, with what to do; all others run."""
+    select({"sources": [spec("orders"), spec("sales")]})
+    clients.client("dynamodb").update_item(
+        TableName="certifier",
+        Key={"pk": {"S": "SOURCE#orders"}, "sk": {"S": "SPEC"}},
+        UpdateExpression="SET spec = :s",
+        ExpressionAttributeValues={":s": {"S": json.dumps({"name": "orders", "old": 1})}},
+    )
+    for event in ({}, {"all": True}, {"names": ["sales", "orders"]}):
+        assert manifest(documents, select(event)) == ["sales"]
+        word = documents.endings("parent-1")["orders"]
+        assert word.outcome is Outcome.FAILED
+        assert word.seen is not None
+        assert "register it again" in word.seen
+
+
+def test_a_claim_tells_what_was_left_behind(
+    select: Callable[..., dict[str, Any]], claim: Callable[..., dict[str, Any]], store: Store
+) -> None:
+    """An undo log leads to the tail, a pause to Resume."""
+    select({"sources": [spec("orders")]})
+    assert claim() == {"claimed": True, "tail": False, "paused": False}
+    log = UndoLog(
+        endpoint_arn=None,
+        endpoint_identifier="orders-source",
+        fields=(),
+        old=EndpointFields(),
+        new=EndpointFields(),
+    )
+    store.write_undo("orders", CHILD, log)
+    store.pause_task("arn:task", "orders", NOW)
+    assert claim() == {"claimed": True, "tail": True, "paused": True}
+
+
+def test_plan_mode_claims_nothing(
+    select: Callable[..., dict[str, Any]], claim: Callable[..., dict[str, Any]], store: Store
+) -> None:
+    """It goes on as if it had, and the table stays as it is."""
+    select({"sources": [spec("orders")]})
+    before = store.state("orders")
+    assert claim(mode="plan") == {"claimed": True, "tail": False, "paused": False}
+    assert store.state("orders") == before
+
+
+def test_the_loser_of_a_claim_only_leaves_word(
+    select: Callable[..., dict[str, Any]],
+    claim: Callable[..., dict[str, Any]],
+    store: Store,
+    documents: Documents,
+    clients: Clients,
+) -> None:
+    """While the owner runs, nobody else gets the source; two minutes after its end, they do."""
+    sfn = clients.client("stepfunctions")
+    machine = sfn.create_state_machine(
+        name="machine", definition="{}", roleArn="arn:aws:iam::123456789012:role/machine"
+    )["stateMachineArn"]
+    owner = sfn.start_execution(stateMachineArn=machine, name="owner", input="{}")["executionArn"]
+    select({"sources": [spec("orders")]})
+    assert claim(run=owner)["claimed"]
+    before = store.state("orders")
+    assert claim() == {"claimed": False, "tail": False, "paused": False}
+    assert store.state("orders") == before
+    assert documents.endings("parent-1")["orders"].outcome is Outcome.DEFERRED
+    sfn.stop_execution(executionArn=owner)
+    ended = datetime.now(UTC)
+    assert not claim(now=ended + timedelta(minutes=1))["claimed"]
+    assert claim(now=ended + timedelta(minutes=3))["claimed"]
+
+
+def test_a_source_that_was_forgotten_is_not_claimed(
+    select: Callable[..., dict[str, Any]], claim: Callable[..., dict[str, Any]], store: Store
+) -> None:
+    """A child whose source is gone ends as deferred and brings nothing back."""
+    select({"sources": [spec("orders")]})
+    store.claim("orders", CHILD, NOW, lambda _: None)
+    done = Recording(outcome=Outcome.CERTIFIED, at=NOW, due_at=None)
+    store.record("orders", CHILD, done, breaker_limit=3)
+    assert store.forget("orders") is True
+    assert not claim()["claimed"]
+    assert store.state("orders") is None

@@ -1,0 +1,216 @@
+"""Every event that starts the machine, and what it asks for."""
+
+from typing import Any
+
+import pytest
+
+from certifier.errors import InvalidEvent
+from certifier.outcome import Mode, Origin
+from certifier.source import Source, parse_source
+from certifier.triggers import (
+    Due,
+    Everything,
+    Named,
+    OfCertificate,
+    OfHost,
+    OfSecret,
+    Register,
+    Request,
+    concerned,
+    understand,
+)
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders-AbCdEf"
+OTHER = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders-tls-GhIjKl"
+ACM = "arn:aws:acm:eu-west-1:111122223333:certificate/1234"
+SPEC: dict[str, Any] = {
+    "name": "orders",
+    "endpoint": "orders-source",
+    "host": "orders.abc.eu-west-1.rds.amazonaws.com",
+    "ssl_mode": "require",
+    "credentials": SECRET,
+    "server_certificate": OTHER,
+}
+
+
+def label_updated(label: object = "AWSCURRENT", **more: Any) -> dict[str, Any]:
+    return {
+        "source": "aws.secretsmanager",
+        "detail-type": "Secret Label Updated",
+        "resources": [SECRET],
+        "detail": {"name": "dms/orders", "labelUpdated": label, "versionId": "v"},
+        **more,
+    }
+
+
+def cloudtrail(name: str, service_event: bool = False, **detail: Any) -> dict[str, Any]:
+    kind = "Service Event" if service_event else "API Call"
+    return {
+        "source": "aws.secretsmanager",
+        "detail-type": f"AWS {kind} via CloudTrail",
+        "detail": {"eventSource": "secretsmanager.amazonaws.com", "eventName": name, **detail},
+    }
+
+
+def rds(event_id: str = "RDS-EVENT-0501", **detail: Any) -> dict[str, Any]:
+    return {
+        "source": "aws.rds",
+        "detail-type": "RDS DB Instance Event",
+        "resources": ["arn:aws:rds:eu-west-1:111122223333:db:orders"],
+        "detail": {"EventID": event_id, "SourceIdentifier": "orders", **detail},
+    }
+
+
+ACM_EVENT = {
+    "source": "aws.acm",
+    "detail-type": "ACM Certificate Approaching Expiration",
+    "resources": [ACM],
+    "detail": {"DaysToExpiry": 31, "CommonName": "orders"},
+}
+
+
+@pytest.mark.parametrize(
+    ("event", "request_"),
+    [
+        ({}, Request(Due(), origin=Origin.SCHEDULE)),
+        (label_updated(), Request(OfSecret(SECRET))),
+        (label_updated(["AWSCURRENT"]), Request(OfSecret(SECRET))),
+        (
+            cloudtrail("PutSecretValue", responseElements={"arn": SECRET}),
+            Request(OfSecret(SECRET)),
+        ),
+        (cloudtrail("UpdateSecret", responseElements={"aRN": SECRET}), Request(OfSecret(SECRET))),
+        (
+            cloudtrail("PutSecretValue", requestParameters={"secretId": "dms/orders"}),
+            Request(OfSecret("dms/orders")),
+        ),
+        (
+            cloudtrail("RotationSucceeded", True, additionalEventData={"SecretId": SECRET}),
+            Request(OfSecret(SECRET)),
+        ),
+        (
+            cloudtrail(
+                "UpdateSecretVersionStage",
+                requestParameters={"secretId": "dms/orders"},
+                responseElements={"arn": SECRET},
+            ),
+            Request(OfSecret(SECRET)),
+        ),
+        (ACM_EVENT, Request(OfCertificate(ACM))),
+        (rds(), Request(OfHost("orders"))),
+        (rds("RDS-EVENT-0502"), Request(OfHost("orders"))),
+        ({"names": ["a", "b", "a"]}, Request(Named(("a", "b")), origin=Origin.DIRECT)),
+        ({"all": True}, Request(Everything(), origin=Origin.DIRECT)),
+        (
+            {"all": True, "mode": "plan"},
+            Request(Everything(), mode=Mode.PLAN, origin=Origin.DIRECT),
+        ),
+        (
+            {"sources": [SPEC], "mode": "apply"},
+            Request(Register((parse_source(SPEC),)), origin=Origin.DIRECT),
+        ),
+    ],
+)
+def test_each_event_asks_for_something(event: object, request_: Request) -> None:
+    """The schedule, every form of a secret's change, ACM, RDS, and the direct starts."""
+    assert understand(event) == request_
+
+
+@pytest.mark.parametrize(
+    ("event", "problem"),
+    [
+        (None, "must be a JSON object"),
+        ([], "must be a JSON object"),
+        ("{}", "must be a JSON object"),
+        ({"hello": "world"}, "hello: is not a known field"),
+        ({"mode": "plan"}, "exactly one of sources, names and all"),
+        ({"names": ["a"], "all": True}, "exactly one of sources, names and all"),
+        ({"names": ["a"], "mode": "dry"}, "mode: must be 'apply' or 'plan'"),
+        ({"names": ["a"], "mode": ["plan"]}, "mode: must be 'apply' or 'plan'"),
+        ({"names": []}, "names: must be a list of names"),
+        ({"names": "orders"}, "names: must be a list of names"),
+        ({"names": [1]}, "names: must be a list of names"),
+        ({"names": [f"n{i}" for i in range(1001)]}, "at most 1000"),
+        ({"all": "yes"}, "all: must be true"),
+        ({"sources": []}, "sources: must be a list of sources"),
+        ({"sources": {}}, "sources: must be a list of sources"),
+        (label_updated("AWSPENDING"), "only AWSCURRENT starts a run"),
+        (label_updated(None), "only AWSCURRENT starts a run"),
+        (label_updated(resources=[]), "resources: the Secret Label Updated event"),
+        (cloudtrail("DeleteSecret"), "detail.eventName: must be one of"),
+        (cloudtrail("PutSecretValue"), "detail: the AWS API Call via CloudTrail event"),
+        ({**ACM_EVENT, "detail-type": "ACM Certificate Available"}, "is not known"),
+        ({**ACM_EVENT, "resources": None}, "resources: the ACM"),
+        (rds("RDS-EVENT-0001"), "detail.EventID: must be one of"),
+        (rds(SourceIdentifier=None), "detail.SourceIdentifier: the RDS"),
+        ({"source": "aws.ec2", "detail-type": "x"}, "is not known"),
+        ({"source": {}, "detail-type": []}, "is not known"),
+        ({**label_updated(), "detail": "text"}, "only AWSCURRENT"),
+        (cloudtrail("x", eventName=["PutSecretValue"]), "detail.eventName: must be one of"),
+        ({**rds(), "detail-type": 1, "detail": {"EventID": []}}, "detail.EventID: must be"),
+    ],
+)
+def test_everything_else_is_one_clear_error(event: object, problem: str) -> None:
+    """It names the field and what is allowed."""
+    with pytest.raises(InvalidEvent) as caught:
+        understand(event)
+    assert problem in str(caught.value)
+
+
+def test_every_mistake_of_every_source_is_told_at_once() -> None:
+    """Each sentence names the source by its place and the field, and echoes no value."""
+    sources = [
+        {**SPEC, "port": "hunter2"},
+        {"name": "Orders", "password": "hunter2"},
+        "hunter2",
+        SPEC,
+        {**SPEC, "endpoint": "ORDERS-source"},
+    ]
+    with pytest.raises(InvalidEvent) as caught:
+        understand({"sources": sources, "mode": "what"})
+    told = caught.value.problems
+    for part in (
+        "mode: ",
+        "sources.0.port: ",
+        "sources.1.name: ",
+        "sources.1.host: is required",
+        "sources.1.password: is not a known field",
+        "sources.2.a source must be a JSON object",
+        "sources: two of them have the name orders",
+        "sources: two of them have the endpoint orders-source",
+    ):
+        assert any(problem.startswith(part) for problem in told), part
+    assert "hunter2" not in str(caught.value)
+
+
+def a_source(**fields: Any) -> Source:
+    return parse_source({**SPEC, **fields})
+
+
+FLEET = (
+    a_source(),
+    a_source(name="bundle", ca_bundle=SECRET, credentials=None, host="10.0.0.1"),
+    a_source(name="other", credentials=OTHER, host="orders.example.com"),
+    a_source(name="cluster", host="orders.cluster-x.eu-west-1.rds.amazonaws.com."),
+)
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        (OfSecret(SECRET), ("bundle", "cluster", "orders")),
+        (OfSecret("dms/orders"), ("bundle", "cluster", "orders")),
+        (OfSecret("dms/orders-tls"), ("bundle", "cluster", "orders", "other")),
+        (OfSecret("dms/order"), ()),
+        (OfSecret(SECRET[:-1]), ()),
+        (OfCertificate(ACM), ("other",)),
+        (OfHost("orders"), ("cluster", "orders")),
+        (OfHost("Orders"), ("cluster", "orders")),
+        (OfHost("order"), ()),
+    ],
+)
+def test_an_event_concerns_the_sources_that_use_the_thing(
+    choice: OfSecret | OfCertificate | OfHost, names: tuple[str, ...]
+) -> None:
+    """A secret in any role, by ARN or name; an ACM certificate; an RDS host by its first label."""
+    assert concerned(choice, FLEET, {"other": (ACM,), "orders": ()}) == names
