@@ -1,7 +1,7 @@
 """What ACM's ImportCertificate asks of a certificate beyond being sound.
 
-From the user guide's prerequisites and the API reference (2026). ACM is a side record, so none of it
-stops a source.
+From the user guide's prerequisites and the API reference (2026). ACM is a side record, so none of
+it stops a source.
 """
 
 from collections.abc import Iterator

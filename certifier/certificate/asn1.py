@@ -1,9 +1,9 @@
 """The part of DER that certificates and keys are read with: tolerant, bounded, never recursive.
 
-``cryptography`` refuses a whole certificate, or all of its extensions, for one odd value in it, where
-OpenSSL, and so PostgreSQL and DMS, go on. To say what such a certificate holds, its structure is read
-here (X.690, section 8.1: tag, length, content; RFC 5280, section 4.1). Nothing here is believed for
-trust: signatures are checked by ``cryptography`` alone.
+``cryptography`` refuses a whole certificate, or all of its extensions, for one odd value in it,
+where OpenSSL, and so PostgreSQL and DMS, go on. To say what such a certificate holds, its
+structure is read here (X.690, section 8.1: tag, length, content; RFC 5280, section 4.1). Nothing
+here is believed for trust: signatures are checked by ``cryptography`` alone.
 
 Every function raises :class:`DerError` for what is not the expected DER, and nothing else.
 """
@@ -70,7 +70,7 @@ class Element:
 
 
 def element(der: bytes, at: int = 0, limit: int | None = None) -> Element:
-    """Read the value at ``at``; it must end at or before ``limit`` (default: the end of ``der``)."""
+    """Read the value at ``at``, which must end within ``limit`` (default: the whole of ``der``)."""
     limit = len(der) if limit is None else limit
     if at + 2 > limit:
         raise DerError("ends in the middle of a header")

@@ -74,9 +74,9 @@ class Bundle:
 def trust_bundle(pem: bytes, now: datetime, *, place: Place = Place.INTAKE) -> Bundle:
     """Return what can be used of a CA bundle at ``now``, and why the rest cannot. Never raises.
 
-    Kept are CAs, and certificates that signed themselves, which vouch for themselves alone. An error
-    is what leaves nothing to trust, and what shows that the file is damaged. libpq follows a chain up
-    to a self-signed root, so a bundle of intermediates alone is an error as well.
+    Kept are CAs, and certificates that signed themselves, which vouch for themselves alone. An
+    error is what leaves nothing to trust, and what shows that the file is damaged. libpq follows a
+    chain up to a self-signed root, so a bundle of intermediates alone is an error as well.
     """
     field = read_field("CA bundle", pem, place)
     findings = list(field.findings)
@@ -92,7 +92,7 @@ def trust_bundle(pem: bytes, now: datetime, *, place: Place = Place.INTAKE) -> B
             finding(
                 Cause.CA_BUNDLE_INVALID,
                 place=place,
-                seen="the CA bundle holds a private key, which belongs nowhere near it; it was not used",
+                seen="the CA bundle holds a private key, which belongs nowhere near it",
                 severity=Severity.WARNING,
             )
         )
@@ -123,8 +123,8 @@ def _why_nothing(field: Field, kept: list[Certificate]) -> str | None:
     if kept:
         missing = sorted({certificate.issuer or "its issuer" for certificate in kept})
         return (
-            "the CA bundle holds no root, only intermediate CAs; libpq follows a chain up to a root:"
-            f" add {'; '.join(missing)}"
+            "the CA bundle holds no root, only intermediate CAs; libpq follows a chain up to a"
+            f" root: add {'; '.join(missing)}"
         )
     if field.certificates:
         return "the CA bundle holds nothing that can sign a server certificate today"
@@ -166,8 +166,8 @@ def _judged(
             )
         return False, said(
             Cause.CHAIN_INCOMPLETE,
-            f"{name} is an intermediate CA whose issuer {certificate.issuer} is not in the CA bundle,"
-            " so its signature could not be checked",
+            f"{name} is an intermediate CA whose issuer {certificate.issuer} is not in the CA"
+            " bundle, so its signature could not be checked",
             Severity.ADVICE,
         )
     found = []

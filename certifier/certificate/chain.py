@@ -1,6 +1,7 @@
 """Who signed whom among some certificates, and the best way from a leaf up to a trusted root.
 
-Not checked: name constraints, policies and revocation; the probe sees those with a real TLS library.
+Not checked: name constraints, policies and revocation; the probe sees those with a real TLS
+library.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,8 +14,8 @@ from certifier.certificate.facts import CertificateFacts, facts_of
 from certifier.certificate.reading import Certificate
 
 MAX_EFFORT: Final = 5_200
-"""How much checking of signatures is done for one pile, see ``KeyKind.effort``: a fifth of a second,
-enough for twice the CAs of an operating system."""
+"""How much checking of signatures is done for one pile, see ``KeyKind.effort``: a fifth of a
+second, enough for twice the CAs of an operating system."""
 TOO_MUCH: Final = "checking who signed whom would take too long; hand over fewer certificates"
 
 
@@ -69,7 +70,7 @@ class Graph:
         )
 
     def issuers(self, certificate: Certificate) -> tuple[Certificate, ...]:
-        """Return those whose key signed it (itself included when it is self-signed), newest first."""
+        """Return those whose key signed it, itself included when it did, newest first."""
         found = self._issuers.get(certificate)
         if found is None:
             found = tuple(
@@ -105,7 +106,8 @@ class Graph:
         """Return the best path, the same one whatever the order of the certificates was.
 
         First one over usable CAs to an anchor, then over any, then to a root that is not trusted,
-        then as far as it goes. The shortest of its kind; among equals, the one that is valid longest.
+        then as far as it goes. The shortest of its kind; among equals, the one that is valid
+        longest.
         """
 
         def usable(certificate: Certificate) -> bool:
@@ -152,7 +154,7 @@ class Graph:
     def _walk(
         self, leaf: Certificate, passable: Callable[[Certificate], bool]
     ) -> Iterable[tuple[Certificate, ...]]:
-        """Yield a shortest path to everything above the leaf, nearest first, the leaf itself first."""
+        """Yield a shortest path to the leaf itself, and to all above it, nearest first."""
         below: dict[Certificate, Certificate | None] = {leaf: None}
         row: list[Certificate] = [leaf]
         while row:

@@ -1,8 +1,8 @@
 """Which expiry matters: the first one after which a connection would fail.
 
-A bundle is not as old as its oldest CA, and a served chain may hold certificates that no client walks
-over. What counts is the way from the served leaf to the anchor in use; and beside it what is meant to
-take over: the pair in the secret, and its copy in ACM.
+A bundle is not as old as its oldest CA, and a served chain may hold certificates that no client
+walks over. What counts is the way from the served leaf to the anchor in use; and beside it what is
+meant to take over: the pair in the secret, and its copy in ACM.
 """
 
 from collections.abc import Iterator, Sequence
@@ -55,7 +55,8 @@ def expiring(
         anchor: the CA in which it was found to end; ``None`` when it was not verified.
         trusted: the CAs that the endpoint trusts. When one of them is a later issue of the anchor
             (the same name and key), the connection goes on with it, so that its end counts.
-        intended, acm: the leaf in the secret, and ACM's copy; left out when they are the served one.
+        intended, acm: the leaf in the secret, and ACM's copy; left out when they are the served
+            one.
 
     Certificates whose dates could not be read are left out.
     """

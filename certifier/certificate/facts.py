@@ -1,8 +1,8 @@
 """What a certificate says, as frozen values that can be shown, stored and compared.
 
-Facts are read, not judged: whether a certificate is good is for the intake, the probe and the policy.
-A part that cannot be read is ``None`` (or empty) and named in ``unreadable``; no certificate, however
-odd, makes these functions raise.
+Facts are read, not judged: whether a certificate is good is for the intake, the probe and the
+policy. A part that cannot be read is ``None`` (or empty) and named in ``unreadable``; no
+certificate, however odd, makes these functions raise.
 """
 
 import hashlib
@@ -21,11 +21,12 @@ class CertificateFacts(Fact):
 
     Attributes:
         subject, issuer: RFC 4514 text, most specific attribute first.
-        not_before, not_after: the first and the last second it is valid (RFC 5280, section 4.1.2.5).
+        not_before, not_after: the first and the last second it is valid (RFC 5280, section
+            4.1.2.5).
         key: kind and size in ACM's words, e.g. ``RSA_2048``, ``EC_prime256v1``, ``ED25519``.
         key_bits: the size of the key; for elliptic curves that of the field.
-        signature: e.g. ``sha256WithRSAEncryption``; ``signature_hash``: e.g. ``sha256``, or ``None``
-            for schemes without one to choose (Ed25519) and for unknown ones.
+        signature: e.g. ``sha256WithRSAEncryption``; ``signature_hash``: e.g. ``sha256``, or
+            ``None`` for schemes without one to choose (Ed25519) and for unknown ones.
         sha256: of the whole certificate, lower-case hex; ``spki_sha256``: of its public key.
         serial: lower-case hex.
         is_ca: whether it may sign certificates, as OpenSSL decides it (``X509_check_ca``).
@@ -65,7 +66,7 @@ class CertificateFacts(Fact):
 
 
 def certificate_facts(der: bytes) -> CertificateFacts:
-    """Return the facts of one certificate in DER. Anything that is none has all facts unreadable."""
+    """Return the facts of one certificate in DER; all are unreadable of what is none."""
     return facts_of(Certificate(der))
 
 

@@ -1,4 +1,4 @@
-"""One thing that was handed over (a certificate, a key, a chain, a bundle), sorted by what is in it."""
+"""One thing that was handed over, sorted by what is in it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,9 +18,10 @@ from certifier.diagnosis import finding
 from certifier.models import Finding
 from certifier.outcome import Cause, Place
 
+_REQUEST: Final = "a certificate signing request, where what the CA made of it is needed"
 _WHAT: Final = {
-    "CERTIFICATE REQUEST": "a certificate signing request, where what the CA made of it is needed",
-    "NEW CERTIFICATE REQUEST": "a certificate signing request, where what the CA made of it is needed",
+    "CERTIFICATE REQUEST": _REQUEST,
+    "NEW CERTIFICATE REQUEST": _REQUEST,
     "PUBLIC KEY": "a public key, which is only a part of a certificate",
     "RSA PUBLIC KEY": "a public key, which is only a part of a certificate",
     "X509 CRL": "a certificate revocation list",

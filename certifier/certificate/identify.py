@@ -37,9 +37,10 @@ BASE64_OF_DER: Final = (
     " `openssl x509 -inform der` write it as PEM"
 )
 
+_FROM_JAVA: Final = "`keytool -exportcert -rfc` writes a certificate of it as PEM"
 _MAGIC: Final[Mapping[bytes, str]] = {
-    b"\xfe\xed\xfe\xed": "a Java key store (JKS); `keytool -exportcert -rfc` writes a certificate as PEM",
-    b"\xce\xce\xce\xce": "a Java key store (JCEKS); `keytool -exportcert -rfc` writes a certificate as PEM",
+    b"\xfe\xed\xfe\xed": f"a Java key store (JKS); {_FROM_JAVA}",
+    b"\xce\xce\xce\xce": f"a Java key store (JCEKS); {_FROM_JAVA}",
     b"\x1f\x8b": "a gzip archive",
     b"PK\x03\x04": "a zip archive",
     b"%PDF": "a PDF document",
@@ -88,7 +89,7 @@ def _base64(head: bytes) -> str | None:
 
 
 def _der(data: bytes) -> str | None:
-    """Tell the DER structures apart by their first fields (RFC 5280, 5208, 7292, 5652, 8017, 5915)."""
+    """Tell DER structures apart by their fields (RFC 5280, 5208, 5652, 5915, 7292, 8017)."""
     try:
         outer = asn1.element(data)
         fields = _first_fields(outer)

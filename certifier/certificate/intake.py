@@ -1,11 +1,12 @@
 """The intake: any material in, a sound import or every reason why not.
 
-What people hand over is repaired where that is safe, with an advice for each repair: a full chain in
-any order, duplicates, a root where none belongs, unrelated certificates, several keys of which one
-fits. The rest is refused, with every reason at once. What the intake lets pass is written anew in
-canonical PEM; nothing of the text around blocks survives.
+What people hand over is repaired where that is safe, with an advice for each repair: a full chain
+in any order, duplicates, a root where none belongs, unrelated certificates, several keys of which
+one fits. The rest is refused, with every reason at once. What the intake lets pass is written anew
+in canonical PEM; nothing of the text around blocks survives.
 
-Not checked here: revocation, name constraints, and what the server really serves. The probe does that.
+Not checked here: revocation, name constraints, and what the server really serves. The probe does
+that.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +41,8 @@ class Intake:
         accepted: no finding is an error.
         findings: repairs, warnings and errors, in the order in which they were met.
         leaf, leaf_pem, leaf_sha256: the server certificate; ``None`` without one.
-        chain_pem: the intermediates above it, nearest first; without leaf and root, as ACM wants it.
+        chain_pem: the intermediates above it, nearest first; without leaf and root, as ACM wants
+            it.
         private_key: fits the leaf; shows itself to nobody.
         key_kind: of the leaf, in ACM's words.
         ca: what can be used of the CA bundle; ``ca_pem`` and ``ca_digest`` are its canonical text

@@ -30,8 +30,8 @@ class KeyKind:
     """What kind of public key it is.
 
     Attributes:
-        name: in ACM's words, e.g. ``RSA_2048``, ``EC_prime256v1``; in the same style for what ACM does
-            not take, e.g. ``RSA_PSS_2048``, ``DSA_2048``, ``ED25519``.
+        name: in ACM's words, e.g. ``RSA_2048``, ``EC_prime256v1``; in the same style for what ACM
+            does not take, e.g. ``RSA_PSS_2048``, ``DSA_2048``, ``ED25519``.
         bits: the size; for elliptic curves that of the field.
         exponent: the public exponent of an RSA key.
         identity: equal for two encodings of the same key.
@@ -97,7 +97,7 @@ def _identity(
 
 
 def _algorithm(der: bytes, *, at: int = 0) -> str | None:
-    """Return the algorithm of a SubjectPublicKeyInfo, or of PKCS#8, where it is the second field."""
+    """Return the algorithm of a SubjectPublicKeyInfo; in PKCS#8 it is the second field."""
     try:
         fields = list(asn1.element(der).expect(asn1.SEQUENCE).children())
         return asn1.oid(next(fields[at].expect(asn1.SEQUENCE).children()))

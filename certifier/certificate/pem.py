@@ -1,9 +1,9 @@
 """Finding PEM blocks in whatever people hand over.
 
-Tolerant in everything that cannot change what a block holds: text and headers around blocks, CRLF, a
-byte order mark, UTF-16, one long line, spaces or a literal ``\\n`` in place of line breaks. Strict in
-the rest: base64 is decoded by the letter, and what looks like a damaged block is reported, never passed
-over, so that one flipped byte yields either the very same DER or a problem.
+Tolerant in everything that cannot change what a block holds: text and headers around blocks, CRLF,
+a byte order mark, UTF-16, one long line, spaces or a literal ``\\n`` in place of line breaks.
+Strict in the rest: base64 is decoded by the letter, and what looks like a damaged block is reported,
+never passed over, so that one flipped byte yields either the very same DER or a problem.
 
 The work is linear in the size of the input, and the input is capped.
 """

@@ -64,7 +64,8 @@ class Policy(Fact):
 def policy_findings(
     chain: Sequence[CertificateFacts], policy: Policy, now: datetime, place: Place
 ) -> tuple[Finding, ...]:
-    """Return what the policy says of a chain, leaf first. Facts that could not be read are not judged.
+    """Return what the policy says of a chain, leaf first. Facts that could not be read are not
+    judged.
 
     Not looked at: whether anything has expired already, which is a verdict.
     """
@@ -90,7 +91,8 @@ def _judged(
     if _small(facts, policy):
         yield (
             Cause.KEY_TOO_SMALL,
-            f"{name} has a key of {facts.key_bits} bits; at least {policy.min_rsa_bits} are asked for",
+            f"{name} has a key of {facts.key_bits} bits;"
+            f" at least {policy.min_rsa_bits} are asked for",
         )
     if (
         facts.signature_hash is not None

@@ -252,7 +252,7 @@ class Certificate:
         return None if self._validity is None else self._validity[1]
 
     def valid_at(self, now: datetime) -> bool:
-        """Whether ``now`` is within the validity, both ends included (RFC 5280, section 4.1.2.5)."""
+        """Whether ``now`` is within the validity, both ends included (RFC 5280, 4.1.2.5)."""
         second = now.replace(microsecond=0)
         return self._validity is not None and self._validity[0] <= second <= self._validity[1]
 
@@ -381,7 +381,8 @@ class Certificate:
         """Whether it may sign certificates, by the rules of OpenSSL's ``X509_check_ca``.
 
         keyUsage, when there, must allow it; then basicConstraints decide. Without those, a
-        self-issued version 1 certificate, a keyUsage that allows it, or Netscape's type count as well.
+        self-issued version 1 certificate, a keyUsage that allows it, or Netscape's type count as
+        well.
         """
         if self._parts is None:
             return False
@@ -499,7 +500,7 @@ class Certificate:
 
     @cached_property
     def not_strict(self) -> tuple[str, ...]:
-        """What ``X509_V_FLAG_X509_STRICT`` misses in it (Python 3.13 sets that flag; libpq does not)."""
+        """What OpenSSL's strict flag misses in it; Python 3.13 sets that flag, libpq does not."""
         if self.version != 3:
             return ("it is not a version 3 certificate",)
         missing = []
