@@ -147,7 +147,7 @@ class Workflow(Construct):
             "Begin run",
             assign={
                 **dict.fromkeys(("bucket", "key", "mode", "origin", "problem"), _NULL),
-                "count": 0,
+                "selected": 0,
             },
         )
         select = self._invoke(
@@ -159,8 +159,11 @@ class Workflow(Construct):
                 "started": "{% $states.context.Execution.StartTime %}",
             },
             assign={
-                key: f"{{% $states.result.Payload.{key} %}}"
-                for key in ("count", "bucket", "key", "mode", "origin")
+                "selected": "{% $states.result.Payload.count %}",
+                **{
+                    key: f"{{% $states.result.Payload.{key} %}}"
+                    for key in ("bucket", "key", "mode", "origin")
+                },
             },
             catch=[(("States.ALL",), report)],
         )
@@ -175,7 +178,7 @@ class Workflow(Construct):
         begin.next(select)
         select.next(
             sfn.Choice.jsonata(self, "Any sources?")
-            .when(sfn.Condition.jsonata("{% $count > 0 %}"), certify)
+            .when(sfn.Condition.jsonata("{% $selected > 0 %}"), certify)
             .otherwise(sfn.Succeed.jsonata(self, "Nothing to do", outputs={}))
         )
         certify.next(tidy)
