@@ -18,6 +18,11 @@ from stacks.storage import Storage
 
 Statements = tuple[iam.PolicyStatement, ...]
 
+# The tags of what the steps make for themselves: an endpoint to rehearse on, and a CA in DMS. Only
+# these are ever deleted.
+CANARY = "certifier:canary"
+OURS = "certifier"
+
 
 class DmsSecretRole(Construct):
     """The role with which DMS reads the credentials of an endpoint.
@@ -73,9 +78,15 @@ class Permissions:
             _allow([self._dms("cert"), self._dms("endpoint")], "dms:ListTagsForResource"),
         )
 
-    def dms(self, *actions: str, on: Sequence[str]) -> Statements:
-        """DMS actions on the kinds of resource in ``on``; DMS makes up the rest of their ARNs."""
-        return (_allow([self._dms(kind) for kind in on], *(f"dms:{a}" for a in actions)),)
+    def dms(self, *actions: str, on: Sequence[str], tagged: str | None = None) -> Statements:
+        """DMS actions on the kinds of resource in ``on``; DMS makes up the rest of their ARNs.
+
+        ``tagged`` limits them to resources that bear this tag, which we gave them.
+        """
+        statement = _allow([self._dms(kind) for kind in on], *(f"dms:{a}" for a in actions))
+        if tagged is not None:
+            statement.add_condition("StringLike", {f"aws:ResourceTag/{tagged}": "*"})
+        return (statement,)
 
     def dms_test(self) -> Statements:
         """Have DMS connect, from any replication instance with any endpoint."""
@@ -134,7 +145,8 @@ def grant(
     table, runs, reports = _table(storage), _objects(storage, "runs"), _objects(storage, "reports")
     publish = (_allow([topic.topic_arn], "sns:Publish"),)
     describe, test, secrets = may.dms_describe(), may.dms_test(), may.read_secrets()
-    pass_role, delete_endpoint = may.pass_role(dms_role), may.dms("DeleteEndpoint", on=["endpoint"])
+    pass_role = may.pass_role(dms_role)
+    delete_canary = may.dms("DeleteEndpoint", on=["endpoint"], tagged=CANARY)
     make_endpoint = may.dms("AddTagsToResource", "CreateEndpoint", on=["endpoint", "cert"])
     grants: dict[str, Statements] = {
         "select_sources": (),
@@ -149,7 +161,7 @@ def grant(
         "rehearse_changes": (
             *describe,
             *make_endpoint,
-            *delete_endpoint,
+            *delete_canary,
             *test,
             *secrets,
             *pass_role,
@@ -165,8 +177,8 @@ def grant(
         "test_connection": (*describe, *test),
         "resume_tasks": (*describe, *test, *may.dms("StartReplicationTask", on=["task"])),
         "import_certificate": (*secrets, *may.acm()),
-        "record_certification": (*describe, *delete_endpoint, *reports, *publish),
-        "tidy": (*describe, *may.dms("DeleteCertificate", on=["cert"]), *publish),
+        "record_certification": (*describe, *delete_canary, *reports, *publish),
+        "tidy": (*describe, *may.dms("DeleteCertificate", on=["cert"], tagged=OURS), *publish),
         "report": (*reports, *publish),
     }
     for name, function in functions.items():

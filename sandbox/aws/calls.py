@@ -24,6 +24,7 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 from sandbox.aws.clock import Clock
 from sandbox.aws.machine import Machines
+from sandbox.aws.rights import Rights, denied
 
 CALLER_HEADER = "X-Sandbox-Caller"
 MACHINE = "machine"
@@ -200,9 +201,17 @@ def session(caller: str, region: str) -> boto3.Session:
 
 @contextmanager
 def installed(
-    clock: Clock, machines: Machines, calls: Calls, faults: Faults, call_seconds: float
+    clock: Clock,
+    machines: Machines,
+    calls: Calls,
+    faults: Faults,
+    *,
+    rights: Rights,
+    call_seconds: float,
 ) -> Iterator[None]:
     """Stand between botocore and moto while the context lasts.
+
+    A step is denied what its role does not allow.
 
     botocore's own retries stay real, but wait on the sandbox's clock. Everything except Lambda and
     Step Functions is answered one call at a time: moto's conditional writes are not atomic.
@@ -247,6 +256,10 @@ def installed(
             _fail_before(fault.kind, call, request)
             if fault.kind is Kind.THROTTLE:
                 return _throttled(call.service, request)
+        if call.caller not in (MACHINE, OUTSIDE):
+            right = rights.missing(call.caller, call.service, call.operation, request)
+            if right is not None:
+                return denied(call.service, request, right)
         with nullcontext() if call.service in _UNLOCKED else lock:
             response = plain(self, event_name, request, **keywords)
         if fault is not None:

@@ -38,6 +38,7 @@ from sandbox.aws.clock import Clock
 from sandbox.aws.deploy import Handler
 from sandbox.aws.machine import Machines, Where
 from sandbox.aws.maps import ChildExecution
+from sandbox.aws.rights import Rights
 from sandbox.dms.standin import DmsStandIn
 from sandbox.dms.switches import Durations, Quotas, Switches
 
@@ -191,6 +192,7 @@ class Cloud:
         self.resources: dict[str, str] = {}
         self.template: Mapping[str, Any] = {}
         self._machines = machines
+        self._rights = Rights(self.account, REGION, lambda arn: dms.state.tags.get(arn, {}))
         self._log = io.StringIO()
         self._clients: dict[str, Any] = {}
 
@@ -248,7 +250,14 @@ class Cloud:
             stack.enter_context(machine.installed(machines))
             stack.enter_context(deploy.installed(deploy.Functions(bind)))
             stack.enter_context(
-                choke.installed(clock, machines, cloud.calls, cloud.faults, call_seconds)
+                choke.installed(
+                    clock,
+                    machines,
+                    cloud.calls,
+                    cloud.faults,
+                    rights=cloud._rights,
+                    call_seconds=call_seconds,
+                )
             )
             cloud.template = template.synthesized(settings)
             cloud.resources = deploy.deploy(cloud.session, cloud.template)
