@@ -1,6 +1,6 @@
 """A stand-in for AWS DMS that behaves as the AWS facts say, with real libpq connection tests."""
 
-from sandbox.dms.connection import BLACKHOLE
+from sandbox.dms.libpq import BLACKHOLE
 from sandbox.dms.standin import Call, DmsStandIn
 from sandbox.dms.switches import INSTANT, Durations, FailureStyle, Quotas, Switches
 

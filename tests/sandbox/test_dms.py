@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from sandbox.dms import BLACKHOLE, INSTANT, DmsStandIn, Durations, FailureStyle, Quotas, Switches
-from sandbox.dms.connection import failure_message
+from sandbox.dms.libpq import failure_message
 from sandbox.pki import Authority, bundle, self_signed
 from sandbox.postgres import Access, Postgres
 
@@ -633,7 +633,11 @@ def test_the_secret_is_read_when_the_test_runs(start: Start, server: Postgres) -
     assert dms.test(arn, instance)["Status"] == "successful"
     secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(login | {"password": "old"}))
     assert "password authentication" in dms.test(arn, instance)["LastFailureMessage"]
-    secrets.put_secret_value(SecretId=secret, SecretString=json.dumps({"username": "u"}))
+    for unusable in ({"username": "u"}, login | {"port": "many"}, ["a list"]):
+        secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(unusable))
+        message = dms.test(arn, instance)["LastFailureMessage"]
+        assert "Unable to find Secrets Manager secret" in message
+    secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
     assert "Unable to find Secrets Manager secret" in dms.test(arn, instance)["LastFailureMessage"]
 
 
@@ -842,6 +846,15 @@ def test_the_rehearsal_can_pass_and_the_change_fail(start: Start, server: Postgr
     assert dms.test(arn, instance)["Status"] == "successful"
     dms.client.modify_endpoint(EndpointArn=arn, SslMode="verify-full", CertificateArn=certificate)
     assert "timeout expired" in dms.finish(arn)["LastFailureMessage"]
+
+
+def test_a_patient_stand_in_waits_for_libpq(start: Start, server: Postgres) -> None:
+    """On a clock that stands still, a test whose time is over has its verdict at the next call."""
+    dms = start(server=server, settings={"patience": 10.0})
+    instance = dms.standin.add_instance("ri")
+    arn = dms.endpoint(SslMode="require")
+    dms.client.test_connection(EndpointArn=arn, ReplicationInstanceArn=instance)
+    assert dms.connections(arn)[0]["Status"] == "successful"
 
 
 def test_tests_run_beside_other_calls(start: Start, server: Postgres) -> None:
