@@ -5,11 +5,15 @@ table of restores are in docs/architecture.md). ``next_due`` is the table of due
 says what changed for a person. None of them knows a clock: ``now`` is an argument.
 """
 
+import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from certifier.diagnosis import CATALOGUE, finding
+from pydantic import field_validator
+
+from certifier.diagnosis import CATALOGUE, finding, printable
 from certifier.memory import SourceState
 from certifier.models import (
     Configured,
@@ -47,10 +51,28 @@ _OF_ONE_RUN = frozenset({Cause.REHEARSED_BY_PROBE_ONLY, Cause.CA_EXPIRED_DROPPED
 
 
 class Problem(Fact):
-    """What the machine caught: the name of the error, and its text."""
+    """What the machine caught: the name of the error, and its text.
+
+    Lambda wraps the text into JSON with a stack trace, which the machine cuts to a length; only the
+    message in it is kept.
+    """
 
     error: str
     cause: str = ""
+
+    @field_validator("cause")
+    @classmethod
+    def _unwrapped(cls, cause: str) -> str:
+        wrapped = _MESSAGE.match(cause)
+        if wrapped is None:
+            return printable(cause)
+        try:
+            return printable(str(json.loads(f'"{wrapped[1]}"')))
+        except ValueError:
+            return printable(wrapped[1])
+
+
+_MESSAGE = re.compile(r'\s*\{\s*"errorMessage"\s*:\s*"((?:[^"\\]|\\.)*)')
 
 
 class Found(Fact):
@@ -307,26 +329,6 @@ def _backs_off(end: Ending, mendable: tuple[Finding, ...]) -> bool:
             return bool(errors) and all(may_mend(found) for found in errors)
         case _:
             return False
-
-
-# -- what expires first
-
-
-@dataclass(frozen=True)
-class Expiry:
-    """The expiry that comes first: whole days left (negative: days ago), and of what."""
-
-    days_left: int
-    what: str
-
-
-def first_expiry(dates: Iterable[tuple[str, datetime | None]], now: datetime) -> Expiry | None:
-    """Return the expiry that comes first among certificates that matter, by what they are."""
-    known = [(when, what) for what, when in dates if when is not None]
-    if not known:
-        return None
-    when, what = min(known)
-    return Expiry((when - now) // DAY, what)
 
 
 # -- who must be told

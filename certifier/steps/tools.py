@@ -13,6 +13,7 @@ from certifier.aws.clients import Clients
 from certifier.aws.dms import Dms
 from certifier.aws.s3 import Bucket, Documents
 from certifier.aws.secrets import Secrets
+from certifier.aws.sns import Topic
 from certifier.aws.states import States
 from certifier.aws.store import Store
 from certifier.errors import InvalidSettings
@@ -177,3 +178,7 @@ class Tools(Generic[S]):
     def states(self) -> States:
         """Step Functions."""
         return States(self._clients.client("stepfunctions"))
+
+    def topic(self, arn: str) -> Topic:
+        """The topic that people read."""
+        return Topic(self._clients.client("sns"), arn)

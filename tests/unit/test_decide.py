@@ -14,7 +14,6 @@ from certifier.decide import (
     attention,
     ending,
     failure,
-    first_expiry,
     next_due,
     notice,
 )
@@ -352,16 +351,21 @@ def test_a_person_is_told_once_and_when_it_is_over() -> None:
     assert notice("orders", an_ending(Outcome.DEFERRED), needs="x", told="", where="") is None
 
 
-def test_the_first_expiry_is_the_one_that_counts() -> None:
-    """Whole days, rounded down, and of what; a certificate that has expired counts negative."""
-    dates = [("the leaf", NOW + 10 * DAY - MINUTE), ("the anchor", NOW + 40 * DAY), ("x", None)]
-    first = first_expiry(dates, NOW)
-    assert first is not None
-    assert (first.days_left, first.what) == (9, "the leaf")
-    gone = first_expiry([("the leaf", NOW - MINUTE)], NOW)
-    assert gone is not None
-    assert gone.days_left == -1
-    assert first_expiry([("x", None)], NOW) is None
+@pytest.mark.parametrize(
+    ("cause", "text"),
+    [
+        ("", ""),
+        ("hostname_mismatch", "hostname_mismatch"),
+        ('{"errorMessage": "hostname_mismatch", "errorType": "Refused"}', "hostname_mismatch"),
+        ('{"errorMessage":"a \\"b\\"\\u00e9","stackTrace":["x', 'a "b"é'),
+        ('{"errorMessage":"cut off he', "cut off he"),
+        ('{"errorMessage":"bell \\u0007"}', "bell \\x07"),
+        ('{"errorType": "Refused"}', '{"errorType": "Refused"}'),
+    ],
+)
+def test_the_text_of_a_problem_is_unwrapped(cause: str, text: str) -> None:
+    """Lambda's JSON around a message goes, also when the machine has cut it in the middle."""
+    assert Problem(error="Refused", cause=cause).cause == text
 
 
 @pytest.mark.parametrize(
