@@ -18,10 +18,11 @@ from stacks.storage import Storage
 
 Statements = tuple[iam.PolicyStatement, ...]
 
-# The tags of what the steps make for themselves: an endpoint to rehearse on, and a CA in DMS. Only
-# these are ever deleted.
+# The tags of what the steps make: an endpoint to rehearse on, a CA in DMS, a pair in ACM. Nothing
+# without its tag can be deleted.
 CANARY = "certifier:canary"
-OURS = "certifier"
+CA = "certifier"
+OF_A_SOURCE = "certifier:source"
 
 
 class DmsSecretRole(Construct):
@@ -84,9 +85,7 @@ class Permissions:
         ``tagged`` limits them to resources that bear this tag, which we gave them.
         """
         statement = _allow([self._dms(kind) for kind in on], *(f"dms:{a}" for a in actions))
-        if tagged is not None:
-            statement.add_condition("StringLike", {f"aws:ResourceTag/{tagged}": "*"})
-        return (statement,)
+        return (statement if tagged is None else _tagged(statement, tagged),)
 
     def dms_test(self) -> Statements:
         """Have DMS connect, from any replication instance with any endpoint."""
@@ -95,12 +94,13 @@ class Permissions:
     def acm(self) -> Statements:
         """Certificates in ACM. ListCertificates knows no resources, hence ``*``."""
         certificates = self._arn("acm", "certificate", "*", ArnFormat.SLASH_RESOURCE_NAME)
+        delete = _allow([certificates], "acm:DeleteCertificate")
         return (
             _allow(["*"], "acm:ListCertificates"),
+            _tagged(delete, OF_A_SOURCE),
             _allow(
                 [certificates],
                 "acm:AddTagsToCertificate",
-                "acm:DeleteCertificate",
                 "acm:DescribeCertificate",
                 "acm:GetCertificate",
                 "acm:ImportCertificate",
@@ -178,7 +178,7 @@ def grant(
         "resume_tasks": (*describe, *test, *may.dms("StartReplicationTask", on=["task"])),
         "import_certificate": (*secrets, *may.acm()),
         "record_certification": (*describe, *delete_canary, *reports, *publish),
-        "tidy": (*describe, *may.dms("DeleteCertificate", on=["cert"], tagged=OURS), *publish),
+        "tidy": (*describe, *may.dms("DeleteCertificate", on=["cert"], tagged=CA), *publish),
         "report": (*reports, *publish),
     }
     for name, function in functions.items():
@@ -237,6 +237,11 @@ def _objects(storage: Storage, folder: str) -> Statements:
         _allow([storage.bucket.arn_for_objects(f"{folder}/*")], "s3:GetObject", "s3:PutObject"),
         _allow([storage.bucket.bucket_arn], "s3:ListBucket"),
     )
+
+
+def _tagged(statement: iam.PolicyStatement, tag: str) -> iam.PolicyStatement:
+    statement.add_condition("StringLike", {f"aws:ResourceTag/{tag}": "*"})
+    return statement
 
 
 def _allow(resources: Sequence[str], *actions: str) -> iam.PolicyStatement:

@@ -192,7 +192,7 @@ class Cloud:
         self.resources: dict[str, str] = {}
         self.template: Mapping[str, Any] = {}
         self._machines = machines
-        self._rights = Rights(self.account, REGION, lambda arn: dms.state.tags.get(arn, {}))
+        self._rights = Rights(self.account, REGION, self._tags_of)
         self._log = io.StringIO()
         self._clients: dict[str, Any] = {}
 
@@ -273,6 +273,12 @@ class Cloud:
             self.stop(Execution(execution.exec_arn, self))
         for execution in running:
             self._machines.ended(execution.exec_arn).wait(10)
+
+    def _tags_of(self, arn: str) -> Mapping[str, str]:
+        """The tags of a resource of DMS or ACM, without a call."""
+        if arn in (certificates := self.acm.certificates()):
+            return {key: value or "" for key, value in certificates[arn].tags.items()}
+        return self.dms.state.tags.get(arn, {})
 
     # ------------------------------------------------------------------ starting things
 

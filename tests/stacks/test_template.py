@@ -264,6 +264,23 @@ def test_a_right_is_given_to_the_steps_that_need_it_alone(
     assert {step for step in functions(template) if action in may(template, step)} == steps
 
 
+@pytest.mark.parametrize(
+    ("action", "tag"),
+    [
+        ("acm:DeleteCertificate", "certifier:source"),
+        ("dms:DeleteCertificate", "certifier"),
+        ("dms:DeleteEndpoint", "certifier:canary"),
+    ],
+)
+def test_only_what_we_made_can_be_deleted(template: dict[str, Any], action: str, tag: str) -> None:
+    """No step can delete a certificate or an endpoint that does not bear our tag."""
+    found = [s for s in statements(template) if action in listed(s["Action"])]
+    assert found
+    for statement in found:
+        assert listed(statement["Action"]) == [action]
+        assert statement["Condition"] == {"StringLike": {f"aws:ResourceTag/{tag}": "*"}}
+
+
 def test_only_secrets_under_the_prefixes_can_be_read() -> None:
     """Neither a step nor DMS can read a secret outside the settings' prefixes, or another's key."""
     one = synthesize({**EVERY_SETTING, "certifier:secret_prefixes": ["dms/", "pg-"]})
