@@ -25,6 +25,7 @@ from sandbox.postgres import Access, Postgres
 HOST = "orders.db.example.com"
 NAME = "orders"
 ENDPOINT = "orders-source"
+TARGET = "warehouse-target"
 CREDENTIALS = "dms/orders"
 PAIR = "dms/orders-tls"
 TRUST_BUCKET = "platform-trust"
@@ -148,7 +149,38 @@ class World:
         self.serve()
         return self.announce()
 
+    def add_task(self, identifier: str = "orders-to-warehouse", *, target: str = TARGET) -> str:
+        """Let a task replicate from the endpoint to a target of its own; return its ARN."""
+        made = self.endpoint(target)
+        if made is None:
+            made = self.cloud.client("dms").create_endpoint(
+                EndpointIdentifier=target,
+                EndpointType="target",
+                EngineName="postgres",
+                ServerName=HOST,
+                Port=self.server.port,
+                DatabaseName=DATABASE,
+                Username=USER,
+                Password=PASSWORD,
+                SslMode="require",
+            )["Endpoint"]
+        endpoint = self.endpoint() or {}
+        return self.cloud.dms.add_task(
+            identifier,
+            source=endpoint["EndpointArn"],
+            target=made["EndpointArn"],
+            instance=self.instance,
+        )
+
     # -- what has come of it
+
+    def unfinished(self, name: str = NAME) -> list[str]:
+        """Return what a run has left open: a claim, an undo log, pauses, a canary."""
+        open_ends = [kind for kind in ("claim", "canary") if self.state(name).get(kind)]
+        if self.item(f"SOURCE#{name}", "UNDO"):
+            open_ends.append("undo")
+        items = ({k: _deserialize(v) for k, v in item.items()} for item in self.cloud.items())
+        return open_ends + [item["sk"] for item in items if item["pk"] == "PAUSE"]
 
     def state(self, name: str = NAME) -> Mapping[str, Any]:
         """Return the source's STATE item, as plain values."""

@@ -1,0 +1,378 @@
+"""The demo: Certifier's story, told on one machine, with everything in it real but the cloud.
+
+PostgreSQL is a real server with TLS, the state machine and the Lambdas are those that CDK deploys,
+and DMS connects with libpq. Nothing that is printed is written here: outcomes, evidence, findings
+and calls are read from the records, the table and the call log.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from sandbox.aws import Execution
+from sandbox.aws.machine import Where
+from sandbox.pki import Authority
+from sandbox.world import CREDENTIALS, ENDPOINT, HOST, NAME, PAIR, World
+
+COLOURS = {
+    "certified": "bold green",
+    "planned": "bold cyan",
+    "deferred": "bold cyan",
+    "refused": "bold yellow",
+    "restored": "bold yellow",
+    "failed": "bold red",
+}
+WEIGHTS = {"error": "red", "warning": "yellow", "advice": "cyan"}
+QUIET = ("Begin", "Recorded", "Deferred")
+"""States that only shuffle variables."""
+
+
+class Story:
+    """What the demo prints. Every scene is a method of :class:`Demo`; this is its voice."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._last = ""
+        self._repeats = 0
+
+    def scene(self, letter: str, title: str, told: str) -> None:
+        """Begin a scene: what happens, in the words of whom it happens to."""
+        self.console.print()
+        self.console.print(Rule(f"[bold]{letter}. {title}[/]", align="left", style="dim"))
+        self.console.print(Padding(Text(told, style="italic"), (0, 0, 0, 3)))
+
+    def say(self, line: str, style: str = "") -> None:
+        """Print one indented line; what comes from outside is escaped by the caller."""
+        self.console.print(Padding(f"[{style}]{line}[/]" if style else line, (0, 0, 0, 3)))
+
+    def entered(self, where: Where) -> None:
+        """Show live which state a source's execution has entered."""
+        state = where.state
+        if "/" not in where.execution or state in QUIET or state.endswith(("?", ": wait")):
+            return
+        if state == self._last:
+            self.console.print("[dim]·[/]", end="")
+            return
+        lead = "   [dim]" if not self._last else " [dim]› "
+        self.console.print(f"{lead}{escape(state)}[/]", end="", soft_wrap=True)
+        self._last = state
+
+    def ended(self) -> None:
+        """End the line of live progress."""
+        if self._last:
+            self.console.print()
+        self._last = ""
+
+    def outcome(self, record: Mapping[str, Any], seconds: float) -> None:
+        """Print how a run ended, and where the source stands."""
+        word = record["outcome"]
+        due = record.get("next_due")
+        then = f"; due again {due[:16].replace('T', ' ')} UTC" if due else ""
+        self.say(
+            f"[{COLOURS[word]}]{word}[/] [dim]({record['mode']} run, {seconds:.1f} s of real time"
+            f"{then})[/]"
+        )
+
+    def evidence(self, record: Mapping[str, Any]) -> None:
+        """Print what the verdict rests on."""
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in _evidence(record):
+            table.add_row(name, escape(value))
+        self.console.print(Padding(table, (0, 0, 0, 3)))
+
+    def findings(self, record: Mapping[str, Any]) -> None:
+        """Print every finding: cause, what was seen, what to do."""
+        for found in record["findings"]:
+            colour = WEIGHTS[found["severity"]]
+            where = found["place"].replace("_", " ")
+            self.say(
+                f"[{colour}]{found['severity']}[/] [bold]{found['cause']}[/] [dim]({where})[/] "
+                f"{escape(found['seen'])}"
+            )
+            if found.get("raw"):
+                self.say(f"  [dim]said:[/]   {escape(found['raw'])}")
+            self.say(f"  [dim]remedy:[/] {escape(found['remedy'])}")
+
+
+def _evidence(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    probe = record.get("probe") or {}
+    seen = probe.get("evidence") or {}
+    if tls := seen.get("tls"):
+        login = seen.get("login") or {}
+        by = f", login by {login['method']}" if login.get("method") else ""
+        yield "TLS", f"{tls['version']}, {tls['cipher']}{by}; {seen['connections']} connection"
+    chain = [certificate["subject"] for certificate in seen.get("chain", ())]
+    if anchor := seen.get("anchor"):
+        chain.append(f"{anchor['subject']} (trust anchor)")
+    if chain:
+        yield "chain", " ← ".join(chain)
+    verdicts = probe.get("verdicts") or {}
+    if verdicts:
+        words = (f"{mode}: {'pass' if v['passed'] else 'fail'}" for mode, v in verdicts.items())
+        yield "modes", ", ".join(words)
+    if record.get("days_left") is not None:
+        yield "days left", f"{record['days_left']} ({record['expires']})"
+    if endpoint := record.get("endpoint"):
+        mode = endpoint["fields"]["ssl_mode"]
+        made = " (created)" if endpoint["created"] else ""
+        yield "endpoint", f"{endpoint['identifier']}: {mode}{made}"
+    if trust := record.get("trust"):
+        names = [anchor["subject"] for anchor in trust["anchors"]]
+        both = " (old and new, for now)" if trust["overlap"] else ""
+        yield "DMS trusts", ", ".join(names) + both
+    for test in record.get("tests", ()):
+        instance = test["instance_arn"].rsplit(":", 1)[-1]
+        word = "successful" if test["passed"] else "failed"
+        yield "DMS test", f"{word}: {test['subject']}, from {instance}"
+    tasks = record.get("tasks") or {}
+    if tasks.get("stood_still") is not None:
+        yield "tasks", f"resumed after standing still for {tasks['stood_still']:.0f} s"
+
+
+@dataclass
+class Demo:
+    """The scenes, in their order. They share one world: what one leaves, the next one finds."""
+
+    world: World
+    story: Story
+
+    def tell(self) -> None:
+        """Play every scene."""
+        self.onboard()
+        self.recertify()
+        self.rotate()
+        self.renew_ahead()
+        self.wrong_ca()
+        self.elsewhere()
+        self.under_a_task()
+        self.restore()
+        self.killed()
+
+    def onboard(self) -> None:
+        """a. A source is onboarded with verify-full."""
+        self.story.scene(
+            "a",
+            "Onboard a source",
+            f"A pipeline starts the machine with one source: {HOST}, verify-full.",
+        )
+        with self._watched():
+            self.world.onboard(restart_tasks=True)
+        self._show(evidence=True)
+
+    def recertify(self) -> None:
+        """b. Nothing has changed."""
+        self.story.scene("b", "Recertify it", "A day later the schedule finds it due.")
+        before = len(self.world.cloud.calls)
+        with self._watched():
+            self.world.cloud.tick(minutes=24 * 60)
+        self._show()
+        self._calls(before)
+
+    def rotate(self) -> None:
+        """c. CA and certificate are renewed, on the server and in the secret."""
+        self.story.scene(
+            "c",
+            "Rotate CA and certificate",
+            "The team renews both and reloads PostgreSQL; the secret's label event starts the run.",
+        )
+        with self._watched():
+            self.world.renew()
+        self._show(evidence=True)
+
+    def renew_ahead(self) -> None:
+        """d. The secret is ahead of the server; later the server follows."""
+        self.story.scene(
+            "d",
+            "A renewal that the server has not followed yet",
+            "New CA and certificate are in the secret; PostgreSQL still serves the old ones.",
+        )
+        self.world.issue()
+        with self._watched():
+            self.world.announce()
+        self._show(evidence=True)
+        self.story.say("[italic]PostgreSQL reloads; the next due run notices.[/]")
+        self.world.serve()
+        with self._watched():
+            self._until(lambda: not self.world.state().get("findings"))
+        self._show(evidence=True)
+
+    def wrong_ca(self) -> None:
+        """e. A second source is onboarded with a CA that did not issue its certificate."""
+        self.story.scene(
+            "e",
+            "Onboard a second source with the wrong CA",
+            "Somebody put another team's CA into the bundle.",
+        )
+        pair = {**self.world.pair(), "ca": Authority.root("Another CA").certificate_pem.decode()}
+        self.world.cloud.put_secret("dms/invoices-tls", pair)
+        changes = {
+            "name": "invoices",
+            "endpoint": "invoices-source",
+            "server_certificate": self.world.arn("dms/invoices-tls"),
+        }
+        with self._watched():
+            run = self.world.onboard(**changes)
+        self._show("invoices")
+        made = self.world.endpoint("invoices-source")
+        self.story.say(f"endpoint invoices-source: [bold]{'made' if made else 'not created'}[/]")
+        self._ended(run)
+
+    def elsewhere(self) -> None:
+        """f. DMS cannot reach the host that our probe reaches."""
+        self.story.scene(
+            "f",
+            "DMS stands elsewhere",
+            "The probe reaches the host; from the replication instance its name does not resolve.",
+        )
+        self.world.cloud.dms.resolve = {}
+        changes = {"name": "billing", "endpoint": "billing-source"}
+        with self._watched():
+            run = self.world.onboard(**changes)
+        self.world.cloud.dms.resolve = self.world.cloud.hosts
+        self._show("billing", evidence=True)
+        self._ended(run)
+
+    def under_a_task(self) -> None:
+        """g. A rotation while a task replicates."""
+        self.story.scene(
+            "g",
+            "Rotate under a running task",
+            "A task replicates; the source allows it to be paused.",
+        )
+        self.world.add_task()
+        with self._watched():
+            self.world.renew()
+        self._show(evidence=True)
+        self._tasks()
+
+    def restore(self) -> None:
+        """h. The rehearsal passes, and still DMS cannot connect after the change."""
+        self.story.scene(
+            "h",
+            "DMS cannot connect after the change",
+            "A new CA is in the secret. The rehearsal passes; the changed endpoint still fails.",
+        )
+        self.world.issue()
+        self.world.cloud.dms.fail_after_change(ENDPOINT)
+        with self._watched():
+            self.world.announce()
+        self.world.cloud.dms.judge = lambda _: None
+        self._show(evidence=True)
+        self._tasks()
+
+    def killed(self) -> None:
+        """i. An execution is killed in the middle of a change; the schedule finishes the job."""
+        self.story.scene(
+            "i",
+            "Killed in the middle",
+            "The execution is stopped right after the endpoint was changed, with the task paused.",
+        )
+        self.world.cloud.stop_child_at("Test connection")
+        with self._watched():
+            self.world.recertify()
+        self._tasks()
+        self.story.say("[italic]Only the schedule works from here.[/]")
+        with self._watched():
+            self._until(lambda: self.world.outcome() == "certified" and not self.world.unfinished())
+        self._show(evidence=True)
+        self._tasks()
+
+    # -- how a scene is shown
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Show the states live while something runs."""
+        self._began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._took = time.monotonic() - self._began
+            self.story.ended()
+
+    def _show(self, name: str = NAME, *, evidence: bool = False) -> None:
+        record = self.world.record(name)
+        self.story.outcome(record, self._took)
+        if evidence:
+            self.story.evidence(record)
+        self.story.findings(record)
+
+    def _ended(self, run: Execution) -> None:
+        if run.status == "FAILED":
+            self.story.say(f"[dim]the execution ended with:[/] {escape(run.cause or '')}")
+
+    def _calls(self, since: int) -> None:
+        """Print which calls a run made, and that none of them was a write."""
+        services = ("dms", "acm", "secretsmanager")
+        made = self.world.cloud.calls.of(*services, since=since)
+        counted: dict[str, int] = {}
+        for call in made:
+            counted[f"{call.service} {call.operation}"] = (
+                counted.get(f"{call.service} {call.operation}", 0) + 1
+            )
+        listed = ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in counted.items())
+        self.story.say(f"[dim]calls:[/]  {listed}")
+        writes = [c.operation for c in made if c.writes and c.operation != "TestConnection"]
+        self.story.say(f"[dim]writes:[/] {', '.join(writes) or 'none'}")
+
+    def _tasks(self) -> None:
+        for task in self.world.cloud.dms.tasks():
+            self.story.say(
+                f"[dim]task[/] {task['ReplicationTaskIdentifier']}: [bold]{task['Status']}[/]"
+            )
+
+    def _until(self, reached: Callable[[], bool], ticks: int = 12) -> None:
+        """Let the schedule work until something is reached, for two hours at most."""
+        for _ in range(ticks):
+            self.world.cloud.tick()
+            if reached():
+                return
+
+
+def save(world: World, folder: Path) -> tuple[int, int]:
+    """Write the records and reports of the bucket to a folder; return how many of each."""
+    shutil.rmtree(folder, ignore_errors=True)
+    counts = []
+    for prefix in ("records/", "reports/"):
+        objects = world.cloud.objects(prefix)
+        for key, body in objects.items():
+            path = folder / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body)
+        counts.append(len(objects))
+    return counts[0], counts[1]
+
+
+def play(folder: Path, console: Console) -> None:
+    """Tell the whole story, and leave its records and reports in ``folder``."""
+    story = Story(console)
+    console.print("[bold]Certifier[/]: DMS endpoints for PostgreSQL on TLS that really verifies")
+    console.print("[dim]starting PostgreSQL, synthesizing the CDK app, deploying it into moto …[/]")
+    with World.start() as world:
+        console.print(
+            f"[dim]{HOST} is PostgreSQL {world.server.server_version}; its credentials are in "
+            f"{CREDENTIALS}, its certificate in {PAIR}[/]"
+        )
+        world.cloud.on_state(story.entered)
+        Demo(world, story).tell()
+        records, reports = save(world, folder)
+    console.print()
+    console.print(Rule(style="dim"))
+    console.print(
+        f"{records} record files in [bold]{folder / 'records'}[/] (JSON, and HTML to open)"
+    )
+    console.print(
+        f"{reports} report files in [bold]{folder / 'reports'}[/], one for each execution"
+    )
