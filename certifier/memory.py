@@ -58,7 +58,8 @@ class SourceState(Fact):
         settings_digest, applied: the endpoint as the last good run left it.
         reverts: how often something else has undone that.
         markers: tests of the present claim, by whatever key the test uses.
-        days_left, expires: days to the expiry that comes first, and of which certificate.
+        expires_at, expires: the expiry that comes first, and of which certificate.
+        record: key of the last record in the bucket, without its suffix.
         waits_for_wave: deferred by the breaker, until it is closed.
     """
 
@@ -86,8 +87,9 @@ class SourceState(Fact):
     applied: EndpointFields | None = None
     reverts: int = 0
     markers: Mapping[str, Marker] = {}
-    days_left: int | None = None
+    expires_at: datetime | None = None
     expires: str | None = None
+    record: str | None = None
     ssl_mode: str | None = None
     owed: tuple[str, ...] = ()
     waits_for_wave: bool = False

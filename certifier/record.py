@@ -81,7 +81,7 @@ class Certification(Fact):
         probe: the report of our own TLS connection (docs/probe-json.md).
         changes: what the plan found to differ; made when ``changed``.
         intended_leaf_sha256: the certificate that the server is meant to serve.
-        days_left, expires: days to the expiry that comes first, and of what.
+        days_left, expires, expires_at: the expiry that comes first, and of what.
         next_due: when the source is looked at again; ``None``: when somebody asks.
     """
 
@@ -111,6 +111,7 @@ class Certification(Fact):
     versions: Versions = Versions()
     days_left: int | None = None
     expires: str | None = None
+    expires_at: datetime | None = None
     findings: tuple[Finding, ...] = ()
     next_due: datetime | None = None
 

@@ -246,14 +246,18 @@ def test_record_writes_everything_at_once(store: Store, claimed: Claimed) -> Non
     done = recording(
         findings=(found,),
         erase_undo=True,
-        state={"days_left": 12, "certified_at": NOW, "applied": EndpointFields(port=5432)},
+        state={
+            "expires_at": NOW + timedelta(days=12),
+            "certified_at": NOW,
+            "applied": EndpointFields(port=5432),
+        },
     )
     assert store.record("orders", RUN, done, breaker_limit=3) == Recorded(Outcome.CERTIFIED)
     state = store.state("orders")
     assert state is not None
     assert state.outcome is Outcome.CERTIFIED
     assert state.findings == (found,)
-    assert state.days_left == 12
+    assert state.expires_at == NOW + timedelta(days=12)
     assert state.applied == EndpointFields(port=5432)
     assert state.certified_at == NOW
     assert state.claim is None

@@ -1,0 +1,134 @@
+"""Pages that a database engineer reads: one certification, or one execution over many sources.
+
+Plain HTML with its own style sheet: no script, nothing fetched, good in print, light and dark.
+Everything is escaped; what a server said has been made printable before it came here.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from certifier.outcome import Outcome, Severity, SslMode
+from certifier.record import Certification, Summary
+
+SYMBOLS: Mapping[Outcome, str] = MappingProxyType(
+    {
+        Outcome.CERTIFIED: "✓",
+        Outcome.REFUSED: "✕",
+        Outcome.RESTORED: "↺",
+        Outcome.FAILED: "!",
+        Outcome.PLANNED: "→",
+        Outcome.DEFERRED: "…",
+    }
+)
+"""Beside the colour and the word, so that no reader depends on either."""
+
+SENTENCES: Mapping[Outcome, str] = MappingProxyType(
+    {
+        Outcome.CERTIFIED: "DMS connects with TLS as strictly as the source asks.",
+        Outcome.REFUSED: "A check said no. The endpoint was not changed.",
+        Outcome.RESTORED: "DMS could not connect with the new settings. The old ones are back, and "
+        "DMS connects with them.",
+        Outcome.FAILED: "This needs a person: read the findings below.",
+        Outcome.PLANNED: "Nothing was changed. This is what a run would do.",
+        Outcome.DEFERRED: "This run left the source alone.",
+    }
+)
+
+
+def certification_page(record: Certification) -> str:
+    """Return the page of one certification, as HTML."""
+    order = list(Severity)
+    return _render(
+        "certification.html",
+        record=record,
+        sentence=_sentence(record),
+        findings=sorted(record.findings, key=lambda found: order.index(found.severity)),
+        modes=_modes(record),
+        probe=record.probe,
+        evidence=(record.probe or {}).get("evidence"),
+        days_class=_days_class(record.days_left),
+    )
+
+
+def summary_page(summary: Summary) -> str:
+    """Return the page of one execution, as HTML; records are linked by relative addresses."""
+    weight = [
+        Outcome.FAILED,
+        Outcome.RESTORED,
+        Outcome.REFUSED,
+        Outcome.PLANNED,
+        Outcome.DEFERRED,
+        Outcome.CERTIFIED,
+    ]
+    lines = sorted(summary.lines, key=lambda line: (weight.index(line.outcome), line.name))
+    return _render("summary.html", summary=summary, lines=lines, days_class=_days_class)
+
+
+def _sentence(record: Certification) -> str:
+    if record.outcome is Outcome.PLANNED and record.opens_at is not None:
+        return f"The change waits until its window opens: {_when(record.opens_at)}."
+    if record.outcome is Outcome.PLANNED and not record.changes:
+        return "Nothing was changed, and nothing has to be."
+    return SENTENCES[record.outcome]
+
+
+def _modes(record: Certification) -> list[dict[str, Any]]:
+    """Return one row for each mode that uses TLS: connects or not, why, and DMS's own reading."""
+    if record.probe is None:
+        return []
+    wanted = record.spec.get("ssl_mode")
+    rows = []
+    for mode in (SslMode.REQUIRE, SslMode.VERIFY_CA, SslMode.VERIFY_FULL):
+        verdict = record.probe["verdicts"].get(mode.value)
+        if verdict is not None:
+            rows.append({"mode": mode.value, "wanted": mode.value == wanted, **verdict})
+    return rows
+
+
+def _days_class(days: int | None) -> str:
+    if days is None:
+        return ""
+    return "bad" if days < 7 else "warn" if days < 30 else "good"
+
+
+def _when(value: datetime | str | None) -> str:
+    """Return an instant for people: UTC, to the minute."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _last(arn: str) -> str:
+    """Return the end of an ARN, which is what people know it by."""
+    return arn.rsplit(":", 1)[-1]
+
+
+def _fingerprint(sha256: str | None) -> str:
+    """Return a fingerprint in pairs, so that it can be compared by eye."""
+    text = (sha256 or "").upper()
+    return ":".join(text[i : i + 2] for i in range(0, len(text), 2))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("certifier.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(when=_when, last=_last, fingerprint=_fingerprint)
+    environment.globals.update(symbols=SYMBOLS)
+    return environment
+
+
+def _render(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(**values)

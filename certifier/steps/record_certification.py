@@ -1,0 +1,504 @@
+"""Record certification: how the run ended, kept as evidence, told to people, the claim released.
+
+The record and the notice come first, the one transaction in the table last: a run that dies in
+between records again, and says the same. Plan mode writes its record and nothing else.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, TypeVar
+
+from certifier.aws.s3 import HTML, JSON, Ending
+from certifier.certificate import (
+    CertificateFacts,
+    Expiring,
+    certificate_facts,
+    certificates_in,
+    expiring,
+)
+from certifier.decide import Due, Found, Problem, attention, ending, next_due, notice
+from certifier.decide import Ending as Decided
+from certifier.diagnosis import printable
+from certifier.errors import Busy, ClaimLost, Refused
+from certifier.memory import Recording, SourceState
+from certifier.models import (
+    Configured,
+    ConnectionTest,
+    Endpoint,
+    Fact,
+    Finding,
+    ImportedCa,
+    ImportedCertificate,
+    InstanceTest,
+    Material,
+    Plan,
+    Refusal,
+    Rehearsal,
+    TaskWork,
+)
+from certifier.outcome import Action, Mode, Outcome, Settings, Severity
+from certifier.record import (
+    Certification,
+    DmsTest,
+    EndpointRecord,
+    Subject,
+    TaskRecord,
+    Trust,
+    Verified,
+)
+from certifier.report import certification_page
+from certifier.steps import configure_endpoint, test_connection
+from certifier.steps.probe_tls import Probed
+from certifier.steps.tools import StepEvent, StepSettings, Tools, run_id
+
+STEPS = (
+    "read_material",
+    "probe_tls",
+    "plan_changes",
+    "import_ca",
+    "rehearse_changes",
+    "pause_tasks",
+    "configure_endpoint",
+    "test_connection",
+    "resume_tasks",
+    "import_certificate",
+)
+"""Every step that may leave ``<step>-refused.json``, in the order of the workflow."""
+
+
+class RecordSettings(StepSettings):
+    """Where people are told, and how many bad ends in a day open the breaker."""
+
+    topic: str
+    breaker_limit: int
+    powertools_service_name: str = "certifier"
+    powertools_metrics_namespace: str = "Certifier"
+
+
+class RecordEvent(StepEvent):
+    """``problem``: what the machine caught, if anything went wrong."""
+
+    problem: Problem | None = None
+
+
+class Answer(Fact):
+    """How the run ended; the child's only output."""
+
+    outcome: Outcome
+
+
+class Measured(Fact):
+    """What the metrics say of one certification."""
+
+    source: str
+    outcome: Outcome
+    days_left: int | None
+    owed: int
+
+
+Measure = Callable[[Measured], None]
+F = TypeVar("F", bound=Fact)
+
+
+def run(event: RecordEvent, tools: Tools[RecordSettings], measure: Measure) -> Answer:
+    """Decide, keep, tell, and release the claim. A second call answers the same.
+
+    Raises:
+        ClaimLost: another execution owns the source; only the word for the report is left.
+        Retryable: AWS did not answer; nothing is released, so the machine calls again.
+    """
+    if event.mode is Mode.PLAN:
+        return _plan(event, tools)
+    state = tools.store.state(event.name)
+    if state is not None and state.claim is None and state.recorded_by == event.run:
+        return _again(event, tools, state)
+    try:
+        state = tools.store.hold(event.name, event.run)
+        return _record(event, tools, state, measure)
+    except ClaimLost:
+        word = Ending(name=event.name, outcome=Outcome.DEFERRED, run=event.run)
+        tools.documents.mark_ending(run_id(event.parent), word)
+        raise
+
+
+def _plan(event: RecordEvent, tools: Tools[RecordSettings]) -> Answer:
+    found, probed = _gather(event, tools)
+    end = ending(found, event.problem, run=event.run)
+    now = tools.now()
+    record = _certification(event, found, probed, end, at=now, next_due=None)
+    key = _keep(event, tools, record, since=now)
+    tools.documents.mark_ending(run_id(event.parent), _word(record, key))
+    return Answer(outcome=end.outcome)
+
+
+def _again(event: RecordEvent, tools: Tools[RecordSettings], state: SourceState) -> Answer:
+    """Answer as the first call did, whose answer was lost, and leave the word it may not have."""
+    outcome = state.outcome or Outcome.FAILED
+    weighty = _weightiest(state.findings)
+    word = Ending(
+        name=event.name,
+        outcome=outcome,
+        run=event.run,
+        cause=weighty.cause if weighty else None,
+        seen=weighty.seen if weighty else None,
+        record=state.record,
+        ssl_mode=state.ssl_mode,
+        days_left=_days(state.expires_at, tools.now()),
+        owed=len(state.owed),
+    )
+    tools.documents.mark_ending(run_id(event.parent), word)
+    return Answer(outcome=outcome)
+
+
+def _record(
+    event: RecordEvent, tools: Tools[RecordSettings], state: SourceState, measure: Measure
+) -> Answer:
+    now = tools.now()
+    left = _delete_canary(event, tools, state)
+    found, probed = _gather(event, tools, canary_left=left)
+    end = ending(found, event.problem, run=event.run)
+    due = next_due(
+        end,
+        state,
+        now=now,
+        owed=bool(found.owed),
+        opens_at=found.plan.opens_at if found.plan else None,
+    )
+    record = _certification(event, found, probed, end, at=now, next_due=due.at)
+    since = state.claim.since if state.claim else now
+    key = _keep(event, tools, record, since=since)
+    where = f"s3://{tools.documents.bucket}/{key}.html"
+    needs = attention(end, owed=found.owed, waiting_since=due.waiting_since, now=now)
+    topic = tools.topic(tools.settings.topic)
+    told = notice(event.name, end, needs=needs, told=state.notified, where=where)
+    if told is not None:
+        topic.publish(told.subject, told.message)
+    done = tools.store.record(
+        event.name,
+        event.run,
+        Recording(
+            outcome=end.outcome,
+            at=now,
+            due_at=due.at,
+            findings=end.findings,
+            erase_undo=end.erase_undo,
+            bad_end=end.bad_end,
+            state={
+                **_remembered(found, end, due, record),
+                "notified": needs,
+                "record": key,
+            },
+        ),
+        breaker_limit=tools.settings.breaker_limit,
+    )
+    if done.opened:
+        topic.publish(
+            "Certifier: changes are stopped",
+            f"{tools.settings.breaker_limit} changes ended badly within 24 hours, the last one of "
+            f"{event.name}. No further change begins until `certifier resume-wave`.\n\n"
+            f"Record: {where}\n",
+        )
+    tools.documents.mark_ending(run_id(event.parent), _word(record, key))
+    measure(
+        Measured(
+            source=event.name,
+            outcome=end.outcome,
+            days_left=record.days_left,
+            owed=len(found.owed),
+        )
+    )
+    return Answer(outcome=end.outcome)
+
+
+def _delete_canary(
+    event: RecordEvent, tools: Tools[RecordSettings], state: SourceState
+) -> str | None:
+    """Delete a canary that this run has left behind; its identifier when that is not possible."""
+    if state.canary is None:
+        return None
+    canary = tools.dms.endpoint(state.canary)
+    try:
+        if canary is not None:
+            tools.dms.delete_endpoint(canary.arn)
+    except (Busy, Refused):
+        return state.canary
+    tools.store.note_canary(event.name, event.run, None)
+    return None
+
+
+# -- gather
+
+
+def _gather(
+    event: RecordEvent, tools: Tools[RecordSettings], canary_left: str | None = None
+) -> tuple[Found, Probed | None]:
+    """Read what the steps of this run have left in the bucket, and what the table says of it."""
+    written = {
+        key.rsplit("/", 1)[-1].removesuffix(".json")
+        for key in tools.documents.keys(f"runs/{event.run_id}/")
+    }
+
+    def read(step: str, model: type[F]) -> F | None:
+        return tools.documents.read(event.run_id, step, model) if step in written else None
+
+    probed = read("probe_tls", Probed)
+    refusals = (read(f"{step}-refused", Refusal) for step in STEPS)
+    apply = event.mode is Mode.APPLY
+    undo = tools.store.undo_with_run(event.name) if apply else None
+    pauses = tools.store.pauses_of(event.name) if apply else ()
+    found = Found(
+        material=read("read_material", Material),
+        probe_findings=probed.findings if probed else (),
+        plan=read("plan_changes", Plan),
+        imported_ca=read("import_ca", ImportedCa),
+        rehearsal=read("rehearse_changes", Rehearsal),
+        paused=read("pause_tasks", TaskWork),
+        applied=read(configure_endpoint.document(Action.APPLY), Configured),
+        put_back=read(configure_endpoint.document(Action.PUT_BACK), Configured),
+        tested_new=read(test_connection.document(Settings.NEW), ConnectionTest),
+        tested_old=read(test_connection.document(Settings.OLD), ConnectionTest),
+        resumed=read("resume_tasks", TaskWork),
+        acm=read("import_certificate", ImportedCertificate),
+        refusals=tuple(f for refusal in refusals if refusal for f in refusal.findings),
+        undo=undo[0] if undo else None,
+        undo_run=undo[1] if undo else None,
+        owed=tuple(pause.task_arn for pause in pauses),
+        canary_left=canary_left,
+    )
+    return found, probed
+
+
+def _final_endpoint(found: Found) -> Endpoint | None:
+    """Return the endpoint as the run left it, as far as it was described."""
+    for done in (found.put_back, found.applied, found.material):
+        if done is not None and done.endpoint is not None:
+            return done.endpoint
+    return None
+
+
+# -- the record
+
+
+def _certification(
+    event: RecordEvent,
+    found: Found,
+    probed: Probed | None,
+    end: Decided,
+    *,
+    at: datetime,
+    next_due: datetime | None,
+) -> Certification:
+    report = probed.effective if probed else None
+    material, plan = found.material or Material(), found.plan
+    first = next(iter(_expiries(found, probed)), None)
+    endpoint = _final_endpoint(found)
+    return Certification(
+        source=event.name,
+        version=event.source.version,
+        spec=event.source.spec.model_dump(mode="json", exclude_defaults=True),
+        run=event.run,
+        parent=event.parent,
+        mode=event.mode,
+        origin=event.origin,
+        outcome=end.outcome,
+        recorded_at=at,
+        problem=event.problem,
+        verified=Verified(
+            probe=report.passed if report else None,
+            rehearsal=_all_passed(found.rehearsal.canary) if found.rehearsal else None,
+            dms_test=found.tested_new.passed if found.tested_new else None,
+        ),
+        endpoint=_endpoint_record(endpoint, found) if endpoint else None,
+        changes=plan.changes if plan else (),
+        changed=found.applied is not None and found.put_back is None,
+        put_back=found.put_back is not None and found.put_back.put_back,
+        opens_at=plan.opens_at if plan else None,
+        trust=_trust(endpoint, found),
+        probe=report.model_dump(mode="json", by_alias=True) if report else None,
+        tests=tuple(_tests(found)),
+        tasks=_tasks(found),
+        acm=found.acm,
+        intended_leaf_sha256=material.leaf_sha256,
+        versions=material.versions,
+        days_left=first.days_left(at) if first else None,
+        expires=first.what if first else None,
+        expires_at=first.not_after if first else None,
+        findings=end.findings,
+        next_due=next_due,
+    )
+
+
+def _all_passed(tests: tuple[InstanceTest, ...]) -> bool | None:
+    return all(test.passed for test in tests) if tests else None
+
+
+def _endpoint_record(endpoint: Endpoint, found: Found) -> EndpointRecord:
+    return EndpointRecord(
+        arn=endpoint.arn,
+        identifier=endpoint.identifier,
+        engine=endpoint.engine,
+        created=found.applied is not None and found.applied.created,
+        fields=endpoint.fields,
+        settings_digest=endpoint.settings_digest,
+    )
+
+
+def _trusted_pem(arn: str | None, found: Found) -> tuple[str | None, str | None]:
+    """Return the digest of the DMS certificate ``arn``, and its PEM where this run has seen it."""
+    plan, trusted = found.plan, found.material.trusted if found.material else None
+    digest = None
+    if found.imported_ca is not None and found.imported_ca.certificate_arn == arn:
+        digest = found.imported_ca.digest
+    elif trusted is not None and trusted.arn == arn:
+        digest = trusted.digest
+    if plan is not None and plan.desired_digest == digest:
+        return digest, plan.desired_pem
+    bundle = found.material.bundle_pem if found.material else None
+    if found.material is not None and found.material.bundle_digest == digest:
+        return digest, bundle
+    return digest, trusted.pem if trusted is not None and trusted.digest == digest else None
+
+
+def _trust(endpoint: Endpoint | None, found: Found) -> Trust | None:
+    arn = endpoint.fields.certificate_arn if endpoint else None
+    if arn is None:
+        return None
+    digest, pem = _trusted_pem(arn, found)
+    return Trust(
+        certificate_arn=arn,
+        digest=digest,
+        overlap=found.plan is not None and found.plan.overlap,
+        anchors=tuple(_facts(pem)),
+    )
+
+
+def _facts(pem: str | None) -> Iterator[CertificateFacts]:
+    for der in certificates_in(pem or ""):
+        yield certificate_facts(der)
+
+
+def _tests(found: Found) -> Iterator[DmsTest]:
+    rehearsal = found.rehearsal or Rehearsal()
+    for subject, tests in (
+        (Subject.BEFORE, rehearsal.old),
+        (Subject.CANARY, rehearsal.canary),
+        (Subject.NOW, found.tested_new.tests if found.tested_new else ()),
+        (Subject.RETURNED, found.tested_old.tests if found.tested_old else ()),
+    ):
+        for test in tests:
+            yield DmsTest(
+                subject=subject,
+                instance_arn=test.instance_arn,
+                passed=test.passed,
+                message=printable(test.message) if test.message else None,
+            )
+
+
+def _tasks(found: Found) -> TaskRecord:
+    paused, resumed = found.paused or TaskWork(), found.resumed or TaskWork()
+    return TaskRecord(
+        paused=paused.tasks,
+        resumed=resumed.tasks,
+        owed=found.owed,
+        stood_still=resumed.stood_still,
+    )
+
+
+def _expiries(found: Found, probed: Probed | None) -> tuple[Expiring, ...]:
+    """Return what expires and matters, the earliest first."""
+    report = probed.effective if probed else None
+    material = found.material or Material()
+    endpoint = _final_endpoint(found)
+    arn = endpoint.fields.certificate_arn if endpoint else None
+    return expiring(
+        served=report.evidence.chain if report else (),
+        anchor=report.evidence.anchor if report else None,
+        trusted=tuple(_facts(_trusted_pem(arn, found)[1])),
+        intended=next(_facts(material.leaf_pem), None),
+    )
+
+
+def _keep(
+    event: RecordEvent, tools: Tools[RecordSettings], record: Certification, *, since: datetime
+) -> str:
+    """Write the record as JSON and as a page; return its key without suffix.
+
+    ``since`` does not change when the step is called again, so that the same objects are replaced.
+    """
+    key = f"records/{event.name}/{since.strftime('%Y%m%dT%H%M%SZ')}-{event.run_id}"
+    tools.documents.put(f"{key}.json", record.model_dump_json(indent=2).encode(), JSON)
+    tools.documents.put(f"{key}.html", certification_page(record).encode(), HTML)
+    return key
+
+
+# -- what is remembered, and the word for the report
+
+
+def _remembered(found: Found, end: Decided, due: Due, record: Certification) -> dict[str, Any]:
+    """Return the fields of STATE that this run changes; ``None`` removes one."""
+    kept: dict[str, Any] = {
+        "reason": due.reason,
+        "backoff": due.backoff,
+        "waiting_since": due.waiting_since,
+        "owed": found.owed,
+        "waits_for_wave": True if end.waits_for_wave else None,
+    }
+    if record.expires_at is not None:
+        kept |= {"expires_at": record.expires_at, "expires": record.expires}
+    endpoint = _final_endpoint(found)
+    if endpoint is not None:
+        kept |= {
+            "endpoint_arn": endpoint.arn,
+            "creating": None,
+            "ssl_mode": endpoint.fields.ssl_mode,
+        }
+    if (version := _password_version(found, end)) is not None:
+        kept["applied_version"] = version
+    if end.outcome is Outcome.CERTIFIED and endpoint is not None and not found.finishes_another:
+        arn = endpoint.fields.certificate_arn
+        kept |= {
+            "certified_at": record.recorded_at,
+            "settings_digest": endpoint.settings_digest,
+            "applied": endpoint.fields,
+            "certificate_arn": arn,
+            "certificate_digest": _trusted_pem(arn, found)[0] if arn else None,
+            "reverts": found.plan.reverted if found.plan else 0,
+        }
+    return kept
+
+
+def _password_version(found: Found, end: Decided) -> str | None:
+    """Return the VersionId of the password that this run left on the endpoint, if it set one."""
+    log = found.undo
+    if log is None or not end.erase_undo:
+        return None
+    if found.put_back is not None and found.put_back.put_back:
+        return log.old_password_version
+    if found.put_back is not None:
+        return None
+    return log.new_password_version
+
+
+def _weightiest(findings: tuple[Finding, ...]) -> Finding | None:
+    order = list(Severity)
+    weighty = [found for found in findings if found.severity is not Severity.ADVICE]
+    return min(weighty, key=lambda found: order.index(found.severity), default=None)
+
+
+def _days(until: datetime | None, now: datetime) -> int | None:
+    return None if until is None else (until - now).days
+
+
+def _word(record: Certification, key: str) -> Ending:
+    weighty = _weightiest(record.findings)
+    return Ending(
+        name=record.source,
+        outcome=record.outcome,
+        run=record.run,
+        cause=weighty.cause if weighty else None,
+        seen=weighty.seen if weighty else None,
+        record=key,
+        ssl_mode=record.endpoint.fields.ssl_mode if record.endpoint else None,
+        days_left=record.days_left,
+        owed=len(record.tasks.owed),
+    )
