@@ -98,6 +98,8 @@ class MapRun:
             worker.start()
         for worker in workers:
             worker.join()
+        if not self.env.is_running():
+            return []  # the parent was stopped, and its children with it
         if self._error is not None:
             raise self._error
         if self._too_many_failures():
