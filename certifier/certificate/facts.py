@@ -100,5 +100,8 @@ def _read(certificate: Certificate, self_signed: bool | None = None) -> dict[str
         "self_signed": own if known else None,
         "not_strict": certificate.not_strict if known else (),
     }
-    _ = certificate.x509, certificate.purposes_allow_tls  # what they cannot read shall be named too
+    _ = (
+        certificate.loaded,
+        certificate.purposes_allow_tls,
+    )  # what they cannot read shall be named too
     return {**values, "unreadable": certificate.unreadable}

@@ -102,7 +102,7 @@ def read_field(name: str, data: bytes | None, place: Place) -> Field:
     for block in pem.blocks:
         if block.label in CERTIFICATE_LABELS:
             certificate = Certificate(block.der)
-            if certificate.x509 is None:
+            if certificate.loaded is None:
                 found.append(said(Cause.PEM_DAMAGED, _unreadable(certificate)))
             else:
                 given.append(certificate)

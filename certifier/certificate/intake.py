@@ -150,7 +150,7 @@ class _Intake:
                 self.say(Cause.ACM_UNSUITABLE, reason)
             self._repairs(leaf, path, given, chain)
             result = {
-                "leaf": leaf.x509,
+                "leaf": leaf.loaded,
                 "leaf_pem": leaf_pem,
                 "leaf_sha256": leaf.sha256,
                 "chain_pem": chain_pem,
@@ -449,7 +449,8 @@ class _Intake:
             self.repaired(
                 f"{leaf.title} was taken out of the {beside + 1} certificates in its place"
             )
-        if not in_order(pool, path.certificates):
+        ordered = path.certificates if leaf in self.server.given else path.certificates[1:]
+        if not in_order(pool, ordered):
             self.repaired(f"the chain was put in order: {_titles(path.certificates)}")
         if len(given) > len(pool):
             twice = tuple(one for one in pool if given.count(one) > 1)

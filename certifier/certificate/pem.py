@@ -1,9 +1,9 @@
 """Finding PEM blocks in whatever people hand over.
 
 Tolerant in everything that cannot change what a block holds: text and headers around blocks, CRLF,
-a byte order mark, UTF-16, one long line, spaces or a literal ``\\n`` in place of line breaks.
-Strict in the rest: base64 is decoded by the letter, and what looks like a damaged block is reported,
-never passed over, so that one flipped byte yields either the very same DER or a problem.
+a byte order mark, UTF-16, one long line, line breaks written as spaces or as backslash and n.
+Strict in the rest: base64 is decoded by the letter, and what looks like a damaged block is
+reported, never passed over, so that one flipped byte yields the very same DER or a problem.
 
 The work is linear in the size of the input, and the input is capped.
 """
@@ -21,7 +21,9 @@ from certifier.certificate.identify import identify
 MAX_BYTES: Final = 1024 * 1024  # four times all CAs of a usual operating system
 MAX_BLOCKS: Final = 300  # twice those
 
-CERTIFICATE_LABELS: Final = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
+_TRUSTED: Final = "TRUSTED CERTIFICATE"
+_OLD_LABELS: Final = ("X509 CERTIFICATE", _TRUSTED)
+CERTIFICATE_LABELS: Final = frozenset({"CERTIFICATE", *_OLD_LABELS})
 PRIVATE_KEY_LABELS: Final = frozenset(
     {"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY"}
 )
@@ -89,6 +91,8 @@ def read_pem(data: bytes | str) -> Pem:
             break
         else:
             blocks.append(found)
+    labels = {block.label for block in blocks}
+    repaired += [f"{old} became CERTIFICATE" for old in _OLD_LABELS if old in labels]
     if len(damaged) > _MAX_DAMAGED:
         more = len(damaged) - _MAX_DAMAGED
         damaged = [*damaged[:_MAX_DAMAGED], f"and {more} more damaged places"]
@@ -112,9 +116,8 @@ def _as_bytes_of_text(data: bytes) -> tuple[bytes, list[str]]:
 def _utf16(data: bytes) -> str | None:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    if b"B\0E\0G\0I\0N\0" in data:
-        return "utf-16-le"
-    return "utf-16-be" if b"\0B\0E\0G\0I\0N" in data else None
+    at = data.find(b"B\0E\0G\0I\0N")
+    return None if at < 0 else ("utf-16-be" if at % 2 else "utf-16-le")
 
 
 def _scan(text: bytes) -> Iterator[Block | str]:
@@ -175,7 +178,7 @@ def _block(label: str, body: bytes) -> Block | str:
     if len(text) % 4:
         return f"the base64 of a {label} block is cut off or has a character too many"
     der = base64.b64decode(text)
-    if label == "TRUSTED CERTIFICATE":
+    if label == _TRUSTED:
         return _without_trust(der)
     return Block(label, der)
 
@@ -183,6 +186,6 @@ def _block(label: str, body: bytes) -> Block | str:
 def _without_trust(der: bytes) -> Block | str:
     """Return the certificate in front of OpenSSL's own trust settings (``X509_CERT_AUX``)."""
     try:
-        return Block("CERTIFICATE", asn1.element(der).raw)
+        return Block(_TRUSTED, asn1.element(der).raw)
     except DerError:
         return "a TRUSTED CERTIFICATE block does not begin with a certificate"

@@ -1,7 +1,7 @@
 """Reading one certificate, part by part, so that one odd part does not hide the others."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -10,6 +10,8 @@ from typing import Final, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
 
 from certifier.certificate import asn1
 from certifier.certificate.asn1 import DerError, Element
@@ -50,6 +52,10 @@ _SIGNATURES: Final = {
     "2.16.840.1.101.3.4.3.17": ("ML-DSA-44", None),
     "2.16.840.1.101.3.4.3.18": ("ML-DSA-65", None),
     "2.16.840.1.101.3.4.3.19": ("ML-DSA-87", None),
+}
+_WEAK_HASHES: Final[Mapping[str, hashes.HashAlgorithm]] = {
+    "md5": hashes.MD5(),  # noqa: S303 - to recognise what others did, not to sign with
+    "sha1": hashes.SHA1(),  # noqa: S303
 }
 _RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
 _HASHES: Final = {
@@ -105,6 +111,7 @@ class _Parts:
     validity: Element
     subject: Element
     spki: Element
+    outer_signature: Element
     extensions: Element | None
 
 
@@ -180,11 +187,19 @@ class Certificate:
         extensions = next((part for part in tbs[6:] if part.tag == 0xA3), None)
         signature, issuer, validity, subject, spki = tbs[1:6]
         return _Parts(
-            version, asn1.integer(tbs[0]), signature, issuer, validity, subject, spki, extensions
+            version,
+            asn1.integer(tbs[0]),
+            signature,
+            issuer,
+            validity,
+            subject,
+            spki,
+            fields[1].expect(asn1.SEQUENCE),
+            extensions,
         )
 
     @cached_property
-    def x509(self) -> x509.Certificate | None:
+    def loaded(self) -> x509.Certificate | None:
         """The certificate as ``cryptography`` sees it; ``None`` when that refuses it."""
         loaded, why = guarded(lambda: x509.load_der_x509_certificate(self.der))
         if loaded is None:
@@ -485,13 +500,45 @@ class Certificate:
         """
         if self.issuer_raw is None or self.issuer_raw != issuer.subject_raw:
             return False
-        own, above = self.x509, issuer.x509
+        own, above = self.loaded, issuer.loaded
         if own is None or above is None or issuer.key_kind is None:
             return None
 
         def check() -> bool:
             try:
                 own.verify_directly_issued_by(above)
+            except InvalidSignature:
+                return False
+            return True
+
+        checked, _ = guarded(check)
+        return checked if checked is not None else self._signed_weakly(above)
+
+    def _signed_weakly(self, issuer: x509.Certificate) -> bool | None:
+        """Check a signature with a hash that the library does not accept in certificates any more.
+
+        OpenSSL still does for a root; for others it says that the hash is too weak, which is a
+        better answer than that the signature is wrong.
+        """
+        parts, own = self._parts, self.loaded
+        hashed = _WEAK_HASHES.get(self.signature[1] or "") if self.signature else None
+        if parts is None or own is None or hashed is None:
+            return None
+        if parts.signature.raw != parts.outer_signature.raw:
+            return False
+        key, signature, signed = issuer.public_key(), own.signature, own.tbs_certificate_bytes
+
+        def check() -> bool:
+            try:
+                match key:
+                    case rsa.RSAPublicKey():
+                        key.verify(signature, signed, padding.PKCS1v15(), hashed)
+                    case ec.EllipticCurvePublicKey():
+                        key.verify(signature, signed, ec.ECDSA(hashed))
+                    case dsa.DSAPublicKey():
+                        key.verify(signature, signed, hashed)
+                    case _:
+                        return False
             except InvalidSignature:
                 return False
             return True
