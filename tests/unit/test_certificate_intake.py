@@ -106,7 +106,8 @@ def der_of(pem: bytes) -> bytes:
 
 def key_pem(key: Any, form: PrivateFormat, password: bytes | None = None) -> bytes:
     encryption = BestAvailableEncryption(password) if password else NoEncryption()
-    return key.private_bytes(Encoding.PEM, form, encryption)
+    written: bytes = key.private_bytes(Encoding.PEM, form, encryption)
+    return written
 
 
 def request_pem() -> bytes:
@@ -140,6 +141,39 @@ def rsa_8192() -> rsa.RSAPrivateKey:
 @cache
 def expired_root() -> Authority:
     return Authority.root("Old root", not_before=NOW - 100 * DAY, not_after=NOW - DAY)
+
+
+def rsa_pair(key: Key = Key.RSA_2048, **more: Any) -> dict[str, Any]:
+    """A pair below an authority with an RSA key."""
+    root = Authority.root("RSA root", key=Key.RSA_2048, **dated(3650))
+    leaf = root.issue(dns=[HOST], key=key, **dated(), **more)
+    return pair(leaf, ca=root.certificate_pem)
+
+
+def version_1_pair() -> dict[str, Any]:
+    root = Authority.root("Version 1", version=1, **dated(3650))
+    return pair(root.issue(dns=[HOST], **dated()), ca=root.certificate_pem)
+
+
+def lax_pair() -> dict[str, Any]:
+    root = Authority.root(
+        "Lax", basic_constraints=BasicConstraints.NOT_CRITICAL, key_usage=False, **dated(3650)
+    )
+    return pair(root.issue(dns=[HOST], **dated()), ca=root.certificate_pem)
+
+
+def no_ca_pair() -> dict[str, Any]:
+    """A leaf that signed another leaf."""
+    leaf = pki().leaf
+    as_ca = Authority(
+        leaf.certificate, leaf.private_key, leaf.kind, (leaf.certificate, *leaf.chain)
+    )
+    return pair(as_ca.issue(dns=[HOST], **dated()))
+
+
+def deep_pair() -> dict[str, Any]:
+    shallow = pki().root.intermediate("Shallow", path_length=0, **dated(900))
+    return pair(shallow.intermediate("Deep", **dated(900)).issue(dns=[HOST], **dated()))
 
 
 Row = tuple[str, Callable[[], dict[str, Any]], bool, list[tuple[Cause, Severity]]]
@@ -493,7 +527,7 @@ ROWS: list[Row] = [
     *[
         (
             f"an elliptic key that ACM takes, {key.value}",
-            lambda key=key: pair(pki().issuing.issue(dns=[HOST], key=key, **dated())),  # type: ignore[misc]
+            lambda key=key: pair(pki().issuing.issue(dns=[HOST], key=key, **dated())),
             True,
             [],
         )
@@ -674,25 +708,25 @@ ROWS: list[Row] = [
     ),
     (
         "a CA of version 1",
-        lambda: version_1_pair(),
+        version_1_pair,
         True,
         [(Cause.CA_NOT_STRICT, WARNING)],
     ),
     (
         "a CA without critical flags",
-        lambda: lax_pair(),
+        lax_pair,
         True,
         [(Cause.CA_NOT_STRICT, WARNING)],
     ),
     (
         "an issuer that is no CA",
-        lambda: no_ca_pair(),
+        no_ca_pair,
         False,
-        [(Cause.CERTIFICATE_WRONG_PURPOSE, ERROR), (Cause.CA_NOT_STRICT, WARNING)][:1],
+        [(Cause.CERTIFICATE_WRONG_PURPOSE, ERROR)],
     ),
     (
         "an issuer too many",
-        lambda: deep_pair(),
+        deep_pair,
         False,
         [(Cause.CERTIFICATE_REJECTED, ERROR)],
     ),
@@ -800,39 +834,6 @@ ROWS: list[Row] = [
         [(Cause.ACM_UNSUITABLE, WARNING)],
     ),
 ]
-
-
-def rsa_pair(key: Key = Key.RSA_2048, **more: Any) -> dict[str, Any]:
-    """A pair below an authority with an RSA key."""
-    root = Authority.root("RSA root", key=Key.RSA_2048, **dated(3650))
-    leaf = root.issue(dns=[HOST], key=key, **dated(), **more)
-    return pair(leaf, ca=root.certificate_pem)
-
-
-def version_1_pair() -> dict[str, Any]:
-    root = Authority.root("Version 1", version=1, **dated(3650))
-    return pair(root.issue(dns=[HOST], **dated()), ca=root.certificate_pem)
-
-
-def lax_pair() -> dict[str, Any]:
-    root = Authority.root(
-        "Lax", basic_constraints=BasicConstraints.NOT_CRITICAL, key_usage=False, **dated(3650)
-    )
-    return pair(root.issue(dns=[HOST], **dated()), ca=root.certificate_pem)
-
-
-def no_ca_pair() -> dict[str, Any]:
-    """A leaf that signed another leaf."""
-    leaf = pki().leaf
-    as_ca = Authority(
-        leaf.certificate, leaf.private_key, leaf.kind, (leaf.certificate, *leaf.chain)
-    )
-    return pair(as_ca.issue(dns=[HOST], **dated()))
-
-
-def deep_pair() -> dict[str, Any]:
-    shallow = pki().root.intermediate("Shallow", path_length=0, **dated(900))
-    return pair(shallow.intermediate("Deep", **dated(900)).issue(dns=[HOST], **dated()))
 
 
 @pytest.mark.parametrize(
@@ -1061,9 +1062,10 @@ def test_no_finding_holds_a_piece_of_the_key(at: int) -> None:
     pem = pki().leaf.key_pem
     for bad in (broken(pem, at), pem[:at], pem[:at] + b"A" + pem[at + 1 :], pem[at:]):
         result = taken(**pair(private_key=bad))
-        text = result.findings.__repr__() + repr(result)
         body = b"".join(pem.split(b"\n")[1:-2]).decode()
-        assert not any(body[i : i + 12] in text for i in range(0, len(body) - 12, 6))
+        scalar = body[48:88]  # what is before it and behind it is public
+        text = repr(result)
+        assert not any(scalar[i : i + 8] in text for i in range(len(scalar) - 8))
 
 
 def test_keys_whose_parts_do_not_belong_together_are_damaged() -> None:
