@@ -49,7 +49,7 @@ STEPS = (
     Step("claim_source"),
     Step("read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS")),
     Step("probe_tls", ("POLICY", "PROBE_ADDRESSES"), in_network=True),
-    Step("plan_changes", ("POLICY", "DMS_SECRET_ROLE")),
+    Step("plan_changes", ("DMS_SECRET_ROLE",)),
     Step("import_ca"),
     Step("rehearse_changes", ("DMS_SECRET_ROLE",)),
     Step("pause_tasks", ("BREAKER_LIMIT",)),
@@ -57,7 +57,7 @@ STEPS = (
     Step("test_connection"),
     Step("resume_tasks"),
     Step("import_certificate"),
-    Step("record_certification", ("POLICY", "TOPIC", "BREAKER_LIMIT")),
+    Step("record_certification", ("TOPIC", "BREAKER_LIMIT")),
     Step("tidy", ("TOPIC",), seconds=120),
     Step("report", ("TOPIC",), seconds=120),
 )

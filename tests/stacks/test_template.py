@@ -1,5 +1,6 @@
 """What the synthesized template promises."""
 
+import importlib
 import json
 import re
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import pytest
 
 from certifier.outcome import Cause
+from lambdas._step import Step
 from tests.stacks.conftest import (
     EVERY_SETTING,
+    ROOT,
     SECRET_KEY,
     flat,
     functions,
@@ -86,28 +89,26 @@ def test_no_function_runs_longer_than_two_minutes(template: dict[str, Any]) -> N
     assert max(properties["Timeout"] for properties in functions(template).values()) <= 120
 
 
-def test_handlers_are_files_that_exist(template: dict[str, Any]) -> None:
-    """Every handler string names a module in lambdas/ (the tests of the handlers import it)."""
+def test_every_step_has_its_function_and_every_function_its_step(template: dict[str, Any]) -> None:
+    """Each file of lambdas/ is one function, and its handler is where the handler string says."""
+    files = {path.stem for path in (ROOT / "lambdas").glob("[a-z]*.py")}
+    assert functions(template).keys() == files
     for name, properties in functions(template).items():
         assert properties["Handler"] == f"lambdas.{name}.handler"
+        assert isinstance(importlib.import_module(f"lambdas.{name}").handler, Step)
 
 
-def test_every_function_gets_the_environment_of_its_step(template: dict[str, Any]) -> None:
-    """All know table and bucket; what only some read, only these get."""
-    special = {
-        "TOPIC": {"record_certification", "tidy", "report"},
-        "DMS_SECRET_ROLE": {"plan_changes", "rehearse_changes", "configure_endpoint"},
-        "POLICY": {"read_material", "probe_tls", "plan_changes", "record_certification"},
-        "ALLOWED_BUNDLE_BUCKETS": {"read_material"},
-        "PROBE_ADDRESSES": {"probe_tls"},
-        "BATCH": {"select_sources"},
-        "BREAKER_LIMIT": {"record_certification", "pause_tasks"},
-    }
-    environments = {n: p["Environment"]["Variables"] for n, p in functions(template).items()}
-    for environment in environments.values():
-        assert {"TABLE", "BUCKET", "POWERTOOLS_SERVICE_NAME"} <= environment.keys()
-    for variable, readers in special.items():
-        assert {n for n, e in environments.items() if variable in e} == readers
+def test_every_function_gets_the_environment_that_its_step_reads(
+    template: dict[str, Any], full_template: dict[str, Any]
+) -> None:
+    """The step's typed settings accept the variables, and none is there that it does not read."""
+    for one in (template, full_template):
+        for name, properties in functions(one).items():
+            given = {k: flat(v) for k, v in properties["Environment"]["Variables"].items()}
+            reads = importlib.import_module(f"lambdas.{name}").handler._settings
+            settings = reads.read(given)
+            own = {key for key in given if not key.startswith("POWERTOOLS_")}
+            assert own <= {field.upper() for field in type(settings).model_fields}, name
 
 
 def test_the_probe_refuses_local_addresses(
