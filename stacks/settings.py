@@ -109,7 +109,7 @@ class Settings(BaseModel):
 
     batch: Annotated[int, Field(ge=1, le=500)] = 50
     max_concurrency: Annotated[int, Field(ge=1, le=20)] = 5
-    poll_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+    poll_seconds: Annotated[int, Field(ge=5, le=60)] = 15
     breaker_limit: Annotated[int, Field(ge=1, le=100)] = 3
 
     warning_days: Annotated[int, Field(ge=1, le=365)] = 30

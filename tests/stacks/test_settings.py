@@ -94,7 +94,7 @@ def test_every_prefix_says_something() -> None:
 
 def test_every_setting_is_documented_with_its_default() -> None:
     """docs/deploy.md has a row for each setting, and no row for what is none."""
-    rows = {}
+    rows: dict[str, str] = {}
     for line in (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8").splitlines():
         if line.startswith("| `"):
             names, default = line.split("|")[1:3]
