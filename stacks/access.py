@@ -177,7 +177,12 @@ def grant(
         "test_connection": (*describe, *test),
         "resume_tasks": (*describe, *test, *may.dms("StartReplicationTask", on=["task"])),
         "import_certificate": (*secrets, *may.acm()),
-        "record_certification": (*describe, *delete_canary, *reports, *publish),
+        "record_certification": (
+            *describe,
+            *delete_canary,
+            *_objects(storage, "records"),
+            *publish,
+        ),
         "tidy": (*describe, *may.dms("DeleteCertificate", on=["cert"], tagged=CA), *publish),
         "report": (*reports, *publish),
     }
