@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from certifier.outcome import Cause, Stage
+from certifier.outcome import Cause, Severity, Stage
 
 Clock = Callable[[], float]
 
@@ -18,6 +18,7 @@ class StageFailed(Exception):
         raw: the text of the server, the operating system or OpenSSL; untrusted.
         libpq: what libpq says in the same place, as far as it is known.
         verify_code: OpenSSL's X509_V_ERR number, when certificate verification failed.
+        severity: None for the catalogue's.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class StageFailed(Exception):
         raw: str | None = None,
         libpq: str | None = None,
         verify_code: int | None = None,
+        severity: Severity | None = None,
     ) -> None:
         super().__init__(seen)
         self.stage = stage
@@ -37,6 +39,7 @@ class StageFailed(Exception):
         self.raw = raw
         self.libpq = libpq
         self.verify_code = verify_code
+        self.severity = severity
 
 
 @dataclass(frozen=True)

@@ -223,7 +223,14 @@ def _organisation(name: str) -> str | None:
 def of_problems(problems: Iterable[StageFailed]) -> tuple[Finding, ...]:
     """What went wrong besides the TLS verdicts: login, query, the plain-text connection."""
     return tuple(
-        finding(one.cause, place=Place.PROBE, seen=one.seen, raw=one.raw, stage=one.stage)
+        finding(
+            one.cause,
+            place=Place.PROBE,
+            seen=one.seen,
+            raw=one.raw,
+            stage=one.stage,
+            severity=one.severity,
+        )
         for one in problems
     )
 
@@ -325,6 +332,13 @@ def _of_evidence(request: ProbeRequest, evidence: Evidence) -> Iterator[Finding]
             place=Place.PROBE,
             seen=f"the server negotiated {evidence.tls.version}",
             stage=Stage.TLS,
+        )
+    if evidence.login is not None and evidence.login.min_tls in ("TLSv1", "TLSv1.1"):
+        yield finding(
+            Cause.TLS_VERSION_OLD,
+            place=Place.PROBE,
+            seen=f"the server accepts {evidence.login.min_tls}: ssl_min_protocol_version",
+            stage=Stage.QUERY,
         )
     if request.ssl_mode is not SslMode.NONE and evidence.plaintext and evidence.plaintext.accepted:
         yield finding(

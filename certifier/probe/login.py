@@ -16,8 +16,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from pg8000.core import CoreConnection
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from certifier.outcome import Cause, Stage
-from certifier.probe import symptoms
+from certifier.diagnosis import from_sqlstate
+from certifier.outcome import Cause, Severity, Stage
 from certifier.probe.dial import connection_lost
 from certifier.probe.failure import StageFailed
 from certifier.probe.report import LoginFacts
@@ -341,12 +341,14 @@ def refusal(fields: dict[str, str], stage: Stage) -> StageFailed:
     code, message = fields.get("C", "")[:5], fields.get("M", "")
     severity = fields.get("V") or fields.get("S") or "ERROR"
     text = f"{severity}:  {message}"[:_SHOWN_OF_ERROR]
+    diagnosis = from_sqlstate(code, message[:_SHOWN_OF_ERROR])
     return StageFailed(
         stage,
-        symptoms.of_sqlstate(code, message) or Cause.UNKNOWN,
-        f"the server answered {code or 'an error'}: {message[:500]}",
+        diagnosis.cause,
+        diagnosis.seen,
         raw=text,
-        libpq=text[:1024],
+        libpq=text,
+        severity=Severity.ERROR,  # whatever the server's words are taken for
     )
 
 

@@ -1,5 +1,6 @@
 """The TLS side of a connection, set up as libpq sets it up, and what can be learned from it."""
 
+import re
 import socket
 import ssl
 import tempfile
@@ -7,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from certifier import hostname
+from certifier.diagnosis import explain, from_verify_code
 from certifier.outcome import Cause, Stage
-from certifier.probe import symptoms
 from certifier.probe.dial import connection_lost
 from certifier.probe.failure import Deadline, StageFailed
 from certifier.probe.request import ProbeRequest
@@ -192,14 +193,18 @@ def _load(context: ssl.SSLContext, content: bytes) -> str | None:
 
 def reason_text(error: ssl.SSLError) -> str:
     """OpenSSL's reason in the words that libpq prints: ``no certificate or crl found``."""
-    return (error.reason or str(error)).replace("_", " ").lower()
+    if error.reason:
+        return error.reason.replace("_", " ").lower()
+    # Without a reason of its own, Python writes "[X509] PEM lib (_ssl.c:4154)".
+    return re.sub(r"^\[\w+\] | \(_ssl\.c:\d+\)$", "", str(error))
 
 
 def _not_verified(error: ssl.SSLCertVerificationError) -> StageFailed:
+    diagnosis = from_verify_code(error.verify_code, error.verify_message)
     return StageFailed(
         Stage.TLS,
-        symptoms.VERIFY_CODES.get(error.verify_code, Cause.CERTIFICATE_REJECTED),
-        f"the certificate did not verify: {error.verify_message}",
+        diagnosis.cause,
+        diagnosis.seen,
         raw=f"{error.verify_message} (verify code {error.verify_code})",
         libpq="SSL error: certificate verify failed",
         verify_code=error.verify_code,
@@ -212,17 +217,15 @@ def tls_failed(error: ssl.SSLError, stage: Stage, *, negotiated: bool) -> StageF
     `negotiated`: whether version and cipher had been agreed on. An alert "handshake failure" after
     that is how a TLS 1.2 server says that it wants a client certificate.
     """
-    reason = error.reason or ""
-    cause = symptoms.of_reason(reason) or Cause.TLS_FAILED
-    if negotiated and cause is Cause.TLS_NO_SHARED_CIPHER:
+    libpq = f"SSL error: {reason_text(error)}"
+    diagnosis = explain(libpq)
+    cause, seen = diagnosis.cause, diagnosis.seen
+    if negotiated and "alert handshake failure" in libpq:
         cause = Cause.CLIENT_CERTIFICATE_REQUIRED
-    return StageFailed(
-        stage,
-        cause,
-        f"TLS failed: {reason_text(error)}",
-        raw=str(error),
-        libpq=f"SSL error: {reason_text(error)}",
-    )
+        seen = (
+            "the server gave up after the ciphers were agreed on, as one that wants a certificate"
+        )
+    return StageFailed(stage, cause, seen, raw=str(error), libpq=libpq)
 
 
 def _der_of(certificates: Any) -> list[bytes]:
