@@ -1,0 +1,374 @@
+"""Record certification, through its handler: evidence, memory, notices, and the end of a claim."""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from certifier.aws.clients import Clients
+from certifier.aws.s3 import Documents
+from certifier.aws.store import Store
+from certifier.certificate import bundle_digest
+from certifier.diagnosis import finding
+from certifier.errors import ClaimLost
+from certifier.memory import BadEnd, SourceState
+from certifier.models import Configured, EndpointFields, Fact, Plan, Refusal, UndoLog
+from certifier.outcome import Cause, Decision, Outcome, Place, SslMode
+from certifier.source import parse_source
+from lambdas.record_certification import handler
+from sandbox.dms import INSTANT, DmsStandIn
+from tests.aws.certifications import (
+    ARN,
+    BUNDLE,
+    NEW_CA,
+    NOW,
+    OLD_CA,
+    SPEC,
+    changed,
+    dms_says,
+    material,
+    plan,
+    probed,
+    unchanged,
+)
+
+RUN = "arn:aws:states:eu-west-1:123456789012:execution:machine/Source:child-1"
+OTHER = "arn:aws:states:eu-west-1:123456789012:execution:machine/Source:child-2"
+PARENT = "arn:aws:states:eu-west-1:123456789012:execution:machine:parent-1"
+TASK = "arn:aws:dms:eu-west-1:123456789012:task:TASK1"
+LOG = UndoLog(
+    endpoint_arn=ARN,
+    endpoint_identifier="orders-source",
+    fields=("ssl_mode", "certificate_arn"),
+    old=EndpointFields(ssl_mode=SslMode.VERIFY_CA, certificate_arn=OLD_CA),
+    new=EndpointFields(ssl_mode=SslMode.VERIFY_FULL, certificate_arn=NEW_CA),
+    old_password_version="old-version",
+    new_password_version="new-version",
+)
+SOURCE = parse_source(SPEC)
+
+
+class World:
+    """A registered and claimed source, and what people and metrics are told."""
+
+    def __init__(
+        self, aws: boto3.Session, clients: Clients, store: Store, table: str, bucket: str
+    ) -> None:
+        self.store = store
+        self.documents = Documents(clients.client("s3"), bucket)
+        self.now = NOW
+        self.output = io.StringIO()
+        self._sqs: Any = aws.client("sqs")
+        sns = clients.client("sns")
+        topic = sns.create_topic(Name="people")["TopicArn"]
+        self._queue = self._sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        attributes = self._sqs.get_queue_attributes(
+            QueueUrl=self._queue, AttributeNames=["QueueArn"]
+        )["Attributes"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=attributes["QueueArn"])
+        environ = {"TABLE": table, "BUCKET": bucket, "TOPIC": topic, "BREAKER_LIMIT": "3"}
+        self._handler = handler.bind(environ, session=aws, now=lambda: self.now)
+        store.register(SOURCE, NOW)
+
+    def claim(self, run: str = RUN) -> None:
+        self.store.claim("orders", run, self.now, lambda _: None)
+
+    def leave(self, run: str = RUN, **documents: Fact) -> None:
+        for step, fact in documents.items():
+            self.documents.write(run.rsplit(":", 1)[-1], step.replace("__", "-"), fact)
+
+    def record(
+        self, problem: dict[str, str] | None = None, run: str = RUN, mode: str = "apply"
+    ) -> str:
+        source = {"name": "orders", "spec": SPEC, "version": 1}
+        event = {
+            "run": run,
+            "parent": PARENT,
+            "mode": mode,
+            "origin": "direct",
+            "source": source,
+            "problem": problem,
+        }
+        with redirect_stdout(self.output):
+            outcome: str = self._handler(event, None)["outcome"]
+        return outcome
+
+    def state(self) -> SourceState:
+        state = self.store.state("orders")
+        assert state is not None
+        return state
+
+    def told(self) -> list[str]:
+        answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
+        messages = answer.get("Messages", [])
+        for message in messages:
+            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"])["Subject"] for message in messages]
+
+    def kept(self, key: str) -> dict[str, Any]:
+        body = self.documents.get(f"{key}.json")
+        assert body is not None
+        record: dict[str, Any] = json.loads(body)
+        return record
+
+
+@pytest.fixture
+def world(aws: boto3.Session, clients: Clients, store: Store, table: str, bucket: str) -> World:
+    made = World(aws, clients, store, table, bucket)
+    made.claim()
+    return made
+
+
+@pytest.fixture
+def standin(aws: boto3.Session) -> Iterator[DmsStandIn]:
+    standin = DmsStandIn(durations=INSTANT, resolve={})
+    with standin.installed():
+        yield standin
+
+
+def test_a_certified_change_is_kept_as_evidence(world: World) -> None:
+    """The record says what was verified, by whom, with which CA, and over which TLS."""
+    world.store.write_undo("orders", RUN, LOG)
+    world.leave(**changed())
+    assert world.record() == "certified"
+    record = world.kept("records/orders/20261124T090000Z-child-1")
+    assert record["format"] == "certifier.certification/1"
+    assert record["outcome"] == "certified"
+    assert record["verified"] == {"probe": True, "rehearsal": True, "dms_test": True}
+    assert record["changed"]
+    assert record["endpoint"]["fields"]["ssl_mode"] == "verify-full"
+    assert record["trust"]["digest"] == bundle_digest(BUNDLE)
+    assert record["trust"]["anchors"][0]["subject"].startswith("CN=Example root 2026")
+    assert record["probe"]["evidence"]["tls"]["version"] == "TLSv1.3"
+    assert record["probe"]["evidence"]["login"]["session_ssl"] is True
+    assert [test["subject"] for test in record["tests"]] == [
+        "endpoint before the change",
+        "canary with the new settings",
+        "endpoint as it shall be",
+    ]
+    assert record["tasks"]["stood_still"] == 41.0
+    assert record["next_due"] == "2026-11-25T09:00:00Z"
+    page = world.documents.get("records/orders/20261124T090000Z-child-1.html") or b""
+    assert b"certified" in page
+    assert b"orders.db.example.com" in page
+
+
+def test_what_a_certified_run_remembers(world: World) -> None:
+    """The next run finds endpoint, CA, password version and expiry without asking anybody."""
+    world.store.write_undo("orders", RUN, LOG)
+    world.leave(**changed())
+    world.record()
+    state = world.state()
+    assert state.claim is None
+    assert state.outcome is Outcome.CERTIFIED
+    assert state.certified_at == NOW
+    assert state.endpoint_arn == ARN
+    assert state.certificate_arn == NEW_CA
+    assert state.certificate_digest == bundle_digest(BUNDLE)
+    assert state.applied is not None
+    assert state.applied.ssl_mode is SslMode.VERIFY_FULL
+    assert state.applied_version == "new-version"
+    assert state.ssl_mode == "verify-full"
+    assert state.expires is not None
+    assert state.expires.startswith("served certificate")
+    assert state.due_at == NOW + timedelta(days=1)
+    assert state.record == "records/orders/20261124T090000Z-child-1"
+    assert world.store.undo("orders") is None
+    assert world.told() == []
+
+
+def test_the_report_is_left_word(world: World) -> None:
+    """The parent's report learns the outcome, the worst finding and where the record lies."""
+    soon = finding(Cause.CERTIFICATE_EXPIRES_SOON, place=Place.PROBE, seen="in 12 days")
+    world.leave(**unchanged(probe_tls=probed(findings=(soon,))))
+    world.record()
+    word = world.documents.endings("parent-1")["orders"]
+    assert word.outcome is Outcome.CERTIFIED
+    assert (word.cause, word.seen) == (Cause.CERTIFICATE_EXPIRES_SOON, "in 12 days")
+    assert word.record == "records/orders/20261124T090000Z-child-1"
+    assert word.days_left is not None
+
+
+def test_metrics_say_days_left_for_the_fleet_and_for_each_source(world: World) -> None:
+    """One line in the log for the alarm over all, one with the source's name."""
+    world.leave(**unchanged())
+    world.record()
+    lines = [json.loads(line) for line in world.output.getvalue().splitlines() if "_aws" in line]
+    dimensions = [line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for line in lines]
+    assert [sorted(*named) for named in dimensions] == [["service"], ["service", "source"]]
+    assert lines[1]["source"] == "orders"
+    assert all(line["DaysLeft"] and line["Certified"] == [1.0] for line in lines)
+
+
+def test_a_second_call_answers_the_same(world: World) -> None:
+    """After a lost answer nothing is recorded twice, nobody told twice, and word is left."""
+    refusal = Refusal(
+        findings=(finding(Cause.HOSTNAME_MISMATCH, place=Place.PROBE, seen="wrong name"),)
+    )
+    world.leave(read_material=material(), probe_tls__refused=refusal)
+    problem = {"error": "Refused", "cause": "hostname_mismatch"}
+    assert world.record(problem) == "refused"
+    before = world.state()
+    assert len(world.told()) == 1
+    world.now += timedelta(minutes=1)
+    assert world.record(problem) == "refused"
+    assert world.state() == before
+    assert world.told() == []
+    word = world.documents.endings("parent-1")["orders"]
+    assert word.cause is Cause.HOSTNAME_MISMATCH
+
+
+def test_a_refusal_is_told_once_and_its_end_too(world: World) -> None:
+    """People hear of it on change: when it begins, and when the source is certified again."""
+    problem = {"error": "Refused", "cause": "no_private_key"}
+    refusal = Refusal(findings=(finding(Cause.NO_PRIVATE_KEY, place=Place.INTAKE, seen="no key"),))
+    for run in (RUN, OTHER):
+        world.claim(run)
+        world.leave(run, read_material__refused=refusal)
+        assert world.record(problem, run=run) == "refused"
+    assert world.told() == ["Certifier: orders refused: no_private_key"]
+    assert world.state().due_at == NOW + timedelta(days=1)
+    world.claim(f"{RUN}-3")
+    world.leave(f"{RUN}-3", **unchanged())
+    assert world.record(run=f"{RUN}-3") == "certified"
+    assert world.told() == ["Certifier: orders is certified again"]
+
+
+def test_a_restored_endpoint_keeps_its_old_password_version(world: World) -> None:
+    """What was put back is what is remembered, and the undo log is gone."""
+    world.store.write_undo("orders", RUN, LOG)
+    back = Configured(endpoint=material().endpoint, put_back=True, settled=True)
+    documents = changed(
+        **{
+            "test_connection-new": dms_says(False, "FATAL:  no pg_hba.conf entry\x1b[31m"),
+            "configure_endpoint-put_back": back,
+            "test_connection-old": dms_says(),
+        }
+    )
+    world.leave(**documents)
+    assert world.record() == "restored"
+    state = world.state()
+    assert state.applied_version == "old-version"
+    assert state.certified_at is None
+    assert world.store.undo("orders") is None
+    assert [end.source for end in world.store.breaker().ends] == ["orders"]
+    record = world.kept(state.record or "")
+    assert (record["changed"], record["put_back"]) == (False, True)
+    assert "\x1b" not in json.dumps(record["tests"], ensure_ascii=False)
+    (subject,) = world.told()
+    assert subject.startswith("Certifier: orders restored")
+
+
+def test_the_third_bad_end_is_told_as_a_stopped_wave(world: World) -> None:
+    """Whose end opens the breaker says so, once."""
+    for i in range(2):
+        end = {"at": NOW.isoformat(), "source": f"s{i}", "run": f"r{i}"}
+        after = world.store.breaker().after(BadEnd.model_validate(end), 3)
+        world.store._write(world.store._put_breaker(after))
+    world.store.write_undo("orders", RUN, LOG)
+    world.leave(**changed(**{"test_connection-new": dms_says(False)}))
+    assert world.record({"error": "Unexpected", "cause": "KeyError"}) == "failed"
+    assert "Certifier: changes are stopped" in world.told()
+    assert world.store.breaker().opened_by == RUN
+    assert world.store.undo("orders") == LOG
+
+
+def test_an_owed_task_is_told_at_once_and_due_in_ten_minutes(world: World) -> None:
+    """A certified source with a task that does not run again needs a person now."""
+    world.store.pause_task(TASK, "orders", NOW)
+    world.leave(**unchanged())
+    assert world.record() == "certified"
+    state = world.state()
+    assert state.due_at == NOW + timedelta(minutes=10)
+    assert state.owed == (TASK,)
+    (subject,) = world.told()
+    assert subject == "Certifier: orders certified: task_owed"
+
+
+def test_who_asks_while_a_run_is_under_way_gets_another(world: World) -> None:
+    """Record leaves a due time alone that somebody wrote since the claim."""
+    world.store.set_due(["orders"], NOW + timedelta(minutes=1))
+    world.leave(**unchanged())
+    world.record()
+    assert world.state().due_at == NOW + timedelta(minutes=1)
+
+
+def test_plan_mode_keeps_its_record_and_touches_nothing_else(world: World) -> None:
+    """No claim, no memory, no notice; the record says what a run would do."""
+    before = world.state()
+    world.leave(
+        OTHER,
+        read_material=material(),
+        probe_tls=probed(),
+        plan_changes=plan(Decision.PLANNED),
+    )
+    assert world.record(run=OTHER, mode="plan") == "planned"
+    assert world.state() == before
+    assert world.told() == []
+    word = world.documents.endings("parent-1")["orders"]
+    record = world.kept(word.record or "")
+    assert record["mode"] == "plan"
+    assert [change["field"] for change in record["changes"]] == ["ssl_mode", "certificate"]
+    assert record["next_due"] is None
+
+
+def test_a_run_that_lost_its_claim_leaves_word_only(world: World) -> None:
+    """Another execution owns the source: nothing is kept, remembered or told."""
+    world.leave(OTHER, **unchanged())
+    with pytest.raises(ClaimLost):
+        world.record(run=OTHER)
+    assert world.documents.endings("parent-1")["orders"].outcome is Outcome.DEFERRED
+    assert world.documents.keys("records/") == []
+    assert world.state().claim is not None
+
+
+def test_a_run_that_finishes_another_is_due_at_once(world: World) -> None:
+    """The tail proves the endpoint; the full run, which reads material, follows at once."""
+    world.store.write_undo("orders", RUN, LOG)
+    world.store.claim(
+        "orders", OTHER, NOW + timedelta(minutes=5), lambda _: NOW + timedelta(minutes=1)
+    )
+    world.leave(OTHER, test_connection__new=dms_says())
+    world.now = NOW + timedelta(minutes=6)
+    assert world.record(run=OTHER) == "certified"
+    state = world.state()
+    assert state.due_at == world.now
+    assert state.applied_version == "new-version"
+    assert state.certified_at is None
+    assert [f.cause for f in state.findings] == [Cause.INTERRUPTED_RUN_FINISHED]
+
+
+def test_a_closed_window_is_waited_for(world: World) -> None:
+    """The source is due when its window opens, if that is before tomorrow."""
+    opens = NOW + timedelta(hours=3)
+    waits = Plan(decision=Decision.PLANNED, opens_at=opens)
+    world.leave(read_material=material(), probe_tls=probed(), plan_changes=waits)
+    assert world.record() == "planned"
+    assert world.state().due_at == opens
+
+
+def test_a_canary_left_behind_is_deleted(world: World, standin: DmsStandIn) -> None:
+    """What the rehearsal could not delete goes now, and is forgotten only then."""
+    world.store.note_canary("orders", RUN, "certifier-canary-orders")
+    client: Any = boto3.Session("testing", "testing", region_name="eu-west-1").client("dms")
+    client.create_endpoint(
+        EndpointIdentifier="certifier-canary-orders",
+        EndpointType="source",
+        EngineName="postgres",
+        ServerName="orders.db.example.com",
+        Port=5432,
+        Username="dms",
+        Password="x",
+        DatabaseName="orders",
+        Tags=[{"Key": "certifier:canary", "Value": "orders"}],
+    )
+    world.leave(**unchanged())
+    assert world.record() == "certified"
+    assert world.state().canary is None
+    answer = client.describe_endpoints()["Endpoints"]
+    assert [e for e in answer if e["Status"] != "deleting"] == []
