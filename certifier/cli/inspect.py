@@ -1,0 +1,146 @@
+"""``certifier inspect``: is this material good for a server, and if not, every reason why."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from certifier.certificate import CertificateFacts, Intake, Policy, intake
+from certifier.certificate.pem import MAX_BYTES
+from certifier.diagnosis import printable
+from certifier.models import Finding
+from certifier.outcome import SslMode
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
+
+_FILES = ("certificate", "private_key", "chain", "ca_bundle")
+_SHOWN = 5
+
+
+def register(subparsers: "Subparsers") -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "inspect",
+        help="look at certificate files, offline",
+        description="Say whether certificate, key, chain and CA bundle belong together and can be"
+        " used, and every reason why not. Nothing leaves this machine.",
+    )
+    parser.add_argument(
+        "--certificate", type=Path, metavar="FILE", help="the server's, also with its whole chain"
+    )
+    parser.add_argument("--private-key", type=Path, metavar="FILE", help="never shown")
+    parser.add_argument("--chain", type=Path, metavar="FILE", help="the intermediate CAs")
+    parser.add_argument("--ca-bundle", type=Path, metavar="FILE", help="the CAs that are trusted")
+    parser.add_argument(
+        "--host", metavar="NAME", help="the name that the certificate must carry (verify-full)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the files and judge them: 0 accepted, 1 refused, 2 a file cannot be opened."""
+    if all(getattr(args, name) is None for name in _FILES):
+        return _complain("give at least one of --certificate, --private-key, --chain, --ca-bundle")
+    try:
+        files = {name: _read(getattr(args, name)) for name in _FILES}
+    except (OSError, ValueError) as error:
+        return _complain(_why(error))
+    now = datetime.now(UTC)
+    result = intake(
+        certificate=files["certificate"],
+        private_key=files["private_key"],
+        chain=files["chain"],
+        ca=files["ca_bundle"],
+        host=args.host,
+        ssl_mode=_mode(args),
+        now=now,
+        policy=Policy(),
+    )
+    print(_json(result) if args.json else "\n".join(_lines(result, now)))
+    return 0 if result.accepted else 1
+
+
+def _mode(args: argparse.Namespace) -> SslMode:
+    """As strict as what was given allows."""
+    if args.host is not None:
+        return SslMode.VERIFY_FULL
+    return SslMode.REQUIRE if args.ca_bundle is None else SslMode.VERIFY_CA
+
+
+def _read(path: Path | None) -> bytes | None:
+    """Read a file as far as the intake looks; one byte more, for it to see that there is more."""
+    if path is None:
+        return None
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}"
+    return "a file's name holds what no name can hold"
+
+
+def _complain(problem: str) -> int:
+    print(f"certifier inspect: {printable(problem)}", file=sys.stderr)
+    return 2
+
+
+def _json(result: Intake) -> str:
+    return json.dumps(
+        {
+            "accepted": result.accepted,
+            "findings": [found.model_dump(mode="json") for found in result.findings],
+            "certificates": [facts.model_dump(mode="json") for facts in result.certificates],
+            "chain": [facts.model_dump(mode="json") for facts in result.chain],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def _lines(result: Intake, now: datetime) -> Iterator[str]:
+    yield "accepted" if result.accepted else "refused"
+    for facts in result.chain:
+        yield ""
+        yield from _of_certificate(facts, now)
+    others = [facts for facts in result.certificates if facts not in result.chain]
+    if others:
+        yield ""
+        yield f"beside the chain: {len(others)}"
+        yield from (f"  {facts.title}" for facts in others[:_SHOWN])
+        if len(others) > _SHOWN:
+            yield f"  and {len(others) - _SHOWN} more"
+    for found in result.findings:
+        yield ""
+        yield from _of_finding(found)
+
+
+def _of_certificate(facts: CertificateFacts, now: datetime) -> Iterator[str]:
+    yield facts.title
+    names = [*facts.names.dns, *facts.names.ips]
+    if names:
+        more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        yield f"  names      {', '.join(names[:_SHOWN])}{more}"
+    if not facts.self_signed:
+        yield f"  issuer     {facts.issuer or 'unreadable'}"
+    if facts.not_before is not None and facts.not_after is not None:
+        left = (facts.not_after - now).days
+        days = f"{left} days left" if left >= 0 else "expired"
+        yield f"  valid      {facts.not_before:%Y-%m-%d} to {facts.not_after:%Y-%m-%d} ({days})"
+    yield f"  key        {facts.key or 'unreadable'}, signed with {facts.signature or 'unreadable'}"
+    yield f"  SHA-256    {facts.sha256}"
+
+
+def _of_finding(found: Finding) -> Iterator[str]:
+    yield f"{found.severity.value}: {found.cause.value}"
+    yield f"  seen       {found.seen}"
+    if found.raw is not None:
+        yield f"  raw        {found.raw}"
+    if found.remedy:
+        yield f"  remedy     {found.remedy}"
