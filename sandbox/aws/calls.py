@@ -5,6 +5,7 @@ whose Lambda made it, ``machine`` for Step Functions itself, ``outside`` for a t
 """
 
 import hashlib
+import io
 import json
 import threading
 from collections import Counter
@@ -311,6 +312,7 @@ def _throttled(service: str, request: AWSPreparedRequest) -> AWSResponse:
         body = _json_error("ThrottlingException")
     headers: Any = HeadersDict()
     headers["Content-Type"] = content_type
+    headers["x-amzn-requestid"] = "throttled"
     if service == "lambda":
         headers["x-amzn-errortype"] = "TooManyRequestsException"
     return AWSResponse(request.url, status, headers, MockRawResponse(body))
@@ -321,7 +323,10 @@ def _json_error(code: str) -> str:
 
 
 def _digest(request: AWSPreparedRequest) -> str:
-    body = request.body
+    # An object that S3 gets in chunks lies in a buffer inside a wrapper.
+    body = getattr(request.body, "_raw", request.body)
+    if isinstance(body, io.BytesIO):
+        body = body.getvalue()
     data = body if isinstance(body, bytes) else str(body or "").encode()
     return hashlib.sha256(request.url.encode() + b"\0" + data).hexdigest()[:16]
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moto import mock_aws
-from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID, MockAWS
 from moto.sns.models import sns_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
@@ -226,6 +226,8 @@ class Cloud:
             clock: default one that stands still until somebody waits.
             call_seconds: how long an AWS call takes on that clock.
         """
+        if MockAWS._nested_count:
+            raise RuntimeError("one at a time: moto's account is open already in this process")
         clock = clock or Clock()
         seen = dict(hosts or {})
         theirs = seen if dms_hosts is None else dict(dms_hosts)

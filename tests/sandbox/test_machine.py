@@ -133,7 +133,7 @@ def test_undefined_is_an_error_and_null_is_not(account: Account) -> None:
 
 @pytest.mark.parametrize("function", ["$uuid()", "$hash('x', 'MD5')", "$eval('1')"])
 def test_functions_that_would_differ_are_refused(account: Account, function: str) -> None:
-    """What the sandbox cannot reproduce, or AWS does not have, is an error and not a wrong value."""
+    """What the sandbox cannot reproduce, or AWS does not have, is an error, not a wrong value."""
     ended = account.run(passing(Output=f"{{% {function} %}}"))
     assert ended["error"] == "States.QueryEvaluationError"
 
