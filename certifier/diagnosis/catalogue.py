@@ -244,12 +244,9 @@ _VERIFYING = (
     _row(
         Cause.CHAIN_INCOMPLETE,
         "certificate verify failed: unable to verify the first certificate",
-        "certificate verify failed: unable to get issuer certificate",
         why="A certificate between the server's and the trusted root is missing: PostgreSQL serves "
-        "the leaf alone, or the bundle holds an intermediate without its root (libpq trusts "
-        "nothing that does not end in a self-signed root).",
-        remedy="Put leaf and intermediates, leaf first, into ssl_cert_file and reload; put the "
-        "root into the CA bundle.",
+        "its certificate without the intermediates.",
+        remedy="Put leaf and intermediates, leaf first, into ssl_cert_file and reload.",
         time_may_mend=True,
     ),
     _row(
@@ -257,10 +254,12 @@ _VERIFYING = (
         "certificate verify failed: unable to get local issuer certificate",
         "certificate verify failed: self-signed certificate in certificate chain",
         "x509: certificate signed by unknown authority",
+        "certificate verify failed: unable to get issuer certificate",
         "could not accept SSL connection: tlsv1 alert unknown ca",
         why="The served chain ends in a CA that is not in the bundle: another CA has signed since, "
-        "or the bundle belongs to another environment. RDS Proxy and Aurora Serverless v1 use "
-        "Amazon Trust Services, not the RDS bundle.",
+        "or the bundle belongs to another environment, or holds an intermediate without its root "
+        "(libpq trusts nothing that does not end in a self-signed root). RDS Proxy and Aurora "
+        "Serverless v1 use Amazon Trust Services, not the RDS bundle.",
         remedy="Put the root of the served chain into the CA bundle, if it is meant to be trusted; "
         "otherwise give the server a certificate of the trusted CA and reload.",
         time_may_mend=True,
@@ -277,7 +276,10 @@ _VERIFYING = (
     _row(
         Cause.SIGNATURE_INVALID,
         "SSL error: invalid padding",
-        "SSL error: bad signature",
+        "SSL error: last octet invalid",
+        "SSL error: EVP lib",
+        "SSL error: provider signature failure",
+        "SSL error: wrong public key type",
         "certificate verify failed: certificate signature failure",
         why="A signature in the chain does not fit the trusted CA's key: the CA was made anew "
         "under its old name, or a certificate is damaged.",
@@ -957,12 +959,6 @@ _CHANGING = (
         "of its own since. We start only what we stopped.",
         remedy="Start it yourself, if it is meant to run.",
         severity=_WARNING,
-    ),
-    _row(
-        Cause.CANARY_LEFT,
-        why="The canary endpoint of a rehearsal could not be deleted at once.",
-        remedy="Nothing has to be done: the source's next run deletes it.",
-        severity=_ADVICE,
     ),
     _row(
         Cause.WAVE_STOPPED,

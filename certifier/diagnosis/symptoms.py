@@ -284,6 +284,14 @@ _TLS = (
         "a client did not accept the server's certificate",
         decisive=True,
     ),
+    # before the hint about versions, which libpq adds here too
+    _sign(
+        Cause.TLS_FAILED,
+        Stage.TLS,
+        r"wrong[ _]version[ _]number|packet[ _]length[ _]too[ _]long|http[ _]request\b"
+        r"|unknown[ _]protocol|record[ _]layer[ _]failure|first record does not look like a TLS",
+        "what {where} sends is not TLS",
+    ),
     _sign(
         Cause.TLS_NO_SHARED_PROTOCOL,
         Stage.TLS,
@@ -436,7 +444,8 @@ _TLS = (
         r"invalid[ _]padding|padding[ _]check[ _]failed|bad[ _]signature|block[ _]type[ _]is[ _]not"
         r"|wrong[ _]signature[ _]length|data[ _]too[ _]large[ _]for[ _]modulus"
         r"|first[ _]octet[ _]invalid|last[ _]octet[ _]invalid|unknown[ _]padding[ _]type"
-        r"|null[ _]before[ _]block[ _]missing|signature is invalid|bad[ _]pad[ _]byte[ _]count",
+        r"|null[ _]before[ _]block[ _]missing|signature is invalid|bad[ _]pad[ _]byte[ _]count"
+        r"|\bEVP[ _]lib\b|provider[ _]signature[ _]failure|wrong[ _]public[ _]key[ _]type",
         "a signature in the chain does not fit the trusted CA's key",
     ),
     _sign(
@@ -445,13 +454,6 @@ _TLS = (
         r"(?:ee|ca|end entity)[ _]key[ _]too[ _]small|(?:ca|ee)[ _]md[ _]too[ _]weak"
         r"|legacy[ _]sigalg[ _]disallowed",
         "a key or signature of the chain is too weak for this client",
-    ),
-    _sign(
-        Cause.TLS_FAILED,
-        Stage.TLS,
-        r"wrong[ _]version[ _]number|packet[ _]length[ _]too[ _]long|http[ _]request\b"
-        r"|unknown[ _]protocol|record[ _]layer[ _]failure|first record does not look like a TLS",
-        "what {where} sends is not TLS",
     ),
     _sign(
         Cause.CONNECTION_TIMEOUT,
@@ -707,7 +709,7 @@ _VERIFY: tuple[tuple[frozenset[int], str, Cause, str], ...] = (
     (
         frozenset({2}),
         "unable to get issuer certificate",
-        Cause.CHAIN_INCOMPLETE,
+        Cause.UNKNOWN_AUTHORITY,
         "the trusted CA is an intermediate, and its own issuer is not trusted",
     ),
     (

@@ -1,0 +1,163 @@
+"""docs/causes.md is the catalogue, and every cause in it was seen happening."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from certifier.diagnosis import CATALOGUE
+from certifier.diagnosis.__main__ import main
+from certifier.diagnosis.handbook import COMMAND, markdown, scenarios
+from certifier.outcome import Cause
+
+TESTS = Path(__file__).resolve().parents[1]
+# Causes of the workflow whose scenario is not written yet. A mark on one takes it off this list.
+PENDING = frozenset(
+    {
+        Cause.DIFFERENT_NODE_ANSWERS,
+        Cause.SECRET_UNREADABLE,
+        Cause.SECRET_INCOMPLETE,
+        Cause.SECRET_DISAGREES,
+        Cause.PASSWORD_UNUSABLE,
+        Cause.BUNDLE_UNREADABLE,
+        Cause.BUNDLE_DIGEST_DIFFERS,
+        Cause.BUCKET_NOT_ALLOWED,
+        Cause.NO_CERTIFICATE,
+        Cause.NO_PRIVATE_KEY,
+        Cause.NOT_PEM,
+        Cause.PEM_DAMAGED,
+        Cause.KEY_ENCRYPTED,
+        Cause.KEY_MISMATCH,
+        Cause.KEY_AMBIGUOUS,
+        Cause.KEY_UNSUPPORTED,
+        Cause.LEAF_AMBIGUOUS,
+        Cause.CHAIN_REPAIRED,
+        Cause.NO_USABLE_CA,
+        Cause.CA_EXPIRED_DROPPED,
+        Cause.MATERIAL_TOO_LARGE,
+        Cause.ANCHOR_UNTRUSTED_BEFORE,
+        Cause.ACM_UNSUITABLE,
+        Cause.ACM_AMBIGUOUS,
+        Cause.ACM_BEHIND,
+        Cause.ACM_FAILED,
+        Cause.ACM_QUOTA,
+        Cause.SOURCE_INVALID,
+        Cause.ENDPOINT_GONE,
+        Cause.ENDPOINT_READ_ONLY,
+        Cause.ENDPOINT_TAKEN,
+        Cause.ENGINE_MISMATCH,
+        Cause.IAM_AUTHENTICATION,
+        Cause.NEEDS_REPLACEMENT,
+        Cause.WOULD_WEAKEN,
+        Cause.IRREVERSIBLE,
+        Cause.FOUGHT_OVER,
+        Cause.OVERLAP_PENDING,
+        Cause.SHRINK_WAITS,
+        Cause.TASKS_RUNNING,
+        Cause.TASK_IN_FULL_LOAD,
+        Cause.TASK_COULD_NOT_RESTART,
+        Cause.SERVERLESS_REPLICATION,
+        Cause.WINDOW_CLOSED,
+        Cause.NO_REPLICATION_INSTANCE,
+        Cause.INSTANCE_UNAVAILABLE,
+        Cause.DMS_CERTIFICATE_CONFLICT,
+        Cause.DMS_QUOTA,
+        Cause.REHEARSED_BY_PROBE_ONLY,
+        Cause.CANARY_LEFT,
+        Cause.DMS_CANNOT_READ_SECRET,
+        Cause.DMS_DIFFERS_FROM_PROBE,
+        Cause.NOT_APPLIED,
+        Cause.CHANGED_MEANWHILE,
+        Cause.TEST_NEVER_ENDED,
+        Cause.CONNECTION_DELETED,
+        Cause.BROKEN_BEFORE,
+        Cause.BROKEN_AFTER_RESTORE,
+        Cause.INTERRUPTED_RUN_FINISHED,
+        Cause.ENDPOINT_HOLDS_OLD_PASSWORD,
+        Cause.TASK_DID_NOT_STOP,
+        Cause.TASK_OWED,
+        Cause.TASK_LEFT_ALONE,
+        Cause.WAVE_STOPPED,
+        Cause.AWS_DENIED,
+        Cause.AWS_UNAVAILABLE,
+        Cause.UNEXPECTED,
+    }
+)
+
+
+def test_the_document_is_what_the_catalogue_says() -> None:
+    """docs/causes.md is generated, and not stale."""
+    written = (TESTS.parent / "docs" / "causes.md").read_text(encoding="utf-8")
+    assert written == markdown(scenarios(TESTS)), f"docs/causes.md is stale: {COMMAND}"
+
+
+def test_no_cause_is_without_a_scenario() -> None:
+    """Each cause of the catalogue is shown by a test that breaks something in just that way."""
+    shown = set(scenarios(TESTS))
+    assert sorted(set(CATALOGUE) - shown - PENDING) == []
+    assert sorted(PENDING & shown) == [], "these are shown now: take them off PENDING"
+
+
+def test_every_cause_is_told_in_full() -> None:
+    """An entry has why, how it looks, the remedy, and who shows it."""
+    text = markdown({Cause.SSL_OFF: ("tests/x.py::test_y",)})
+    entry = text.partition("### ssl_off\n")[2].partition("###")[0]
+    row = CATALOGUE[Cause.SSL_OFF]
+    assert entry.startswith("\n*Error; time may mend it.* PostgreSQL answered")
+    assert f"```text\n{row.looks[0]}\n```" in entry
+    assert "**What to do:** Set ssl = on, ssl\\_cert\\_file" in entry
+    assert "Shown by `tests/x.py::test_y`." in entry
+    for cause in CATALOGUE:
+        assert f"### {cause.value}\n" in text
+
+
+def folder_with(path: Path, text: str) -> Path:
+    tests = path / "tests"
+    (tests / "deep").mkdir(parents=True)
+    (tests / "deep" / "test_it.py").write_text(text, encoding="utf-8")
+    return tests
+
+
+def test_marks_are_found_wherever_they_stand(tmp_path: Path) -> None:
+    """On functions, on classes, on one parameter, and in a table that a test is made from."""
+    tests = folder_with(
+        tmp_path,
+        "import pytest\n"
+        "TABLE = [pytest.param(1, marks=pytest.mark.shows('key_mismatch'))]\n"
+        "@pytest.mark.shows('ssl_off', Cause.DNS_FAILED)\n"
+        "def test_a(): ...\n"
+        "@pytest.mark.parametrize('x', [pytest.param(1, marks=[pytest.mark.shows('ssl_off')])])\n"
+        "def test_b(x): ...\n"
+        "@pytest.mark.parametrize('x', TABLE)\n"
+        "def test_c(x): ...\n"
+        "@pytest.mark.shows(Cause.TASK_OWED)\n"
+        "class TestD: ...\n",
+    )
+    at = "tests/deep/test_it.py::"
+    assert scenarios(tests) == {
+        Cause.SSL_OFF: (f"{at}test_a", f"{at}test_b"),
+        Cause.DNS_FAILED: (f"{at}test_a",),
+        Cause.KEY_MISMATCH: (f"{at}test_c",),
+        Cause.TASK_OWED: (f"{at}TestD",),
+    }
+
+
+@pytest.mark.parametrize("argument", ["'ssl_of'", "Cause.NOPE", "cause", "1"])
+def test_a_mark_that_is_no_cause_is_an_error(
+    tmp_path: Path, argument: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names file and line; the command says so in one line and ends with 2."""
+    tests = folder_with(tmp_path, f"\n@pytest.mark.shows({argument})\ndef test_a(): ...\n")
+    with pytest.raises(ValueError, match=r"tests/deep/test_it\.py:2: .* is no cause"):
+        scenarios(tests)
+    assert main([str(tests)]) == 2
+    assert "test_it.py:2" in capsys.readouterr().err
+
+
+def test_the_command_prints_the_document(capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder that is not there is said so."""
+    assert main([str(TESTS)]) == 0
+    assert capsys.readouterr().out == markdown(scenarios(TESTS))
+    assert main(["/nowhere"]) == 2
+    assert "/nowhere is no folder" in capsys.readouterr().err
