@@ -3,12 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from certifier.certificate import (
-    CertificateFacts,
-    bundle_digest,
-    certificate_facts,
-    certificates_in,
-)
+from cryptography import x509
+
+from certifier.certificate import CertificateFacts, bundle_digest
 from certifier.models import (
     Change,
     Configured,
@@ -62,7 +59,8 @@ SPEC: dict[str, Any] = {
 
 
 def facts(pem: bytes) -> tuple[CertificateFacts, ...]:
-    return tuple(certificate_facts(der) for der in certificates_in(pem))
+    """The facts of a chain, in its own order."""
+    return tuple(CertificateFacts.of(one) for one in x509.load_pem_x509_certificates(pem))
 
 
 def endpoint(certificate: str = OLD_CA, mode: SslMode = SslMode.VERIFY_CA) -> Endpoint:
