@@ -24,11 +24,12 @@ PYTEST := $(PYTHON) -m pytest
 PARALLEL ?= -n 2 --dist=worksteal
 CODE = $(wildcard app.py stacks lambdas certifier sandbox tests bench)
 
-UNIT_TESTS = $(wildcard tests/unit tests/test_architecture.py)
-PROBE_TESTS = $(wildcard tests/probe)
-ADAPTER_TESTS = $(wildcard tests/aws tests/sandbox tests/lambdas)
-TEMPLATE_TESTS = $(wildcard tests/stacks)
-SCENARIO_TESTS = $(wildcard tests/scenarios)
+# A folder that holds no test fails (pytest's exit status 5).
+UNIT_TESTS := tests/unit tests/test_architecture.py
+PROBE_TESTS := $(wildcard tests/probe)
+ADAPTER_TESTS := tests/aws tests/sandbox $(wildcard tests/lambdas)
+TEMPLATE_TESTS := tests/stacks
+SCENARIO_TESTS := tests/scenarios
 
 export UV_SYSTEM_CERTS ?= true
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
@@ -75,28 +76,25 @@ lint: $(VENV)/.stamp ## ruff's rules
 types: $(VENV)/.stamp ## mypy, strict
 	$(PYTHON) -m mypy $(CODE)
 
-# $(call run,FOLDERS,NAME): pytest over folders that are there; one that holds no test fails (exit 5).
-run = $(if $(1),$(PYTEST) $(PARALLEL) -q $(1),@echo "$(2): no tests yet")
-
 .PHONY: unit
 unit: $(VENV)/.stamp ## the pure core, without network
-	$(call run,$(UNIT_TESTS),unit)
+	$(PYTEST) $(PARALLEL) $(UNIT_TESTS)
 
 .PHONY: probe
 probe: setup ## the probe against real servers and real libpq
-	$(call run,$(PROBE_TESTS),probe)
+	$(if $(PROBE_TESTS),$(PYTEST) $(PARALLEL) $(PROBE_TESTS),@echo "no tests/probe yet")
 
 .PHONY: adapters
 adapters: setup ## AWS adapters, stand-ins and Lambda handlers
-	$(call run,$(ADAPTER_TESTS),adapters)
+	$(PYTEST) $(PARALLEL) $(ADAPTER_TESTS)
 
 .PHONY: template
 template: setup ## the synthesized template and the state machine
-	$(call run,$(TEMPLATE_TESTS),template)
+	$(PYTEST) $(PARALLEL) $(TEMPLATE_TESTS)
 
 .PHONY: scenarios
 scenarios: setup ## end to end in the sandbox
-	$(call run,$(SCENARIO_TESTS),scenarios)
+	$(PYTEST) $(PARALLEL) $(SCENARIO_TESTS)
 
 # The unit and probe tests again, on the interpreters of PYTHONS other than .venv's own. One that
 # was asked for by name must be there.
@@ -110,16 +108,16 @@ other-pythons: setup
 	@for v in $(WORKING); do \
 		$(MAKE) .venv-$$v/.stamp && $(MAKE) unit probe PYTHON=.venv-$$v/bin/python || exit 1; \
 	done
-	@echo "unit and probe tests ran on Python: $(OWN) $(WORKING)$(MISSING:%= (no %))"
+	@echo "unit and probe tests ran on Python: $(OWN) $(WORKING)$(if $(MISSING), (not found: $(MISSING)))"
 
 ##@ Longer runs
 .PHONY: fuzz
 fuzz: setup ## thousands of certificates, CAs, hosts and modes against libpq
-	CERTIFIER_CASES=5000 $(PYTEST) -q --timeout=3600 $(PROBE_TESTS) -k differential
+	CERTIFIER_CASES=5000 $(PYTEST) --timeout=3600 $(PROBE_TESTS) -k differential
 
 .PHONY: chaos
 chaos: setup ## every fault at every call and state of every story
-	CERTIFIER_CHAOS=all $(PYTEST) $(PARALLEL) -q --timeout=3600 $(SCENARIO_TESTS) -k "cut_off"
+	CERTIFIER_CHAOS=all $(PYTEST) $(PARALLEL) --timeout=3600 $(SCENARIO_TESTS) -k "cut_off"
 
 .PHONY: smoke
 smoke: setup ## the contract tests against a real account, when there is one
