@@ -7,7 +7,7 @@ says what changed for a person. None of them knows a clock: ``now`` is an argume
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -415,17 +415,17 @@ def notice(
 
 
 def failure(
-    outcomes: dict[str, Outcome | None],
+    outcomes: Mapping[str, Outcome],
     *,
     direct: bool,
     planned: bool,
     problem: Problem | None,
-    reasons: dict[str, str] | None = None,
+    reasons: Mapping[str, str],
 ) -> str:
     """Return why an execution failed, naming who it concerns; empty when it did not.
 
     Args:
-        outcomes: of every source of the manifest; ``None``: its child left no word.
+        outcomes: of every source of the execution.
         direct: a person or a pipeline started it, and wants every source to be certified.
         planned: in plan mode, where a source that is not refused is ``planned``.
         reasons: the cause behind an outcome, by source.
@@ -435,10 +435,8 @@ def failure(
     if not direct:
         return ""
     good = {Outcome.PLANNED} if planned else {Outcome.CERTIFIED}
-    why = reasons or {}
     others = [
-        f"{name}: {outcome.value if outcome else 'failed'}"
-        + (f" ({why[name]})" if why.get(name) else "")
+        f"{name}: {outcome.value}" + (f" ({reasons[name]})" if name in reasons else "")
         for name, outcome in sorted(outcomes.items())
         if outcome not in good
     ]

@@ -374,19 +374,19 @@ def test_the_text_of_a_problem_is_unwrapped(cause: str, text: str) -> None:
         ({"a": Outcome.CERTIFIED}, True, False, None, ""),
         ({"a": Outcome.PLANNED}, True, True, None, ""),
         (
-            {"b": Outcome.PLANNED, "a": None, "c": Outcome.CERTIFIED},
+            {"b": Outcome.PLANNED, "a": Outcome.FAILED, "c": Outcome.CERTIFIED},
             True,
             False,
             None,
             "a: failed; b: planned (window_closed)",
         ),
         ({"a": Outcome.REFUSED}, False, False, None, ""),
-        ({"a": None}, False, False, None, ""),
+        ({"a": Outcome.FAILED}, False, False, None, ""),
         ({}, False, False, Problem(error="Unexpected", cause="KeyError"), "Unexpected: KeyError"),
     ],
 )
 def test_a_direct_start_fails_for_every_source_that_is_not_certified(
-    outcomes: dict[str, Outcome | None],
+    outcomes: dict[str, Outcome],
     direct: bool,
     planned: bool,
     problem: Problem | None,
@@ -400,8 +400,8 @@ def test_a_direct_start_fails_for_every_source_that_is_not_certified(
 
 def test_the_cause_of_a_failure_stays_short() -> None:
     """Of a thousand sources, twenty are named and the rest are counted."""
-    outcomes: dict[str, Outcome | None] = {f"s{i:04d}": Outcome.FAILED for i in range(1000)}
-    told = failure(outcomes, direct=True, planned=False, problem=None)
+    outcomes = {f"s{i:04d}": Outcome.FAILED for i in range(1000)}
+    told = failure(outcomes, direct=True, planned=False, problem=None, reasons={})
     assert told.endswith("; and 980 more")
     assert len(told) < 1000
 

@@ -1,0 +1,83 @@
+"""Report: what one execution did with all its sources, and whether it counts as failed.
+
+Scheduled and event runs succeed when the machinery worked; what needs a person has been told for
+each source. A direct start fails unless all its sources are certified (in plan mode: planned).
+"""
+
+from certifier.aws.s3 import HTML, JSON, Ending
+from certifier.decide import Problem, failure
+from certifier.models import Fact
+from certifier.outcome import Mode, Origin, Outcome
+from certifier.record import Line, Summary
+from certifier.report import summary_page
+from certifier.steps.tools import Event, StepSettings, Tools, run_id
+
+CAUSE_LIMIT = 4000
+"""Characters of the text with which an execution fails; more than a person reads."""
+
+
+class ReportEvent(Event):
+    """What the machine knows at its end; all but the execution is unknown when Select failed."""
+
+    execution: str
+    bucket: str | None = None
+    key: str | None = None
+    mode: Mode | None = None
+    origin: Origin | None = None
+    problem: Problem | None = None
+
+
+class Reported(Fact):
+    """Whether the execution is to fail, and the text with which."""
+
+    failed: bool
+    cause: str
+
+
+def run(event: ReportEvent, tools: Tools[StepSettings]) -> Reported:
+    """Write the summary, as JSON and as a page, and decide.
+
+    Raises:
+        Retryable: AWS did not answer; the machine calls again.
+    """
+    execution = run_id(event.execution)
+    endings = tools.documents.endings(execution)
+    manifest = tools.documents.read_manifest(event.key) if event.key else []
+    names = {str(item["name"]) for item in manifest} | endings.keys()
+    lines = tuple(_line(name, endings.get(name)) for name in sorted(names))
+    failed = failure(
+        {line.name: line.outcome for line in lines},
+        direct=event.origin is Origin.DIRECT,
+        planned=event.mode is Mode.PLAN,
+        problem=event.problem,
+        reasons={line.name: line.cause for line in lines if line.cause},
+    )
+    summary = Summary(
+        execution=event.execution,
+        mode=event.mode,
+        origin=event.origin,
+        reported_at=tools.now(),
+        problem=event.problem,
+        failed=failed,
+        lines=lines,
+    )
+    key = f"reports/{execution}"
+    tools.documents.put(f"{key}.json", summary.model_dump_json(indent=2).encode(), JSON)
+    tools.documents.put(f"{key}.html", summary_page(summary).encode(), HTML)
+    return Reported(failed=bool(failed), cause=failed[:CAUSE_LIMIT])
+
+
+def _line(name: str, ending: Ending | None) -> Line:
+    if ending is None:
+        seen = "the child execution ended without a word; the schedule takes the source up again"
+        return Line(name=name, outcome=Outcome.FAILED, seen=seen)
+    return Line(
+        name=name,
+        outcome=ending.outcome,
+        cause=ending.cause.value if ending.cause else None,
+        seen=ending.seen,
+        ssl_mode=ending.ssl_mode,
+        days_left=ending.days_left,
+        owed=ending.owed,
+        record=ending.record,
+    )

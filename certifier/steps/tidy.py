@@ -1,0 +1,75 @@
+"""Tidy: once a day, delete our DMS certificates that nobody has used for a week.
+
+Ours are those whose identifier begins with ``certifier-``; foreign ones are never touched. A
+certificate is used when an endpoint has it, or an undo log may have to give it back to one. The
+store remembers since when one is unused, and a run that uses it again makes it forget: the entry is
+taken away right before the deletion, so that a run in between is not left without its certificate.
+"""
+
+from datetime import timedelta
+
+from certifier.aws.dms import OURS
+from certifier.errors import Refused
+from certifier.models import DmsCertificate
+from certifier.steps.tools import Event, Nothing, StepSettings, Tools
+
+KEPT = timedelta(days=7)
+"""How long a certificate stays after the last endpoint has let go of it."""
+
+
+class TidySettings(StepSettings):
+    """Where people are told of what cannot be deleted."""
+
+    topic: str
+
+
+class TidyEvent(Event):
+    """``execution``: the machine's execution ARN."""
+
+    execution: str
+
+
+def run(event: TidyEvent, tools: Tools[TidySettings]) -> Nothing:
+    """Delete what is due to go, if this is the first execution of the day (UTC).
+
+    Raises:
+        Retryable: AWS did not answer; the machine calls again.
+    """
+    if not tools.store.first_of_day(tools.now(), event.execution):
+        return Nothing()
+    ours = [each for each in tools.dms.all_certificates() if each.identifier.startswith(OURS)]
+    used = _used(tools)
+    noted = tools.store.unused()
+    for certificate in ours:
+        if certificate.arn in used:
+            if certificate.digest in noted:
+                tools.store.forget_unused(certificate.digest)
+        else:
+            _let_go(certificate, tools)
+    for gone in noted.keys() - {certificate.digest for certificate in ours}:
+        tools.store.forget_unused(gone)
+    return Nothing()
+
+
+def _used(tools: Tools[TidySettings]) -> set[str]:
+    """Return the ARN of every DMS certificate that an endpoint has or may get back."""
+    used = {endpoint.fields.certificate_arn for endpoint in tools.dms.all_endpoints()}
+    for log in tools.store.undo_all().values():
+        used |= {log.old.certificate_arn, log.new.certificate_arn}
+    return {arn for arn in used if arn is not None}
+
+
+def _let_go(certificate: DmsCertificate, tools: Tools[TidySettings]) -> None:
+    """Note that nobody uses it; delete it once that has been so for a week."""
+    since = tools.store.note_unused(certificate.digest, tools.now())
+    if tools.now() - since < KEPT or not tools.store.take_unused(certificate.digest, since):
+        return
+    try:
+        # In use after all: somebody took it since. Its week begins anew if they let go of it.
+        tools.dms.delete_certificate(certificate.arn)
+    except Refused as refused:
+        tools.topic(tools.settings.topic).publish(
+            "Certifier: a DMS certificate cannot be deleted",
+            f"Nobody has used {certificate.identifier} ({certificate.arn}) for a week, and it "
+            f"cannot be deleted: {refused.seen or refused}. It is tried again in a week.\n",
+        )

@@ -1,0 +1,233 @@
+"""Tidy and Report, through their handlers."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from certifier.aws.clients import Clients
+from certifier.aws.dms import Dms
+from certifier.aws.s3 import Documents, Ending
+from certifier.aws.store import Store
+from certifier.certificate import bundle_digest
+from certifier.memory import Recording
+from certifier.models import DmsCertificate, EndpointFields, UndoLog
+from certifier.outcome import Cause, Outcome, SslMode
+from certifier.source import parse_source
+from lambdas.report import handler as report_handler
+from lambdas.tidy import handler as tidy_handler
+from sandbox.dms import INSTANT, DmsStandIn
+from sandbox.pki import Authority
+from tests.aws.certifications import NOW, SPEC
+
+PARENT = "arn:aws:states:eu-west-1:123456789012:execution:machine:parent-1"
+Call = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def dms(aws: boto3.Session, clients: Clients) -> Iterator[Dms]:
+    with DmsStandIn(durations=INSTANT, resolve={}).installed():
+        yield Dms(clients.client("dms"))
+
+
+@pytest.fixture
+def documents(clients: Clients, bucket: str) -> Documents:
+    return Documents(clients.client("s3"), bucket)
+
+
+@pytest.fixture
+def tidy(aws: boto3.Session, table: str, bucket: str) -> Call:
+    def call(now: datetime = NOW, execution: str = PARENT) -> dict[str, Any]:
+        environ = {"TABLE": table, "BUCKET": bucket, "TOPIC": "arn:aws:sns:eu-west-1:1:x"}
+        return tidy_handler.bind(environ, session=aws, now=lambda: now)(
+            {"execution": execution}, None
+        )
+
+    return call
+
+
+@pytest.fixture
+def report(aws: boto3.Session, table: str, bucket: str) -> Call:
+    def call(**fields: Any) -> dict[str, Any]:
+        environ = {"TABLE": table, "BUCKET": bucket}
+        event = {
+            "execution": PARENT,
+            "bucket": bucket,
+            "key": "runs/parent-1/manifest.json",
+            "mode": "apply",
+            "origin": "direct",
+            "problem": None,
+            **fields,
+        }
+        return report_handler.bind(environ, session=aws, now=lambda: NOW)(event, None)
+
+    return call
+
+
+def imported(dms: Dms, authority: Authority, prefix: str = "certifier-") -> DmsCertificate:
+    pem = authority.certificate_pem.decode()
+    return dms.import_certificate(
+        f"{prefix}{bundle_digest(pem)[:40]}", pem, tags={"certifier": "ca"}
+    )
+
+
+def an_endpoint(dms: Dms, name: str, certificate: str) -> None:
+    fields = EndpointFields(
+        ssl_mode=SslMode.VERIFY_FULL,
+        certificate_arn=certificate,
+        server_name="h.example.com",
+        port=5432,
+        username="dms",
+        database_name="d",
+    )
+    dms.create_endpoint(name, "source", "postgres", fields, password="x", tags={})
+
+
+def names(dms: Dms) -> set[str]:
+    return {certificate.arn for certificate in dms.all_certificates()}
+
+
+def test_an_unused_certificate_goes_after_a_week(dms: Dms, tidy: Call, store: Store) -> None:
+    """Only ours, only unused, and only once it has been so for seven days in a row."""
+    unused, used = imported(dms, Authority.root("A")), imported(dms, Authority.root("B"))
+    foreign = imported(dms, Authority.root("C"), prefix="theirs-")
+    an_endpoint(dms, "orders", used.arn)
+    for day in range(7):
+        assert tidy(NOW + timedelta(days=day)) == {}
+        assert names(dms) == {unused.arn, used.arn, foreign.arn}
+    tidy(NOW + timedelta(days=7))
+    assert names(dms) == {used.arn, foreign.arn}
+    assert store.unused() == {}
+
+
+def test_a_certificate_that_is_used_again_begins_anew(dms: Dms, tidy: Call, store: Store) -> None:
+    """A run that imports the same CA makes the store forget that it was unused."""
+    certificate = imported(dms, Authority.root("A"))
+    tidy()
+    store.forget_unused(certificate.digest)
+    tidy(NOW + timedelta(days=7))
+    assert names(dms) == {certificate.arn}
+    assert store.unused() == {certificate.digest: NOW + timedelta(days=7)}
+    an_endpoint(dms, "orders", certificate.arn)
+    tidy(NOW + timedelta(days=20))
+    assert store.unused() == {}
+    assert names(dms) == {certificate.arn}
+
+
+def test_what_an_undo_log_may_give_back_stays(dms: Dms, tidy: Call, store: Store) -> None:
+    """An unfinished change keeps its old and its new certificate, however long it takes."""
+    old, new = imported(dms, Authority.root("A")), imported(dms, Authority.root("B"))
+    store.register(parse_source(SPEC), NOW)
+    store.claim("orders", "run", NOW, lambda _: None)
+    log = UndoLog(
+        endpoint_arn="arn:e",
+        endpoint_identifier="orders",
+        fields=("certificate_arn",),
+        old=EndpointFields(certificate_arn=old.arn),
+        new=EndpointFields(certificate_arn=new.arn),
+    )
+    store.write_undo("orders", "run", log)
+    for day in (0, 8, 16):
+        tidy(NOW + timedelta(days=day))
+    assert names(dms) == {old.arn, new.arn}
+    done = Recording(outcome=Outcome.CERTIFIED, at=NOW, due_at=None, erase_undo=True)
+    store.record("orders", "run", done, breaker_limit=3)
+    for day in (17, 25):
+        tidy(NOW + timedelta(days=day))
+    assert names(dms) == set()
+
+
+def test_only_the_first_execution_of_a_day_tidies(dms: Dms, tidy: Call, store: Store) -> None:
+    """A later one of the same day asks the table, and nobody else."""
+    tidy()
+    imported(dms, Authority.root("A"))
+    tidy(NOW + timedelta(hours=1), execution=f"{PARENT}-2")
+    assert store.unused() == {}
+
+
+def test_a_digest_whose_certificate_is_gone_is_forgotten(
+    dms: Dms, tidy: Call, store: Store
+) -> None:
+    """Somebody deleted it by hand; a new one of the same content starts its own week."""
+    certificate = imported(dms, Authority.root("A"))
+    tidy()
+    dms.delete_certificate(certificate.arn)
+    tidy(NOW + timedelta(days=1))
+    assert store.unused() == {}
+
+
+def endings(documents: Documents, **outcomes: Outcome) -> None:
+    items = [{"name": name} for name in (*outcomes, "silent")]
+    documents.write_manifest("parent-1", items[: len(outcomes)])
+    for name, outcome in outcomes.items():
+        cause = Cause.HOSTNAME_MISMATCH if outcome is Outcome.REFUSED else None
+        word = Ending(
+            name=name,
+            outcome=outcome,
+            run="r",
+            cause=cause,
+            seen="a <b>",
+            record=f"records/{name}/x",
+            days_left=12,
+        )
+        documents.mark_ending("parent-1", word)
+
+
+def test_an_execution_whose_sources_are_all_certified_succeeds(
+    report: Call, documents: Documents
+) -> None:
+    """The summary counts them and links their records."""
+    endings(documents, orders=Outcome.CERTIFIED, sales=Outcome.CERTIFIED)
+    assert report() == {"failed": False, "cause": ""}
+    summary = json.loads(documents.get("reports/parent-1.json") or b"")
+    assert summary["format"] == "certifier.summary/1"
+    assert [line["name"] for line in summary["lines"]] == ["orders", "sales"]
+    page = (documents.get("reports/parent-1.html") or b"").decode()
+    assert 'href="../records/orders/x.html"' in page
+    assert "a &lt;b&gt;" in page
+
+
+def test_a_direct_start_fails_with_the_names_of_the_others(
+    report: Call, documents: Documents
+) -> None:
+    """A pipeline reads at once which of its sources is not certified, and why."""
+    endings(documents, orders=Outcome.CERTIFIED, sales=Outcome.REFUSED, stock=Outcome.DEFERRED)
+    answer = report()
+    assert answer == {
+        "failed": True,
+        "cause": "sales: refused (hostname_mismatch); stock: deferred",
+    }
+    assert report(origin="schedule") == {"failed": False, "cause": ""}
+    assert report(origin="event") == {"failed": False, "cause": ""}
+
+
+def test_a_child_that_left_no_word_counts_as_failed(report: Call, documents: Documents) -> None:
+    """The manifest says who was meant to run."""
+    endings(documents, orders=Outcome.CERTIFIED)
+    documents.write_manifest("parent-1", [{"name": "orders"}, {"name": "silent"}])
+    assert report()["cause"] == "silent: failed"
+    summary = json.loads(documents.get("reports/parent-1.json") or b"")
+    assert "without a word" in summary["lines"][1]["seen"]
+
+
+def test_plan_mode_wants_every_source_planned(report: Call, documents: Documents) -> None:
+    """A plan that would be refused fails the direct start, as the run would."""
+    endings(documents, orders=Outcome.PLANNED)
+    assert report(mode="plan") == {"failed": False, "cause": ""}
+    endings(documents, orders=Outcome.PLANNED, sales=Outcome.REFUSED)
+    assert report(mode="plan")["failed"]
+
+
+def test_an_event_that_was_not_understood_is_the_cause(report: Call, documents: Documents) -> None:
+    """When Select refuses, its own words end the execution, whoever started it."""
+    problem = {
+        "error": "InvalidEvent",
+        "cause": '{"errorMessage": "names: must be a list", "errorType": "InvalidEvent"}',
+    }
+    answer = report(bucket=None, key=None, mode=None, origin=None, problem=problem)
+    assert answer == {"failed": True, "cause": "InvalidEvent: names: must be a list"}
+    page = (documents.get("reports/parent-1.html") or b"").decode()
+    assert "names: must be a list" in page
