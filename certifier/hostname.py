@@ -26,9 +26,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 
-_COMMON_NAME = bytes.fromhex("0603550403")  # 2.5.4.3 as a value in DER
-_SAN = bytes.fromhex("0603551d11")  # 2.5.29.17
+_COMMON_NAME = (0x06, bytes.fromhex("550403"))  # an object identifier: 2.5.4.3
+_SAN = (0x06, bytes.fromhex("551d11"))  # 2.5.29.17
 _SEQUENCE, _VERSION, _EXTENSIONS = 0x30, 0xA0, 0xA3
+_CONSTRUCTED, _INDEFINITE = 0x20, 0x80
+_NESTED_LIMIT = 8
 _IPV4, _IPV6 = 4, 16
 
 
@@ -201,26 +203,27 @@ def _text(value: bytes) -> str:
 
 
 # ---- reading the bytes (X.690: tag, length, content), as far as names need it
-
-# This reader is this module's own, so that certifier.certificate can build on it.
+#
+# This reader is the module's own, so that certifier.certificate can build on it. Like OpenSSL, it
+# takes BER too: lengths that are not definite, and strings in pieces.
 
 
 def _subject_and_extensions(der: bytes) -> tuple[bytes, bytes]:
     """The subject and the list of extensions (RFC 5280, section 4.1), each without its header."""
-    parts = _values(_inside(_values(_inside(der))[0]))
+    parts = _values(_values(_values(der)[0][1])[0][1])
     if parts[0][0] == _VERSION:
         parts = parts[1:]
-    extensions = next((_inside(part) for part in parts[6:] if part[0] == _EXTENSIONS), b"")
-    return _inside(parts[4]), _inside(extensions) if extensions else b""
+    wrapped = next((content for tag, content in parts[6:] if tag == _EXTENSIONS), b"")
+    return parts[4][1], _values(wrapped)[0][1] if wrapped else b""
 
 
 def _first_common_name(subject: bytes) -> bytes | None:
     try:
-        for group in _values(subject):
-            for attribute in _values(_inside(group)):
-                name, value = _values(_inside(attribute))[:2]
+        for _tag, group in _values(subject):
+            for _tag, attribute in _values(group):
+                name, value = _values(attribute)[:2]
                 if name == _COMMON_NAME:
-                    return _inside(value)
+                    return _string(*value)
     except (ValueError, IndexError):
         return None
     return None
@@ -228,38 +231,49 @@ def _first_common_name(subject: bytes) -> bytes | None:
 
 def _alternatives(extensions: bytes) -> tuple[tuple[NameKind, bytes], ...]:
     try:
-        for extension in _values(extensions):
-            fields = _values(_inside(extension))
+        for _tag, extension in _values(extensions):
+            fields = _values(extension)
             if fields[0] == _SAN:
-                names = _inside(fields[-1])
-                entries = _values(_inside(names)) if names[0] == _SEQUENCE else []
-                return tuple((_KINDS[one[0]], _inside(one)) for one in entries if one[0] in _KINDS)
+                tag, names, _end = _value(fields[-1][1], 0, _NESTED_LIMIT)
+                return tuple(
+                    (_KINDS[kind & ~_CONSTRUCTED], _string(kind, name))
+                    for kind, name in (_values(names) if tag == _SEQUENCE else ())
+                    if kind & ~_CONSTRUCTED in _KINDS
+                )
     except (ValueError, IndexError):
         return ()
     return ()
 
 
-def _values(content: bytes) -> list[bytes]:
-    """The values in `content`, headers included. Raises ValueError or IndexError for no DER."""
+def _string(tag: int, content: bytes) -> bytes:
+    """The bytes of a string, put together when it came in pieces."""
+    if not tag & _CONSTRUCTED:
+        return content
+    return b"".join(_string(*piece) for piece in _values(content))
+
+
+def _values(content: bytes) -> list[tuple[int, bytes]]:
+    """(tag, content) of each value. Raises ValueError or IndexError where there is none."""
     found, at = [], 0
     while at < len(content):
-        begin, end = _span(content, at)
-        if begin > end or end > len(content):
-            raise ValueError("a value is cut off")
-        found.append(content[at:end])
-        at = end
+        tag, inside, at = _value(content, at, _NESTED_LIMIT)
+        found.append((tag, inside))
     return found
 
 
-def _inside(value: bytes) -> bytes:
-    begin, end = _span(value, 0)
-    return value[begin:end]
-
-
-def _span(content: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the value at `at` begins and ends."""
-    size = content[at + 1]
-    if size < 0x80:
-        return at + 2, at + 2 + size
-    begin = at + 2 + (size & 0x7F)
-    return begin, begin + int.from_bytes(content[at + 2 : begin], "big")
+def _value(content: bytes, at: int, depth: int) -> tuple[int, bytes, int]:
+    """Tag and content of the value at `at`, and where the next one begins."""
+    tag, size, begin = content[at], content[at + 1], at + 2
+    if size == _INDEFINITE:
+        if depth == 0:
+            raise ValueError("values of open length are nested too deeply")
+        end = begin
+        while content[end : end + 2] != b"\0\0":
+            _tag, _inside, end = _value(content, end, depth - 1)
+        return tag, content[begin:end], end + 2
+    if size > _INDEFINITE:
+        begin += size & 0x7F
+        size = int.from_bytes(content[at + 2 : begin], "big")
+    if begin + size > len(content):
+        raise ValueError("a value is cut off")
+    return tag, content[begin : begin + size], begin + size

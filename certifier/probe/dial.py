@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from certifier.hostname import sends_server_name
 from certifier.outcome import Cause, Stage
 from certifier.probe.failure import Deadline, StageFailed
 from certifier.probe.report import Address
@@ -18,6 +19,7 @@ from certifier.probe.request import ProbeRequest
 AddressInfo = tuple[Any, Any, int, str, Any]
 Resolve = Callable[..., Sequence[AddressInfo]]
 
+SERVER_NAME_LIMIT = 255  # OpenSSL's TLSEXT_MAXLEN_host_name: libpq fails in every mode above it
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _ADDRESSES_TRIED = 16
 _ANSWER_SHOWN = 1024
@@ -44,6 +46,8 @@ def check_host(request: ProbeRequest) -> None:
         problem = "libpq takes it for a socket in the file system, where there is no TLS"
     elif "," in host:
         problem = "libpq takes it for a list of hosts, and a certificate is checked for one"
+    elif sends_server_name(host) and len(host.encode("utf-8", "replace")) > SERVER_NAME_LIMIT:
+        problem = f"it is longer than the {SERVER_NAME_LIMIT} bytes of a TLS server name"
     if problem:
         raise StageFailed(Stage.ADDRESS, Cause.HOST_INVALID, f"the host is not usable: {problem}")
     objection = request.policy.objection_to_host(host, request.port)

@@ -19,7 +19,6 @@ from certifier.probe.request import ProbeRequest
 _CIPHERS = "DEFAULT:@SECLEVEL=2"
 _ALPN = "postgresql"  # libpq 17 and newer offer it
 _LIBPQ_MIN_TLS = "1.2"
-_SERVER_NAME_LIMIT = 255
 _VERSIONS = {
     "1.0": ssl.TLSVersion.TLSv1,
     "1.1": ssl.TLSVersion.TLSv1_1,
@@ -137,12 +136,7 @@ class TlsSocket(ssl.SSLSocket):
 
 def server_name(host: str) -> str | None:
     """The TLS server name to send: libpq's, as far as Python can send it."""
-    sendable = (
-        hostname.sends_server_name(host)
-        and host.isascii()
-        and not host.startswith(".")
-        and len(host) <= _SERVER_NAME_LIMIT
-    )
+    sendable = hostname.sends_server_name(host) and host.isascii() and not host.startswith(".")
     return host if sendable else None
 
 
