@@ -534,9 +534,17 @@ class Postgres:
         self.reload()
 
     def set_hba(self, hba: Access | Sequence[str]) -> None:
-        """Replace pg_hba.conf and reload. The private socket stays trusted."""
+        """Replace pg_hba.conf and reload. The private socket stays trusted.
+
+        Raises PostgresError for a file that the server does not take: it would keep the old one.
+        """
         self._write_hba(hba)
         self.reload()
+        wrong = self.execute(
+            "SELECT line_number, error FROM pg_hba_file_rules WHERE error IS NOT NULL"
+        )
+        if wrong:
+            raise PostgresError(f"the server did not take pg_hba.conf: {wrong}")
 
     def reload(self) -> None:
         """Reload, and wait until new sessions see the new configuration."""

@@ -36,7 +36,7 @@ __all__ = [
     "printable",
 ]
 
-_LONGEST = 16_384  # characters of a text that are read
+_LONGEST = 8_192  # characters of a text that are read
 _STAGES = tuple(Stage)
 
 
@@ -71,7 +71,7 @@ class Diagnosis(Fact):
 def explain(text: str) -> Diagnosis:
     """Return the cause behind a text; ``unknown``, with the text as what was seen, if it is new.
 
-    Reads the first 16 KiB. Never raises.
+    Reads the first 8 KiB. Never raises.
     """
     told = _flat(text)
     word = told.partition(":")[0].strip().lower()

@@ -52,7 +52,7 @@ _RESOLVER = (
     r"|no address associated with hostname|name does not resolve|unknown host|no such host"
     r"|getaddrinfo failed|failed to resolve host"
 )
-_ERRNO = r"(?:failed: |could not connect to server: |: |\] ?|^)"
+_ERRNO = r"(?:failed: |could not connect to server: |^(?:\[Errno \d+\] )?)"
 
 _FIRST = (
     # DMS itself, and AWS
@@ -60,7 +60,7 @@ _FIRST = (
         Cause.DMS_CANNOT_READ_SECRET,
         None,
         r"(?:secrets?[ _]?manager|failed to retrieve secret)"
-        r".*?curlCode: (?P<curl>\d+)(?:, (?P<said>[A-Za-z' ]+))?",
+        r".{0,600}?curlCode: (?P<curl>\d+)(?:, (?P<said>[A-Za-z' ]+))?",
         "DMS could not reach Secrets Manager over the network (curl code {curl}[: {said}])",
         decisive=True,
     ),
@@ -69,7 +69,7 @@ _FIRST = (
         None,
         r"unable to find (?:aws )?secrets manager secret|failed to retrieve secret"
         r"|secrets_manager get secret value failed|secretsmanager:GetSecretValue"
-        r"|(?:can'?t|cannot|could not|unable to|not) (?:\w+ )*?(?:secrets? manager|secret arn)",
+        r"|(?:can'?t|cannot|could not|unable to|not) (?:\w+ ){0,6}?(?:secrets? manager|secret arn)",
         "DMS could not read the secret with the credentials",
         decisive=True,
     ),
@@ -149,6 +149,9 @@ _ADDRESS = (
         Cause.SOURCE_INVALID,
         Stage.ADDRESS,
         r"invalid SSL protocol version range|invalid value <value> for (?:min|max)imum SSL protocol"
+        r"|could not set (?:min|max)imum SSL protocol version"
+        r"|certificate present, but not private key file|does not match private key file"
+        r"|could not (?:open|read) certificate file|require_auth method"
         r"|invalid \w+ value: <setting>|weak sslmode <mode> may not be used"
         r"|invalid connection option <option>",
         "a setting of the connection is not valid",
@@ -179,7 +182,8 @@ _TCP = (
     _sign(
         Cause.CONNECTION_REFUSED,
         Stage.TCP,
-        r"connection refused|actively refused|ECONNREFUSED|\[Errno (?:111|61|10061)\]",
+        r"connection refused|actively refused|ECONNREFUSED|\[Errno (?:111|61|10061)\]"
+        r"|is the server running locally",
         "{where} refuses connections: nothing listens there",
     ),
     _sign(
@@ -209,6 +213,7 @@ _TCP = (
         Stage.TCP,
         r"connection reset by peer|broken pipe|software caused connection abort"
         r"|connection was (?:forcibly closed|aborted)|connection aborted"
+        r"|error sending password authentication|no connection to the server"
         r"|\[Errno (?:104|54|32|103)\]",
         "{where} ended the connection",
     ),
@@ -269,6 +274,13 @@ _TCP = (
 )
 
 _TLS = (
+    _sign(
+        Cause.CLIENT_CERTIFICATE_REQUIRED,
+        Stage.TLS,
+        r"client certificate verification failed|client certificates can only be checked if",
+        "the server does not accept the client's certificate",
+        decisive=True,
+    ),
     # as the server's own log tells it: there, an alert is what the client thought of the server
     _sign(
         Cause.UNKNOWN_AUTHORITY,
@@ -478,6 +490,13 @@ _TLS = (
     _sign(
         Cause.TLS_FAILED,
         Stage.TLS,
+        r"SSL_(?:read|write) failed|unrecognized SSL error code|no SSL error reported"
+        r"|could not set SSL (?:Server Name|ALPN)|certificate could not be obtained",
+        "the TLS connection failed for a reason that the client's TLS library does not tell",
+    ),
+    _sign(
+        Cause.TLS_FAILED,
+        Stage.TLS,
         r"(?:established with unexpected|without) ALPN protocol|no application protocol",
         "{where} does not agree to PostgreSQL's ALPN name",
     ),
@@ -536,7 +555,9 @@ _LOGIN = (
         Cause.PASSWORD_REJECTED,
         Stage.LOGIN,
         r"(?:password|PAM|LDAP|RADIUS|IAM|md5) authentication failed|invalid password\b"
-        r"|error received from server in SCRAM exchange|SASL authentication failed\b",
+        r"|error received from server in SCRAM exchange|SASL authentication failed\b"
+        r"|password does not match for user|has an expired password|has no password assigned"
+        r"|does not have a valid SCRAM secret|server rejected OAuth bearer token",
         "the server does not accept the password",
     ),
     _sign(
@@ -550,7 +571,9 @@ _LOGIN = (
         Cause.UNSAFE_PASSWORD_REQUEST,
         Stage.LOGIN,
         r"channel binding (?:is )?required|incorrect server signature"
-        r"|could not verify server signature|SCRAM channel binding check failed",
+        r"|could not verify server signature|SCRAM channel binding check failed"
+        r"|server requested a (?:cleartext|hashed) password"
+        r"|offered SCRAM-SHA-256-PLUS authentication over a non-SSL",
         "the server did not prove that it knows the password, or that nobody is in between",
     ),
     _sign(
@@ -563,11 +586,19 @@ _LOGIN = (
     _sign(
         Cause.AUTHENTICATION_UNSUPPORTED,
         Stage.LOGIN,
+        r"could not (?:find digest for NID|determine server certificate signature algorithm"
+        r"|generate peer certificate hash)",
+        "the server certificate's signature has no hash that SCRAM could bind to, as with Ed25519",
+    ),
+    _sign(
+        Cause.AUTHENTICATION_UNSUPPORTED,
+        Stage.LOGIN,
         r"authentication method (?:requirement <method> failed|\d+ not supported|not supported)"
         r"|SASL authentication mechanisms are (?:not )?supported|invalid authentication method"
         r"|(?:GSSAPI|SSPI|Kerberos \d|Crypt|SCM_CRED) authentication (?:method )?not supported"
         r"|SCRAM authentication requires libpq|requires OAuth authentication"
-        r"|server requested \w+ authentication|supports only IAM",
+        r"|server requested (?:\w+ authentication|an unknown authentication type)"
+        r"|supports only IAM|no OAuth flows are available",
         "the server asks for a way to log in that this client does not know",
     ),
     _sign(
@@ -604,7 +635,7 @@ _LOGIN = (
         Cause.PERMISSION_DENIED,
         Stage.QUERY,
         r"must be (?:superuser|replication role).{0,60}(?:walsender|WAL sender|replication)"
-        r"|permission denied to start WAL sender|must be superuser",
+        r"|permission denied to (?:start WAL sender|use replication slots)|must be superuser",
         "the role may not replicate",
     ),
     _sign(
@@ -617,6 +648,7 @@ _LOGIN = (
         Cause.TOO_MANY_CONNECTIONS,
         Stage.LOGIN,
         r"too many clients already|remaining connection slots are reserved"
+        r"|could not fork new process for connection"
         r"|max(?:imum)? client(?: connection)?s (?:are )?(?:limited|reached)|max_client_conn"
         r"|number of requested standby connections exceeds",
         "every connection slot of the server is taken",
@@ -652,6 +684,12 @@ _LOGIN = (
         Stage.LOGIN,
         r"canceling authentication due to timeout",
         "the server gave the client up: the login took too long",
+    ),
+    _sign(
+        Cause.CONNECTION_RESET,
+        Stage.STARTUP,
+        r"terminating (?:connection|walsender process)\b",
+        "the server ended the session",
     ),
     _sign(
         Cause.CONNECTION_TIMEOUT,
@@ -691,14 +729,18 @@ _LOGIN = (
         r"|BackendKeyData)|malformed SCRAM message|server returned too much data"
         r"|invalid SCRAM response|duplicate SASL authentication request"
         r"|AuthenticationSASLFinal received|message contents do not agree with length"
-        r"|unexpected response from server|protocol error:",
+        r"|unexpected response from server|protocol error:|unknown authentication message"
+        r"|server did not complete authentication|invalid authentication request from server"
+        r"|error in SASL authentication|invalid SCRAM exchange state|no client response found"
+        r"|protocol synchronization was lost|duplicate protocol negotiation message",
         "{where} breaks the rules of PostgreSQL's protocol",
     ),
     _sign(
         Cause.PROTOCOL_VIOLATION,
         Stage.STARTUP,
         r"unsupported frontend protocol|invalid (?:length of )?startup packet"
-        r"|protocol version not supported by server",
+        r"|protocol (?:version|extensions?) not supported by server"
+        r"|server only supports protocol version|no PostgreSQL user name specified",
         "the server does not understand the client's protocol",
     ),
 )
@@ -743,8 +785,9 @@ _VERIFY: tuple[tuple[frozenset[int], str, Cause, str], ...] = (
         "there is no current revocation list for a CA of the chain",
     ),
     (
-        frozenset({4, 7}),
-        "certificate signature failure|decrypt certificate's signature",
+        frozenset({4, 7, 77}),
+        "certificate signature failure|decrypt certificate's signature"
+        "|subject signature algorithm and issuer public key algorithm mismatch",
         Cause.SIGNATURE_INVALID,
         "a signature in the chain does not fit the trusted CA's key",
     ),
@@ -785,11 +828,12 @@ _VERIFY: tuple[tuple[frozenset[int], str, Cause, str], ...] = (
         "a key or signature of the chain is too weak for this client",
     ),
     (
-        frozenset(range(80, 92)),
+        frozenset(range(80, 94)),
         "path length (?:invalid for non-CA|given without)|keyCertSign invalid for non-CA"
         "|(?:issuer|subject) name empty|missing (?:authority|subject) key identifier"
         "|empty subject alternative name|subject empty and subject alt name"
-        "|basic constraints of CA cert not marked|CA cert does not include key usage"
+        "|basic constraints of CA cert not marked|key identifier marked critical"
+        "|CA cert does not include key usage"
         "|requires at least X509v3",
         Cause.CA_NOT_STRICT,
         "the chain lacks what RFC 5280 asks for, which libpq accepts and stricter clients refuse",
@@ -817,7 +861,7 @@ _LAST = (
         r"|could not establish SSL connection: (?P<said2>[^\[]{1,120})"
         r"|could not create SSL context: (?P<said3>[^\[]{1,120})|\[SSL(?:: (?P<said4>\w+))?\]"
         r"|tls: (?P<said5>[^\[]{1,120})",
-        "the TLS handshake failed:[ {said}][ {said2}][ {said3}][ {said4}][ {said5}][ code {code}]",
+        "the TLS connection failed:[ {said}][ {said2}][ {said3}][ {said4}][ {said5}][ code {code}]",
     ),
 )
 

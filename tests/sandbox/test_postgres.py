@@ -103,6 +103,8 @@ def test_users_databases_and_hba() -> None:
         with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry"):
             psycopg.connect(**asked)
         assert server.execute("SELECT current_user::text") == [("postgres",)]
+        with pytest.raises(PostgresError, match="invalid authentication method"):
+            server.set_hba(["host all all all magic"])
 
 
 def test_settings_are_used_and_quoted() -> None:

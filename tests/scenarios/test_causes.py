@@ -11,6 +11,7 @@ import contextlib
 import select
 import socket
 import struct
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -24,13 +25,13 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from psycopg.conninfo import make_conninfo
 
-from certifier.diagnosis import CATALOGUE, explain
+from certifier.diagnosis import CATALOGUE, explain, from_verify_code
 from certifier.outcome import Cause, Severity, SslMode
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
 from sandbox.libpq import refusal
 from sandbox.listener import listening
 from sandbox.pki import CLIENT_AUTH, Authority, BasicConstraints, Key, Leaf, self_signed
-from sandbox.postgres import Access, Postgres, Stop, available_majors
+from sandbox.postgres import Access, Postgres, Stop, available_majors, libpq_file
 
 HOST, ADDRESS = "db.test", "127.0.0.1"
 NAMES = ([HOST], [ADDRESS])
@@ -767,3 +768,42 @@ def test_words_that_nobody_knows(tmp_path: Path) -> None:
         expect(request, Cause.UNKNOWN, tmp_path)
         (found,) = (f for f in probe(request).findings if f.cause is Cause.UNKNOWN)
         assert "the moon is \\x1b[31mred" in found.seen + (found.raw or "")
+
+
+_WORDS_OF_OPENSSL = """
+import ctypes, sys
+crypto = ctypes.CDLL(sys.argv[1])
+crypto.X509_verify_cert_error_string.restype = ctypes.c_char_p
+for code in range(1, 100):
+    print(code, crypto.X509_verify_cert_error_string(ctypes.c_long(code)).decode())
+"""
+
+
+def openssl_libraries() -> list[Path]:
+    """OpenSSL 1.1.1 of the PostgreSQL packages, and OpenSSL 3 of psycopg, where they are files."""
+    beside = [libpq_file(available_majors()[-1]).parent, Path(psycopg.__file__).parents[1]]
+    return [
+        *beside[0].glob("libcrypto.so.1.1"),
+        *beside[1].glob("psycopg_binary.libs/libcrypto-*.so.3"),
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the libraries lie elsewhere")
+def test_verification_results_in_words_and_numbers_mean_the_same() -> None:
+    """Each X509_V_ERR is read as the same cause by its number and by OpenSSL's words for it."""
+    libraries = openssl_libraries()
+    assert len(libraries) == 2
+    for library in libraries:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", _WORDS_OF_OPENSSL, str(library)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        for line in done.stdout.splitlines():
+            code, _, words = line.partition(" ")
+            if words.startswith(("error number", "unknown certificate verification error")):
+                continue
+            by_words = explain(f"certificate verify failed: {words}").cause
+            assert by_words is from_verify_code(int(code)).cause, (library.name, code, words)
