@@ -5,6 +5,7 @@ in and takes them out again:
 
 - JSONata, and Map children that are executions (``jsonata.py``, ``maps.py``);
 - ``States.ALL`` lets ``States.Runtime`` and ``States.DataLimitExceeded`` pass, as in AWS;
+- a Choice assigns only what its own default or rule says;
 - a manifest that cannot be read is ``States.ItemReaderFailed``, which a Catch sees;
 - Wait states and retries move the sandbox's clock instead of sleeping;
 - Describe, List, History and Stop work on children.
@@ -39,6 +40,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+from moto.stepfunctions.parser.asl.component.state.choice.state_choice import StateChoice
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval import (
     resource_eval_s3,
 )
@@ -232,7 +234,25 @@ def _states(machines: Machines) -> Iterable[Seam]:
         with machines.at(Where(context["Execution"]["Id"], context["State"]["Name"])):
             plain_invoke(env, parameters, region, state_credentials)
 
+    def choose(self: Any, env: Any) -> None:
+        for rule in self.choices_decl.rules:
+            rule.eval(env)
+            if env.stack.pop() is True:
+                env.stack.append((rule.next_stmt.name, False))
+                return
+        env.stack.append((self.default_state.state_name, True))
+
+    def leave(self: Any, env: Any) -> None:
+        """moto takes a rule that leads to the default state for the default, Assign and all."""
+        name, by_default = env.stack.pop()
+        for field in (self.assign_decl, self.output) if by_default else ():
+            if field:
+                field.eval(env=env)
+        env.next_state_name = name
+
     yield CommonStateField, "_eval_body", state
+    yield StateChoice, "_eval_state", choose
+    yield StateChoice, "_eval_state_output", leave
     yield lambda_eval_utils, "execute_lambda_function_integration", invoke
 
 
