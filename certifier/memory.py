@@ -49,6 +49,7 @@ class SourceState(Fact):
         reason, backoff: what the back-off counts, and how many runs ended that way in a row.
         waiting_since: since when a finding that time may mend is there.
         notified: what people were told last; empty when there was nothing to tell.
+        owned: the names, lower case, under which the source holds its endpoint besides the spec's.
         endpoint_arn: the endpoint that we adopted or made; one that is gone is never made again.
         creating: the identifier of an endpoint that a run was about to create.
         canary: the identifier of a canary endpoint that a run was about to create.
@@ -75,6 +76,7 @@ class SourceState(Fact):
     backoff: int = 0
     waiting_since: datetime | None = None
     notified: str = ""
+    owned: tuple[str, ...] = ()
     endpoint_arn: str | None = None
     creating: str | None = None
     canary: str | None = None
@@ -112,6 +114,7 @@ REMEMBERED = frozenset(
 )
 """What a step may remember in the middle of its run; all else is Claim's and Record's."""
 OF_ENDPOINT = (
+    "owned",
     "endpoint_arn",
     "creating",
     "certificate_arn",

@@ -239,7 +239,7 @@ class Store:
         self, name: str, spec: Source, state: SourceState | None, keep: str | None = None
     ) -> list[dict[str, Any]]:
         """Deletes of every hold that ``name`` has on an endpoint, by identifier and by ARN."""
-        held = {spec.endpoint.lower()} | set(self._owned(name, state))
+        held = {spec.endpoint.lower()} | set(state.owned if state is not None else ())
         return [
             {
                 "Delete": {
@@ -253,11 +253,6 @@ class Store:
             for key in sorted(held)
             if keep is None or key != keep.lower()
         ]
-
-    def _owned(self, name: str, state: SourceState | None) -> Iterable[str]:
-        """The other keys under which ``name`` holds its endpoint, as STATE remembers them."""
-        item = self._get(_source_key(name, "STATE")) if state is not None else None
-        return () if item is None else tuple(item.get("owned", ()))
 
     def spec(self, name: str) -> tuple[Source, int] | None:
         """Return the source as registered and its version; ``None`` when nobody registered it.
@@ -364,8 +359,8 @@ class Store:
 
         A source may name an endpoint by identifier or by ARN, so both are written once known.
         """
-        state = self._get(_source_key(name, "STATE"))
-        owned = set() if state is None else set(state.get("owned", ()))
+        state = self.state(name)
+        owned = state.owned if state is not None else ()
         for key in sorted({key.lower() for key in keys}):
             if key in owned:
                 continue

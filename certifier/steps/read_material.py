@@ -5,6 +5,7 @@ them again at those versions. Everything that is wrong with the material is said
 """
 
 import hashlib
+from collections.abc import Iterator
 
 from pydantic import Json
 
@@ -14,7 +15,7 @@ from certifier.diagnosis import finding
 from certifier.errors import Busy, Refused
 from certifier.memory import SourceState
 from certifier.models import Endpoint, Finding, Material, Trusted, Versions, errors_in
-from certifier.outcome import Cause, Place, Severity
+from certifier.outcome import Cause, Mode, Place, Severity
 from certifier.source import CredentialsMode, Source
 from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools
 
@@ -52,6 +53,8 @@ def run(event: StepEvent, tools: Tools[ReadSettings]) -> Nothing:
     taken = _intake(source, tools, pair, bundle, findings)
     state = tools.store.state(event.name) or SourceState(name=event.name)
     endpoint = _endpoint(event, tools, state)
+    if endpoint is not None and endpoint.arn.lower() not in state.owned:
+        findings.extend(_owned_by_another(event, tools, endpoint))
     material = Material(
         endpoint=endpoint,
         trusted=_trusted(tools, state, endpoint, taken.ca_digest),
@@ -77,6 +80,20 @@ def run(event: StepEvent, tools: Tools[ReadSettings]) -> Nothing:
 
 def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding:
     return finding(cause, place=Place.INTAKE, seen=seen, severity=severity)
+
+
+def _owned_by_another(
+    event: StepEvent, tools: Tools[ReadSettings], endpoint: Endpoint
+) -> Iterator[Finding]:
+    """Hold the endpoint by identifier and by ARN, now that both are known, or say who has it."""
+    names = (endpoint.identifier, endpoint.arn)
+    if event.mode is Mode.PLAN:
+        owners = {tools.store.endpoint_owner(name) for name in names}
+    else:
+        owners = {tools.store.own_endpoint(event.name, *names)}
+    for owner in sorted(owner for owner in owners if owner and owner != event.name):
+        seen = f"{endpoint.identifier} already belongs to the source {owner}"
+        yield _found(Cause.ENDPOINT_TAKEN, seen)
 
 
 def _secret(arn: str | None, tools: Tools[ReadSettings], findings: list[Finding]) -> Secret | None:

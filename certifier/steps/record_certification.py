@@ -36,7 +36,7 @@ from certifier.models import (
     Rehearsal,
     TaskWork,
 )
-from certifier.outcome import Action, Mode, Outcome, Settings, Severity
+from certifier.outcome import Action, Cause, Mode, Outcome, Settings, Severity
 from certifier.record import (
     Certification,
     DmsTest,
@@ -446,7 +446,8 @@ def _remembered(found: Found, end: Decided, due: Due, record: Certification) -> 
     if record.expires_at is not None:
         kept |= {"expires_at": record.expires_at, "expires": record.expires}
     endpoint = _final_endpoint(found)
-    if endpoint is not None:
+    taken = any(each.cause is Cause.ENDPOINT_TAKEN for each in end.findings)
+    if endpoint is not None and not taken:
         kept |= {
             "endpoint_arn": endpoint.arn,
             "creating": None,

@@ -343,6 +343,14 @@ def test_a_run_that_finishes_another_is_due_at_once(world: World) -> None:
     assert [f.cause for f in state.findings] == [Cause.INTERRUPTED_RUN_FINISHED]
 
 
+def test_an_endpoint_of_another_source_is_not_remembered(world: World) -> None:
+    """Who was refused because the endpoint is taken does not adopt it by the way."""
+    taken = finding(Cause.ENDPOINT_TAKEN, place=Place.INTAKE, seen="it belongs to sales")
+    world.leave(read_material=material(findings=(taken,)))
+    assert world.record({"error": "Refused", "cause": "endpoint_taken"}) == "refused"
+    assert world.state().endpoint_arn is None
+
+
 def test_a_closed_window_is_waited_for(world: World) -> None:
     """The source is due when its window opens, if that is before tomorrow."""
     opens = NOW + timedelta(hours=3)
