@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from certifier.certificate.chain import TOO_MUCH, Graph
-from certifier.certificate.facts import CertificateFacts
+from certifier.certificate.facts import CertificateFacts, facts_of
 from certifier.certificate.field import Field, instant, read_field
 from certifier.certificate.pem import CERTIFICATE_LABELS, read_pem
 from certifier.certificate.reading import Certificate
@@ -113,7 +113,7 @@ def trust_bundle(pem: bytes, now: datetime, *, place: Place = Place.INTAKE) -> B
     return Bundle(
         pem=text,
         digest=bundle_digest(text),
-        anchors=tuple(graph.facts(c) for c in kept if graph.self_signed(c)),
+        anchors=tuple(facts_of(c) for c in kept if graph.self_signed(c)),
         certificates=tuple(kept),
         findings=tuple(findings),
     )

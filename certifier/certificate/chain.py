@@ -10,10 +10,9 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Final
 
-from certifier.certificate.facts import CertificateFacts, facts_of
 from certifier.certificate.reading import Certificate
 
-MAX_EFFORT: Final = 5_200
+MAX_EFFORT: Final = 4_400
 """How much checking of signatures is done for one pile, see ``KeyKind.effort``: a fifth of a
 second, enough for twice the CAs of an operating system."""
 TOO_MUCH: Final = "checking who signed whom would take too long; hand over fewer certificates"
@@ -57,7 +56,7 @@ class Graph:
             self._by_subject.setdefault(certificate.subject_raw, []).append(certificate)
 
     def named(self, certificate: Certificate) -> tuple[Certificate, ...]:
-        """Return what carries the name of its issuer."""
+        """Return what carries the name of its issuer, whoever's key it has."""
         return tuple(self._by_subject.get(certificate.issuer_raw, ()))
 
     def namesakes(self, certificate: Certificate) -> tuple[Certificate, ...]:
@@ -82,10 +81,6 @@ class Graph:
     def self_signed(self, certificate: Certificate) -> bool:
         """Whether its own key signed it."""
         return certificate.self_issued and self._signed(certificate, certificate)
-
-    def facts(self, certificate: Certificate) -> CertificateFacts:
-        """Return the facts of one of the certificates, without checking its signature again."""
-        return facts_of(certificate, self_signed=self.self_signed(certificate))
 
     def _signed(self, certificate: Certificate, issuer: Certificate) -> bool:
         known = self._checked.get((certificate, issuer))

@@ -70,19 +70,15 @@ def certificate_facts(der: bytes) -> CertificateFacts:
     return facts_of(Certificate(der))
 
 
-def facts_of(certificate: Certificate, *, self_signed: bool | None = None) -> CertificateFacts:
-    """Return the facts of a certificate that is being read already.
-
-    ``self_signed`` saves the work of checking it, for whoever knows.
-    """
-    return CertificateFacts(**_read(certificate, self_signed))
+def facts_of(certificate: Certificate) -> CertificateFacts:
+    """Return the facts of a certificate that is being read already."""
+    return CertificateFacts(**_read(certificate))
 
 
-def _read(certificate: Certificate, self_signed: bool | None = None) -> dict[str, Any]:
+def _read(certificate: Certificate) -> dict[str, Any]:
     kind, signature = certificate.key_kind, certificate.signature
     spki, serial = certificate.spki_raw, certificate.serial
     known = spki is not None
-    own = certificate.self_signed if self_signed is None else self_signed
     values = {
         "subject": certificate.subject,
         "issuer": certificate.issuer,
@@ -97,7 +93,7 @@ def _read(certificate: Certificate, self_signed: bool | None = None) -> dict[str
         "spki_sha256": hashlib.sha256(spki).hexdigest() if spki else None,
         "serial": None if serial is None else format(serial, "x"),
         "is_ca": certificate.is_ca if known else None,
-        "self_signed": own if known else None,
+        "self_signed": certificate.self_signed if known else None,
         "not_strict": certificate.not_strict if known else (),
     }
     _ = (

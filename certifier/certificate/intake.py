@@ -20,7 +20,7 @@ from certifier import hostname
 from certifier.certificate.acm import unsuitable
 from certifier.certificate.bundle import Bundle, to_pem, trust_bundle
 from certifier.certificate.chain import TOO_MUCH, End, Graph, Path, in_order
-from certifier.certificate.facts import CertificateFacts
+from certifier.certificate.facts import CertificateFacts, facts_of
 from certifier.certificate.field import Field, instant, read_field
 from certifier.certificate.keys import KeyProblem, PrivateKey, load_private_key
 from certifier.certificate.pem import MAX_BLOCKS
@@ -47,7 +47,7 @@ class Intake:
         key_kind: of the leaf, in ACM's words.
         ca: what can be used of the CA bundle; ``ca_pem`` and ``ca_digest`` are its canonical text
             and its digest.
-        certificates: every certificate that was handed over for the server, each once, as given.
+        given: every certificate that was handed over, each once; of the bundle, the usable ones.
         chain: the leaf and what it was verified with, up to the root when that is known.
     """
 
@@ -60,8 +60,13 @@ class Intake:
     private_key: PrivateKey | None = None
     key_kind: str | None = None
     ca: Bundle | None = None
-    certificates: tuple[CertificateFacts, ...] = ()
+    given: tuple[Certificate, ...] = ()
     chain: tuple[CertificateFacts, ...] = ()
+
+    @property
+    def certificates(self) -> tuple[CertificateFacts, ...]:
+        """The facts of all that was given."""
+        return tuple(facts_of(certificate) for certificate in self.given)
 
     @property
     def ca_pem(self) -> bytes:
@@ -156,7 +161,7 @@ class _Intake:
                 "chain_pem": chain_pem,
                 "private_key": key,
                 "key_kind": leaf.key_kind.name if leaf.key_kind else None,
-                "chain": tuple(graph.facts(one) for one in path.certificates),
+                "chain": tuple(facts_of(one) for one in path.certificates),
             }
         for one in self._fields:
             self.findings += one.ignored_findings(self.place)
@@ -168,7 +173,7 @@ class _Intake:
             accepted=not errors_in(tuple(self.findings)),
             findings=tuple(self.findings),
             ca=self.bundle,
-            certificates=tuple(graph.facts(one) for one in dict.fromkeys((*pool, *trusted))),
+            given=tuple(dict.fromkeys((*pool, *trusted))),
             **result,
         )
 
@@ -307,7 +312,7 @@ class _Intake:
                 f" {'; '.join(leaf.unreadable)}",
                 Severity.WARNING,
             )
-        chain = tuple(graph.facts(certificate) for certificate in path.certificates)
+        chain = tuple(facts_of(certificate) for certificate in path.certificates)
         self.findings += policy_findings(chain, self.policy, self.now, self.place)
 
     def _dates(self, certificate: Certificate, what: str) -> None:
@@ -349,7 +354,7 @@ class _Intake:
         pool = {certificate for one in self._fields for certificate in one.given}
         if path.end is End.ANCHOR:
             return
-        if path.end is End.OPEN and self._signed_by_another(path.top, pool, graph):
+        if path.end is End.OPEN and self._signed_by_another(path.top, graph):
             return
         if self.bundle is not None and not self.bundle.anchors:
             return  # that has been said, and whatever the chain ends in is not trusted
@@ -391,12 +396,12 @@ class _Intake:
                 weight,
             )
 
-    def _signed_by_another(self, top: Certificate, pool: set[Certificate], graph: Graph) -> bool:
-        """Say that an issuer of the right name is there, and that its key made no such signature.
+    def _signed_by_another(self, top: Certificate, graph: Graph) -> bool:
+        """Say that what must be the issuer is there, and that its key made no such signature.
 
-        A CA of the same name in the bundle, with another key identifier, is merely another CA.
+        A CA of the same name with another key identifier is merely another CA.
         """
-        if not graph.namesakes(top) and not pool.intersection(graph.named(top)):
+        if graph.issuers(top) or not graph.namesakes(top):
             return False
         self.say(
             Cause.SIGNATURE_INVALID,

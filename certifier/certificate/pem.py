@@ -19,7 +19,7 @@ from certifier.certificate.asn1 import DerError
 from certifier.certificate.identify import identify
 
 MAX_BYTES: Final = 1024 * 1024  # four times all CAs of a usual operating system
-MAX_BLOCKS: Final = 300  # twice those
+MAX_BLOCKS: Final = 256  # twice those
 
 _TRUSTED: Final = "TRUSTED CERTIFICATE"
 _OLD_LABELS: Final = ("X509 CERTIFICATE", _TRUSTED)
@@ -114,6 +114,8 @@ def _as_bytes_of_text(data: bytes) -> tuple[bytes, list[str]]:
 
 
 def _utf16(data: bytes) -> str | None:
+    if b"-----BEGIN" in data:
+        return None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     at = data.find(b"B\0E\0G\0I\0N")

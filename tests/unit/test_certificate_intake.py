@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import count
+from math import gcd, lcm
 from typing import Any
 
 import pytest
@@ -134,8 +136,18 @@ def with_key(key: Any, **more: Any) -> Leaf:
 
 
 @cache
-def rsa_8192() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, 8192)
+def rsa_key(bits: int) -> rsa.RSAPrivateKey:
+    """A key of any size at once: its factors are odd, not prime, which nobody here looks at."""
+    half = bits // 2
+    for seed in count():
+        p, q = (3 << (half - 2)) + 2 * seed + 1, (3 << (half - 2)) + 2 * seed + 5
+        order = lcm(p - 1, q - 1)
+        if gcd(65537, order) == 1 and gcd(p, q) == 1:
+            break
+    d = pow(65537, -1, order)
+    public = rsa.RSAPublicNumbers(65537, p * q)
+    numbers = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public)
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
 
 
 @cache
@@ -143,10 +155,10 @@ def expired_root() -> Authority:
     return Authority.root("Old root", not_before=NOW - 100 * DAY, not_after=NOW - DAY)
 
 
-def rsa_pair(key: Key = Key.RSA_2048, **more: Any) -> dict[str, Any]:
+def rsa_pair(bits: int, key: Key = Key.RSA_2048) -> dict[str, Any]:
     """A pair below an authority with an RSA key."""
     root = Authority.root("RSA root", key=Key.RSA_2048, **dated(3650))
-    leaf = root.issue(dns=[HOST], key=key, **dated(), **more)
+    leaf = root.issue(dns=[HOST], key=key, private_key=rsa_key(bits), **dated())
     return pair(leaf, ca=root.certificate_pem)
 
 
@@ -219,7 +231,7 @@ ROWS: list[Row] = [
     (
         "PKCS#1",
         lambda: pair(
-            (leaf := pki().issuing.issue(dns=[HOST], key=Key.RSA_2048, **dated())),
+            (leaf := with_key(rsa_key(2048))),
             private_key=key_pem(leaf.private_key, PrivateFormat.TraditionalOpenSSL),
         ),
         True,
@@ -533,23 +545,25 @@ ROWS: list[Row] = [
         )
         for key in (Key.EC_P256, Key.EC_P384, Key.EC_P521)
     ],
+    ("RSA of 1024 bits", lambda: rsa_pair(1024), True, [(Cause.KEY_TOO_SMALL, WARNING)]),
+    ("RSA of 2048 bits", lambda: rsa_pair(2048), True, []),
+    ("RSA of 3072 bits", lambda: rsa_pair(3072), True, []),
+    ("RSA of 4096 bits", lambda: rsa_pair(4096), True, []),
     (
-        "RSA of 1024 bits",
-        lambda: rsa_pair(Key.RSA_1024),
+        "RSA of a size between",
+        lambda: rsa_pair(2560),
         True,
-        [(Cause.KEY_TOO_SMALL, WARNING)],
+        [(Cause.ACM_UNSUITABLE, WARNING)],
     ),
-    ("RSA of 3072 bits", lambda: rsa_pair(Key.RSA_3072), True, []),
-    ("RSA of 4096 bits", lambda: rsa_pair(Key.RSA_4096), True, []),
     (
         "RSA of 8192 bits",
-        lambda: rsa_pair(private_key=rsa_8192()),
+        lambda: rsa_pair(8192),
         True,
         [(Cause.ACM_UNSUITABLE, WARNING)] * 2,  # the kind, and the size of its PEM
     ),
     (
         "RSA-PSS",
-        lambda: rsa_pair(Key.RSA_PSS),
+        lambda: rsa_pair(2048, Key.RSA_PSS),
         True,
         [(Cause.ACM_UNSUITABLE, WARNING)],
     ),
@@ -871,7 +885,10 @@ def seen(result: Intake, cause: Cause) -> str:
             lambda: pkcs7.serialize_certificates([pki().leaf.certificate], Encoding.DER),
             "PKCS#7",
         ),
-        (lambda: der_of(key_pem(rsa_8192(), PrivateFormat.TraditionalOpenSSL)), "a private key in"),
+        (
+            lambda: der_of(key_pem(rsa_key(8192), PrivateFormat.TraditionalOpenSSL)),
+            "a private key in",
+        ),
         (
             lambda: der_of(key_pem(pki().leaf.private_key, PrivateFormat.TraditionalOpenSSL)),
             "a private key in DER",
@@ -889,7 +906,7 @@ def seen(result: Intake, cause: Cause) -> str:
         (lambda: base64.b64encode(pki().leaf.certificate_pem), "base64 of PEM"),
         (lambda: base64.b64encode(pki().leaf.certificate_der), "base64 without its BEGIN"),
         (lambda: b"\x00\x01\x02", "binary data"),
-        (lambda: "––BEGIN CERTIFICATE––".encode(), "five plain dashes"),
+        ("––BEGIN CERTIFICATE––".encode, "five plain dashes"),
     ],
 )
 def test_what_is_no_pem_is_said_by_name(material: Callable[[], bytes], words: str) -> None:
@@ -904,7 +921,7 @@ def test_what_is_no_pem_is_said_by_name(material: Callable[[], bytes], words: st
     [
         (request_pem, "a certificate signing request"),
         (public_pem, "a public key"),
-        (lambda: pki().root.crl(), "a certificate revocation list"),
+        (pki().root.crl, "a certificate revocation list"),
         (lambda: pki().leaf.key_pem, "a private key"),
         (
             lambda: pkcs7.serialize_certificates([pki().leaf.certificate], Encoding.PEM),
@@ -1070,8 +1087,7 @@ def test_no_finding_holds_a_piece_of_the_key(at: int) -> None:
 
 def test_keys_whose_parts_do_not_belong_together_are_damaged() -> None:
     """A key with the right public part and a wrong private one is not imported."""
-    good = rsa.generate_private_key(65537, 2048).private_numbers()
-    other = rsa.generate_private_key(65537, 2048).private_numbers()
+    good, other = rsa_key(2048).private_numbers(), rsa_key(2046).private_numbers()
     mixed = rsa.RSAPrivateNumbers(
         good.p, good.q, other.d, good.dmp1, good.dmq1, good.iqmp, good.public_numbers
     ).private_key(unsafe_skip_rsa_key_validation=True)
