@@ -14,6 +14,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -30,6 +31,8 @@ from sandbox.aws.rights import Rights, denied
 CALLER_HEADER = "X-Sandbox-Caller"
 MACHINE = "machine"
 OUTSIDE = "outside"
+EVENTS = "events"
+NOT_STEPS = (MACHINE, OUTSIDE, EVENTS)
 
 # botocore's service ids, as boto3.client() calls them.
 _SERVICES = {
@@ -185,19 +188,37 @@ class Faults:
         return None
 
 
-def session(caller: str, region: str) -> boto3.Session:
-    """Return a session whose calls bear the caller's name."""
-    made = boto3.Session(
-        aws_access_key_id="sandbox",
-        aws_secret_access_key="sandbox",
-        region_name=region,
+class Session:
+    """Makes clients whose calls bear the caller's name.
+
+    One boto3 session lies behind all of them: reading the services' models takes longer than
+    everything that a step does.
+    """
+
+    def __init__(self, caller: str, region: str) -> None:
+        self.region_name = region
+        self._caller = caller
+
+    def client(self, service: str, **keywords: Any) -> Any:
+        """Return a client, as ``boto3.Session.client`` does."""
+        with _ONE_AT_A_TIME:
+            make: Any = _shared(self.region_name).client
+            made = make(service, **keywords)
+        made.meta.events.register("before-sign", self._sign)
+        return made
+
+    def _sign(self, request: Any, **_: Any) -> None:
+        request.headers[CALLER_HEADER] = self._caller
+
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@cache
+def _shared(region: str) -> boto3.Session:
+    return boto3.Session(
+        aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name=region
     )
-
-    def sign(request: Any, **_: Any) -> None:
-        request.headers[CALLER_HEADER] = caller
-
-    made.events.register("before-sign", sign)
-    return made
 
 
 @contextmanager
@@ -231,7 +252,7 @@ def installed(
             service = _SERVICES.get(service_id, service_id)
             caller = _text(request.headers.get(CALLER_HEADER)) or MACHINE
             count[caller, service, operation] += 1
-            where = machines.where() if caller not in (MACHINE, OUTSIDE) else None
+            where = machines.where() if caller not in NOT_STEPS else None
             call = Call(
                 caller,
                 service,
@@ -250,14 +271,14 @@ def installed(
         self: BotocoreStubber, event_name: str, request: AWSPreparedRequest, **keywords: Any
     ) -> AWSResponse | None:
         call, invocation = logical(event_name, request)
-        if call.caller not in (MACHINE, OUTSIDE):
+        if call.caller not in NOT_STEPS:
             clock.advance(call_seconds)
         fault = faults._strike(call, invocation)
         if fault is not None:
             _fail_before(fault.kind, call, request)
             if fault.kind is Kind.THROTTLE:
                 return _throttled(call.service, request)
-        if call.caller not in (MACHINE, OUTSIDE):
+        if call.caller not in NOT_STEPS:
             right = rights.missing(call.caller, call.service, call.operation, request)
             if right is not None:
                 return denied(call.service, request, right)

@@ -160,14 +160,14 @@ class Cloud:
     """The sandbox's AWS. Made by :meth:`start`.
 
     Attributes:
-        session: a boto3 session for whoever stands outside; its calls are not the product's.
+        session: makes clients for whoever stands outside; their calls are not the product's.
         clock: the time; waits of the machine and ``advance`` move it.
         dms, acm: the stand-ins, with their switches.
         hosts, dms_hosts: host name to address, as the probe and as DMS resolve it. Change them at
             any time. A name that is not there does not resolve.
         calls, faults: every AWS call, and how to make it fail.
         resources: physical ids by logical id, and the stack's outputs.
-        log: the lines that the Lambdas logged.
+        log: the lines that the Lambdas logged, metrics among them.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class Cloud:
     ) -> None:
         self.region = REGION
         self.account = DEFAULT_ACCOUNT_ID
-        self.session = choke.session(choke.OUTSIDE, REGION)
+        self.session = choke.Session(choke.OUTSIDE, REGION)
         self.clock = machines.clock
         self.dms = dms
         self.acm = acm
@@ -250,7 +250,7 @@ class Cloud:
             stack.enter_context(dms.installed())
             stack.enter_context(acm.installed())
             stack.enter_context(machine.installed(machines))
-            stack.enter_context(deploy.installed(deploy.Functions(bind)))
+            stack.enter_context(deploy.installed(deploy.Functions(bind), cloud._log))
             stack.enter_context(
                 choke.installed(
                     clock,
@@ -383,7 +383,7 @@ class Cloud:
     def client(self, service: str) -> Any:
         """Return a client of :attr:`session`, the same one every time."""
         if service not in self._clients:
-            self._clients[service] = self.session.client(service)  # type: ignore[call-overload]
+            self._clients[service] = self.session.client(service)
         return self._clients[service]
 
     @property
@@ -449,7 +449,7 @@ def _binder(
         environ = {**environ, **environment}
         handler = deploy.real_handler(step).bind(
             environ,
-            session=choke.session(step, REGION),
+            session=choke.Session(step, REGION),
             now=cloud.clock.now,
             resolve=_resolver(cloud.hosts),
         )

@@ -1,4 +1,4 @@
-"""CloudFormation, Lambda and EventBridge: moto's, taught to deploy the template and run it here."""
+"""CloudFormation, Lambda and EventBridge: moto's, taught to deploy the template and run it."""
 
 import importlib
 import io
@@ -10,12 +10,17 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TextIO
 from unittest.mock import patch
 
-import boto3
+import moto.s3.urls
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch
 from moto.awslambda.models import LambdaFunction, LambdaVersion
 from moto.events.models import Rule
+from moto.s3.models import S3Backend
+
+from sandbox.aws.calls import EVENTS, Session
 
 STACK = "certifier-sandbox"
 
@@ -78,8 +83,8 @@ def _error(error_type: str, message: str) -> str:
 
 
 @contextmanager
-def installed(functions: Functions) -> Iterator[None]:
-    """Patch moto's Lambda, its versions in CloudFormation, and EventBridge's targets."""
+def installed(functions: Functions, log: TextIO) -> Iterator[None]:
+    """Patch moto's Lambda, its versions in CloudFormation, EventBridge's targets, and S3."""
     plain_version = LambdaVersion.create_from_cloudformation_json
     plain_send = Rule.send_to_targets
 
@@ -107,7 +112,13 @@ def installed(functions: Functions) -> Iterator[None]:
             with patch.object(self, "targets", others):
                 plain_send(self, original_event, transform_input)
 
+    # moto reads this module from the disk anew, twice for each call to S3.
+    urls = property(lambda _: moto.s3.urls)
+
     with (
+        patch.object(S3Backend, "_url_module", urls),
+        # Metrics are lines that a function prints; they belong to its log.
+        patch.object(cloudwatch, "print", partial(print, file=log), create=True),
         patch.object(LambdaFunction, "_invoke_lambda", invoke),
         patch.object(LambdaVersion, "create_from_cloudformation_json", staticmethod(version)),
         patch.object(Rule, "send_to_targets", send),
@@ -117,17 +128,12 @@ def installed(functions: Functions) -> Iterator[None]:
 
 def _start(region: str, machine: str, event: Any) -> None:
     """Start an execution the way EventBridge does: with a name of its own making."""
-    client = boto3.client(
-        "stepfunctions",
-        region_name=region,
-        aws_access_key_id="events",
-        aws_secret_access_key="events",
-    )
+    client = Session(EVENTS, region).client("stepfunctions")
     text = event if isinstance(event, str) else json.dumps(event)
     client.start_execution(stateMachineArn=machine, name=str(uuid.uuid4()), input=text)
 
 
-def deploy(session: boto3.Session, template: Mapping[str, Any]) -> dict[str, str]:
+def deploy(session: Session, template: Mapping[str, Any]) -> dict[str, str]:
     """Deploy the template and return physical ids by logical id, and the stack's outputs.
 
     What moto does not know (policies of buckets, queues and topics, schedules, alarms) it leaves
@@ -168,7 +174,7 @@ def _silent(logger: str) -> Iterator[None]:
         log.setLevel(level)
 
 
-def _upload_assets(session: boto3.Session, template: Mapping[str, Any]) -> None:
+def _upload_assets(session: Session, template: Mapping[str, Any]) -> None:
     """Put something where the template says that code is: handlers are bound, not loaded."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:

@@ -18,7 +18,7 @@ class Probe:
     """A stub for Select sources that does in AWS what a test wants, as that step."""
 
     def __init__(self) -> None:
-        self.session = calls.session("select_sources", "eu-west-1")
+        self.session = calls.Session("select_sources", "eu-west-1")
         self.act: Callable[[Any], Any] = lambda _: None
         self.seen: list[Any] = []
         self.attempts = 0

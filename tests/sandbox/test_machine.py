@@ -22,7 +22,7 @@ class Account:
 
     def __init__(self, machines: Machines) -> None:
         self.machines = machines
-        self.session = calls.session(calls.OUTSIDE, REGION)
+        self.session = calls.Session(calls.OUTSIDE, REGION)
         self.client = self.session.client("stepfunctions")
         self._made = 0
 
