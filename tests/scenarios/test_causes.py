@@ -13,7 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -65,7 +65,7 @@ class Case:
 
     Attributes:
         tls: what it serves; None for ssl off.
-        server: further arguments of `Postgres.start`.
+        settings, hba: how it is configured.
         trust: the CA file; None for none.
         ask: fields of the ProbeRequest that differ.
         libpq: connection parameters of libpq that differ from what `ask` says.
@@ -75,7 +75,8 @@ class Case:
     cause: Cause
     words: Cause | None
     tls: Callable[[], Leaf] | None = good
-    server: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    hba: Access = Access.ANY
     trust: Callable[[], bytes | None] = lambda: root().certificate_pem
     ask: dict[str, Any] = field(default_factory=dict)
     libpq: dict[str, Any] = field(default_factory=dict)
@@ -173,11 +174,9 @@ CASES = [
         Case(
             Cause.TLS_NO_SHARED_PROTOCOL,
             Cause.TLS_NO_SHARED_PROTOCOL,
-            server={
-                "settings": {
-                    "ssl_min_protocol_version": "TLSv1",
-                    "ssl_max_protocol_version": "TLSv1.1",
-                }
+            settings={
+                "ssl_min_protocol_version": "TLSv1",
+                "ssl_max_protocol_version": "TLSv1.1",
             },
         ),
         marks=pytest.mark.shows("tls_no_shared_protocol"),
@@ -186,11 +185,9 @@ CASES = [
         Case(
             Cause.TLS_NO_SHARED_CIPHER,
             Cause.TLS_NO_SHARED_CIPHER,
-            server={
-                "settings": {
-                    "ssl_max_protocol_version": "TLSv1.2",
-                    "ssl_ciphers": "ECDHE-RSA-AES256-GCM-SHA384",
-                }
+            settings={
+                "ssl_max_protocol_version": "TLSv1.2",
+                "ssl_ciphers": "ECDHE-RSA-AES256-GCM-SHA384",
             },
         ),
         marks=pytest.mark.shows("tls_no_shared_cipher"),
@@ -199,10 +196,8 @@ CASES = [
         Case(
             Cause.CLIENT_CERTIFICATE_REQUIRED,
             Cause.CLIENT_CERTIFICATE_REQUIRED,
-            server={
-                "hba": Access.CLIENT_CERTIFICATE,
-                "client_ca": root().certificate_pem,
-            },
+            settings={"ssl_ca_file": "client_ca.crt"},
+            hba=Access.CLIENT_CERTIFICATE,
         ),
         marks=pytest.mark.shows("client_certificate_required"),
     ),
@@ -331,7 +326,7 @@ CASES = [
         Case(
             Cause.UNSAFE_PASSWORD_REQUEST,
             None,
-            server={"hba": Access.CLEAR_TEXT},
+            hba=Access.CLEAR_TEXT,
             trust=lambda: None,
             ask={"ssl_mode": SslMode.REQUIRE},
         ),
@@ -341,7 +336,7 @@ CASES = [
         Case(
             Cause.UNSAFE_PASSWORD_REQUEST,
             Cause.UNSAFE_PASSWORD_REQUEST,
-            server={"hba": Access.CLEAR_TEXT},
+            hba=Access.CLEAR_TEXT,
             trust=lambda: None,
             ask={"ssl_mode": SslMode.REQUIRE},
             libpq={"channel_binding": "require"},
@@ -352,7 +347,7 @@ CASES = [
         Case(
             Cause.ROLE_MISSING,
             Cause.ROLE_MISSING,
-            server={"hba": Access.TRUST},
+            hba=Access.TRUST,
             ask={"user": "nobody's"},
         ),
         marks=pytest.mark.shows("role_missing"),
@@ -362,18 +357,18 @@ CASES = [
         marks=pytest.mark.shows("database_missing"),
     ),
     pytest.param(
-        Case(Cause.HBA_REJECTED, Cause.HBA_REJECTED, server={"hba": Access.PLAIN_ONLY}),
+        Case(Cause.HBA_REJECTED, Cause.HBA_REJECTED, hba=Access.PLAIN_ONLY),
         marks=pytest.mark.shows("hba_rejected"),
     ),
     pytest.param(
-        Case(Cause.HBA_REJECTED, Cause.HBA_REJECTED, server={"hba": Access.NOBODY}),
+        Case(Cause.HBA_REJECTED, Cause.HBA_REJECTED, hba=Access.NOBODY),
         id="a reject line",
     ),
     pytest.param(
         Case(
             Cause.HBA_REJECTED_PLAINTEXT,
             Cause.HBA_REJECTED_PLAINTEXT,
-            server={"hba": Access.TLS_ONLY},
+            hba=Access.TLS_ONLY,
             ask={"ssl_mode": SslMode.NONE},
         ),
         marks=pytest.mark.shows("hba_rejected_plaintext"),
@@ -424,11 +419,40 @@ CASES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Postgres]:
+    """One server for all cases that a reload can break and mend."""
+    with Postgres.start(tls=good()) as server:
+        server.write_file("client_ca.crt", root().certificate_pem)
+        yield server
+
+
+@pytest.fixture
+def server(shared: Postgres) -> Iterator[Postgres]:
+    """The shared server, whole again after each test."""
+    yield shared
+    shared.configure(
+        {
+            "ssl": "on",
+            "ssl_ca_file": "",
+            "ssl_min_protocol_version": "TLSv1.2",
+            "ssl_max_protocol_version": "",
+            "ssl_ciphers": "HIGH:MEDIUM:+3DES:!aNULL",
+        }
+    )
+    shared.set_hba(Access.ANY)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.cause.value)
-def test_a_server_that_is_broken(case: Case, tmp_path: Path) -> None:
+def test_a_server_that_is_broken(case: Case, server: Postgres, tmp_path: Path) -> None:
     """The probe names the cause, and each libpq's words are read as the same one."""
-    with Postgres.start(tls=case.tls() if case.tls else None, **case.server) as server:
-        check(case, server, tmp_path)
+    if case.tls is None:
+        server.configure({"ssl": "off"})
+    else:
+        server.use_tls(case.tls())
+    server.configure(case.settings)
+    server.set_hba(case.hba)
+    check(case, server, tmp_path)
 
 
 def expect(request: ProbeRequest, cause: Cause, folder: Path, words: Cause | None = None) -> None:
@@ -443,11 +467,12 @@ def expect(request: ProbeRequest, cause: Cause, folder: Path, words: Cause | Non
 
 
 @pytest.mark.shows("authentication_unsupported")
-def test_a_method_that_no_password_answers(tmp_path: Path) -> None:
+def test_a_method_that_no_password_answers(server: Postgres, tmp_path: Path) -> None:
     """pg_hba.conf asks for ident, for which there is no service."""
-    with Postgres.start(tls=good(), hba=["host all all all ident"]) as server:
-        request = request_to(server, root().certificate_pem)
-        expect(request, Cause.AUTHENTICATION_UNSUPPORTED, tmp_path)
+    server.use_tls(good())
+    server.set_hba(["host all all all ident"])
+    request = request_to(server, root().certificate_pem)
+    expect(request, Cause.AUTHENTICATION_UNSUPPORTED, tmp_path)
 
 
 @pytest.mark.shows("permission_denied")
@@ -516,41 +541,42 @@ def test_a_server_that_waits_for_its_last_session(tmp_path: Path) -> None:
 
 
 @pytest.mark.shows("certificate_weak")
-def test_a_certificate_that_only_an_old_client_accepts(tmp_path: Path) -> None:
+def test_a_certificate_that_only_an_old_client_accepts(server: Postgres, tmp_path: Path) -> None:
     """OpenSSL 3 refuses RSA 1024 and SHA-1, OpenSSL 1.1.1 does not: both are libpq."""
     rsa = Authority.root("RSA root", key=Key.RSA_2048)
     for leaf in (
         rsa.issue(*NAMES, key=Key.RSA_1024),
         rsa.issue(*NAMES, key=Key.RSA_2048, digest=hashes.SHA1()),
     ):
-        with Postgres.start(tls=leaf) as server:
-            request = request_to(server, rsa.certificate_pem)
-            assert main_cause(probe(request)) is Cause.CERTIFICATE_WEAK
-            said = words_of_each_libpq(parameters(request, tmp_path))
-            assert explain(said.pop("psycopg")).cause is REJECTED
-            assert set(said.values()) == {""}
+        server.use_tls(leaf)
+        request = request_to(server, rsa.certificate_pem)
+        assert main_cause(probe(request)) is Cause.CERTIFICATE_WEAK
+        said = words_of_each_libpq(parameters(request, tmp_path))
+        assert explain(said.pop("psycopg")).cause is REJECTED
+        assert set(said.values()) == {""}
 
 
 @pytest.mark.shows("key_too_small", "signature_hash_weak")
-def test_what_is_weak_is_said_where_it_is_accepted() -> None:
+def test_what_is_weak_is_said_where_it_is_accepted(server: Postgres) -> None:
     """Without verification a weak certificate is served and used: the policy warns of it."""
     rsa = Authority.root("RSA root", key=Key.RSA_2048)
     for leaf, cause in (
         (rsa.issue(*NAMES, key=Key.RSA_1024), Cause.KEY_TOO_SMALL),
         (rsa.issue(*NAMES, key=Key.RSA_2048, digest=hashes.SHA1()), Cause.SIGNATURE_HASH_WEAK),
     ):
-        with Postgres.start(tls=leaf) as server:
-            report = probe(request_to(server, rsa.certificate_pem))
-            assert cause in {found.cause for found in report.findings}
+        server.use_tls(leaf)
+        report = probe(request_to(server, rsa.certificate_pem))
+        assert cause in {found.cause for found in report.findings}
 
 
 @pytest.mark.shows("tls_version_old")
-def test_a_server_that_would_take_an_old_tls_version() -> None:
+def test_a_server_that_would_take_an_old_tls_version(server: Postgres) -> None:
     """We get TLS 1.3, and a client that is not careful gets TLS 1.0."""
-    with Postgres.start(tls=good(), settings={"ssl_min_protocol_version": "TLSv1"}) as server:
-        report = probe(request_to(server, root().certificate_pem))
-        assert report.verdict == "pass"
-        assert Cause.TLS_VERSION_OLD in {found.cause for found in report.findings}
+    server.use_tls(good())
+    server.configure({"ssl_min_protocol_version": "TLSv1"})
+    report = probe(request_to(server, root().certificate_pem))
+    assert report.verdict == "pass"
+    assert Cause.TLS_VERSION_OLD in {found.cause for found in report.findings}
 
 
 # ---- before PostgreSQL
@@ -717,19 +743,19 @@ def test_a_server_that_is_none(handler: Handler, cause: Cause, tmp_path: Path) -
 
 
 @pytest.mark.shows("protocol_violation")
-def test_bytes_before_tls(tmp_path: Path) -> None:
+def test_bytes_before_tls(server: Postgres, tmp_path: Path) -> None:
     """A relay slips a plain-text message in before the handshake, and is not believed."""
-    with Postgres.start(tls=good()) as server:
 
-        def relay(client: socket.socket) -> None:
-            with socket.create_connection((server.host, server.port), timeout=10) as upstream:
-                upstream.sendall(client.recv(8))
-                client.sendall(upstream.recv(1) + b"E\0\0\0\x0cSFATAL\0\0")
-                join(client, upstream)
+    def relay(client: socket.socket) -> None:
+        with socket.create_connection((server.host, server.port), timeout=10) as upstream:
+            upstream.sendall(client.recv(8))
+            client.sendall(upstream.recv(1) + b"E\0\0\0\x0cSFATAL\0\0")
+            join(client, upstream)
 
-        with listening(relay) as port:
-            request = request_to(server, root().certificate_pem, port=port)
-            expect(request, Cause.PROTOCOL_VIOLATION, tmp_path)
+    server.use_tls(good())
+    with listening(relay) as port:
+        request = request_to(server, root().certificate_pem, port=port)
+        expect(request, Cause.PROTOCOL_VIOLATION, tmp_path)
 
 
 def join(one: socket.socket, other: socket.socket) -> None:
