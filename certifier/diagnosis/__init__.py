@@ -205,6 +205,8 @@ def printable(text: str, limit: int = 1024) -> str:
 
 _CAUSES = {cause.value: cause for cause in Cause}
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'"})
+# names that people gave: they mean nothing
+_SERVERLESS = re.compile(r"for endpoint '[^']*'(?: and replication config '[^']*')?")
 _ESCAPED_QUOTE = re.compile(r'\\+"')
 _ESCAPED_BLANK = re.compile(r"\\+[nrt](?=[A-Z\\\s]|$|connection to|before or)")
 _OPTIONAL = re.compile(r"\[([^\]]*)\]")
@@ -237,7 +239,7 @@ _WRAPPERS = (
 
 def _flat(text: str) -> str:
     """The text in one line: blanks collapsed, quotes straight, what JSON or HTML escaped undone."""
-    head = html.unescape(text[:_LONGEST]).translate(_QUOTES)
+    head = _SERVERLESS.sub("", html.unescape(text[:_LONGEST])).translate(_QUOTES)
     head = head.replace("\x01", " ").replace("\x02", " ")
     if _ESCAPED_QUOTE.search(head):  # a piece of JSON: its own quotes are not the message's
         head = _ESCAPED_QUOTE.sub("\x01", head).replace('"', " ").replace("\x01", '"')

@@ -48,7 +48,7 @@ _HBA_NAMES = r"(?: <client>)?(?:, user <user>)?(?:, database <database>)?"
 _PLAIN = r", (?:no encryption|SSL off)"
 _ENCRYPTED = r", (?:(?:SSL|GSS) encryption|SSL on)"
 _RESOLVER = (
-    r"name or service not known|temporary failure in name resolution|nodename nor servname provided"
+    r"name or service not known|failure in name resolution|nodename nor servname provided"
     r"|no address associated with hostname|name does not resolve|unknown host|no such host"
     r"|getaddrinfo failed|failed to resolve host"
 )
@@ -706,14 +706,16 @@ _LOGIN = (
     _sign(
         Cause.POOLER_REJECTED,
         Stage.LOGIN,
-        r"\((?P<code>E[A-Z_]{4,40})\)|tenant(?: or |/)user.{0,120}not found",
+        r"\((?P<code>E(?!CONN|TIMEDOUT|HOSTUNREACH|NETUNREACH)[A-Z_]{4,40})\)"
+        r"|tenant(?: or |/)user.{0,120}not found",
         "a pooler in front of PostgreSQL does not know this user[ ({code})]",
         decisive=True,
     ),
     _sign(
         Cause.POOLER_REJECTED,
         Stage.LOGIN,
-        r"pgbouncer|no such (?:user|database)\b|unsupported startup parameter|server login failed"
+        r"pgbouncer (?:cannot|can't|could not)|no such (?:user|database)\b"
+        r"|unsupported startup parameter|server login failed"
         r"|query_wait_timeout|server_login_retry|client_login_timeout|no more connections allowed"
         r"|login rejected|bouncer (?:config|shutting|is)|RDS proxy has no credentials"
         r"|waiting to acquire database connection|no pool configured|endpoint ID is not specified"

@@ -183,6 +183,8 @@ def test_names_in_quotes_mean_nothing() -> None:
     assert "timeout expired" in explain(tricky).seen
     host = 'could not translate host name "certificate verify failed" to address: Unknown host'
     assert explain(host).cause is Cause.DNS_FAILED
+    endpoint = "Test connection failed for endpoint 'timeout expired' and replication config 'x'. "
+    assert explain(f"{endpoint}Failure Message: '{host}'").cause is Cause.DNS_FAILED
     database = 'FATAL:  database "FATAL:  sorry, too many clients already" does not exist'
     assert explain(database).cause is Cause.DATABASE_MISSING
 
@@ -276,6 +278,7 @@ def test_causes_are_explained_by_name() -> None:
         (TimeoutError("timed out"), Cause.CONNECTION_TIMEOUT),
         (socket.gaierror(-2, "Name or service not known"), Cause.DNS_FAILED),
         (socket.gaierror(-3, "Temporary failure in name resolution"), Cause.DNS_FAILED),
+        (socket.gaierror(-4, "Non-recoverable failure in name resolution"), Cause.DNS_FAILED),
         (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"), Cause.TLS_FAILED),
         (
             ssl.SSLError(1, "[SSL: TLSV1_ALERT_PROTOCOL_VERSION] tlsv1 alert protocol version"),
