@@ -22,12 +22,12 @@ PYTHON := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 PYTEST := $(PYTHON) -m pytest
 PARALLEL ?= -n 2 --dist=worksteal
-CODE = $(wildcard app.py stacks lambdas certifier sandbox tests bench)
+CODE = $(wildcard app.py stacks lambdas certifier sandbox smoke tests bench)
 
 # A folder that holds no test fails (pytest's exit status 5).
 UNIT_TESTS := tests/unit tests/test_architecture.py
 PROBE_TESTS := $(wildcard tests/probe)
-ADAPTER_TESTS := tests/aws tests/sandbox $(wildcard tests/lambdas)
+ADAPTER_TESTS := tests/aws tests/sandbox tests/contract $(wildcard tests/lambdas)
 TEMPLATE_TESTS := tests/stacks
 SCENARIO_TESTS := tests/scenarios
 
@@ -120,8 +120,8 @@ chaos: setup ## every fault at every call and state of every story
 	CERTIFIER_CHAOS=all $(PYTEST) $(PARALLEL) --timeout=3600 $(SCENARIO_TESTS) -k "cut_off"
 
 .PHONY: smoke
-smoke: setup ## the contract tests against a real account, when there is one
-	$(PYTHON) -m sandbox smoke
+smoke: $(VENV)/.stamp ## the contract tests against a real account: SMOKE="--instance ..."
+	$(PYTHON) -m smoke $(SMOKE)
 
 .PHONY: bench
 bench: setup ## the benchmarks and their peers

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = frozenset({"app", "stacks", "lambdas", "certifier", "sandbox", "tests", "bench"})
+OURS = frozenset({"app", "stacks", "lambdas", "certifier", "sandbox", "smoke", "tests", "bench"})
 PURE_LIBRARIES = frozenset({"cryptography", "pydantic", "pydantic_core"})
 
 
@@ -51,7 +51,13 @@ ROOMS = (
         frozenset({"lambdas", "certifier"}),
         frozenset({"aws_lambda_powertools", "pydantic"}),
     ),
-    Room("sandbox", ("sandbox/",), OURS - {"tests", "bench"}, frozenset({"*"})),
+    Room("sandbox", ("sandbox/",), OURS - {"tests", "bench", "smoke"}, frozenset({"*"})),
+    Room(
+        "smoke",
+        ("smoke/",),
+        frozenset({"smoke", "certifier", "sandbox.acm", "sandbox.dms.switches", "sandbox.pki"}),
+        frozenset({"boto3", "botocore", "rich"}),
+    ),
     Room(
         "aws adapters",
         ("certifier/aws/",),
@@ -88,6 +94,7 @@ MAY_IMPORT_EDGES = {
     "command line": EDGES - {"certifier.steps"},
     "lambdas": EDGES - {"certifier.cli"},
     "sandbox": EDGES,
+    "smoke": frozenset({"certifier.aws"}),
 }
 
 
@@ -170,6 +177,9 @@ def test_no_room_imports_what_the_arrows_forbid() -> None:
         ("stacks/functions.py", "from certifier.plan import plan", "certifier.plan"),
         ("stacks/functions.py", "import boto3", "boto3"),
         ("sandbox/aws.py", "from tests.pki import make", "tests"),
+        ("sandbox/aws.py", "from smoke import run", "smoke"),
+        ("smoke/run.py", "from sandbox.world import World", "sandbox.world"),
+        ("smoke/run.py", "from certifier.steps import claim_source", "certifier.steps"),
         ("app.py", "from certifier.models import Source", "certifier.models"),
     ],
 )

@@ -1,0 +1,145 @@
+"""An account for the smoke that is none: the stand-ins in moto, a real PostgreSQL, no waiting."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from certifier.aws.clients import Clients
+from certifier.aws.secrets import Secrets
+from sandbox.acm import AcmStandIn, AcmSwitches
+from sandbox.dms import BLACKHOLE, DmsStandIn, Durations, Switches
+from sandbox.pki import Authority, self_signed
+from sandbox.postgres import Access, Postgres
+from smoke.account import Account, login_of
+from smoke.request import Request, Server
+
+REGION = "eu-west-1"
+HOST = "orders.db.example.com"
+ALIAS = "alias.db.example.com"
+ALONE = "alone.db.example.com"
+SILENT = "silent.db.example.com"
+USER = "smoke"
+PASSWORD = "a-password-to-look-for"
+ROOT = Authority.root("Smoke server root")
+MIDDLE = ROOT.intermediate("Smoke server intermediate")
+LEAF = MIDDLE.issue([HOST])
+SELF = self_signed([ALONE])
+START = 1_800_000_000.0
+
+
+class Time:
+    """Time that only moves when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def now(self) -> float:
+        return START + self.passed
+
+    def sleep(self, seconds: float) -> None:
+        self.passed += seconds
+
+
+@dataclass
+class Ground:
+    """An account and what plays it."""
+
+    account: Account
+    dms: DmsStandIn
+    acm: AcmStandIn
+    time: Time
+    session: boto3.Session
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing that a smoke makes is there."""
+        made = self.dms.endpoints(), self.dms.certificates(), self.dms.tasks()
+        return not any(made) and not self.acm.certificates()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """The PostgreSQL that DMS reaches; its certificate has an intermediate."""
+    with Postgres.start(tls=LEAF, hba=Access.TLS_ONLY, users={USER: PASSWORD}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def alone() -> Iterator[Postgres]:
+    """One that signed its certificate itself."""
+    with Postgres.start(tls=SELF, hba=Access.TLS_ONLY, users={USER: PASSWORD}) as running:
+        yield running
+
+
+Start = Callable[..., Ground]
+
+
+@pytest.fixture
+def start(server: Postgres, alone: Postgres) -> Iterator[Start]:
+    """Start an account that behaves as these switches say; ``request`` fields can be replaced."""
+    with ExitStack() as stack:
+        stack.enter_context(mock_aws())
+
+        def started(
+            *,
+            dms: Switches | None = None,
+            acm: AcmSwitches | None = None,
+            judge: Any = None,
+            **told: Any,
+        ) -> Ground:
+            time = Time()
+            standin = DmsStandIn(
+                switches=dms,
+                durations=Durations(),
+                clock=time.now,
+                patience=10.0,
+                resolve={
+                    HOST: "127.0.0.1",
+                    ALIAS: "127.0.0.1",
+                    ALONE: "127.0.0.1",
+                    SILENT: BLACKHOLE,
+                },
+            )
+            stack.enter_context(standin.installed())
+            # Pairs are made now, and so ACM, which looks at their dates, needs the real time.
+            acm_standin = AcmStandIn(switches=replace(acm or AcmSwitches(), throttled=False))
+            stack.enter_context(acm_standin.installed())
+            session = boto3.Session("testing", "testing", region_name=REGION)
+            login = {"host": HOST, "port": server.port, "username": USER, "password": PASSWORD}
+            secret = session.client("secretsmanager").create_secret(
+                Name=f"smoke/{standin.add_instance('replication-1')[-8:]}/{len(standin.log)}",
+                SecretString=json.dumps(login),
+            )["ARN"]
+            request = Request(
+                instance=next(iter(standin.state.instances)),
+                secret=secret,
+                ca_pem=ROOT.certificate_pem.decode(),
+                role="arn:aws:iam::123456789012:role/dms-secrets",
+                alias=ALIAS,
+                intermediate_pem=MIDDLE.certificate_pem.decode(),
+                self_signed=Server(
+                    host=ALONE, port=alone.port, ca_pem=SELF.certificate_pem.decode()
+                ),
+                silent_host=SILENT,
+                with_task=True,
+                with_acm=True,
+            )
+            request = replace(request, **told)
+            clients = Clients(session)
+            account = Account(
+                request,
+                clients,
+                login_of(request, Secrets(clients.client("secretsmanager"))),
+                run="0123abcd",
+                now=time.now,
+                sleep=time.sleep,
+            )
+            return Ground(account, standin, acm_standin, time, session)
+
+        yield started
