@@ -142,7 +142,7 @@ def grant(
 ) -> None:
     """Give each step what it does, and no more."""
     may = Permissions(scope, settings=settings)
-    table, runs, reports = _table(storage), _objects(storage, "runs"), _objects(storage, "reports")
+    table, runs, records = _table(storage), _objects(storage, "runs"), _objects(storage, "records")
     publish = (_allow([topic.topic_arn], "sns:Publish"),)
     describe, test, secrets = may.dms_describe(), may.dms_test(), may.read_secrets()
     pass_role = may.pass_role(dms_role)
@@ -177,14 +177,9 @@ def grant(
         "test_connection": (*describe, *test),
         "resume_tasks": (*describe, *test, *may.dms("StartReplicationTask", on=["task"])),
         "import_certificate": (*secrets, *may.acm()),
-        "record_certification": (
-            *describe,
-            *delete_canary,
-            *_objects(storage, "records"),
-            *publish,
-        ),
+        "record_certification": (*describe, *delete_canary, *records, *publish),
         "tidy": (*describe, *may.dms("DeleteCertificate", on=["cert"], tagged=CA), *publish),
-        "report": (*reports, *publish),
+        "report": _objects(storage, "reports"),
     }
     for name, function in functions.items():
         for statement in (*table, *runs, *grants[name]):

@@ -59,7 +59,7 @@ STEPS = (
     Step("import_certificate"),
     Step("record_certification", ("TOPIC", "BREAKER_LIMIT")),
     Step("tidy", ("TOPIC",), seconds=120),
-    Step("report", ("TOPIC",), seconds=120),
+    Step("report", seconds=120),
 )
 
 
