@@ -367,7 +367,9 @@ def _trust(endpoint: Endpoint | None, found: Found) -> Trust | None:
     return Trust(
         certificate_arn=arn,
         digest=digest,
-        overlap=found.plan is not None and found.plan.overlap,
+        overlap=found.plan is not None
+        and found.plan.overlap
+        and digest == found.plan.desired_digest,
         anchors=tuple(_facts(pem)),
     )
 
