@@ -39,12 +39,17 @@ QUIET = ("Begin", "Recorded", "Deferred")
 
 
 class Story:
-    """What the demo prints. Every scene is a method of :class:`Demo`; this is its voice."""
+    """What the demo prints. Every scene is a method of :class:`Demo`; this is its voice.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        source_of: the name of the source of a child execution, by its ARN.
+    """
+
+    def __init__(self, console: Console, source_of: Callable[[str], str | None]) -> None:
         self.console = console
+        self.watched = NAME
+        self._source_of = source_of
         self._last = ""
-        self._repeats = 0
 
     def scene(self, letter: str, title: str, told: str) -> None:
         """Begin a scene: what happens, in the words of whom it happens to."""
@@ -60,6 +65,8 @@ class Story:
         """Show live which state a source's execution has entered."""
         state = where.state
         if "/" not in where.execution or state in QUIET or state.endswith(("?", ": wait")):
+            return
+        if self._source_of(where.execution) != self.watched:
             return
         if state == self._last:
             self.console.print("[dim]·[/]", end="")
@@ -133,10 +140,10 @@ def _evidence(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         names = [anchor["subject"] for anchor in trust["anchors"]]
         both = " (old and new, for now)" if trust["overlap"] else ""
         yield "DMS trusts", ", ".join(names) + both
-    for test in record.get("tests", ()):
-        instance = test["instance_arn"].rsplit(":", 1)[-1]
-        word = "successful" if test["passed"] else "failed"
-        yield "DMS test", f"{word}: {test['subject']}, from {instance}"
+    tests = record.get("tests", ())
+    words = (f"{t['subject']}: {'successful' if t['passed'] else 'failed'}" for t in tests)
+    if tests:
+        yield "DMS tests", "; ".join(words)
     tasks = record.get("tasks") or {}
     if tasks.get("stood_still") is not None:
         yield "tasks", f"resumed after standing still for {tasks['stood_still']:.0f} s"
@@ -216,14 +223,14 @@ class Demo:
             "Onboard a second source with the wrong CA",
             "Somebody put another team's CA into the bundle.",
         )
-        pair = {**self.world.pair(), "ca": Authority.root("Another CA").certificate_pem.decode()}
-        self.world.cloud.put_secret("dms/invoices-tls", pair)
+        wrong = Authority.root("Another team's CA").certificate_pem
         changes = {
             "name": "invoices",
             "endpoint": "invoices-source",
-            "server_certificate": self.world.arn("dms/invoices-tls"),
+            "server_certificate": None,
+            "ca_bundle": self.world.put_bundle("invoices/ca.pem", wrong),
         }
-        with self._watched():
+        with self._watched("invoices"):
             run = self.world.onboard(**changes)
         self._show("invoices")
         made = self.world.endpoint("invoices-source")
@@ -239,7 +246,7 @@ class Demo:
         )
         self.world.cloud.dms.resolve = {}
         changes = {"name": "billing", "endpoint": "billing-source"}
-        with self._watched():
+        with self._watched("billing"):
             run = self.world.onboard(**changes)
         self.world.cloud.dms.resolve = self.world.cloud.hosts
         self._show("billing", evidence=True)
@@ -293,14 +300,18 @@ class Demo:
     # -- how a scene is shown
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """Show the states live while something runs."""
-        self._began = time.monotonic()
+    def _watched(self, name: str = NAME) -> Iterator[None]:
+        """Show one source's states live while something runs."""
+        began, before = time.monotonic(), len(self.world.cloud.executions)
+        self.story.watched = name
         try:
             yield
         finally:
-            self._took = time.monotonic() - self._began
+            self._took = time.monotonic() - began
             self.story.ended()
+        ran = {execution.name for execution in self.world.cloud.executions[before:]}
+        if others := sorted(each for each in ran - {name} if each):
+            self.story.say(f"[dim]in the same executions: {', '.join(others)}[/]")
 
     def _show(self, name: str = NAME, *, evidence: bool = False) -> None:
         record = self.world.record(name)
@@ -357,7 +368,6 @@ def save(world: World, folder: Path) -> tuple[int, int]:
 
 def play(folder: Path, console: Console) -> None:
     """Tell the whole story, and leave its records and reports in ``folder``."""
-    story = Story(console)
     console.print("[bold]Certifier[/]: DMS endpoints for PostgreSQL on TLS that really verifies")
     console.print("[dim]starting PostgreSQL, synthesizing the CDK app, deploying it into moto …[/]")
     with World.start() as world:
@@ -365,6 +375,7 @@ def play(folder: Path, console: Console) -> None:
             f"[dim]{HOST} is PostgreSQL {world.server.server_version}; its credentials are in "
             f"{CREDENTIALS}, its certificate in {PAIR}[/]"
         )
+        story = Story(console, lambda arn: Execution(arn, world.cloud).name)
         world.cloud.on_state(story.entered)
         Demo(world, story).tell()
         records, reports = save(world, folder)

@@ -52,6 +52,10 @@ class World:
         self.authority = authority
         self.leaf = leaf
         self.instance = cloud.dms.add_instance("replication-1")
+        self._authorities = 1
+        cloud.client("s3").create_bucket(
+            Bucket=TRUST_BUCKET, CreateBucketConfiguration={"LocationConstraint": cloud.region}
+        )
 
     @classmethod
     @contextmanager
@@ -89,6 +93,11 @@ class World:
     def put_pair(self) -> str:
         """Write the pair and its CA into the secret, without a word; return the ARN."""
         return self.cloud.put_secret(PAIR, self.pair())
+
+    def put_bundle(self, key: str, pem: bytes) -> str:
+        """Write a CA bundle into the platform's bucket; return its URI."""
+        self.cloud.client("s3").put_object(Bucket=TRUST_BUCKET, Key=key, Body=pem)
+        return f"s3://{TRUST_BUCKET}/{key}"
 
     def pair(self) -> dict[str, str]:
         """Return what the pair's secret holds: certificate, key, chain and CA."""
@@ -132,7 +141,8 @@ class World:
     def issue(self, *, new_authority: bool = True, **leaf: Any) -> None:
         """Make a new leaf, of a new CA unless told otherwise. Nobody knows of it yet."""
         if new_authority:
-            self.authority = Authority.root("Orders CA 2")
+            self._authorities += 1
+            self.authority = Authority.root(f"Orders CA {self._authorities}")
         self.leaf = self.authority.issue(**{"dns": (HOST,), **leaf})
 
     def serve(self) -> None:
