@@ -29,7 +29,9 @@ MEANT = {
     r"AwsSolutions-IAM5\[Resource::.*:certificate/\*\]": (
         "ACM chooses the last part of its ARNs; the adapter deletes only what bears our tag."
     ),
-    r"AwsSolutions-IAM5\[Resource::.*/(runs|records|reports)/\*\]": "The objects of our own bucket.",
+    r"AwsSolutions-IAM5\[Resource::.*/(runs|records|reports)/\*\]": (
+        "The objects of our own bucket, by folder."
+    ),
     r"AwsSolutions-IAM5\[Resource::.*:s3:::<StorageBucket.*>/\*\]": (
         "The Map reads its manifest from, and writes its results to, our own bucket."
     ),
