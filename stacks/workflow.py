@@ -28,7 +28,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from certifier.errors import CertifierError, ClaimLost, Retryable, concrete
-from certifier.outcome import Action, Decision, Outcome, Settings
+from certifier.outcome import Action, Decision, Mode, Outcome, Settings
 
 # A task is given up a little after the longest function timeout (2 minutes), so that the next
 # attempt never meets the last one still at work.
@@ -170,7 +170,10 @@ class Workflow(Construct):
         tidy = self._invoke(
             "Tidy",
             "tidy",
-            payload={"execution": "{% $states.context.Execution.Id %}"},
+            payload={
+                "execution": "{% $states.context.Execution.Id %}",
+                "mode": "{% $mode %}",
+            },
             catch=[(("States.ALL",), report)],
         )
         certify = self._certify_sources()
@@ -181,7 +184,12 @@ class Workflow(Construct):
             .when(sfn.Condition.jsonata("{% $selected > 0 %}"), certify)
             .otherwise(sfn.Succeed.jsonata(self, "Nothing to do", outputs={}))
         )
-        certify.next(tidy)
+        # Plan mode writes nothing but its record: not even what Tidy remembers of its day.
+        certify.next(
+            sfn.Choice.jsonata(self, "Plan mode?")
+            .when(sfn.Condition.jsonata(f"{{% $mode = '{Mode.PLAN.value}' %}}"), report)
+            .otherwise(tidy)
+        )
         tidy.next(report)
         return begin
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from certifier.aws.dms import OURS
 from certifier.errors import Refused
 from certifier.models import DmsCertificate
+from certifier.outcome import Mode
 from certifier.steps.tools import Event, Nothing, StepSettings, Tools
 
 KEPT = timedelta(days=7)
@@ -24,9 +25,10 @@ class TidySettings(StepSettings):
 
 
 class TidyEvent(Event):
-    """``execution``: the machine's execution ARN."""
+    """``execution``: the machine's execution ARN. In plan mode nothing is tidied."""
 
     execution: str
+    mode: Mode
 
 
 def run(event: TidyEvent, tools: Tools[TidySettings]) -> Nothing:
@@ -35,6 +37,8 @@ def run(event: TidyEvent, tools: Tools[TidySettings]) -> Nothing:
     Raises:
         Retryable: AWS did not answer; the machine calls again.
     """
+    if event.mode is Mode.PLAN:
+        return Nothing()
     if not tools.store.first_of_day(tools.now(), event.execution):
         return Nothing()
     ours = [each for each in tools.dms.all_certificates() if each.identifier.startswith(OURS)]

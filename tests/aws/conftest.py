@@ -1,6 +1,8 @@
 """AWS in moto, with the table and the bucket as the stack makes them."""
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -70,3 +72,33 @@ def bucket(clients: Clients) -> str:
         Bucket="certifier-bucket", VersioningConfiguration={"Status": "Enabled"}
     )
     return "certifier-bucket"
+
+
+class Inbox:
+    """A topic, and what people have been told by it since the last look."""
+
+    def __init__(self, aws: boto3.Session, clients: Clients) -> None:
+        self._sqs: Any = aws.client("sqs")
+        sns = clients.client("sns")
+        self.topic = sns.create_topic(Name="people")["TopicArn"]
+        self._queue = self._sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        attributes = self._sqs.get_queue_attributes(
+            QueueUrl=self._queue, AttributeNames=["QueueArn"]
+        )["Attributes"]
+        sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=attributes["QueueArn"])
+
+    def told(self) -> list[tuple[str, str]]:
+        """Subject and text of each message."""
+        answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
+        found = []
+        for message in answer.get("Messages", []):
+            body = json.loads(message["Body"])
+            found.append((body["Subject"], body["Message"]))
+            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+
+@pytest.fixture
+def inbox(aws: boto3.Session, clients: Clients) -> Inbox:
+    """A topic that a test reads."""
+    return Inbox(aws, clients)

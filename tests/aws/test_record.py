@@ -56,22 +56,18 @@ SOURCE = parse_source(SPEC)
 class World:
     """A registered and claimed source, and what people and metrics are told."""
 
-    def __init__(
-        self, aws: boto3.Session, clients: Clients, store: Store, table: str, bucket: str
-    ) -> None:
+    def __init__(self, aws: boto3.Session, store: Store, documents: Documents, inbox: Any) -> None:
         self.store = store
-        self.documents = Documents(clients.client("s3"), bucket)
+        self.documents = documents
         self.now = NOW
         self.output = io.StringIO()
-        self._sqs: Any = aws.client("sqs")
-        sns = clients.client("sns")
-        topic = sns.create_topic(Name="people")["TopicArn"]
-        self._queue = self._sqs.create_queue(QueueName="inbox")["QueueUrl"]
-        attributes = self._sqs.get_queue_attributes(
-            QueueUrl=self._queue, AttributeNames=["QueueArn"]
-        )["Attributes"]
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=attributes["QueueArn"])
-        environ = {"TABLE": table, "BUCKET": bucket, "TOPIC": topic, "BREAKER_LIMIT": "3"}
+        self.inbox = inbox
+        environ = {
+            "TABLE": "certifier",
+            "BUCKET": documents.bucket,
+            "TOPIC": inbox.topic,
+            "BREAKER_LIMIT": "3",
+        }
         self._handler = handler.bind(environ, session=aws, now=lambda: self.now)
         store.register(SOURCE, NOW)
 
@@ -104,11 +100,7 @@ class World:
         return state
 
     def told(self) -> list[str]:
-        answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
-        messages = answer.get("Messages", [])
-        for message in messages:
-            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
-        return [json.loads(message["Body"])["Subject"] for message in messages]
+        return [subject for subject, _ in self.inbox.told()]
 
     def kept(self, key: str) -> dict[str, Any]:
         body = self.documents.get(f"{key}.json")
@@ -118,8 +110,8 @@ class World:
 
 
 @pytest.fixture
-def world(aws: boto3.Session, clients: Clients, store: Store, table: str, bucket: str) -> World:
-    made = World(aws, clients, store, table, bucket)
+def world(aws: boto3.Session, clients: Clients, store: Store, bucket: str, inbox: Any) -> World:
+    made = World(aws, store, Documents(clients.client("s3"), bucket), inbox)
     made.claim()
     return made
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from certifier.aws.clients import Clients
 from certifier.aws.dms import Dms
@@ -39,11 +40,11 @@ def documents(clients: Clients, bucket: str) -> Documents:
 
 
 @pytest.fixture
-def tidy(aws: boto3.Session, table: str, bucket: str) -> Call:
-    def call(now: datetime = NOW, execution: str = PARENT) -> dict[str, Any]:
-        environ = {"TABLE": table, "BUCKET": bucket, "TOPIC": "arn:aws:sns:eu-west-1:1:x"}
+def tidy(aws: boto3.Session, table: str, bucket: str, inbox: Any) -> Call:
+    def call(now: datetime = NOW, execution: str = PARENT, mode: str = "apply") -> dict[str, Any]:
+        environ = {"TABLE": table, "BUCKET": bucket, "TOPIC": inbox.topic}
         return tidy_handler.bind(environ, session=aws, now=lambda: now)(
-            {"execution": execution}, None
+            {"execution": execution, "mode": mode}, None
         )
 
     return call
@@ -146,6 +147,36 @@ def test_only_the_first_execution_of_a_day_tidies(dms: Dms, tidy: Call, store: S
     imported(dms, Authority.root("A"))
     tidy(NOW + timedelta(hours=1), execution=f"{PARENT}-2")
     assert store.unused() == {}
+
+
+def test_plan_mode_tidies_nothing(dms: Dms, tidy: Call, store: Store) -> None:
+    """It does not even note what is unused; the day's first run that may write does."""
+    certificate = imported(dms, Authority.root("A"))
+    tidy(mode="plan")
+    assert store.unused() == {}
+    tidy()
+    assert store.unused() == {certificate.digest: NOW}
+
+
+def test_what_may_not_be_deleted_is_told(
+    aws: boto3.Session, dms: Dms, tidy: Call, inbox: Any
+) -> None:
+    """A certificate that lost our tag is refused by the role; people hear of it, Tidy goes on."""
+    first, second = imported(dms, Authority.root("A")), imported(dms, Authority.root("B"))
+
+    def deny(params: dict[str, Any], **_: Any) -> None:
+        if params.get("CertificateArn") == first.arn:
+            error: Any = {"Code": "AccessDeniedException", "Message": "not authorized: dms:x"}
+            raise ClientError({"Error": error}, "DeleteCertificate")
+
+    aws.events.register("provide-client-params.dms.DeleteCertificate", deny)
+    for day in (0, 7):
+        tidy(NOW + timedelta(days=day))
+    assert names(dms) == {first.arn}
+    ((subject, text),) = inbox.told()
+    assert subject == "Certifier: a DMS certificate cannot be deleted"
+    assert "not authorized: dms:x" in text
+    assert second.arn not in text
 
 
 def test_a_digest_whose_certificate_is_gone_is_forgotten(
