@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from pydantic import ConfigDict, ValidationError
 
@@ -104,7 +104,7 @@ class StepSettings(Fact):
     bucket: str
 
     @classmethod
-    def read(cls, environ: Mapping[str, str]) -> "StepSettings":
+    def read(cls, environ: Mapping[str, str]) -> Self:
         """Return the settings in ``environ``; fields of other than text type are JSON there.
 
         Raises:
