@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, rsa, x25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -535,6 +535,12 @@ ROWS: list[Row] = [
         False,
         [(Cause.NO_PRIVATE_KEY, ERROR)],
     ),
+    (
+        "a key that cannot sign",
+        lambda: pair(private_key=key_pem(x25519.X25519PrivateKey.generate(), PrivateFormat.PKCS8)),
+        False,
+        [(Cause.KEY_UNSUPPORTED, ERROR)],
+    ),
     # ---- kinds of key, by ACM's rule
     *[
         (
@@ -850,6 +856,22 @@ ROWS: list[Row] = [
 ]
 
 
+@pytest.mark.shows(
+    Cause.NO_CERTIFICATE,
+    Cause.NO_PRIVATE_KEY,
+    Cause.NOT_PEM,
+    Cause.PEM_DAMAGED,
+    Cause.KEY_ENCRYPTED,
+    Cause.KEY_MISMATCH,
+    Cause.KEY_AMBIGUOUS,
+    Cause.KEY_UNSUPPORTED,
+    Cause.LEAF_AMBIGUOUS,
+    Cause.CHAIN_REPAIRED,
+    Cause.NO_USABLE_CA,
+    Cause.CA_EXPIRED_DROPPED,
+    Cause.MATERIAL_TOO_LARGE,
+    Cause.ACM_UNSUITABLE,
+)
 @pytest.mark.parametrize(
     ("material", "accepted", "findings"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )

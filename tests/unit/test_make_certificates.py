@@ -4,10 +4,13 @@ import argparse
 import json
 import os
 import stat
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 from cryptography import x509
 
 from certifier.certificate import Policy, intake
@@ -16,6 +19,7 @@ from certifier.cli import make_certificates
 from certifier.outcome import SslMode
 
 HOST = "orders.db.example.com"
+COMPOSE = Path(__file__).resolve().parents[2] / "examples" / "postgresql-tls" / "docker-compose.yml"
 
 
 def made(*argv: str | Path) -> int:
@@ -117,6 +121,47 @@ def test_the_text_tells_how_to_use_the_files(
     assert "hostssl all all all scram-sha-256" in out
     assert "sslmode=verify-full" in out
     assert "PRIVATE KEY" not in out
+
+
+def composed(out: str) -> dict[str, Any]:
+    """The compose lines of the text, as Docker Compose reads them."""
+    lines = out.partition("docker-compose.yml")[2].partition("\n\n")[0].splitlines()[1:]
+    service: dict[str, Any] = yaml.safe_load("\n".join(lines))["services"]["postgres"]
+    return service
+
+
+def test_the_compose_example_does_what_the_text_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The printed lines and the example start PostgreSQL in the same way."""
+    assert made(tmp_path, "--host", HOST) == 0
+    printed = composed(capsys.readouterr().out)
+    example = yaml.safe_load(COMPOSE.read_text())["services"]["postgres"]
+    assert printed["image"] == example["image"]
+    assert printed["entrypoint"] == example["entrypoint"]
+    assert printed["command"] == example["command"][: len(printed["command"])]
+
+
+def test_the_entrypoint_hands_the_key_to_postgresql(tmp_path: Path) -> None:
+    """The script copies key and certificate with their owner, and goes on with the command."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("install", "docker-entrypoint.sh"):
+        (tools / name).write_text(f'#!/bin/sh\necho {name} "$@"\n')
+        (tools / name).chmod(0o755)
+    service = yaml.safe_load(COMPOSE.read_text())["services"]["postgres"]
+    argv = [word.replace("$$", "$") for word in (*service["entrypoint"], *service["command"])]
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        argv, env={"PATH": path}, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "install -d -o postgres -g postgres -m 700 /run/tls",
+        "install -o postgres -g postgres -m 600 /certificates/server.key /run/tls/server.key",
+        "install -o postgres -g postgres -m 644 /certificates/server.crt /run/tls/server.crt",
+        "docker-entrypoint.sh postgres -cssl=on -cssl_cert_file=/run/tls/server.crt"
+        " -cssl_key_file=/run/tls/server.key -chba_file=/etc/postgresql/pg_hba.conf",
+    ]
 
 
 def test_json_names_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
