@@ -95,7 +95,7 @@ class Execution:
     def name(self) -> str | None:
         """The source of a child."""
         source = self.input.get("source") if isinstance(self.input, dict) else None
-        return source["name"] if source else None
+        return source["name"] if isinstance(source, dict) else None
 
     @property
     def history(self) -> list[dict[str, Any]]:
