@@ -180,6 +180,9 @@ def _intake(
     parts = material_from_secret(pair) if pair is not None else None
     if pair is not None and parts is not None:
         findings.extend((*parts.findings, *parts.missing(pair.arn)))
+        if parts.ca is None and source.ca_bundle is None and source.ssl_mode.verifies:
+            seen = f"{source.ssl_mode.value} needs a CA, and neither source nor {pair.arn} has one"
+            findings.append(_found(Cause.CA_BUNDLE_MISSING, seen))
     taken = intake(
         certificate=parts.certificate if parts else None,
         private_key=parts.private_key if parts else None,
