@@ -1,0 +1,178 @@
+"""The pages: everything escaped, nothing fetched, every outcome readable."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from certifier.decide import Problem
+from certifier.diagnosis import finding
+from certifier.models import Change
+from certifier.outcome import Cause, Mode, Origin, Outcome, Place, Stage
+from certifier.record import Certification, Line, Summary, TaskRecord, Verified
+from certifier.report import certification_page, summary_page
+from tests.aws.certifications import NOW, SPEC, probe_report
+
+HOSTILE = "<script>alert('x')</script>\"'&{{ 7*7 }}"
+
+
+class Page(HTMLParser):
+    """What a browser would see: the tags, their addresses, and the text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+        self.feed(html)
+        assert self.open == [], "every tag is closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("href", "src")]
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += f" {data}"
+
+    def words(self) -> str:
+        return re.sub(r"\s+", " ", self.text)
+
+
+def a_record(**fields: Any) -> Certification:
+    chosen: dict[str, Any] = {
+        "source": "orders",
+        "version": 1,
+        "spec": SPEC,
+        "run": "arn:run",
+        "parent": "arn:parent",
+        "mode": Mode.APPLY,
+        "origin": Origin.DIRECT,
+        "outcome": Outcome.CERTIFIED,
+        "recorded_at": NOW,
+    }
+    return Certification(**(chosen | fields))
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_the_outcome_comes_first_as_a_word(outcome: Outcome) -> None:
+    """A run that left nothing but its outcome still gives a whole page."""
+    page = Page(certification_page(a_record(outcome=outcome)))
+    assert page.words().index(outcome.value) < page.words().index("Endpoint")
+    assert "This run connected nowhere" in page.words()
+
+
+def test_a_page_fetches_nothing_and_runs_nothing() -> None:
+    """No script, no address outside, and a policy that forbids both."""
+    html = certification_page(a_record(probe=probe_report().model_dump(mode="json", by_alias=True)))
+    page = Page(html)
+    assert "script" not in page.tags
+    assert page.addresses == []
+    assert "default-src 'none'" in html
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_what_others_said_is_text_and_nothing_else() -> None:
+    """Markup in findings, verdicts, names and problems arrives as the characters it is."""
+    probe = probe_report(False, names=(HOSTILE,), peer=HOSTILE).model_dump(
+        mode="json", by_alias=True
+    )
+    probe["verdicts"]["verify-full"]["seen"] = HOSTILE
+    found = finding(
+        Cause.HOSTNAME_MISMATCH, place=Place.PROBE, seen=HOSTILE, raw=HOSTILE, stage=Stage.TLS
+    )
+    record = a_record(
+        outcome=Outcome.REFUSED,
+        findings=(found,),
+        changes=(Change(field="host", old=HOSTILE, new=None, reversible=False),),
+        probe=probe,
+    )
+    page = Page(certification_page(record))
+    assert "script" not in page.tags
+    assert page.text.count(HOSTILE) >= 5
+    line = Line(name="orders", outcome=Outcome.FAILED, seen=HOSTILE)
+    summary = Summary(
+        execution="arn",
+        reported_at=NOW,
+        problem=Problem(error="Unexpected", cause=HOSTILE),
+        lines=(line,),
+    )
+    page = Page(summary_page(summary))
+    assert "script" not in page.tags
+    assert page.text.count(HOSTILE) == 2
+
+
+def test_every_mode_has_its_verdict_and_reason() -> None:
+    """A team sees which mode it asked for, and what the stricter ones would do."""
+    probe = probe_report(False).model_dump(mode="json", by_alias=True)
+    words = Page(certification_page(a_record(probe=probe))).words()
+    assert "require ✓ yes" in words
+    assert "verify-full asked for ✕ no" in words
+    assert "not for orders.internal hostname_mismatch" in words
+
+
+def test_findings_are_sorted_by_weight_and_say_seen_remedy_and_raw() -> None:
+    """Errors first; the raw text stays beside our own words."""
+    found = (
+        finding(Cause.MODE_COULD_BE_RAISED, place=Place.PROBE, seen="could be raised"),
+        finding(Cause.DNS_FAILED, place=Place.PROBE, seen="no such name", raw="NXDOMAIN"),
+    )
+    words = Page(certification_page(a_record(findings=found))).words()
+    assert words.index("dns_failed") < words.index("mode_could_be_raised")
+    assert "seen no such name" in words
+    assert "raw NXDOMAIN" in words
+    assert found[1].remedy in words
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"changed": True}, "What was changed"),
+        ({"put_back": True}, "What was tried, and put back"),
+        ({}, "What would change"),
+        ({"outcome": Outcome.PLANNED, "opens_at": NOW}, "until its window opens: 2026-11-24 09:00"),
+    ],
+)
+def test_changes_say_whether_they_were_made(fields: dict[str, Any], text: str) -> None:
+    """Made, put back, or only planned."""
+    change = (Change(field="ssl_mode", old="require", new="verify-full"),)
+    assert text in Page(certification_page(a_record(changes=change, **fields))).words()
+
+
+def test_an_owed_task_stands_out() -> None:
+    """A task that does not run again is named, with how long the others stood still."""
+    tasks = TaskRecord(paused=("arn:task:A",), owed=("arn:task:B",), stood_still=41.4)
+    words = Page(certification_page(a_record(tasks=tasks, verified=Verified(probe=True)))).words()
+    assert "the longest stood still for 41 seconds" in words
+    assert "Do not run again yet: B" in words
+
+
+def test_the_summary_puts_what_needs_a_person_first() -> None:
+    """Failed before restored before refused; certified sources come last."""
+    lines = tuple(
+        Line(name=outcome.value[:3], outcome=outcome, days_left=days, record="records/x/y")
+        for outcome, days in zip(Outcome, (3, 20, 90, None, 1, 2), strict=True)
+    )
+    summary = Summary(
+        execution="arn", mode=Mode.APPLY, origin=Origin.EVENT, reported_at=NOW, lines=lines
+    )
+    page = Page(summary_page(summary))
+    words = page.words().partition("Days left")[2]
+    names = ["fai", "res", "ref", "pla", "def", "cer"]
+    assert sorted(names, key=lambda name: words.index(f" {name} ")) == names
+    assert set(page.addresses) == {"../records/x/y.html"}
+    assert "started by an event" in page.words()
+
+
+def test_an_execution_without_sources_says_so() -> None:
+    """A page is never empty."""
+    words = Page(summary_page(Summary(execution="arn", reported_at=NOW))).words()
+    assert "Nothing was due" in words
