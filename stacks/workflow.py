@@ -28,7 +28,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from certifier.errors import CertifierError, ClaimLost, Retryable, concrete
-from certifier.outcome import Action, Decision, Mode, Outcome, Settings
+from certifier.outcome import Action, Decision, Outcome, Settings
 
 # A task is given up a little after the longest function timeout (2 minutes), so that the next
 # attempt never meets the last one still at work.
@@ -184,12 +184,7 @@ class Workflow(Construct):
             .when(sfn.Condition.jsonata("{% $selected > 0 %}"), certify)
             .otherwise(sfn.Succeed.jsonata(self, "Nothing to do", outputs={}))
         )
-        # Plan mode writes nothing but its record: not even what Tidy remembers of its day.
-        certify.next(
-            sfn.Choice.jsonata(self, "Plan mode?")
-            .when(sfn.Condition.jsonata(f"{{% $mode = '{Mode.PLAN.value}' %}}"), report)
-            .otherwise(tidy)
-        )
+        certify.next(tidy)
         tidy.next(report)
         return begin
 
