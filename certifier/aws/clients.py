@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
 import boto3
 from botocore.config import Config
@@ -14,6 +14,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
+    ProfileNotFound,
 )
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
@@ -29,6 +30,7 @@ from certifier.outcome import Cause
 
 if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dms import DatabaseMigrationServiceClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -66,8 +68,20 @@ class Clients:
         self._made: dict[str, Any] = {}
         self._lock = threading.Lock()
 
+    @classmethod
+    def of_profile(cls, profile: str | None, region: str | None) -> Self:
+        """Return the clients of a named profile and Region, or of the environment's own.
+
+        Raises:
+            Refused: there is no such profile.
+        """
+        with translated():
+            return cls(boto3.Session(profile_name=profile, region_name=region))
+
     @overload
     def client(self, service: Literal["acm"]) -> "ACMClient": ...
+    @overload
+    def client(self, service: Literal["cloudformation"]) -> "CloudFormationClient": ...
     @overload
     def client(self, service: Literal["dms"]) -> "DatabaseMigrationServiceClient": ...
     @overload
@@ -154,6 +168,8 @@ _DENIED = frozenset(
     }
 )
 
+_UNCONFIGURED = (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound)
+
 
 def code_of(error: BaseException) -> str:
     """Return the service's error code, such as ``ResourceNotFoundFault``; empty when none."""
@@ -185,7 +201,7 @@ def translate(error: ClientError | BotoCoreError) -> CertifierError:
         if status >= 500:
             return Unavailable(f"{error.operation_name}: {code} ({status})")
         return Unexpected(f"{error.operation_name}: {code}")
-    if isinstance(error, NoCredentialsError | PartialCredentialsError | NoRegionError):
+    if isinstance(error, _UNCONFIGURED):
         return Refused(Cause.AWS_DENIED, seen=str(error))
     if isinstance(error, HTTPClientError | BotocoreConnectionError):
         return Unavailable(type(error).__name__)

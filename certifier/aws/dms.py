@@ -410,6 +410,11 @@ class Dms:
             and instance_arn in (None, one["ReplicationInstanceArn"])
         )
 
+    def all_connections(self) -> Iterator[Connection]:
+        """Yield what DMS shows of the tests of every endpoint, of whatever engine."""
+        for described in self._listed("describe_connections", "Connections"):
+            yield _connection(described)
+
     def delete_connection(self, endpoint_arn: str, instance_arn: str) -> bool:
         """Forget the tests of an endpoint from an instance; ``False`` when there is none.
 
@@ -453,6 +458,13 @@ class Dms:
             for task in map(_task, found)
             if endpoint_arn in (task.source_endpoint_arn, task.target_endpoint_arn)
         )
+
+    def all_tasks(self) -> Iterator[ReplicationTask]:
+        """Yield every task of the account and Region."""
+        for described in self._listed(
+            "describe_replication_tasks", "ReplicationTasks", WithoutSettings=True
+        ):
+            yield _task(described)
 
     def task(self, arn: str) -> ReplicationTask | None:
         """Return one task; ``None`` when it is gone. One call."""

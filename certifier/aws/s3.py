@@ -96,21 +96,27 @@ class Documents:
         key = f"runs/{execution}/outcomes/{ending.name}.{ending.outcome.value}"
         self.put(key, ending.model_dump_json().encode(), JSON)
 
-    def endings(self, execution: str) -> dict[str, Ending]:
-        """Return how every child ended that left word; of several words, the gravest.
+    def outcomes(self, execution: str) -> dict[str, Outcome]:
+        """Return the outcome of every child that left word so far; of several, the gravest.
 
         A child that was started twice (redriven) leaves two words; ``deferred`` says least.
         """
         prefix = f"runs/{execution}/outcomes/"
-        found: dict[str, tuple[Outcome, str]] = {}
+        found: dict[str, Outcome] = {}
         for key in self.keys(prefix):
             name, _, word = key.removeprefix(prefix).partition(".")
             outcome = Outcome(word)
-            if name not in found or _WEIGHT.index(outcome) > _WEIGHT.index(found[name][0]):
-                found[name] = (outcome, key)
+            if name not in found or _WEIGHT.index(outcome) > _WEIGHT.index(found[name]):
+                found[name] = outcome
+        return found
+
+    def endings(self, execution: str) -> dict[str, Ending]:
+        """Return all that the children of an execution left word of, by source."""
         return {
-            name: Ending.model_validate_json(self.get(key) or b"{}")
-            for name, (_, key) in found.items()
+            name: Ending.model_validate_json(
+                self.get(f"runs/{execution}/outcomes/{name}.{outcome.value}") or b"{}"
+            )
+            for name, outcome in self.outcomes(execution).items()
         }
 
     # -- records and reports

@@ -63,3 +63,18 @@ class States:
         with translated():
             answer = self._client.start_execution(stateMachineArn=machine, name=name, input=event)
         return answer["executionArn"]
+
+    def current_state(self, execution: str) -> str | None:
+        """Return the state that an execution entered last; ``None`` when that is not known."""
+        try:
+            answer = self._client.get_execution_history(
+                executionArn=execution, reverseOrder=True, maxResults=20
+            )
+        except (ClientError, BotoCoreError) as error:
+            if code_of(error) == "ExecutionDoesNotExist":
+                return None
+            raise translate(error) from None
+        for event in answer["events"]:
+            if (entered := event.get("stateEnteredEventDetails")) is not None:
+                return entered["name"]
+        return None

@@ -1,0 +1,46 @@
+"""CloudFormation: where one installation of Certifier keeps its machine, table and bucket."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from certifier.aws.clients import code_of, translate
+from certifier.errors import Refused, Unexpected
+from certifier.models import Fact
+from certifier.outcome import Cause
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+
+class Deployment(Fact):
+    """The outputs of the stack that the command line needs."""
+
+    machine: str
+    table: str
+    bucket: str
+
+
+_OUTPUTS = {"machine": "StateMachine", "table": "TableName", "bucket": "BucketName"}
+
+
+def find_deployment(client: "CloudFormationClient", stack: str) -> Deployment:
+    """Return where the installation of that stack keeps its things.
+
+    Raises:
+        Refused: there is no such stack, or it is none of ours; ``seen`` says so.
+    """
+    try:
+        (described,) = client.describe_stacks(StackName=stack)["Stacks"]
+    except (ClientError, BotoCoreError) as error:
+        if code_of(error) == "ValidationError":
+            seen = f"there is no stack {stack} in this account and Region"
+            raise Refused(Cause.AWS_DENIED, seen=seen) from None
+        raise translate(error) from None
+    except ValueError:
+        raise Unexpected("DescribeStacks") from None
+    told = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", ())}
+    if missing := [name for name in _OUTPUTS.values() if name not in told]:
+        seen = f"the stack {stack} is no Certifier: it lacks the outputs {', '.join(missing)}"
+        raise Refused(Cause.AWS_DENIED, seen=seen)
+    return Deployment(**{field: told[name] for field, name in _OUTPUTS.items()})

@@ -1,0 +1,311 @@
+"""``certifier discover``: every PostgreSQL endpoint of the account and Region, and what it lacks.
+
+Reads only: DMS is asked four lists, nothing is tested. With ``--probe`` each host is looked at from
+this machine, without a login, so that it can be said which stricter mode would connect.
+"""
+
+import argparse
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from certifier.aws.dms import Dms
+from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
+from certifier.cli.installation import add_options, clients, complain, guarded
+from certifier.diagnosis import printable
+from certifier.models import Connection, DmsCertificate, Endpoint, Fact, ReplicationTask
+from certifier.outcome import SslMode
+from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
+from certifier.source import Source
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
+
+ENGINES = frozenset({"postgres", "aurora-postgresql"})
+PROBES_AT_ONCE = 8
+PROBE_SECONDS = 10.0
+
+
+class Discovered(Fact):
+    """One endpoint, as far as DMS and (if asked) our probe tell.
+
+    Attributes:
+        ca_days_left: days to the last expiry among the CAs of its DMS certificate; ``None``: it has
+            none, or none with a date.
+        connections: the status of the last test, by replication instance.
+        tasks: the status of each task, by identifier.
+        could_be: the strictest mode that would connect, by our probe; ``None``: not probed, or no
+            mode does.
+        why_not: why a stricter mode would not connect.
+    """
+
+    identifier: str
+    arn: str
+    endpoint_type: str
+    engine: str
+    host: str | None
+    port: int | None
+    database: str | None
+    secret: str | None
+    ssl_mode: SslMode
+    certificate_arn: str | None
+    ca_days_left: int | None
+    authentication: str
+    read_only: bool
+    connections: Mapping[str, str]
+    tasks: Mapping[str, str]
+    could_be: SslMode | None = None
+    why_not: str | None = None
+
+
+def register(subparsers: "Subparsers") -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "discover",
+        help="read-only: every PostgreSQL endpoint, its mode, CA, tasks, and what could be raised",
+        description="List the PostgreSQL endpoints of the account and Region. Changes nothing and"
+        " has DMS test nothing.",
+    )
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="look at each host from here, without login, and say which mode would connect",
+    )
+    parser.add_argument(
+        "--emit", type=Path, metavar="DIR", help="write a source file for each, to start from"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_options(parser, stack=False)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the endpoints: 0; 2 when AWS cannot be read or a file cannot be written."""
+    return guarded("discover", lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    seen = _look(Dms(clients(args).client("dms")), datetime.now(UTC))
+    found = [discovered for discovered, _ in seen]
+    if args.probe:
+        with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
+            found = list(pool.map(lambda pair: _probed(*pair), seen))
+    if args.json:
+        print(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
+    else:
+        _show(found, probed=args.probe)
+    if args.emit is None:
+        return 0
+    try:
+        written = list(_emit(args.emit, found, {d.arn: pem for d, pem in seen}))
+    except OSError as error:
+        return complain("discover", f"{error.filename}: {error.strerror}")
+    for line in [] if args.json else written:
+        print(printable(line, 2000))
+    return 0
+
+
+# -- looking
+
+
+@dataclass(frozen=True)
+class _Account:
+    """What DMS lists, by what it is looked up with."""
+
+    certificates: Mapping[str, DmsCertificate]
+    connections: Sequence[Connection]
+    tasks: Sequence[ReplicationTask]
+
+
+def _look(dms: Dms, now: datetime) -> list[tuple[Discovered, str | None]]:
+    """Return every PostgreSQL endpoint, with the PEM of the CAs that it trusts."""
+    account = _Account(
+        certificates={each.arn: each for each in dms.all_certificates()},
+        connections=tuple(dms.all_connections()),
+        tasks=tuple(dms.all_tasks()),
+    )
+    endpoints = [each for each in dms.all_endpoints() if each.engine in ENGINES]
+    endpoints.sort(key=lambda endpoint: endpoint.identifier)
+    return [_of(endpoint, account, now) for endpoint in endpoints]
+
+
+def _of(endpoint: Endpoint, account: _Account, now: datetime) -> tuple[Discovered, str | None]:
+    fields = endpoint.fields
+    certificate = account.certificates.get(fields.certificate_arn or "")
+    pem = certificate.pem if certificate else None
+    anchors = [certificate_facts(der) for der in certificates_in(pem or "")]
+    discovered = Discovered(
+        identifier=endpoint.identifier,
+        arn=endpoint.arn,
+        endpoint_type=endpoint.endpoint_type,
+        engine=endpoint.engine,
+        host=fields.server_name,
+        port=fields.port,
+        database=fields.database_name,
+        secret=fields.secret_id,
+        ssl_mode=fields.ssl_mode or SslMode.NONE,
+        certificate_arn=fields.certificate_arn,
+        ca_days_left=_last_expiry(anchors, now),
+        authentication=endpoint.authentication,
+        read_only=endpoint.read_only,
+        connections={
+            each.instance_arn: each.status
+            for each in account.connections
+            if each.endpoint_arn == endpoint.arn
+        },
+        tasks={
+            task.identifier: task.status
+            for task in account.tasks
+            if endpoint.arn in (task.source_endpoint_arn, task.target_endpoint_arn)
+        },
+    )
+    return discovered, pem
+
+
+def _last_expiry(anchors: Sequence[CertificateFacts], now: datetime) -> int | None:
+    """Return the days until no CA of a bundle is valid any more."""
+    dates = [facts.not_after for facts in anchors if facts.not_after is not None]
+    return (max(dates) - now).days if dates else None
+
+
+def _probed(discovered: Discovered, pem: str | None) -> Discovered:
+    """Return the endpoint with what our probe saw from here, as strict as DMS could be."""
+    if discovered.host is None:
+        why = "its host is in the secret"
+        return discovered.model_copy(update={"why_not": why})
+    report = probe(
+        ProbeRequest(
+            discovered.host,
+            port=discovered.port or 5432,
+            ssl_mode=SslMode.VERIFY_FULL,
+            ca_bundle=pem.encode() if pem else None,
+            timeout=PROBE_SECONDS,
+            policy=AddressPolicy.anywhere(),
+        )
+    )
+    could, why_not = _strictest(report)
+    return discovered.model_copy(update={"could_be": could, "why_not": why_not})
+
+
+def _strictest(report: ProbeReport) -> tuple[SslMode | None, str | None]:
+    """Return the strictest mode that would connect, and why the next stricter one would not."""
+    why = None
+    for mode in (SslMode.VERIFY_FULL, SslMode.VERIFY_CA, SslMode.REQUIRE):
+        verdict = report.verdicts.of(mode)
+        if verdict.passed:
+            return mode, why
+        why = f"{mode.value}: {verdict.seen}"
+    return None, why
+
+
+# -- showing
+
+
+def _show(found: Sequence[Discovered], *, probed: bool) -> None:
+    console = Console()
+    if not found:
+        console.print("No PostgreSQL endpoint in this account and Region.")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("endpoint", "host", "mode", "CA days left", "tests", "tasks", "could be raised"):
+        table.add_column(column, overflow="fold")
+    for each in found:
+        table.add_row(*(Text(printable(cell)) for cell in _row(each, probed=probed)))
+    console.print(table)
+    weak = sum(1 for each in found if not each.ssl_mode.verifies)
+    console.print(Text(f"{len(found)} endpoints, {weak} of them verify nothing", style="dim"))
+
+
+def _row(each: Discovered, *, probed: bool) -> tuple[str, ...]:
+    return (
+        f"{each.identifier} ({each.endpoint_type})",
+        f"{each.host}:{each.port}" if each.host else "in its secret",
+        each.ssl_mode.value,
+        "–" if each.ca_days_left is None else str(each.ca_days_left),
+        ", ".join(sorted(set(each.connections.values()))) or "never tested",
+        ", ".join(f"{name} {status}" for name, status in sorted(each.tasks.items())) or "–",
+        _advice(each, probed=probed),
+    )
+
+
+def _advice(each: Discovered, *, probed: bool) -> str:
+    """Return what could be better, in a few words."""
+    if each.read_only:
+        return "managed by a zero-ETL integration; left alone"
+    if each.authentication == "iam":
+        return "uses IAM authentication; left alone"
+    if each.ssl_mode is SslMode.VERIFY_FULL:
+        return "–"
+    if not probed:
+        return "perhaps: look with --probe"
+    if each.could_be is not None and each.could_be.strength > each.ssl_mode.strength:
+        return f"to {each.could_be.value} today" + (f"; {each.why_not}" if each.why_not else "")
+    return each.why_not or "–"
+
+
+# -- files to start from
+
+
+def _emit(
+    folder: Path, found: Sequence[Discovered], bundles: Mapping[str, str | None]
+) -> Iterator[str]:
+    """Write a source file for each endpoint; nothing that is there already is overwritten.
+
+    Raises:
+        OSError: a file cannot be written, or is there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    taken: set[str] = set()
+    for each in found:
+        if each.read_only or each.authentication == "iam":
+            continue
+        name = _name(each.identifier, taken)
+        taken.add(name)
+        file, gaps = folder / f"{name}.json", []
+        if each.host is None:
+            gaps.append("host (it is in the secret)")
+        if each.ssl_mode.verifies:
+            gaps.append("ca_bundle (upload the PEM file beside it)")
+            if (pem := bundles.get(each.arn)) is not None:
+                with (folder / f"{name}-ca.pem").open("x", encoding="ascii") as opened:
+                    opened.write(pem)
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(json.dumps(_source(each, name), indent=2) + "\n")
+        yield f"wrote {file}" + (f"; fill in {' and '.join(gaps)}" if gaps else "")
+
+
+def _name(identifier: str, taken: set[str]) -> str:
+    """Return a source name that resembles the identifier and is not taken."""
+    plain = re.sub(r"[^a-z0-9]+", "-", identifier.lower()).strip("-")[:40].strip("-")
+    name, count = plain, 2
+    while name in taken:
+        name, count = f"{plain[:36].strip('-')}-{count}", count + 1
+    return name
+
+
+def _source(each: Discovered, name: str) -> dict[str, Any]:
+    """Return what a person starts from: the endpoint as it is, in the words of a source."""
+    by_secret = each.secret is not None and each.secret.startswith("arn:")
+    known: dict[str, Any] = {
+        "name": name,
+        "endpoint": each.identifier,
+        "endpoint_type": each.endpoint_type,
+        "engine": each.engine,
+        "host": each.host or "fill-in.example.com",
+        "port": each.port or Source.model_fields["port"].default,
+        "database": each.database,
+        "ssl_mode": each.ssl_mode.value,
+        "credentials": each.secret if by_secret else None,
+        "ca_bundle": f"s3://fill-in/{name}-ca.pem" if each.ssl_mode.verifies else None,
+        "replication_instances": sorted(each.connections),
+    }
+    return {key: value for key, value in known.items() if value not in (None, [])}

@@ -1,0 +1,44 @@
+"""``certifier forget``: drop a source; its endpoint stays as it is."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from certifier.aws.store import Held
+from certifier.cli.installation import add_options, find, guarded
+from certifier.diagnosis import printable
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
+
+
+def register(subparsers: "Subparsers") -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "forget",
+        help="drop a source; the endpoint is left alone",
+        description="Drop a source. Refused while a run has it, a change is unfinished, or a task"
+        " is paused for it. The DMS endpoint, its certificate and the records stay.",
+    )
+    parser.add_argument("name", metavar="NAME")
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Forget the source: 0 done, 1 not registered or held."""
+    return guarded("forget", lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    name = printable(args.name, 80)
+    match find(args).store.forget(args.name):
+        case Held(by=by):
+            print(f"certifier forget: {name} has {printable(by)}", file=sys.stderr)
+            return 1
+        case False:
+            print(f"certifier forget: {name} is not registered", file=sys.stderr)
+            return 1
+        case _:
+            print(f"{name} is forgotten; its endpoint is as it was")
+            return 0

@@ -1,0 +1,83 @@
+"""What the commands share that talk to AWS: which installation, and how its errors are told."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from certifier.aws.clients import Clients
+from certifier.aws.deployment import Deployment, find_deployment
+from certifier.aws.s3 import Documents
+from certifier.aws.states import States
+from certifier.aws.store import Store
+from certifier.diagnosis import printable
+from certifier.errors import CertifierError, InvalidEvent, Refused
+
+STACK = "Certifier"
+
+
+def add_options(parser: argparse.ArgumentParser, *, stack: bool = True) -> None:
+    """Add the options that say where in AWS to look."""
+    group = parser.add_argument_group("where in AWS")
+    if stack:
+        group.add_argument(
+            "--stack",
+            default=os.environ.get("CERTIFIER_STACK", STACK),
+            help=f"name of the CloudFormation stack (CERTIFIER_STACK; default {STACK})",
+        )
+    group.add_argument("--region", help="AWS Region (default: that of the environment)")
+    group.add_argument("--profile", help="AWS profile (default: that of the environment)")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One deployed Certifier."""
+
+    deployment: Deployment
+    store: Store
+    documents: Documents
+    states: States
+
+
+def clients(args: argparse.Namespace) -> Clients:
+    """Return the clients of the profile and Region that the options name."""
+    return Clients.of_profile(args.profile, args.region)
+
+
+def find(args: argparse.Namespace) -> Installation:
+    """Return the installation that the options name.
+
+    Raises:
+        Refused: there is none, or AWS does not let us look.
+    """
+    made = clients(args)
+    deployment = find_deployment(made.client("cloudformation"), args.stack)
+    return Installation(
+        deployment=deployment,
+        store=Store(made.client("dynamodb"), deployment.table),
+        documents=Documents(made.client("s3"), deployment.bucket),
+        states=States(made.client("stepfunctions")),
+    )
+
+
+def guarded(command: str, work: Callable[[], int]) -> int:
+    """Run a command; an error of ours is one line on stderr and exit status 2."""
+    try:
+        return work()
+    except CertifierError as error:
+        match error:
+            case Refused(seen=seen) if seen:
+                text = seen
+            case InvalidEvent(problems=problems):
+                text = "\n  ".join(problems)
+            case _:
+                text = f"{type(error).__name__}: {error}"
+        return complain(command, text)
+
+
+def complain(command: str, text: str) -> int:
+    """Say on stderr what is wrong, and return exit status 2."""
+    lines = "\n".join(printable(line, 2000) for line in text.splitlines())
+    print(f"certifier {command}: {lines}", file=sys.stderr)
+    return 2

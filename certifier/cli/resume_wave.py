@@ -1,0 +1,37 @@
+"""``certifier resume-wave``: close the breaker again, after a person has looked."""
+
+import argparse
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from certifier.cli.installation import add_options, find, guarded
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
+
+
+def register(subparsers: "Subparsers") -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "resume-wave",
+        help="let changes begin again after several ended badly",
+        description="Close the breaker, which stops changes after several ended badly within a"
+        " day, and make due what it has deferred. Look at those ends first: `certifier status`.",
+    )
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Close the breaker: always 0."""
+    return guarded("resume-wave", lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    store = find(args).store
+    was_open = store.breaker().open
+    names = store.resume_wave(datetime.now(UTC))
+    print("changes may begin again" if was_open else "changes were not stopped")
+    if names:
+        print(f"due now: {', '.join(names)}")
+    return 0
