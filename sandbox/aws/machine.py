@@ -55,6 +55,7 @@ from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
     WaitFunction,
 )
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend.execution import (
     BaseExecutionWorkerCommunication,
@@ -315,6 +316,7 @@ def _time(machines: Machines) -> Iterable[Seam]:
     class Time:
         sleep = staticmethod(clock.wait)
 
+    yield EventManager, "_get_current_timestamp", staticmethod(clock.now)
     yield Execution, "__init__", init
     yield Execution, "get_start_execution_details", details
     yield BaseExecutionWorkerCommunication, "terminated", terminated

@@ -248,6 +248,10 @@ def test_waits_and_retries_move_the_clock_and_take_no_time(account: Account) -> 
     }
     ended = account.run(definition)
     assert (ended["stopDate"] - ended["startDate"]).total_seconds() == 3600
+    history = account.client.get_execution_history(executionArn=ended["executionArn"])["events"]
+    # moto keeps whole milliseconds there.
+    took = history[-1]["timestamp"] - history[0]["timestamp"]
+    assert took.total_seconds() == pytest.approx(3600, abs=0.01)
 
 
 def test_a_child_that_waits_can_be_stopped(account: Account) -> None:
