@@ -1,0 +1,131 @@
+"""``certifier certify`` against the whole workflow: start, follow, and how it ended."""
+
+import argparse
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certifier.cli import certify
+from sandbox.aws.deploy import STACK
+from sandbox.world import NAME, World
+
+Certify = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with World.start() as started:
+        yield started
+
+
+@pytest.fixture
+def command(world: World, monkeypatch: pytest.MonkeyPatch) -> Certify:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*argv: str) -> int:
+        parser = argparse.ArgumentParser()
+        certify.register(parser.add_subparsers())
+        where = ("--region", world.cloud.region, "--stack", STACK)
+        args = parser.parse_args(["certify", *where, *argv])
+        return certify.run(args, sleep=lambda _: _moment())
+
+    return call
+
+
+def _moment() -> None:
+    """Let the machine's threads work, for less than the command would wait."""
+    threading.Event().wait(0.05)
+
+
+def written(folder: Path, *sources: dict[str, Any]) -> str:
+    file = folder / "orders.json"
+    file.write_text(json.dumps(sources[0] if len(sources) == 1 else sources))
+    return str(file)
+
+
+def test_a_file_is_planned_certified_and_then_known_by_name(
+    world: World, command: Certify, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The plan changes nothing; the run shows outcome and evidence; then the name suffices."""
+    file = written(tmp_path, world.source())
+    assert command("--plan", file) == 0
+    out = capsys.readouterr().out
+    assert f"{NAME}  planned" in out
+    assert world.cloud.dms.endpoints() == []
+    assert command(file) == 0
+    out = capsys.readouterr().out
+    assert f"{NAME}: certified" in out
+    assert f"{NAME}  certified  verify-full" in out
+    assert "days left" in out
+    assert f"s3://{world.cloud.bucket}/records/{NAME}/" in out
+    assert f"s3://{world.cloud.bucket}/reports/" in out
+    assert command("--json", NAME) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["status"] == "SUCCEEDED"
+    assert told["summary"]["lines"][0]["outcome"] == "certified"
+
+
+def test_a_refusal_exits_with_one_and_says_why(
+    world: World, command: Certify, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Cause and what was seen, and the machine's own words."""
+    nowhere = world.source(name="nowhere", endpoint="nowhere-source", host="nowhere.invalid")
+    assert command(written(tmp_path, nowhere)) == 1
+    out = capsys.readouterr().out
+    assert "nowhere  refused" in out
+    assert "FAILED: nowhere: refused (" in out
+
+
+def test_an_unknown_name_is_the_machines_answer(
+    command: Certify, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Select refuses, the execution fails, and its cause is shown."""
+    assert command("nope") == 1
+    assert "'nope' is not a registered source" in capsys.readouterr().out
+
+
+def test_detach_only_starts(
+    world: World, command: Certify, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It prints the execution, whoever wants to can follow it."""
+    assert command("--detach", "--plan", "--all") == 0
+    execution = capsys.readouterr().out.strip()
+    assert execution.startswith(world.cloud.machine_arn.replace(":stateMachine:", ":execution:"))
+
+
+def test_mistakes_of_all_files_are_told_before_anything_starts(
+    world: World, command: Certify, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each with its file and field, and no value of it."""
+    (tmp_path / "bad.json").write_text('{"name": "Bad Name", "password": "hunter2"}')
+    (tmp_path / "torn.json").write_text("{")
+    before = len(world.cloud.executions)
+    many = written(tmp_path, world.source(), world.source(port="hunter2"))
+    files = [str(tmp_path / "bad.json"), str(tmp_path / "torn.json"), many]
+    assert command(*files) == 1
+    err = capsys.readouterr().err
+    assert "bad.json: name: must match" in err
+    assert "bad.json: password: is not a known field" in err
+    assert "torn.json: is not JSON" in err
+    assert "orders.json[1]: port:" in err
+    assert "hunter2" not in err
+    assert len(world.cloud.executions) == before
+
+
+@pytest.mark.parametrize(
+    "argv", [(), ("orders", "--all"), ("orders", "x.json"), ("none.json",), ("/nowhere/x",)]
+)
+def test_wrong_usage_is_one_line(
+    command: Certify, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...]
+) -> None:
+    """Exit status 2, and what to do."""
+    assert command(*argv) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("certifier certify: ")
+    assert err.count("\n") == 1
