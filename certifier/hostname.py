@@ -24,7 +24,6 @@ Not checked here: who signed the certificate, and whether it is valid today.
 import socket
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address
 
 _COMMON_NAME = (0x06, bytes.fromhex("550403"))  # an object identifier: 2.5.4.3
 _SAN = (0x06, bytes.fromhex("551d11"))  # 2.5.29.17
@@ -195,7 +194,9 @@ def _ipv6(host: str) -> bytes | None:
 
 
 def _address(value: bytes) -> str:
-    return str(ip_address(value)) if len(value) in (_IPV4, _IPV6) else value.hex()
+    families = {_IPV4: socket.AF_INET, _IPV6: socket.AF_INET6}
+    family = families.get(len(value))
+    return value.hex() if family is None else socket.inet_ntop(family, value)
 
 
 def _text(value: bytes) -> str:

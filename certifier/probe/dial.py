@@ -37,7 +37,7 @@ def system_resolver(host: str, port: int, *, type: int = 0) -> Sequence[AddressI
 def check_host(request: ProbeRequest) -> None:
     """Raises StageFailed for a host that libpq would not take for the name of one host."""
     host = request.host
-    problem = None
+    problem = libpq = None
     if not host:
         problem = "it is empty"
     elif "\0" in host:
@@ -48,8 +48,11 @@ def check_host(request: ProbeRequest) -> None:
         problem = "libpq takes it for a list of hosts, and a certificate is checked for one"
     elif sends_server_name(host) and len(host.encode("utf-8", "replace")) > SERVER_NAME_LIMIT:
         problem = f"it is longer than the {SERVER_NAME_LIMIT} bytes of a TLS server name"
+        libpq = "could not set SSL Server Name Indication (SNI): ssl3 ext invalid servername"
     if problem:
-        raise StageFailed(Stage.ADDRESS, Cause.HOST_INVALID, f"the host is not usable: {problem}")
+        raise StageFailed(
+            Stage.ADDRESS, Cause.HOST_INVALID, f"the host is not usable: {problem}", libpq=libpq
+        )
     objection = request.policy.objection_to_host(host, request.port)
     if objection:
         raise StageFailed(Stage.ADDRESS, Cause.ADDRESS_FORBIDDEN, objection)

@@ -5,18 +5,20 @@ length, and lets a server skip the end of SCRAM. So every message passes :class:
 answers to authentication requests are ours.
 """
 
+import contextlib
 import hashlib
 import struct
 from dataclasses import dataclass, field
 from typing import Any
 
 import scramp
+import scramp.core
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from pg8000.core import CoreConnection
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from certifier.diagnosis import from_sqlstate
+from certifier.diagnosis import from_sqlstate, printable
 from certifier.outcome import Cause, Severity, Stage
 from certifier.probe.dial import connection_lost
 from certifier.probe.failure import StageFailed
@@ -37,6 +39,7 @@ SELECT current_setting('ssl'),
   FROM pg_stat_ssl own WHERE own.pid = pg_backend_pid()
 """
 APPLICATION = "certifier"
+_PLACEHOLDER = "-"  # what scramp is told first, because it prepares passwords in its own way
 AUTHENTICATION_METHODS = {
     2: "kerberos-5", 3: "password", 5: "md5", 6: "scm", 7: "gss", 9: "sspi", 10: "scram",
 }  # fmt: skip
@@ -48,10 +51,12 @@ _SHOWN_OF_ERROR = 8 * 1024
 _RECEIVE = 16 * 1024
 _SCRAM_ITERATIONS_LIMIT = 1_000_000  # about half a second of work
 _HEADER = 5
+_DIGITS_OF_A_COUNT = 10
+_GOOD_BYE = b"X\0\0\0\4"
 # What pg8000 raises when bytes are not what it expects.
 _CONFUSED = (
-    InterfaceError, scramp.ScramException, struct.error, ValueError, KeyError, IndexError,
-    AttributeError, TypeError,
+    InterfaceError, scramp.ScramException, struct.error, ValueError, LookupError, AttributeError,
+    TypeError,
 )  # fmt: skip
 
 
@@ -59,20 +64,22 @@ _CONFUSED = (
 class Progress:
     """How far the login came: filled in while it goes on, so that a failure leaves it behind."""
 
+    stage: Stage = Stage.STARTUP
     method: str | None = None
     scram: scramp.ScramClient | None = field(default=None, repr=False)
     scram_proved: bool = False
     authenticated: bool = False
 
     @property
-    def stage(self) -> Stage:
-        if self.authenticated:
-            return Stage.LOGIN
-        return Stage.STARTUP if self.method is None else Stage.LOGIN
+    def bound(self) -> bool:
+        """Whether the server proved by SCRAM that it stands at the other end of this TLS."""
+        return self.method == BOUND.lower() and self.scram_proved
 
     def facts(self) -> LoginFacts:
-        bound = self.method == BOUND.lower() and self.scram_proved
-        return LoginFacts(succeeded=self.authenticated, method=self.method, channel_binding=bound)
+        """What is known of a login that went no further."""
+        return LoginFacts(
+            succeeded=self.authenticated, method=self.method, channel_binding=self.bound
+        )
 
 
 class _Guarded:
@@ -85,7 +92,6 @@ class _Guarded:
         self._to_send = bytearray()
         self._left = _TOTAL_LIMIT
         self._header = b""
-        self.stage: Stage | None = None
 
     def read(self, size: int) -> bytes:
         """Exactly `size` bytes. Raises StageFailed."""
@@ -120,7 +126,7 @@ class _Guarded:
 
     @property
     def _stage(self) -> Stage:
-        return self.stage or self._progress.stage
+        return self._progress.stage
 
     def _exactly(self, size: int) -> bytes:
         while len(self._received) < size:
@@ -170,6 +176,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         """Answer what is safe to answer. Raises StageFailed for the rest."""
         (code,) = struct.unpack_from("!i", data)
         progress = self._progress
+        progress.stage = Stage.LOGIN
         if code == 0:
             if progress.scram is not None and not progress.scram_proved:
                 raise _violation(
@@ -201,7 +208,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
                 " nothing was sent, and the login was not attempted",
             )
 
-    def _password(self) -> str:
+    def _password(self) -> bytes:
         if self._request.password is None:
             raise StageFailed(
                 Stage.LOGIN,
@@ -209,10 +216,17 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
                 "the server asks for a password, and none was given",
                 libpq="fe_sendauth: no password supplied",
             )
-        return self._request.password()
+        try:
+            return self._request.password().encode("utf-8")
+        except UnicodeError:
+            raise StageFailed(
+                Stage.LOGIN,
+                Cause.PASSWORD_UNUSABLE,
+                "the password holds what is no character, and cannot be sent",
+            ) from None
 
     def _send_password(self, salt: bytes | None) -> None:
-        answer = self._password().encode("utf-8")
+        answer = self._password()
         if salt is not None:
             inner = hashlib.md5(answer + self.user, usedforsecurity=False).hexdigest().encode()
             outer = hashlib.md5(inner + salt, usedforsecurity=False).hexdigest()
@@ -239,9 +253,10 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         client = scramp.ScramClient(
             [mechanism],
             APPLICATION,  # PostgreSQL ignores the name in SCRAM: that of the startup packet counts
-            self._password(),
+            _PLACEHOLDER,
             channel_binding=binding,
         )
+        client.password = _prepared(self._password())
         progress.scram = client
         first = client.get_client_first().encode("utf-8")
         self._send_message(b"p", mechanism.encode() + b"\0" + struct.pack("!i", len(first)) + first)
@@ -276,6 +291,20 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         self.guard.flush()
 
 
+def _prepared(password: bytes) -> bytes:
+    """A password as libpq prepares it for SCRAM (``pg_saslprep``).
+
+    ASCII stays as it is, control characters included, and so does what SASLprep refuses (RFC 4013);
+    scramp would raise for both.
+    """
+    if password.isascii():
+        return password
+    try:
+        return bytes(scramp.core.Password(password.decode("utf-8")))
+    except scramp.ScramException:
+        return password
+
+
 @dataclass(frozen=True)
 class LoggedIn:
     """What the query answered, and how long login and query took (seconds)."""
@@ -298,42 +327,39 @@ def log_in(
     begin = clock()
     try:
         session = _Session(request, tls, progress, verified=verified)
+        if not progress.authenticated:
+            raise _violation("the server is ready for queries without having authenticated anybody")
         logged_in = clock()
-        session.guard.stage = Stage.QUERY
+        progress.stage = Stage.QUERY
         rows = session.execute_simple(QUERY).rows
     except DatabaseError as error:
-        raise _refused(error, progress) from None
+        fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+        raise refusal(fields, progress.stage) from None
     except _CONFUSED as error:
-        raise _violation(
-            "an answer of the server is none that PostgreSQL gives",
-            raw=f"{error}",
-            stage=progress.stage,
-        ) from None
+        seen = "an answer of the server is none that PostgreSQL gives"
+        raise _violation(seen, raw=str(error), stage=progress.stage) from None
     done = clock()
-    tls.transmit(b"X\0\0\0\4", Stage.QUERY)
+    with contextlib.suppress(StageFailed):  # all that was asked has been answered
+        tls.transmit(_GOOD_BYE, Stage.QUERY)
     return LoggedIn(_facts(progress, rows), logged_in - begin, done - logged_in)
 
 
 def _facts(progress: Progress, rows: Any) -> LoginFacts:
-    values = [None if v is None else str(v)[:200] for v in (rows[0] if rows else [])]
+    values = [None if v is None else printable(str(v), 200) for v in (rows[0] if rows else [])]
     ssl, version, min_tls, own, own_version, cipher, others = (values + [None] * 7)[:7]
-    return progress.facts().model_copy(
-        update={
-            "server_version": version,
-            "ssl": ssl,
-            "min_tls": min_tls,
-            "session_ssl": None if own is None else own in ("true", "t"),
-            "session_version": own_version,
-            "session_cipher": cipher,
-            "plaintext_sessions": int(others) if others and others.isdigit() else None,
-        }
+    counted = others is not None and others.isdecimal() and len(others) < _DIGITS_OF_A_COUNT
+    return LoginFacts(
+        succeeded=True,
+        method=progress.method,
+        channel_binding=progress.bound,
+        server_version=version,
+        ssl=ssl,
+        min_tls=min_tls,
+        session_ssl=None if own is None else own in ("true", "t"),
+        session_version=own_version,
+        session_cipher=cipher,
+        plaintext_sessions=int(others or 0) if counted else None,
     )
-
-
-def _refused(error: DatabaseError, progress: Progress) -> StageFailed:
-    fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    stage = Stage.QUERY if progress.authenticated else progress.stage
-    return refusal(fields, stage)
 
 
 def refusal(fields: dict[str, str], stage: Stage) -> StageFailed:

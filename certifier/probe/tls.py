@@ -87,9 +87,9 @@ class TlsSocket(ssl.SSLSocket):
             self.sendall(data)
         except TimeoutError:
             raise self.deadline.passed(stage) from None
-        except ssl.SSLError as error:
-            raise tls_failed(error, stage, negotiated=True) from error
         except OSError as error:
+            # The peer is gone; what it said before, an alert for one, may still be there to read.
+            self.receive(1, stage)
             raise connection_lost(error, stage) from error
 
     def served_chain(self) -> tuple[list[bytes], bool]:

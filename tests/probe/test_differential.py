@@ -1,0 +1,221 @@
+"""The probe and libpq, asked the same about the same server, say the same.
+
+Each example is one certificate that a real PostgreSQL serves, and a handful of clients; each client
+is one probe and three libpq connections (require, verify-ca, verify-full). CERTIFIER_CASES sets how
+many comparisons there are; `make fuzz` makes thousands. A disagreement shrinks to the plainest
+server and client that still disagree.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, note, settings
+from hypothesis import strategies as st
+
+from certifier.diagnosis import explain
+from certifier.outcome import Cause
+from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, Verdict, probe
+from sandbox.postgres import Postgres, PostgresError, available_majors
+from tests.probe.cases import Client, Server, World, clients, servers
+from tests.probe.reference import MODES, libpq_says
+
+_CLIENTS_PER_SERVER = 4
+_COMPARISONS = int(os.environ.get("CERTIFIER_CASES", "800"))
+_FUZZING = "CERTIFIER_CASES" in os.environ
+_TRUST = ["hostssl all all all trust"]
+
+Probe = Callable[[ProbeRequest], ProbeReport]
+
+# What libpq calls "certificate verify failed", without a word on why.
+_UNVERIFIED = frozenset(
+    {
+        Cause.CHAIN_INCOMPLETE,
+        Cause.UNKNOWN_AUTHORITY,
+        Cause.SELF_SIGNED,
+        Cause.CERTIFICATE_EXPIRED,
+        Cause.CERTIFICATE_NOT_YET_VALID,
+        Cause.CERTIFICATE_REVOKED,
+        Cause.CERTIFICATE_WRONG_PURPOSE,
+        Cause.CERTIFICATE_WEAK,
+        Cause.CERTIFICATE_REJECTED,
+        Cause.CRL_UNAVAILABLE,
+        Cause.SIGNATURE_INVALID,
+    }
+)
+
+
+@pytest.fixture(scope="module", params=available_majors())
+def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
+    """One server of each major; every TLS version that it can, nobody is asked for a password."""
+    material = Server().build()
+    with Postgres.start(
+        major=request.param,
+        tls=material,
+        hba=_TRUST,
+        settings={"ssl_min_protocol_version": "TLSv1"},
+    ) as server:
+        yield server
+
+
+# What libpq says of its options, which the probe has causes for.
+_OPTIONS = {
+    "invalid SSL protocol version range": Cause.TLS_NO_SHARED_PROTOCOL,
+    "could not set SSL Server Name Indication": Cause.HOST_INVALID,
+}
+
+
+class Disagreement(AssertionError):
+    """The probe and libpq differ; the text says about what."""
+
+
+def compare(postgres: Postgres, world: World, client: Client, ask: Probe = probe) -> None:
+    """Ask the probe once and libpq three times. Raises Disagreement."""
+    ca_bundle, crl = world.ca_file(client.ca), world.crl_file(client.crl)
+    try:
+        report = ask(
+            ProbeRequest(
+                client.host,
+                port=postgres.port,
+                address="127.0.0.1",
+                ca_bundle=ca_bundle,
+                crl=crl,
+                min_tls=client.min_tls,
+                max_tls=client.max_tls,
+                policy=AddressPolicy.anywhere(),
+            )
+        )
+    except ValueError:  # a minimum above the maximum, which libpq refuses as well
+        report = None
+    for mode in MODES:
+        said = libpq_says(
+            client.host,
+            postgres.port,
+            mode,
+            ca_bundle=ca_bundle,
+            crl=crl,
+            min_tls=client.min_tls,
+            max_tls=client.max_tls,
+        )
+        verdict = report.verdicts.of(mode) if report else Verdict(passed=False, seen="refused")
+        if verdict.passed != said.connected:
+            raise Disagreement(f"{mode}: libpq says {said}, the probe {verdict!r}")
+        if report is not None and not verdict.passed:
+            _compare_causes(verdict, said.text)
+
+
+def _compare_causes(verdict: Verdict, text: str) -> None:
+    read = next((cause for part, cause in _OPTIONS.items() if part in text), explain(text).cause)
+    agreed = (
+        verdict.cause in _UNVERIFIED
+        if read is Cause.CERTIFICATE_REJECTED
+        else (verdict.cause is read)
+    )
+    if not agreed:
+        raise Disagreement(f"libpq's text {text!r} means {read}, the probe says {verdict!r}")
+    if verdict.cause is Cause.HOSTNAME_MISMATCH and verdict.libpq != text:
+        raise Disagreement(f"libpq says {text!r}, the probe predicted {verdict.libpq!r}")
+
+
+@pytest.fixture(autouse=True)
+def _old_versions() -> Iterator[None]:
+    """Python warns of TLS 1.0 and 1.1, which are asked for here on purpose."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "ssl.TLSVersion", DeprecationWarning)
+        yield
+
+
+def _examples(share: int) -> settings:
+    return settings(
+        max_examples=max(_COMPARISONS // share // (_CLIENTS_PER_SERVER * len(MODES)), 1),
+        deadline=None,
+        derandomize=not _FUZZING,
+        database=None,
+        print_blob=False,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@_examples(share=len(available_majors()))
+@given(server=servers, asked=st.lists(clients, min_size=1, max_size=_CLIENTS_PER_SERVER))
+def test_verdicts_and_causes_are_libpqs(
+    postgres: Postgres, server: Server, asked: list[Client]
+) -> None:
+    """For every certificate, CA file, list, host, version and mode, the verdict is libpq's."""
+    world = server.build()
+    _serve(postgres, world)
+    for client in asked:
+        note(f"{client}")
+        compare(postgres, world, client)
+
+
+def _serve(postgres: Postgres, world: World) -> None:
+    try:
+        postgres.use_tls(world)
+    except PostgresError:
+        assume(False)  # PostgreSQL itself does not take every certificate
+
+
+# ---- does it find what is wrong?
+
+
+def _without_trailing_dot(request: ProbeRequest) -> ProbeReport:
+    return probe(replace(request, host=request.host.rstrip(".") or request.host))
+
+
+def _without_crl(request: ProbeRequest) -> ProbeReport:
+    return probe(replace(request, crl=None))
+
+
+def _tolerant_of_damage(request: ProbeRequest) -> ProbeReport:
+    pem, end = request.ca_bundle or b"", b"-----END CERTIFICATE-----\n"
+    return probe(replace(request, ca_bundle=pem[: pem.find(end) + len(end)] or pem))
+
+
+def _with_tls_1_1(request: ProbeRequest) -> ProbeReport:
+    return probe(replace(request, min_tls=request.min_tls or "1.3"))
+
+
+def _lenient_about_case_alone(request: ProbeRequest) -> ProbeReport:
+    """One host in the whole vocabulary is judged wrongly, in one mode."""
+    report = probe(request)
+    if request.host != "127.1" or report.verdicts.verify_ca.passed is False:
+        return report
+    wrong = Verdict(passed=not report.verdicts.verify_full.passed, seen="planted")
+    verdicts = report.verdicts.model_copy(update={"verify_full": wrong})
+    return report.model_copy(update={"verdicts": verdicts})
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        _without_trailing_dot,
+        _without_crl,
+        _tolerant_of_damage,
+        _with_tls_1_1,
+        _lenient_about_case_alone,
+    ],
+)
+def test_a_planted_deviation_is_found(planted: Probe) -> None:
+    """A probe that is wrong in one respect does not get through the same comparisons."""
+    with Postgres.start(
+        tls=Server().build(), hba=_TRUST, settings={"ssl_min_protocol_version": "TLSv1"}
+    ) as postgres:
+
+        @settings(
+            _examples(share=1),
+            max_examples=300,
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
+        )
+        @given(server=servers, asked=st.lists(clients, min_size=1, max_size=_CLIENTS_PER_SERVER))
+        def run(server: Server, asked: list[Client]) -> None:
+            world = server.build()
+            _serve(postgres, world)
+            for client in asked:
+                compare(postgres, world, client, planted)
+
+        with pytest.raises(Disagreement):
+            run()

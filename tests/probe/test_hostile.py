@@ -1,0 +1,519 @@
+"""Servers that lie, stall, flood and hang up: the probe ends in time, with a cause, unhurt."""
+
+import itertools
+import socket
+import ssl
+import struct
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from certifier.outcome import Cause, SslMode, Stage
+from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
+from sandbox.pki import Authority, Key, Leaf
+from tests.probe.fakes import (
+    READY,
+    Fake,
+    Peer,
+    Script,
+    authentication,
+    error,
+    message,
+    scripted_login,
+)
+
+_HOST = "db.example.com"
+_ROOT = Authority.root("Example root")
+_LEAF = _ROOT.issue(dns=[_HOST])
+_TIMEOUT = 1.0
+_SLACK = 0.7
+_PAUSE = 0.02
+
+
+def look(fake: Fake, *, user: str | None = "u", timeout: float = _TIMEOUT) -> ProbeReport:
+    """Probe a fake, and hold what holds for every probe: on time, serializable, printable."""
+    request = ProbeRequest(
+        _HOST,
+        port=fake.port,
+        address="127.0.0.1",
+        user=user,
+        database="d",
+        password=lambda: "a password",
+        ca_bundle=_ROOT.certificate_pem,
+        timeout=timeout,
+        policy=AddressPolicy.anywhere(),
+    )
+    begin = time.monotonic()
+    report = probe(request)
+    assert time.monotonic() - begin < timeout + _SLACK
+    text = report.model_dump_json()
+    assert ProbeReport.model_validate_json(text) == report
+    assert len(text) < 200_000
+    for finding in report.findings:
+        assert finding.seen.isprintable()
+        assert (finding.raw or "").isprintable()
+    return report
+
+
+def first(report: ProbeReport) -> tuple[Cause, Stage | None]:
+    """Cause and stage of the first finding of a probe that failed."""
+    assert report.verdict == "fail"
+    return report.findings[0].cause, report.findings[0].stage
+
+
+def forever(send: Callable[[Peer], None]) -> Script:
+    """Repeat until the client is gone, with a short pause."""
+
+    def script(peer: Peer) -> None:
+        for _ in range(1000):
+            send(peer)
+            time.sleep(_PAUSE)
+
+    return script
+
+
+# ---- before TLS
+
+
+def _answer(data: bytes) -> Script:
+    def script(peer: Peer) -> None:
+        peer.read_startup()
+        peer.send(data)
+        peer.receive()
+
+    return script
+
+
+@pytest.mark.shows(Cause.PROTOCOL_VIOLATION)
+@pytest.mark.parametrize("behind", [b"x", error(S="FATAL", C="28000", M="injected"), b"\0" * 5000])
+def test_bytes_behind_the_s_are_an_attack(behind: bytes) -> None:
+    """What comes unprotected with the answer to the SSL request ends the probe (CVE-2021-23222)."""
+    with Fake(_answer(b"S" + behind)) as fake:
+        assert first(look(fake)) == (Cause.PROTOCOL_VIOLATION, Stage.SSL_REQUEST)
+        assert fake.connections == 1
+
+
+def test_bytes_that_come_a_little_after_the_s_do_not_get_through() -> None:
+    """Plain text that arrives after the answer was read is no TLS, and is not believed."""
+
+    def script(peer: Peer) -> None:
+        peer.read_startup()
+        peer.send(b"S")
+        time.sleep(_PAUSE)
+        peer.send(error(S="FATAL", C="28P01", M="password authentication failed"))
+        peer.receive()
+
+    with Fake(script) as fake:
+        cause, stage = first(look(fake))
+        assert (cause, stage) in (
+            (Cause.TLS_FAILED, Stage.TLS),
+            (Cause.PROTOCOL_VIOLATION, Stage.SSL_REQUEST),
+        )
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (b"N", Cause.SSL_OFF),
+        (b"N and more", Cause.SSL_OFF),
+        (error(S="FATAL", C="XX000", M="could not fork"), Cause.PROTOCOL_VIOLATION),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", Cause.NOT_POSTGRESQL),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Cause.NOT_POSTGRESQL),
+        (b"\x15\x03\x01\x00\x02\x02\x16", Cause.NOT_POSTGRESQL),
+        (b"\0" * 100_000, Cause.NOT_POSTGRESQL),
+        (b"\x1b[2J\x1b]0;owned\x07", Cause.NOT_POSTGRESQL),
+    ],
+)
+def test_an_answer_to_the_ssl_request_that_is_no_yes(answer: bytes, cause: Cause) -> None:
+    """Whatever else answers the SSL request has its own cause, and its text is escaped."""
+    with Fake(_answer(answer)) as fake:
+        assert first(look(fake)) == (cause, Stage.SSL_REQUEST)
+
+
+@pytest.mark.shows(Cause.CONNECTION_TIMEOUT)
+def test_a_server_that_accepts_and_says_nothing() -> None:
+    """Silence before the answer to the SSL request ends at the deadline."""
+    with Fake(_answer(b"")) as fake:
+        assert first(look(fake)) == (Cause.CONNECTION_TIMEOUT, Stage.SSL_REQUEST)
+
+
+def test_a_name_server_that_never_answers_does_not_hold_the_probe() -> None:
+    """The resolver is left behind at the deadline."""
+    over = threading.Event()
+
+    def resolve(*_: object, **__: object) -> list[object]:
+        over.wait(5)
+        return []
+
+    begin = time.monotonic()
+    report = probe(
+        ProbeRequest(_HOST, timeout=0.3, policy=AddressPolicy.anywhere()),
+        resolve=resolve,  # type: ignore[arg-type]
+    )
+    over.set()
+    assert time.monotonic() - begin < 1.0
+    assert first(report) == (Cause.CONNECTION_TIMEOUT, Stage.DNS)
+
+
+def test_a_full_listen_queue_is_a_timeout() -> None:
+    """A host that takes no connection at all ends at the deadline, at the TCP stage."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+            fillers.append(filler)
+        report = probe(
+            ProbeRequest(
+                _HOST, port=port, address="127.0.0.1", timeout=0.3, policy=AddressPolicy.anywhere()
+            )
+        )
+        for filler in fillers:
+            filler.close()
+    assert first(report) == (Cause.CONNECTION_TIMEOUT, Stage.TCP)
+
+
+# ---- the handshake
+
+
+def _after_s(then: Script) -> Script:
+    """`then` follows the S and the ClientHello."""
+
+    def script(peer: Peer) -> None:
+        peer.read_startup()
+        peer.send(b"S")
+        peer.receive()
+        then(peer)
+
+    return script
+
+
+def _part_of_a_handshake(peer: Peer) -> None:
+    """ServerHello's header, then nothing and the end."""
+    peer.send(b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76")
+
+
+@pytest.mark.shows(Cause.CONNECTION_RESET)
+@pytest.mark.parametrize(
+    ("then", "causes"),
+    [
+        (lambda peer: None, {Cause.CONNECTION_RESET}),
+        (lambda peer: peer.reset(), {Cause.CONNECTION_RESET}),
+        (_part_of_a_handshake, {Cause.CONNECTION_RESET}),
+        (lambda peer: peer.send(b"garbage" * 1000) or peer.receive(), {Cause.TLS_FAILED}),
+        (lambda peer: peer.send(b"\x16\x03\x03\xff\xff" + b"x" * 70000), {Cause.TLS_FAILED}),
+        (lambda peer: peer.send(b"\x15\x03\x03\x00\x02\x02\x28"), {Cause.TLS_NO_SHARED_CIPHER}),
+        (lambda peer: peer.send(b"\x15\x03\x03\x00\x02\x02\x46"), {Cause.TLS_NO_SHARED_PROTOCOL}),
+        (lambda peer: peer.send(b"\x15\x03\x03\x00\x02\x02\x50"), {Cause.TLS_ALERT}),
+    ],
+)
+def test_a_handshake_that_goes_wrong(then: Script, causes: set[Cause]) -> None:
+    """Drops, resets, garbage and alerts in the middle of the handshake are told apart."""
+    with Fake(_after_s(then)) as fake:
+        cause, stage = first(look(fake))
+        assert cause in causes
+        assert stage is Stage.TLS
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"",
+        b"\x16",
+        b"\x16\x03\x03\x40\x00" + b"\x02\x00\x3f\xfc",
+        b"\x14\x03\x03\x00\x01\x01",
+        b"\x17\x03\x03\x00\x01\x00",
+    ],
+)
+def test_a_handshake_that_never_ends(block: bytes) -> None:
+    """Silence and endless drips of records end at the deadline, or earlier by OpenSSL's limits."""
+    sent = itertools.count()
+
+    def drip(peer: Peer) -> None:
+        if block or not next(sent):
+            peer.send(block)
+
+    with Fake(_after_s(forever(drip))) as fake:
+        cause, stage = first(look(fake))
+        assert cause in (Cause.CONNECTION_TIMEOUT, Cause.TLS_FAILED)
+        assert stage is Stage.TLS
+
+
+def _long_chain(length: int) -> Leaf:
+    authority = Authority.root("Root of many", key=Key.ED25519)
+    for number in range(length):
+        authority = authority.intermediate(f"CA {number}", key=Key.ED25519, organization=None)
+    return authority.issue(dns=[_HOST], key=Key.EC_P256)
+
+
+@pytest.mark.parametrize(
+    ("length", "causes"),
+    [
+        (150, {Cause.CERTIFICATE_REJECTED, Cause.UNKNOWN_AUTHORITY, Cause.CHAIN_INCOMPLETE}),
+        (400, {Cause.TLS_FAILED}),
+    ],
+)
+def test_a_chain_of_hundreds(length: int, causes: set[Cause]) -> None:
+    """A chain that OpenSSL reads is shown cut; one beyond its 100 KiB ends the handshake."""
+    leaf = _long_chain(length)
+    with Fake(scripted_login(leaf, authentication(0) + READY)) as fake:
+        report = look(fake, timeout=5.0)
+    assert first(report)[0] in causes
+    assert len(report.evidence.chain) <= 20
+    if Cause.TLS_FAILED not in causes:
+        assert report.evidence.chain_length == length + 1
+
+
+# ---- after TLS
+
+
+@pytest.mark.shows(Cause.CLIENT_CERTIFICATE_REQUIRED)
+@pytest.mark.parametrize("user", [None, "u"])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_server_that_wants_a_client_certificate(
+    version: ssl.TLSVersion, user: str | None
+) -> None:
+    """It is named in TLS 1.2, and in 1.3, where the alert comes after the handshake."""
+
+    def script(peer: Peer) -> None:
+        peer.accept_tls(_LEAF, maximum=version, client_ca=_ROOT.certificate_pem)
+
+    with Fake(script) as fake:
+        assert first(look(fake, user=user))[0] is Cause.CLIENT_CERTIFICATE_REQUIRED
+
+
+def test_a_server_that_hangs_up_after_the_handshake() -> None:
+    """A connection that ends before the login is no connection, with a user and without."""
+    for user in (None, "u"):
+        with Fake(lambda peer: peer.accept_tls(_LEAF)) as fake:
+            cause, stage = first(look(fake, user=user))
+            assert cause is Cause.CONNECTION_RESET
+            assert stage is Stage.STARTUP
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (b"R\x7f\xff\xff\xff", Cause.PROTOCOL_VIOLATION),
+        (b"R\xff\xff\xff\xff", Cause.PROTOCOL_VIOLATION),
+        (b"R\x00\x00\x00\x00", Cause.PROTOCOL_VIOLATION),
+        (b"R\x00\x00\x00\x04", Cause.PROTOCOL_VIOLATION),
+        (b"?\x00\x00\x00\x04", Cause.PROTOCOL_VIOLATION),
+        (b"HTTP/1.1 400 Bad Request", Cause.PROTOCOL_VIOLATION),
+        (b"\0" * 64, Cause.PROTOCOL_VIOLATION),
+        (b"R", Cause.CONNECTION_TIMEOUT),
+        (b"R\x00\x00\x10\x00", Cause.CONNECTION_TIMEOUT),
+        (b"", Cause.CONNECTION_TIMEOUT),
+        (message(b"T", b"\x00\x01"), Cause.PROTOCOL_VIOLATION),
+        (message(b"D", b"\x00\x01"), Cause.PROTOCOL_VIOLATION),
+        (message(b"G", b"\x00\x00\x00"), Cause.PROTOCOL_VIOLATION),
+        (message(b"S", b"client_encoding\0no such\0") + READY, Cause.PROTOCOL_VIOLATION),
+        (message(b"S", b"\xff\xfe\0\xff\0"), Cause.PROTOCOL_VIOLATION),
+        (authentication(99), Cause.AUTHENTICATION_UNSUPPORTED),
+        (authentication(7), Cause.AUTHENTICATION_UNSUPPORTED),
+        (authentication(10, b"OAUTHBEARER\0\0"), Cause.AUTHENTICATION_UNSUPPORTED),
+        (authentication(10), Cause.AUTHENTICATION_UNSUPPORTED),
+        (authentication(11, b"r=x,s=eA==,i=4096"), Cause.AUTHENTICATION_UNSUPPORTED),
+        (authentication(12, b"v=eA=="), Cause.AUTHENTICATION_UNSUPPORTED),
+        (READY, Cause.PROTOCOL_VIOLATION),
+    ],
+)
+def test_an_answer_to_the_login_that_is_none(answer: bytes, cause: Cause) -> None:
+    """Lengths, types and requests that PostgreSQL never sends end the login, not the probe."""
+
+    def script(peer: Peer) -> None:
+        peer.accept_tls(_LEAF)
+        peer.read_startup()
+        peer.send(answer)
+        while peer.receive():
+            pass
+
+    with Fake(script) as fake:
+        report = look(fake)
+        assert first(report)[0] is cause
+        assert report.verdicts.verify_full.passed
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"R",
+        message(b"N", b"SNOTICE\0\0"),
+        message(b"S", b"a\0b\0"),
+        message(b"N", b"M" + b"x" * 60_000 + b"\0\0"),
+    ],
+)
+def test_a_login_that_never_ends(block: bytes) -> None:
+    """Drips and floods of harmless messages end by the deadline or the limit of bytes."""
+    slow = len(block) < 1000
+
+    def script(peer: Peer) -> None:
+        peer.accept_tls(_LEAF)
+        peer.read_startup()
+        for _ in range(1000):
+            peer.send(block)
+            time.sleep(_PAUSE if slow else 0)
+
+    with Fake(script) as fake:
+        assert first(look(fake))[0] in (Cause.CONNECTION_TIMEOUT, Cause.PROTOCOL_VIOLATION)
+
+
+@pytest.mark.parametrize("beat", [b"", b"T", message(b"N", b"SNOTICE\0\0")])
+def test_a_query_that_never_ends(beat: bytes) -> None:
+    """The query is under the same deadline; the verdicts of TLS stand."""
+
+    def script(peer: Peer) -> None:
+        peer.accept_tls(_LEAF)
+        peer.read_startup()
+        peer.send(authentication(0) + READY)
+        peer.read_message()
+        forever(lambda one: one.send(beat) if beat else None)(peer)
+
+    with Fake(script) as fake:
+        report = look(fake)
+        cause, stage = first(report)
+        assert cause in (Cause.CONNECTION_TIMEOUT, Cause.PROTOCOL_VIOLATION)
+        assert stage is Stage.QUERY
+        assert report.verdicts.verify_full.passed
+        assert report.evidence.login is not None
+        assert report.evidence.login.method == "trust"
+
+
+def _row(*columns: str, values: bytes = b"") -> bytes:
+    described = struct.pack("!h", len(columns)) + b"".join(
+        name.encode() + b"\0" + struct.pack("!ihihih", 0, 0, 25, -1, -1, 0) for name in columns
+    )
+    return message(b"T", described) + message(b"D", values)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        READY,
+        message(b"C", b"SELECT 0\0") + READY,
+        message(b"I") + READY,
+        _row("ssl", values=b"\x00\x01" + struct.pack("!i", -1)) + READY,
+        _row("ssl", values=b"\x00\x01" + struct.pack("!i", 2) + b"\x1b[") + READY,
+    ],
+)
+def test_an_answer_to_the_query_that_says_little(answer: bytes) -> None:
+    """A query that answers nothing, or nonsense, leaves those facts unknown and nothing broken."""
+    with Fake(scripted_login(_LEAF, authentication(0) + READY, answer)) as fake:
+        report = look(fake)
+        assert report.verdict == "pass"
+        assert report.evidence.login is not None
+        assert report.evidence.login.server_version is None
+        assert (report.evidence.login.ssl or "").isprintable()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _row("ssl", values=b"\x00\x01" + struct.pack("!i", 1000) + b"x"),
+        message(b"D", b"\x00\x01"),
+        message(b"T", b"\x7f\xff"),
+        message(b"H", b"\x00\x00\x00"),
+        message(b"d", b"data"),
+        message(b"A", b"\x00"),
+    ],
+)
+def test_an_answer_to_the_query_that_is_none(answer: bytes) -> None:
+    """Rows that do not fit their own description end the query with a cause."""
+    with Fake(scripted_login(_LEAF, authentication(0) + READY, answer + READY)) as fake:
+        report = look(fake)
+        if report.verdict == "fail":
+            assert first(report) == (Cause.PROTOCOL_VIOLATION, Stage.QUERY)
+        assert report.verdicts.verify_full.passed
+
+
+def test_a_megabyte_of_error_text_still_has_its_cause() -> None:
+    """The code comes before the text, so the cause is known; text is cut, memory is bounded."""
+    huge = error(S="FATAL", V="FATAL", C="28P01", M="password authentication failed " * 40_000)
+    assert len(huge) > 1_000_000
+    with Fake(scripted_login(_LEAF, huge)) as fake:
+        tracemalloc.start()
+        report = look(fake)
+        _now, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert first(report)[0] is Cause.PASSWORD_REJECTED
+    assert len(report.findings[0].raw or "") <= 1024
+    assert peak < 8 * 1024 * 1024
+
+
+def test_the_text_of_a_server_is_escaped_wherever_it_is_shown() -> None:
+    """Escape sequences, line breaks and marks that turn the writing never come out as they are."""
+    evil = "\x1b[2J\x1b]0;x\x07\r\n\u202egnp.exe\u009b31m\x00tail"
+    with Fake(scripted_login(_LEAF, error(S="FATAL", C="XX000", M=evil))) as fake:
+        report = look(fake)
+    text = report.model_dump_json()
+    for character in "\x1b\x07\r\n\u202e\u009b\x00":
+        assert character not in (report.findings[0].raw or "")
+        assert character not in report.findings[0].seen
+    assert "\\u001b" not in text
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["unsafe_password_request: no", "plaintext_accepted", "certificate_expires_soon", "pass"],
+)
+def test_a_server_cannot_talk_itself_into_a_pass(said: str) -> None:
+    """Words of the catalogue in a server's error are no way to a milder severity."""
+    with Fake(scripted_login(_LEAF, error(S="FATAL", C="XX000", M=said))) as fake:
+        assert look(fake).verdict == "fail"
+
+
+def test_an_error_without_fields() -> None:
+    """An ErrorResponse that says nothing is unknown, and still says at which stage it came."""
+    with Fake(scripted_login(_LEAF, message(b"E", b"\0"))) as fake:
+        report = look(fake)
+    cause, stage = first(report)
+    assert cause is Cause.UNKNOWN
+    assert stage is Stage.STARTUP
+
+
+def test_the_second_look_is_under_the_same_deadline() -> None:
+    """A server whose chain does not verify, and that stalls when asked again, ends in time."""
+    stranger = Authority.root("Other root").issue(dns=[_HOST])
+    looks = itertools.count()
+
+    def script(peer: Peer) -> None:
+        if next(looks) == 0:
+            peer.accept_tls(stranger)
+        else:
+            peer.read_startup()
+            peer.receive()
+
+    with Fake(script) as fake:
+        report = look(fake)
+        assert fake.connections == 2
+    assert report.verdicts.verify_ca.cause is Cause.UNKNOWN_AUTHORITY
+    assert report.verdicts.require.dms_reading.passed is False
+    assert report.verdicts.require.dms_reading.cause is Cause.CONNECTION_TIMEOUT
+
+
+@pytest.mark.parametrize("mode", list(SslMode))
+def test_no_mode_is_an_exception(mode: SslMode) -> None:
+    """A server that resets every connection fails every mode, and raises in none."""
+
+    def script(peer: Peer) -> None:
+        peer.receive()
+        peer.reset()
+
+    with Fake(script) as fake:
+        report = probe(
+            ProbeRequest(
+                _HOST,
+                port=fake.port,
+                address="127.0.0.1",
+                user="u",
+                ssl_mode=mode,
+                timeout=_TIMEOUT,
+                policy=AddressPolicy.anywhere(),
+            )
+        )
+    assert first(report)[0] is Cause.CONNECTION_RESET
