@@ -15,12 +15,29 @@ from aws_lambda_powertools import Logger
 from pydantic import ValidationError
 
 from certifier.aws.clients import Clients
+from certifier.aws.s3 import Ending
 from certifier.diagnosis import finding
-from certifier.errors import CertifierError, InvalidEvent, Refused, Retryable, Unexpected
+from certifier.errors import (
+    CertifierError,
+    ClaimLost,
+    InvalidEvent,
+    Refused,
+    Retryable,
+    Unexpected,
+)
 from certifier.models import Fact, Refusal
-from certifier.outcome import Place
+from certifier.outcome import Outcome, Place
 from certifier.source import problems_of
-from certifier.steps.tools import Clock, Event, Resolve, StepEvent, StepSettings, Tools, utc_now
+from certifier.steps.tools import (
+    Clock,
+    Event,
+    Resolve,
+    StepEvent,
+    StepSettings,
+    Tools,
+    run_id,
+    utc_now,
+)
 
 ANSWER_LIMIT = 8 * 1024
 """Bytes of an answer, as JSON: ``States.DataLimitExceeded`` cannot be caught."""
@@ -71,6 +88,8 @@ class Step(Generic[E, S]):
             except CertifierError as error:
                 if isinstance(error, Refused) and isinstance(event, StepEvent):
                     _write_refusal(event, tools, self.name, error)
+                if isinstance(error, ClaimLost) and isinstance(event, StepEvent):
+                    _leave_word(event, tools)
                 kind = type(error).__name__
                 level = log.info if isinstance(error, Retryable) else log.warning
                 level("step ended early", extra={**told, "error": kind, "reason": str(error)})
@@ -103,6 +122,12 @@ class Step(Generic[E, S]):
         """Handle one invocation in Lambda."""
         self._bound = self._bound or self.bind(os.environ)
         return self._bound(event, context)
+
+
+def _leave_word(event: StepEvent, tools: Tools[Any]) -> None:
+    """Tell the report that this child left its source to another: it touches nothing else."""
+    word = Ending(name=event.name, outcome=Outcome.DEFERRED, run=event.run)
+    tools.documents.mark_ending(run_id(event.parent), word)
 
 
 def _write_refusal(event: StepEvent, tools: Tools[Any], step: str, error: Refused) -> None:

@@ -19,7 +19,7 @@ from certifier.certificate import (
 from certifier.decide import Due, Found, Problem, attention, ending, next_due, notice
 from certifier.decide import Ending as Decided
 from certifier.diagnosis import printable
-from certifier.errors import Busy, ClaimLost, Refused
+from certifier.errors import Busy, Refused
 from certifier.memory import Recording, SourceState
 from certifier.models import (
     Configured,
@@ -104,7 +104,7 @@ def run(event: RecordEvent, tools: Tools[RecordSettings], measure: Measure) -> A
     """Decide, keep, tell, and release the claim. A second call answers the same.
 
     Raises:
-        ClaimLost: another execution owns the source; only the word for the report is left.
+        ClaimLost: another execution owns the source; nothing is kept, remembered or told.
         Retryable: AWS did not answer; nothing is released, so the machine calls again.
     """
     if event.mode is Mode.PLAN:
@@ -112,13 +112,7 @@ def run(event: RecordEvent, tools: Tools[RecordSettings], measure: Measure) -> A
     state = tools.store.state(event.name)
     if state is not None and state.claim is None and state.recorded_by == event.run:
         return _again(event, tools, state)
-    try:
-        state = tools.store.hold(event.name, event.run)
-        return _record(event, tools, state, measure)
-    except ClaimLost:
-        word = Ending(name=event.name, outcome=Outcome.DEFERRED, run=event.run)
-        tools.documents.mark_ending(run_id(event.parent), word)
-        raise
+    return _record(event, tools, tools.store.hold(event.name, event.run), measure)
 
 
 def _plan(event: RecordEvent, tools: Tools[RecordSettings]) -> Answer:
