@@ -64,6 +64,9 @@ def main(
         return _wrong(f"{type(problem).__name__}: {translate(problem)}")
     except CertifierError as problem:
         return _wrong(f"{type(problem).__name__}: {problem}")
+    except KeyboardInterrupt:
+        print("interrupted while cleaning up; `python -m smoke --sweep` goes on", file=sys.stderr)
+        return 1
 
 
 def _planned(console: Console, asked: Wanted, why: str) -> int:

@@ -31,6 +31,7 @@ ENDPOINT_SECONDS = 300.0
 TEST_SECONDS = 300.0
 TASK_SECONDS = 900.0  # what DMS's own waiters allow
 CLEAN_SECONDS = 1_800.0
+CLEANINGS = 3
 _KEY_TYPES = ("RSA_2048", "EC_prime256v1")
 _WORDS = 512
 
@@ -349,6 +350,7 @@ class Account:
             self._ends = ends
 
     def _cleaned(self) -> Iterator[str]:
+        """Delete in the order in which things hold each other; yield what stays."""
         made = [entry.split(" ", 1) for entry in self._made]
         steps: tuple[tuple[str, Callable[[str], str | None]], ...] = (
             ("task", self._clean_task),
@@ -358,14 +360,22 @@ class Account:
         )
         for kind, clean in steps:
             for name in [name for of_kind, name in made if of_kind == kind]:
-                try:
-                    still = clean(name)
-                except (CertifierError, ClientError, BotoCoreError, OutOfTime) as error:
-                    still = f"{kind} {name}: {type(error).__name__}"
+                still = self._tried(kind, name, clean)
                 if still is None:
                     del self._made[f"{kind} {name}"]
                 else:
                     yield still
+
+    def _tried(self, kind: str, name: str, clean: Callable[[str], str | None]) -> str | None:
+        """Clean up one thing; a call that failed once may succeed."""
+        still = None
+        for _ in range(CLEANINGS):
+            try:
+                return clean(name)
+            except (CertifierError, ClientError, BotoCoreError, OutOfTime) as error:
+                still = f"# {kind} {name} could not be looked at: {type(error).__name__}"
+                self.sleep(POLL)
+        return still
 
     def sweep(self) -> tuple[str, ...]:
         """Delete what smokes of any time left behind."""

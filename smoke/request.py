@@ -12,7 +12,7 @@ from certifier.certificate import certificates_in
 SILENT_HOST = "192.0.2.1"  # RFC 5737: an address that nobody has
 LONGEST = 240  # characters of an input that a message repeats
 LARGEST = 1 << 20  # bytes of a file that are read
-_INSTANCE = re.compile(r"arn:aws[\w-]*:dms:(?P<region>[\w-]+):\d{12}:rep:[\w-]+")
+_INSTANCE = re.compile(r"arn:aws[\w-]*:dms:[\w-]+:\d{12}:rep:[\w-]+")
 _SECRET = re.compile(r"arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:.+-[A-Za-z0-9]{6}")
 _ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
 _HOST = re.compile(r"[A-Za-z0-9_.:-]{1,253}")
@@ -63,7 +63,7 @@ class Request:
     @property
     def region(self) -> str:
         """The Region of the replication instance, in which everything is made."""
-        return region_of(self.instance)
+        return self.instance.split(":")[3]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,24 +127,15 @@ def wanted(arguments: Sequence[str], environ: Mapping[str, str]) -> Wanted:
         raise WrongInput("--sweep needs --instance, for the Region")
     if not given:
         return Wanted(request=None, **options)
+    request = _request(told)
     missing = [f"--{name}" for name in _NEEDED if told[name] is None]
-    if told["sweep"]:
-        missing = []
-    if missing:
+    if missing and not told["sweep"]:
         raise WrongInput(f"missing: {', '.join(missing)}")
-    return Wanted(request=_request(told), **options)
-
-
-def region_of(instance: str) -> str:
-    """Return the Region in a replication instance's ARN."""
-    match = _INSTANCE.fullmatch(instance)
-    if match is None:
-        raise WrongInput("--instance is not the ARN of a replication instance")
-    return match["region"]
+    return Wanted(request=request, **options)
 
 
 def _request(told: Mapping[str, str | None]) -> Request:
-    region_of(told["instance"] or "")
+    _matching(told, "instance", _INSTANCE, "the ARN of a replication instance")
     _matching(told, "secret", _SECRET, "a full secret ARN, with its six characters at the end")
     _matching(told, "role", _ROLE, "the ARN of a role")
     for name in ("alias", "silent_host", "self_signed_host"):

@@ -40,18 +40,19 @@ _ACTIONS = (
 def plan(console: Console, why: str) -> None:
     """Say what a smoke would do, and what it needs."""
     console.print(f"[bold]{escape(why)}[/] Nothing was called. This is what a smoke does:\n")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("story", "what it does", "what exists meanwhile", "cost", "questions"):
-        table.add_column(column, overflow="fold")
+    table = Table.grid(padding=(0, 2))
     for story in STORIES:
-        name = f"{story.name}\n[dim]{escape(story.needs)}[/]" if story.needs else story.name
-        table.add_row(name, story.does, story.makes, story.costs, str(len(story.answers)))
+        needs = f" [dim]only with {escape(story.needs)}[/]" if story.needs else ""
+        asked = f"{len(story.answers)} open questions" if story.answers else "DMS's words"
+        table.add_row(f"[bold]{story.name}[/]", f"{escape(story.does)}{needs}")
+        table.add_row("", f"[dim]makes {story.makes}[/]")
+        table.add_row("", f"[dim]costs {story.costs}; answers {asked}[/]")
     console.print(table)
     console.print(
-        f"Everything is named {PREFIX}<run>-..., tagged {TAG}, and deleted at the end of its "
-        f"story, also after a failure; `python -m smoke --sweep` deletes what a killed run left. "
-        f"It stays under two calls a second of the account's eight, and changes nothing that was "
-        f"there before.\n"
+        f"\nEverything is named {PREFIX}<run>-..., tagged {TAG}, and deleted at the end of its "
+        "story, also after a failure; `python -m smoke --sweep` deletes what a killed run left. "
+        "It makes about two calls a second of the account's eight, and changes nothing that was "
+        "there before.\n"
     )
     needed = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("needed", "what"):

@@ -22,8 +22,8 @@ def _tell(account: Account, book: Book) -> None:
     leaf = rsa.issue([host], cn=host, key=Key.RSA_2048)
     arn = _imported(account, leaf, rsa)
     if arn.startswith("arn:"):
-        other = rsa.issue([host], cn=host, key=Key.EC_P256)
-        said = _imported(account, other, rsa, arn=arn)
+        other = ec.issue([host], cn=host, key=Key.EC_P256)
+        said = _imported(account, other, ec, arn=arn)
         held = KeyTypeHeld.WHEN_IN_USE if said.startswith("arn:") else KeyTypeHeld.ALWAYS
         book.answer("key_type_held", held.value, "" if said == arn else said)
     else:
@@ -60,7 +60,7 @@ STORY = Story(
     name="acm",
     does="import throwaway pairs: another kind of key, no chain, a CA of another kind",
     makes="up to 3 certificates in ACM",
-    costs="free; 4 of the 5,000 imports of a year; under a minute",
+    costs="nothing; 4 of the 5,000 imports of a year; under a minute",
     answers=("key_type_held", "chain_required", "algorithm_must_match_ca"),
     tell=_tell,
     needs="--with-acm",

@@ -141,7 +141,7 @@ STORY = Story(
     name="certificates",
     does="import a bundle of two throwaway CAs, import it again, look at it, delete it",
     makes="2 DMS certificates (a third import is meant to fail)",
-    costs="free; under a minute",
+    costs="nothing; under a minute",
     answers=(
         "pem_normalised",
         "bundle_facts_from_last",

@@ -274,7 +274,7 @@ STORY = Story(
     name="endpoint",
     does="create an endpoint, test it, give it a wrong CA, mend it, break it in four more ways",
     makes="2 DMS certificates, 3 endpoints, their connections on the instance",
-    costs="free; about 15 minutes; some 15 logins at the server, one with a wrong password",
+    costs="nothing; about 15 minutes; some 15 logins at the server, one with a wrong password",
     answers=(
         "hidden_test_after_create",
         "plain_fields_mirrored",

@@ -64,7 +64,7 @@ STORY = Story(
     name="silence",
     does="test an endpoint whose host drops packets; modify and delete it while the test lasts",
     makes="1 endpoint",
-    costs="free; about 5 minutes",
+    costs="nothing; about 5 minutes",
     answers=(
         "old_status_shown_for",
         "modify_while_testing_accepted",

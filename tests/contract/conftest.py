@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import boto3
@@ -13,11 +14,13 @@ from moto import mock_aws
 from certifier.aws.clients import Clients
 from certifier.aws.secrets import Secrets
 from sandbox.acm import AcmStandIn, AcmSwitches
-from sandbox.dms import BLACKHOLE, DmsStandIn, Durations, Switches
+from sandbox.dms import BLACKHOLE, DmsStandIn, Switches
 from sandbox.pki import Authority, self_signed
 from sandbox.postgres import Access, Postgres
 from smoke.account import Account, login_of
+from smoke.book import Book
 from smoke.request import Request, Server
+from smoke.run import tell
 
 REGION = "eu-west-1"
 HOST = "orders.db.example.com"
@@ -71,75 +74,85 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def alone() -> Iterator[Postgres]:
-    """One that signed its certificate itself."""
-    with Postgres.start(tls=SELF, hba=Access.TLS_ONLY, users={USER: PASSWORD}) as running:
-        yield running
+def alone() -> Iterator[Callable[[], Postgres]]:
+    """One that signed its certificate itself, started when somebody asks."""
+    with ExitStack() as stack:
+
+        @cache
+        def started() -> Postgres:
+            users = {USER: PASSWORD}
+            server = Postgres.start(tls=SELF, hba=Access.TLS_ONLY, users=users)
+            return stack.enter_context(server)
+
+        yield started
 
 
 Start = Callable[..., Ground]
 
 
+def _started(
+    stack: ExitStack,
+    server: Postgres,
+    alone: Callable[[], Postgres],
+    *,
+    dms: Switches | None = None,
+    acm: AcmSwitches | None = None,
+    **told: Any,
+) -> Ground:
+    time = Time()
+    hosts = dict.fromkeys((HOST, ALIAS, ALONE), "127.0.0.1") | {SILENT: BLACKHOLE}
+    standin = DmsStandIn(switches=dms, clock=time.now, patience=10.0, resolve=hosts)
+    stack.enter_context(standin.installed())
+    # Pairs are made now, and so ACM, which looks at their dates, needs the real time.
+    acm_standin = AcmStandIn(switches=replace(acm or AcmSwitches(), throttled=False))
+    stack.enter_context(acm_standin.installed())
+    session = boto3.Session("testing", "testing", region_name=REGION)
+    login = {"host": HOST, "port": server.port, "username": USER, "password": PASSWORD}
+    secret = session.client("secretsmanager").create_secret(
+        Name="smoke/login", SecretString=json.dumps(login)
+    )["ARN"]
+    given: dict[str, Any] = {
+        "role": "arn:aws:iam::123456789012:role/dms-secrets",
+        "alias": ALIAS,
+        "intermediate_pem": MIDDLE.certificate_pem.decode(),
+        "silent_host": SILENT,
+        "with_task": True,
+        "with_acm": True,
+    } | told
+    if "self_signed" not in given:
+        pem = SELF.certificate_pem.decode()
+        given["self_signed"] = Server(host=ALONE, port=alone().port, ca_pem=pem)
+    request = Request(
+        instance=standin.add_instance("replication-1"),
+        secret=secret,
+        **({"ca_pem": ROOT.certificate_pem.decode()} | given),
+    )
+    clients = Clients(session)
+    account = Account(
+        request,
+        clients,
+        login_of(request, Secrets(clients.client("secretsmanager"))),
+        run="0123abcd",
+        now=time.now,
+        sleep=time.sleep,
+    )
+    return Ground(account, standin, acm_standin, time, session)
+
+
 @pytest.fixture
-def start(server: Postgres, alone: Postgres) -> Iterator[Start]:
-    """Start an account that behaves as these switches say; ``request`` fields can be replaced."""
+def start(server: Postgres, alone: Callable[[], Postgres]) -> Iterator[Start]:
+    """Start an account that behaves as these switches say; ``Request``'s fields can be given."""
     with ExitStack() as stack:
         stack.enter_context(mock_aws())
+        yield lambda **told: _started(stack, server, alone, **told)
 
-        def started(
-            *,
-            dms: Switches | None = None,
-            acm: AcmSwitches | None = None,
-            judge: Any = None,
-            **told: Any,
-        ) -> Ground:
-            time = Time()
-            standin = DmsStandIn(
-                switches=dms,
-                durations=Durations(),
-                clock=time.now,
-                patience=10.0,
-                resolve={
-                    HOST: "127.0.0.1",
-                    ALIAS: "127.0.0.1",
-                    ALONE: "127.0.0.1",
-                    SILENT: BLACKHOLE,
-                },
-            )
-            stack.enter_context(standin.installed())
-            # Pairs are made now, and so ACM, which looks at their dates, needs the real time.
-            acm_standin = AcmStandIn(switches=replace(acm or AcmSwitches(), throttled=False))
-            stack.enter_context(acm_standin.installed())
-            session = boto3.Session("testing", "testing", region_name=REGION)
-            login = {"host": HOST, "port": server.port, "username": USER, "password": PASSWORD}
-            secret = session.client("secretsmanager").create_secret(
-                Name=f"smoke/{standin.add_instance('replication-1')[-8:]}/{len(standin.log)}",
-                SecretString=json.dumps(login),
-            )["ARN"]
-            request = Request(
-                instance=next(iter(standin.state.instances)),
-                secret=secret,
-                ca_pem=ROOT.certificate_pem.decode(),
-                role="arn:aws:iam::123456789012:role/dms-secrets",
-                alias=ALIAS,
-                intermediate_pem=MIDDLE.certificate_pem.decode(),
-                self_signed=Server(
-                    host=ALONE, port=alone.port, ca_pem=SELF.certificate_pem.decode()
-                ),
-                silent_host=SILENT,
-                with_task=True,
-                with_acm=True,
-            )
-            request = replace(request, **told)
-            clients = Clients(session)
-            account = Account(
-                request,
-                clients,
-                login_of(request, Secrets(clients.client("secretsmanager"))),
-                run="0123abcd",
-                now=time.now,
-                sleep=time.sleep,
-            )
-            return Ground(account, standin, acm_standin, time, session)
 
-        yield started
+@pytest.fixture(scope="session")
+def told(server: Postgres, alone: Callable[[], Postgres]) -> tuple[Ground, Book]:
+    """All stories told once, to an account of defaults. To be looked at only: moto is gone."""
+    with ExitStack() as stack:
+        stack.enter_context(mock_aws())
+        ground = _started(stack, server, alone)
+        book = tell(ground.account)
+        assert ground.is_empty
+    return ground, book
