@@ -1,0 +1,301 @@
+"""``certifier probe``: what libpq would say about a host, and why."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
+from certifier.diagnosis import printable
+from certifier.models import Finding
+from certifier.outcome import Severity, SslMode
+from certifier.probe import (
+    TLS_VERSIONS,
+    AddressPolicy,
+    Evidence,
+    ProbeReport,
+    ProbeRequest,
+    Resolve,
+    Timings,
+    Verdict,
+    probe,
+    system_resolver,
+)
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
+
+_FILE_LIMIT = 16 * 1024 * 1024
+_MODES = ", ".join(("none", "disable", *list(SslMode)[1:]))
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVICE: "cyan"}
+_NAMES_SHOWN = 8
+
+
+class Unusable(Exception):
+    """The arguments cannot be used; the text says which, and what is allowed."""
+
+
+def register(subparsers: "Subparsers") -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "probe",
+        help="say what libpq, and so DMS, would say about a host, and why",
+        description="Connect to a PostgreSQL server over TLS and say what libpq would say in every"
+        " mode, and why. Without --user it stops after TLS.",
+        epilog="exit status: 0 the mode passes; 1 it does not; 2 wrong usage, or a file that cannot"
+        " be opened",
+    )
+    parser.add_argument("host", metavar="HOST", help="the name that is dialled and verified")
+    parser.add_argument("--port", type=int, default=5432, metavar="N", help="default 5432")
+    parser.add_argument(
+        "--address", metavar="IP", help="dial this address; HOST stays the name that is verified"
+    )
+    parser.add_argument("--database", metavar="D")
+    parser.add_argument("--user", metavar="U", help="log in, and ask the server how it stands")
+    parser.add_argument(
+        "--password-env", metavar="VAR", help="the environment variable that holds the password"
+    )
+    parser.add_argument(
+        "--ssl-mode",
+        type=_ssl_mode,
+        default=SslMode.VERIFY_FULL,
+        metavar="MODE",
+        help=f"the mode that decides the exit status: {_MODES}; default verify-full",
+    )
+    parser.add_argument("--ca-bundle", type=Path, metavar="FILE", help="libpq's sslrootcert")
+    parser.add_argument("--crl", type=Path, metavar="FILE", help="libpq's sslcrl")
+    parser.add_argument(
+        "--certificate", type=Path, metavar="FILE", help="what the server is meant to serve"
+    )
+    parser.add_argument(
+        "--min-tls", type=_tls, metavar="V", help=f"{', '.join(TLS_VERSIONS)}; libpq's default 1.2"
+    )
+    parser.add_argument("--max-tls", type=_tls, metavar="V")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="seconds for everything; default 10",
+    )
+    parser.add_argument(
+        "--plaintext", action="store_true", help="also ask whether a login without TLS is refused"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON (docs/probe-json.md)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, resolve: Resolve = system_resolver) -> int:
+    """Probe and print: 0 when the mode passes, 1 when it does not, 2 for wrong usage."""
+    try:
+        request = _request(args)
+    except Unusable as problem:
+        print(f"certifier probe: {printable(str(problem))}", file=sys.stderr)
+        return 2
+    report = probe(request, resolve=resolve)
+    if args.json:
+        print(report.model_dump_json(indent=2))
+    else:
+        show(report, Console(highlight=False, emoji=False, markup=False))
+    return 0 if report.passed else 1
+
+
+def _request(args: argparse.Namespace) -> ProbeRequest:
+    if args.password_env is not None and args.user is None:
+        raise Unusable("--password-env needs --user")
+    intended = _read("--certificate", args.certificate)
+    try:
+        return ProbeRequest(
+            args.host,
+            port=args.port,
+            address=args.address,
+            database=args.database,
+            user=args.user,
+            password=_password(args.password_env),
+            ssl_mode=args.ssl_mode,
+            ca_bundle=_read("--ca-bundle", args.ca_bundle),
+            crl=_read("--crl", args.crl),
+            min_tls=args.min_tls,
+            max_tls=args.max_tls,
+            timeout=args.timeout,
+            intended_leaf_sha256=None if intended is None else _leaf(intended),
+            probe_plaintext=args.plaintext,
+            policy=AddressPolicy.anywhere(),
+        )
+    except ValueError as error:
+        raise Unusable(str(error)) from None
+
+
+def _password(variable: str | None) -> Callable[[], str] | None:
+    if variable is None:
+        return None
+    value = os.environ.get(variable)
+    if value is None:
+        raise Unusable(f"--password-env: the environment has no variable {variable}")
+    return lambda: value
+
+
+def _read(option: str, path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            content = file.read(_FILE_LIMIT + 1)
+    except OSError as error:
+        raise Unusable(f"{option}: {path}: {error.strerror}") from None
+    except ValueError:
+        raise Unusable(f"{option}: no file can have that name") from None
+    if len(content) > _FILE_LIMIT:
+        raise Unusable(f"{option}: {path}: larger than {_FILE_LIMIT} bytes")
+    return content
+
+
+def _leaf(pem: bytes) -> str:
+    """The fingerprint of the one certificate that is no CA, or of the only one."""
+    found = [certificate_facts(der) for der in certificates_in(pem)]
+    leaves = [facts for facts in found if not facts.is_ca] or found
+    if len(leaves) != 1:
+        raise Unusable(f"--certificate: {len(leaves)} server certificates where one is expected")
+    return leaves[0].sha256
+
+
+def _ssl_mode(word: str) -> SslMode:
+    if word in ("allow", "prefer"):
+        raise argparse.ArgumentTypeError(
+            f"{word} is refused: DMS has no opportunistic mode, and such a connection can silently"
+            " be plain text; use require, verify-ca or verify-full"
+        )
+    try:
+        return SslMode.NONE if word == "disable" else SslMode(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{printable(word)!r} is none of {_MODES}") from None
+
+
+def _tls(word: str) -> str:
+    version = word.removeprefix("TLSv")
+    version = "1.0" if version == "1" else version
+    if version not in TLS_VERSIONS:
+        allowed = ", ".join(TLS_VERSIONS)
+        raise argparse.ArgumentTypeError(f"{printable(word)!r} is none of {allowed}")
+    return version
+
+
+# ---- the sheet
+
+
+def show(report: ProbeReport, console: Console) -> None:
+    """Print the report for people: verdict, why, evidence. Text only, no markup is read."""
+    evidence = report.evidence
+    word = Text("PASS", "bold green") if report.passed else Text("FAIL", "bold red")
+    place = f"{printable(evidence.host)}, port {evidence.port}"
+    console.print(word.append(f"  {report.ssl_mode} to {place}", "not bold default"))
+    console.print()
+    grid = _grid()
+    for mode in list(SslMode)[1:]:
+        grid.add_row(mode.value, *_of_verdict(report.verdicts.of(mode)))
+    reading = report.verdicts.require.dms_reading
+    if reading.differs:
+        grid.add_row("require in DMS", _passed(passed=reading.passed), Text(reading.seen))
+    console.print(grid)
+    for finding in report.findings:
+        console.print()
+        _print_finding(finding, console)
+    console.print()
+    facts = _grid()
+    for label, value in _of_evidence(evidence):
+        facts.add_row(label, Text(value))
+    console.print(facts)
+
+
+def _grid() -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    return grid
+
+
+def _of_verdict(verdict: Verdict) -> tuple[Text, Text]:
+    why = verdict.seen if verdict.cause is None else f"{verdict.cause}: {verdict.seen}"
+    return _passed(passed=verdict.passed), Text(printable(why))
+
+
+def _passed(*, passed: bool) -> Text:
+    return Text("pass", "green") if passed else Text("fail", "red")
+
+
+def _print_finding(finding: Finding, console: Console) -> None:
+    head = Text(f"{finding.severity}: {finding.cause}", _STYLES[finding.severity])
+    if finding.stage is not None:
+        head.append(f"  at {finding.stage}", "dim")
+    console.print(head)
+    body = _grid()
+    rows = (("seen", finding.seen), ("raw", finding.raw), ("do", finding.remedy))
+    for label, text in rows:
+        if text:
+            body.add_row(label, Text(printable(text, 2048)))
+    console.print(Padding(body, (0, 0, 0, 2)))
+
+
+def _of_evidence(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    if evidence.addresses:
+        yield "addresses", ", ".join(f"{a.ip} ({a.outcome})" for a in evidence.addresses)
+    tls = evidence.tls
+    if tls is not None:
+        alpn = f", ALPN {printable(tls.alpn)}" if tls.alpn else ""
+        yield "TLS", f"{tls.version}, {tls.cipher}{alpn}"
+    if evidence.names:
+        more = len(evidence.names) - _NAMES_SHOWN
+        names = ", ".join(printable(name) for name in evidence.names[:_NAMES_SHOWN])
+        yield "names", names + (f", and {more} more" if more > 0 else "")
+    for number, facts in enumerate(evidence.chain):
+        yield ("served" if number == 0 else "then"), _of_certificate(facts)
+    if evidence.chain_length > len(evidence.chain):
+        yield "", f"and {evidence.chain_length - len(evidence.chain)} more"
+    if evidence.anchor is not None:
+        yield "trusted", _of_certificate(evidence.anchor)
+    if evidence.days_left is not None:
+        yield "days left", str(evidence.days_left)
+    if evidence.leaf_sha256 is not None:
+        intended = {None: "", True: " (as intended)", False: " (another one is intended)"}
+        yield "SHA-256", evidence.leaf_sha256 + intended[evidence.served_intended]
+    yield from _of_login(evidence)
+    yield "time", _of_timings(evidence.timings, evidence.connections)
+
+
+def _of_certificate(facts: CertificateFacts) -> str:
+    until = f"until {facts.not_after:%Y-%m-%d}" if facts.not_after else "no readable end"
+    key = f"{facts.key or 'unreadable key'}, {facts.signature or 'unreadable signature'}"
+    return f"{facts.title} ({until}; {key})"
+
+
+def _of_login(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    login = evidence.login
+    if login is not None and login.method is not None:
+        bound = ", bound to this TLS connection" if login.channel_binding else ""
+        how = "succeeded" if login.succeeded else "did not succeed"
+        yield "login", f"{how}: {login.method}{bound}"
+    if login is not None and login.server_version is not None:
+        least = f", at least {login.min_tls}" if login.min_tls else ""
+        yield "server", f"PostgreSQL {login.server_version}, ssl {login.ssl or 'unknown'}{least}"
+        if login.session_ssl is not None:
+            session = f"{login.session_version}, {login.session_cipher}"
+            yield "its view", session if login.session_ssl else "this session has no TLS"
+        others = login.plaintext_sessions
+        count = "this role may not see them" if others is None else str(others)
+        yield "plain text", f"other sessions without TLS: {count}"
+    if evidence.plaintext is not None:
+        answer = "accepted" if evidence.plaintext.accepted else "refused"
+        yield "without TLS", f"{answer}: {printable(evidence.plaintext.seen)}"
+
+
+def _of_timings(timings: Timings, connections: int) -> str:
+    stages = timings.model_dump(exclude={"total"}, exclude_none=True)
+    parts = ", ".join(f"{stage} {value:.1f}" for stage, value in stages.items())
+    plural = "" if connections == 1 else "s"
+    return f"{timings.total:.1f} ms ({parts}), {connections} connection{plural}"
