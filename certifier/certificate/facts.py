@@ -7,13 +7,18 @@ certificate, however odd, makes these functions raise.
 
 import hashlib
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pydantic import Field
+
 from certifier.certificate.reading import Certificate, Names
+from certifier.diagnosis import printable
 from certifier.models import Fact
+
+_SERIAL_CAP: Final = 80  # twice the 20 bytes of RFC 5280, section 4.1.2.2
 
 
 class CertificateFacts(Fact):
@@ -37,7 +42,7 @@ class CertificateFacts(Fact):
 
     subject: str | None = None
     issuer: str | None = None
-    names: Names = Names()
+    names: Names = Field(default_factory=Names)
     not_before: datetime | None = None
     not_after: datetime | None = None
     key: str | None = None
@@ -91,7 +96,7 @@ def _read(certificate: Certificate) -> dict[str, Any]:
         "signature_hash": signature[1] if signature else None,
         "sha256": certificate.sha256,
         "spki_sha256": hashlib.sha256(spki).hexdigest() if spki else None,
-        "serial": None if serial is None else format(serial, "x"),
+        "serial": None if serial is None else printable(format(serial, "x"), _SERIAL_CAP),
         "is_ca": certificate.is_ca if known else None,
         "self_signed": certificate.self_signed if known else None,
         "not_strict": certificate.not_strict if known else (),

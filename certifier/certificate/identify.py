@@ -9,6 +9,8 @@ from certifier.certificate import asn1
 from certifier.certificate.asn1 import DerError, Element
 
 _HEAD: Final = 4096
+_FAR: Final = 65_536  # manifests have the data of a secret somewhere inside
+_BASE64_BEGIN: Final = b"LS0tLS1CRUdJTi"  # five dashes, BEGIN, a space
 _SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
 _PASSWORD_SCHEMES: Final = ("1.2.840.113549.1.5.", "1.2.840.113549.1.12.1.")
 
@@ -54,7 +56,9 @@ _MAGIC: Final[Mapping[bytes, str]] = {
     b"s3://": "an S3 address; what is needed is what it names",
     b"/": "a path; what is needed is what the file holds",
 }
-_BEGIN_WORDS: Final = re.compile(r"(BEGIN|END)[ \u00a0]+(?:[A-Z0-9]+ )*(CERTIFICATE|PRIVATE KEY)")
+_BEGIN_WORDS: Final = re.compile(
+    r"(BEGIN|END)[ \u00a0]+(?:[A-Z0-9]+ )*(CERTIFICATE|PRIVATE KEY)", re.I
+)
 _BASE64_TEXT: Final = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
 
 
@@ -72,14 +76,14 @@ def identify(data: bytes) -> str:
             return name
     if b"\0" in head:
         return "binary data of an unknown kind"
+    if _BASE64_BEGIN in data[:_FAR]:
+        return BASE64_OF_PEM
     if _BEGIN_WORDS.search(head.decode("utf-8", "replace")):
-        return "PEM whose BEGIN and END lines do not have five plain dashes on either side"
+        return "PEM whose BEGIN and END lines are not five plain dashes, capitals, five dashes"
     return _base64(head) or "text without any PEM block"
 
 
 def _base64(head: bytes) -> str | None:
-    if head.startswith(b"LS0tLS1CRUdJTi"):
-        return BASE64_OF_PEM
     if _BASE64_TEXT.fullmatch(head) is None:
         return None
     text = b"".join(head.rstrip(b"=\n ").split())

@@ -30,6 +30,7 @@ from certifier.diagnosis import finding
 from certifier.models import Finding, errors_in
 from certifier.outcome import Cause, Place, Severity, SslMode
 
+MAX_KEYS: Final = 8
 _SHOWN: Final = 5  # names in one sentence
 
 
@@ -190,7 +191,13 @@ class _Intake:
     def _keys(self) -> list[PrivateKey]:
         """Load every key, each once, and report what is wrong with those that cannot be used."""
         loaded: dict[str, PrivateKey] = {}
-        for der in dict.fromkeys(der for one in self._fields for der in one.private_keys):
+        ders = tuple(dict.fromkeys(der for one in self._fields for der in one.private_keys))
+        if len(ders) > MAX_KEYS:
+            self.say(
+                Cause.MATERIAL_TOO_LARGE,
+                f"{len(ders)} private keys were given, at most {MAX_KEYS} are read",
+            )
+        for der in ders[:MAX_KEYS]:
             match load_private_key(der):
                 case PrivateKey() as key:
                     loaded.setdefault(key.kind.identity, key)

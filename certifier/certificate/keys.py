@@ -21,8 +21,22 @@ from certifier.certificate.identify import DER_ENCRYPTED_KEY, DER_KEY, identify
 from certifier.outcome import Cause
 
 _RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
+_DSA: Final = "1.2.840.10040.4.1"
+_LOADED: Final = frozenset(
+    {
+        "1.2.840.113549.1.1.1",  # RSA
+        _RSASSA_PSS,
+        "1.2.840.10045.2.1",  # elliptic curves
+        "1.3.101.112",  # Ed25519
+        "1.3.101.113",  # Ed448
+        _DSA,
+    }
+)
 _CURVE_NAMES: Final = {"secp256r1": "prime256v1"}  # what OpenSSL and ACM call it
 _MAX_BITS: Final = 16_384  # OpenSSL verifies with no larger modulus
+_MAX_KEY: Final = 16_384  # bytes of DER; RSA of _MAX_BITS needs 9,400
+_MAX_DSA_KEY: Final = 1_300  # loading one raises to the power of the key; 4096 bits need 1,150
+_FOREIGN: Final = "is of a kind that TLS servers do not use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +47,13 @@ class KeyKind:
         name: in ACM's words, e.g. ``RSA_2048``, ``EC_prime256v1``; in the same style for what ACM
             does not take, e.g. ``RSA_PSS_2048``, ``DSA_2048``, ``ED25519``.
         bits: the size; for elliptic curves that of the field.
-        exponent: the public exponent of an RSA key.
+        exponent_bits: the length of an RSA key's public exponent.
         identity: equal for two encodings of the same key.
     """
 
     name: str
     bits: int
-    exponent: int | None
+    exponent_bits: int | None
     identity: str
 
     @property
@@ -49,7 +63,7 @@ class KeyKind:
         Measured with OpenSSL 3.5; what counts is that a hostile key cannot look cheap.
         """
         if self.name.startswith("RSA"):
-            exponent = max((self.exponent or 0).bit_length(), 17)
+            exponent = max(self.exponent_bits or 0, 17)
             return 1 + self.bits**2 * exponent // (17 * 1024**2 * 8)
         if self.name.startswith("DSA"):
             return 1 + self.bits**2 * 11 // (5 * 1024**2)
@@ -60,16 +74,17 @@ class KeyKind:
 
 def key_kind(spki: bytes) -> tuple[KeyKind | None, str]:
     """Return the kind of a SubjectPublicKeyInfo in DER, or ``None`` and why it cannot be told."""
+    algorithm = _algorithm(spki)
+    if algorithm not in _LOADED:
+        return None, _FOREIGN
     key, why = guarded(lambda: load_der_public_key(spki))
-    if key is None:
-        return None, why
-    return _kind_of(key, pss=_algorithm(spki) == _RSASSA_PSS)
+    return (None, why) if key is None else _kind_of(key, pss=algorithm == _RSASSA_PSS)
 
 
 def _kind_of(key: object, *, pss: bool) -> tuple[KeyKind | None, str]:
     match key:
         case rsa.RSAPublicKey():
-            exponent = key.public_numbers().e
+            exponent = key.public_numbers().e.bit_length()
             name = f"RSA_PSS_{key.key_size}" if pss else f"RSA_{key.key_size}"
             return KeyKind(name, key.key_size, exponent, _identity(key)), ""
         case ec.EllipticCurvePublicKey():
@@ -82,7 +97,7 @@ def _kind_of(key: object, *, pss: bool) -> tuple[KeyKind | None, str]:
         case ed448.Ed448PublicKey():
             return KeyKind("ED448", 456, None, _identity(key)), ""
         case _:
-            return None, "is of a kind that TLS servers do not use"
+            return None, _FOREIGN
 
 
 def _identity(
@@ -148,15 +163,20 @@ def load_private_key(der: bytes) -> PrivateKey | KeyProblem:
     """Read an unencrypted PKCS#8, PKCS#1 or SEC1 key, or say why that is not possible.
 
     That the parts of the key belong together is checked with arithmetic alone: testing primes, as
-    OpenSSL does, can take seconds for a large key.
+    OpenSSL does, can take seconds for a large key. Kinds and sizes that nobody serves TLS with are
+    not even loaded: deriving the public part of some takes minutes.
     """
+    algorithm = _algorithm(der, at=1)
+    if algorithm is not None and algorithm not in _LOADED:
+        return KeyProblem(Cause.KEY_UNSUPPORTED, _FOREIGN)
+    if len(der) > (_MAX_DSA_KEY if algorithm == _DSA else _MAX_KEY):
+        return KeyProblem(Cause.KEY_UNSUPPORTED, f"is larger than is sensible: {len(der)} bytes")
     loaded, why = guarded(
         lambda: load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True)
     )
     if loaded is None:
         return _unreadable(der, why)
-    pss = _algorithm(der, at=1) == _RSASSA_PSS
-    told, why = guarded(lambda: _kind_of(loaded.public_key(), pss=pss))
+    told, why = guarded(lambda: _kind_of(loaded.public_key(), pss=algorithm == _RSASSA_PSS))
     kind, why = told or (None, why)
     if kind is None:
         return KeyProblem(Cause.KEY_UNSUPPORTED, why)

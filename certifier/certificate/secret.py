@@ -25,17 +25,17 @@ _INCLUDES: Final = {"cert.pem": "fullchain.pem"}  # certbot writes both; the sec
 
 @dataclass(frozen=True)
 class SecretParts:
-    """What a secret holds of a pair. The private key is not part of ``repr``.
+    """What a secret holds of a pair. None of it is part of ``repr``: a key may stand in any place.
 
     Attributes:
         certificate, private_key, chain, ca: as they are, unread; ``None`` when no key names them.
         findings: keys whose value is no text.
     """
 
-    certificate: bytes | None = None
+    certificate: bytes | None = field(default=None, repr=False)
     private_key: bytes | None = field(default=None, repr=False)
-    chain: bytes | None = None
-    ca: bytes | None = None
+    chain: bytes | None = field(default=None, repr=False)
+    ca: bytes | None = field(default=None, repr=False)
     findings: tuple[Finding, ...] = ()
 
     def missing(self, secret: str) -> tuple[Finding, ...]:

@@ -333,10 +333,33 @@ def test_two_authorities_that_signed_each_other_end() -> None:
     assert not result.accepted
 
 
+def integer(number: int) -> bytes:
+    return tlv(0x02, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+
+
+def discrete(bits: int, algorithm: str) -> bytes:
+    """A DSA or DH key in PKCS#8, without its public part, whose numbers are as bad as can be."""
+    p, q, x = ((1 << size) - 1 for size in (bits, bits - 1, bits - 2))
+    parameters = tlv(0x30, integer(p) + integer(q) + integer(3))
+    return tlv(
+        0x30, integer(0) + tlv(0x30, bytes.fromhex(algorithm) + parameters) + tlv(4, integer(x))
+    )
+
+
+@pytest.mark.parametrize("algorithm", ["06072a8648ce380401", "06092a864886f70d010301"])
+@pytest.mark.parametrize("bits", [3_000, 5_000, 40_000])
+def test_no_private_key_takes_long(algorithm: str, bits: int) -> None:
+    """Loading some kinds of key computes their public part, which is not done for large ones."""
+    text = b"".join(block(discrete(bits + n, algorithm), "PRIVATE KEY") for n in range(20))
+    results = []
+    assert quickest(lambda: results.append(taken(private_key=text))) < SECOND
+    assert Cause.MATERIAL_TOO_LARGE in {found.cause for found in results[0].findings}
+
+
 def test_a_hostile_exponent_does_not_buy_time() -> None:
     """A key with a huge public exponent counts as much work as it is."""
-    usual = KeyKind("RSA_3072", 3072, 65537, "")
-    hostile = KeyKind("RSA_3072", 3072, 1 << 3000, "")
+    usual = KeyKind("RSA_3072", 3072, 17, "")
+    hostile = KeyKind("RSA_3072", 3072, 3000, "")
     assert hostile.effort > 50 * usual.effort
 
 
