@@ -246,7 +246,9 @@ _VERIFYING = (
         "certificate verify failed: unable to verify the first certificate",
         why="A certificate between the server's and the trusted root is missing: PostgreSQL serves "
         "its certificate without the intermediates.",
-        remedy="Put leaf and intermediates, leaf first, into ssl_cert_file and reload.",
+        remedy="Put leaf and intermediates, leaf first, into ssl_cert_file and reload. If the "
+        "issuer that is missing is the root itself, the server is right and the CA bundle is the "
+        "wrong one: put the root of the served chain into it.",
         time_may_mend=True,
     ),
     _row(

@@ -54,6 +54,8 @@ _RESOLVER = (
     r"|no address associated with hostname|name does not resolve|unknown host|no such host"
     r"|getaddrinfo failed|failed to resolve host"
 )
+# What comes after a colon, up to what DMS writes behind libpq's words.
+_SAID = r"(?:(?! additional info:)[^\[]){1,120}"
 _ERRNO = r"(?:failed: |could not connect to server: |^(?:\[Errno \d+\] )?)"
 
 _FIRST = (
@@ -161,8 +163,8 @@ _ADDRESS = (
     _sign(
         Cause.DNS_FAILED,
         Stage.DNS,
-        rf"could not translate {_HOST} to address: (?P<said>[^\[]{{1,120}}?)"
-        r"(?= \[|$| connection to server| could not translate)",
+        rf"could not translate {_HOST} to address: (?P<said>{_SAID}?)"
+        r"(?= \[|$| additional info:| connection to server| could not translate)",
         'the name "{host}" does not resolve: {said}',
     ),
     _sign(
@@ -365,7 +367,7 @@ _TLS = (
         Cause.TLS_ALERT,
         Stage.TLS,
         r"(?:sslv3|tlsv1|tlsv13|ssl/tls) (?:alert )?"
-        r"(?P<alert>[a-z]+(?: (?!connection to)[a-z]+){0,2})"
+        r"(?P<alert>[a-z]+(?: (?!connection to|additional info)[a-z]+){0,2})"
         r"|(?:SSLV3|TLSV1|TLSV13)_ALERT_(?P<alert2>\w+)",
         "{where} ended the TLS handshake with the alert[ {alert}][ {alert2}]",
     ),
@@ -388,7 +390,7 @@ _TLS = (
         Cause.CA_BUNDLE_INVALID,
         Stage.TLS,
         r"could not (?:read root certificate file <file>|load system root certificate paths)"
-        r"(?:: (?P<said>[^\[]{1,120}))?",
+        rf"(?:: (?P<said>{_SAID}))?",
         "the file of trusted CAs[ {file}] cannot be read[: {said}]",
     ),
     # the name
@@ -486,7 +488,7 @@ _TLS = (
     _sign(
         Cause.TLS_FAILED,
         Stage.TLS,
-        r"SSL SYSCALL error: (?P<said>[^\[]{1,120})",
+        rf"SSL SYSCALL error: (?P<said>{_SAID})",
         "the TLS connection failed: {said}",
     ),
     _sign(
@@ -861,10 +863,10 @@ _LAST = (
     _sign(
         Cause.TLS_FAILED,
         Stage.TLS,
-        r"SSL error: (?P<said>[^\[]{1,120})|SSL error code (?P<code>\d+)"
-        r"|could not establish SSL connection: (?P<said2>[^\[]{1,120})"
-        r"|could not create SSL context: (?P<said3>[^\[]{1,120})|\[SSL(?:: (?P<said4>\w+))?\]"
-        r"|tls: (?P<said5>[^\[]{1,120})",
+        rf"SSL error: (?P<said>{_SAID})|SSL error code (?P<code>\d+)"
+        rf"|could not establish SSL connection: (?P<said2>{_SAID})"
+        rf"|could not create SSL context: (?P<said3>{_SAID})|\[SSL(?:: (?P<said4>\w+))?\]"
+        rf"|tls: (?P<said5>{_SAID})",
         "the TLS connection failed:[ {said}][ {said2}][ {said3}][ {said4}][ {said5}][ code {code}]",
     ),
 )

@@ -169,6 +169,15 @@ def test_wrapping_does_not_change_the_cause(cause: Cause, look: str) -> None:
 
 
 @pytest.mark.parametrize(("cause", "look"), LIBPQ)
+def test_what_dms_adds_is_not_part_of_what_was_seen(cause: Cause, look: str) -> None:
+    """Behind libpq's words DMS writes "Additional info", which says the same once more."""
+    added = f"\n\nAdditional info:\nCode: [DMS-00100], Message: [{look}], NativeErrorCode: [08001]"
+    told = explain(f"{TEST}{NETWORK}Message: [unixODBC]{look}{added}")
+    assert told.seen == explain(f"{TEST}{NETWORK}Message: [unixODBC]{look}").seen
+    assert "Additional info" in told.raw
+
+
+@pytest.mark.parametrize(("cause", "look"), LIBPQ)
 def test_status_and_state_of_odbc_are_not_believed(cause: Cause, look: str) -> None:
     """1020912, 08001 and "Network error" stand around every failure, and do not decide."""
     text = f"{TEST}{NETWORK}RetCode: SQL_ERROR SqlState: 08001 NativeError: 101 Message: {look}"
