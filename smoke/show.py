@@ -42,11 +42,11 @@ def plan(console: Console, why: str) -> None:
     console.print(f"[bold]{escape(why)}[/] Nothing was called. This is what a smoke does:\n")
     table = Table.grid(padding=(0, 2))
     for story in STORIES:
-        needs = f" [dim]only with {escape(story.needs)}[/]" if story.needs else ""
-        asked = f"{len(story.answers)} open questions" if story.answers else "DMS's words"
+        needs = f" [dim](only with {escape(story.needs)})[/]" if story.needs else ""
+        asked = f"open questions: {len(story.answers)}" if story.answers else "DMS's own words"
         table.add_row(f"[bold]{story.name}[/]", f"{escape(story.does)}{needs}")
         table.add_row("", f"[dim]makes {story.makes}[/]")
-        table.add_row("", f"[dim]costs {story.costs}; answers {asked}[/]")
+        table.add_row("", f"[dim]costs {story.costs}; {asked}[/]")
     console.print(table)
     console.print(
         f"\nEverything is named {PREFIX}<run>-..., tagged {TAG}, and deleted at the end of its "

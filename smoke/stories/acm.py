@@ -25,14 +25,18 @@ def _tell(account: Account, book: Book) -> None:
         other = ec.issue([host], cn=host, key=Key.EC_P256)
         said = _imported(account, other, ec, arn=arn)
         held = KeyTypeHeld.WHEN_IN_USE if said.startswith("arn:") else KeyTypeHeld.ALWAYS
-        book.answer("key_type_held", held.value, "" if said == arn else said)
+        book.answer("key_type_held", held.value, _note(said))
     else:
         raise Broken(f"ACM does not take the pair: {arn}")
     said = _imported(account, leaf, None)
-    book.answer("chain_required", not said.startswith("arn:"), said)
+    book.answer("chain_required", not said.startswith("arn:"), _note(said))
     crossed = ec.issue([host], cn=host, key=Key.RSA_2048)
     said = _imported(account, crossed, ec)
-    book.answer("algorithm_must_match_ca", not said.startswith("arn:"), said)
+    book.answer("algorithm_must_match_ca", not said.startswith("arn:"), _note(said))
+
+
+def _note(said: str) -> str:
+    return "taken" if said.startswith("arn:") else said
 
 
 def _imported(
