@@ -11,7 +11,6 @@ from typing import Any, Final, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-
 from pydantic import Field
 
 from certifier.certificate.reading import Certificate, Names

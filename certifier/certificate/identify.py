@@ -57,7 +57,7 @@ _MAGIC: Final[Mapping[bytes, str]] = {
     b"/": "a path; what is needed is what the file holds",
 }
 _BEGIN_WORDS: Final = re.compile(
-    r"(BEGIN|END)[ \u00a0]+(?:[A-Z0-9]+ )*(CERTIFICATE|PRIVATE KEY)", re.I
+    r"(BEGIN|END)[ \u00a0]+(?:[A-Z0-9]+ )*(CERTIFICATE|PRIVATE KEY)", re.IGNORECASE
 )
 _BASE64_TEXT: Final = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
 

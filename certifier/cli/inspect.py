@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.text import Text
+
 from certifier.certificate import CertificateFacts, Intake, Policy, intake
 from certifier.certificate.pem import MAX_BYTES
 from certifier.diagnosis import printable
 from certifier.models import Finding
-from certifier.outcome import SslMode
+from certifier.outcome import Severity, SslMode
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -61,7 +64,10 @@ def run(args: argparse.Namespace) -> int:
         now=now,
         policy=Policy(),
     )
-    print(_json(result) if args.json else "\n".join(_lines(result, now)))
+    if args.json:
+        print(_json(result))
+    else:
+        _show(result, now)
     return 0 if result.accepted else 1
 
 
@@ -104,21 +110,32 @@ def _json(result: Intake) -> str:
     )
 
 
-def _lines(result: Intake, now: datetime) -> Iterator[str]:
-    yield "accepted" if result.accepted else "refused"
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVICE: "blue"}
+
+
+def _show(result: Intake, now: datetime) -> None:
+    """Print for people. What certificates say has been escaped already; no markup is read in it."""
+    console = Console(highlight=False)
+
+    def show(line: str, style: str = "") -> None:
+        console.print(Text(line, style), soft_wrap=True)
+
+    show(*(("accepted", "bold green") if result.accepted else ("refused", "bold red")))
     for facts in result.chain:
-        yield ""
-        yield from _of_certificate(facts, now)
+        show("")
+        for line in _of_certificate(facts, now):
+            show(line)
     others = [facts for facts in result.certificates if facts not in result.chain]
     if others:
-        yield ""
-        yield f"beside the chain: {len(others)}"
-        yield from (f"  {facts.title}" for facts in others[:_SHOWN])
+        show(f"\nbeside the chain: {len(others)}")
+        for facts in others[:_SHOWN]:
+            show(f"  {facts.title}")
         if len(others) > _SHOWN:
-            yield f"  and {len(others) - _SHOWN} more"
+            show(f"  and {len(others) - _SHOWN} more")
     for found in result.findings:
-        yield ""
-        yield from _of_finding(found)
+        show(f"\n{found.severity.value}: {found.cause.value}", _STYLES[found.severity])
+        for line in _of_finding(found):
+            show(line)
 
 
 def _of_certificate(facts: CertificateFacts, now: datetime) -> Iterator[str]:
@@ -138,9 +155,7 @@ def _of_certificate(facts: CertificateFacts, now: datetime) -> Iterator[str]:
 
 
 def _of_finding(found: Finding) -> Iterator[str]:
-    yield f"{found.severity.value}: {found.cause.value}"
     yield f"  seen       {found.seen}"
     if found.raw is not None:
         yield f"  raw        {found.raw}"
-    if found.remedy:
-        yield f"  remedy     {found.remedy}"
+    yield f"  remedy     {found.remedy}"

@@ -1,23 +1,19 @@
 """What ``make-certificates`` makes, served by a real PostgreSQL and verified by a real libpq."""
 
-import argparse
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from certifier.certificate.make import KeyType
-from certifier.cli import make_certificates
+from certifier.cli import main
 from sandbox.postgres import Access, Postgres, TlsFiles
 
 HOST = "orders.db.example.com"
 
 
 def made(folder: Path, *argv: str) -> TlsFiles:
-    parser = argparse.ArgumentParser()
-    make_certificates.register(parser.add_subparsers())
-    args = parser.parse_args(["make-certificates", str(folder), "--host", HOST, "::1", *argv])
-    assert args.run(args) == 0
+    assert main(["make-certificates", str(folder), "--host", HOST, "::1", *argv]) == 0
     return TlsFiles((folder / "server.crt").read_bytes(), (folder / "server.key").read_bytes())
 
 

@@ -1,6 +1,5 @@
 """``certifier inspect``: exit status, both kinds of output, and several hundred odd files."""
 
-import argparse
 import base64
 import json
 import random
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from certifier.cli import inspect
+from certifier.cli import main
 from sandbox.pki import Authority, Key, bundle, self_signed
 
 HOST = "orders.db.example.com"
@@ -37,11 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number")
 
 
 def inspected(*argv: str | Path) -> int:
-    parser = argparse.ArgumentParser()
-    inspect.register(parser.add_subparsers())
-    args = parser.parse_args(["inspect", *map(str, argv)])
-    status: int = args.run(args)
-    return status
+    return main(["inspect", *map(str, argv)])
 
 
 @pytest.fixture
