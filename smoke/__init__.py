@@ -5,5 +5,5 @@ DMS stand-in of the sandbox has switches. The smoke makes real calls, through th
 adapter and plain boto3, and says of each switch what this account does. The same stories run
 against the stand-in in the tests, where they have to see exactly what each switch says.
 
-Everything made is named ``certifier-smoke-<run>-...``, tagged ``certifier:smoke``, and deleted.
+Everything made is named ``smoke-certifier-<run>-...``, tagged ``certifier:smoke``, and deleted.
 """

@@ -20,8 +20,8 @@ from certifier.outcome import SslMode
 from smoke.request import Request, WrongInput
 
 TAG = "certifier:smoke"
-PREFIX = "certifier-smoke-"
-DOMAIN = ".certifier-smoke.example.com"
+PREFIX = "smoke-certifier-"
+DOMAIN = ".smoke-certifier.example.com"
 """The names of certificates in ACM end so, by which a sweep finds them."""
 
 POLL = 5.0

@@ -191,7 +191,7 @@ def _broken(stage: _Stage) -> None:
             "the password is wrong",
             Cause.PASSWORD_REJECTED,
             account.fields(*require),
-            "certifier-smoke-wrong",
+            "smoke-certifier-wrong",
         ),
         (
             "there is no such database",
