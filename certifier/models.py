@@ -10,7 +10,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from certifier.outcome import Cause, Decision, Place, Severity, SslMode, Stage
 
@@ -18,7 +18,9 @@ from certifier.outcome import Cause, Decision, Place, Severity, SslMode, Stage
 class Fact(BaseModel):
     """A frozen value. Errors never show the input, which may be a secret put in the wrong field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
+    )
 
 
 class Finding(Fact):
@@ -179,7 +181,7 @@ class Material(Fact):
     chain_pem: str | None = None
     key_kind: str | None = None
     username: str | None = None
-    versions: Versions = Versions()
+    versions: Versions = Field(default_factory=Versions)
     findings: tuple[Finding, ...] = ()
 
 
@@ -212,7 +214,7 @@ class Plan(Fact):
     decision: Decision
     changes: tuple[Change, ...] = ()
     create: bool = False
-    target: EndpointFields = EndpointFields()
+    target: EndpointFields = Field(default_factory=EndpointFields)
     desired_pem: str | None = None
     desired_digest: str | None = None
     overlap: bool = False

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pydantic import Field
+
 from certifier.certificate import CertificateFacts
 from certifier.decide import Problem
 from certifier.models import Change, EndpointFields, Fact, Finding, ImportedCertificate, Versions
@@ -96,7 +98,7 @@ class Certification(Fact):
     outcome: Outcome
     recorded_at: datetime
     problem: Problem | None = None
-    verified: Verified = Verified()
+    verified: Verified = Field(default_factory=Verified)
     endpoint: EndpointRecord | None = None
     changes: tuple[Change, ...] = ()
     changed: bool = False
@@ -105,10 +107,10 @@ class Certification(Fact):
     trust: Trust | None = None
     probe: dict[str, Any] | None = None
     tests: tuple[DmsTest, ...] = ()
-    tasks: TaskRecord = TaskRecord()
+    tasks: TaskRecord = Field(default_factory=TaskRecord)
     acm: ImportedCertificate | None = None
     intended_leaf_sha256: str | None = None
-    versions: Versions = Versions()
+    versions: Versions = Field(default_factory=Versions)
     days_left: int | None = None
     expires: str | None = None
     expires_at: datetime | None = None

@@ -24,8 +24,6 @@ from certifier.probe.dial import (
 )
 from certifier.probe.failure import Clock, Deadline, StageFailed
 from certifier.probe.judge import Seen
-from certifier.probe.login import Progress, log_in
-from certifier.probe.plaintext import ask_without_tls
 from certifier.probe.report import (
     Address,
     Evidence,
@@ -55,6 +53,10 @@ def probe(
     `resolve` is called like ``socket.getaddrinfo(host, port, type=...)``. Certificates are verified
     by OpenSSL, which has a clock of its own: `now` dates the findings only.
     """
+    if request.user is not None:
+        # pg8000 is a third of a cold start: whoever only reads reports, or stops after TLS, does
+        # not pay for it. Here, so that the clock has not started.
+        import certifier.probe.plaintext  # noqa: F401, PLC0415
     return _Look(request, resolve, Deadline.after(request.timeout, clock)).report(now())
 
 
@@ -212,6 +214,8 @@ class _Look:
         if self.request.user is None:
             self._await_alert(tls)
             return
+        from certifier.probe.login import Progress, log_in  # noqa: PLC0415
+
         progress = Progress()
         self.reached = Stage.STARTUP
         begin = self.deadline.clock()
@@ -246,6 +250,8 @@ class _Look:
     def _ask_without_tls(self, infos: list[AddressInfo]) -> None:
         if self.request.user is None:
             return
+        from certifier.probe.plaintext import ask_without_tls  # noqa: PLC0415
+
         sock = self._dial(infos)
         with sock:
             try:

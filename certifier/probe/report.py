@@ -162,7 +162,7 @@ class Evidence(Fact):
     days_left: int | None = None
     login: LoginFacts | None = None
     plaintext: PlaintextFacts | None = None
-    timings: Timings = Timings()
+    timings: Timings = Field(default_factory=Timings)
 
 
 class ProbeReport(Fact):

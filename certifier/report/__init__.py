@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from types import MappingProxyType
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING, Any
 
 from certifier.outcome import Outcome, Severity, SslMode
 from certifier.record import Certification, Summary
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 SYMBOLS: Mapping[Outcome, str] = MappingProxyType(
     {
@@ -117,7 +118,10 @@ def _fingerprint(sha256: str | None) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    # a fifth of a cold start, and a refused step never renders a page
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
     environment = Environment(
         loader=PackageLoader("certifier.report"),
         autoescape=True,
