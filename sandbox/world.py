@@ -42,7 +42,8 @@ class World:
     Attributes:
         cloud: the account, with Certifier deployed.
         server: the PostgreSQL that answers as ``HOST``.
-        authority: the CA that issued ``leaf``, which the pair's secret holds.
+        authority: the CA that issued ``leaf``, the newest pair.
+        serving: the CA of the certificate that PostgreSQL serves.
         instance: ARN of the replication instance.
     """
 
@@ -52,6 +53,7 @@ class World:
         self.authority = authority
         self.leaf = leaf
         self.instance = cloud.dms.add_instance("replication-1")
+        self.serving = authority
         self._authorities = 1
         cloud.client("s3").create_bucket(
             Bucket=TRUST_BUCKET, CreateBucketConfiguration={"LocationConstraint": cloud.region}
@@ -148,6 +150,7 @@ class World:
     def serve(self) -> None:
         """Have PostgreSQL serve the present leaf."""
         self.server.use_tls(self.leaf)
+        self.serving = self.authority
 
     def announce(self) -> list[Execution]:
         """Put the present pair into its secret, and let Secrets Manager say so."""
