@@ -9,7 +9,7 @@ import io
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,9 +84,14 @@ class Call:
 
 
 class Calls:
-    """What was called so far, oldest first. Iterate, or filter with :meth:`of`."""
+    """What was called so far, oldest first. Iterate, or filter with :meth:`of`.
+
+    Attributes:
+        on_call: called with each call before it has an effect, in the thread that makes it.
+    """
 
     def __init__(self) -> None:
+        self.on_call: list[Callable[[Call], None]] = []
         self._calls: list[Call] = []
 
     def __iter__(self) -> Iterator[Call]:
@@ -119,6 +124,10 @@ class Calls:
 
     def _add(self, call: Call) -> None:
         self._calls.append(call)
+
+    def _announce(self, call: Call) -> None:
+        for listener in self.on_call:
+            listener(call)
 
 
 @dataclass
@@ -191,8 +200,8 @@ class Faults:
 class Session:
     """Makes clients whose calls bear the caller's name.
 
-    One boto3 session lies behind all of them: reading the services' models takes longer than
-    everything that a step does.
+    One boto3 session lies behind all of them, and equal clients are made once in a process: reading
+    a service's model takes longer than everything that a step does with it.
     """
 
     def __init__(self, caller: str, region: str) -> None:
@@ -201,17 +210,22 @@ class Session:
 
     def client(self, service: str, **keywords: Any) -> Any:
         """Return a client, as ``boto3.Session.client`` does."""
+        settings = keywords.get("config")
+        options = repr(sorted(settings._user_provided_options.items())) if settings else ""
+        key = (self._caller, self.region_name, service, options)
         with _ONE_AT_A_TIME:
-            make: Any = _shared(self.region_name).client
-            made = make(service, **keywords)
-        made.meta.events.register("before-sign", self._sign)
-        return made
+            if key not in _CLIENTS:
+                make: Any = _shared(self.region_name).client
+                _CLIENTS[key] = made = make(service, **keywords)
+                made.meta.events.register("before-sign", self._sign)
+            return _CLIENTS[key]
 
     def _sign(self, request: Any, **_: Any) -> None:
         request.headers[CALLER_HEADER] = self._caller
 
 
 _ONE_AT_A_TIME = threading.Lock()
+_CLIENTS: dict[tuple[str, ...], Any] = {}
 
 
 @cache
@@ -243,12 +257,13 @@ def installed(
     seen: dict[str, Call] = {}
     plain = BotocoreStubber.__call__
 
-    def logical(event_name: str, request: AWSPreparedRequest) -> tuple[Call, str]:
+    def logical(event_name: str, request: AWSPreparedRequest) -> tuple[Call, str, bool]:
+        """Return the call, what botocore calls it, and whether this is its first attempt."""
         _, service_id, operation = event_name.split(".")[:3]
         invocation = _text(request.headers.get("amz-sdk-invocation-id")) or str(id(request))
         with lock:
             if invocation in seen:
-                return seen[invocation], invocation
+                return seen[invocation], invocation, False
             service = _SERVICES.get(service_id, service_id)
             caller = _text(request.headers.get(CALLER_HEADER)) or MACHINE
             count[caller, service, operation] += 1
@@ -265,12 +280,14 @@ def installed(
             )
             seen[invocation] = call
             calls._add(call)
-            return call, invocation
+            return call, invocation, True
 
     def answer(
         self: BotocoreStubber, event_name: str, request: AWSPreparedRequest, **keywords: Any
     ) -> AWSResponse | None:
-        call, invocation = logical(event_name, request)
+        call, invocation, first = logical(event_name, request)
+        if first:
+            calls._announce(call)
         if call.caller not in NOT_STEPS:
             clock.advance(call_seconds)
         fault = faults._strike(call, invocation)

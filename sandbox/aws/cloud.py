@@ -372,7 +372,11 @@ class Cloud:
 
     def stop_child_at(self, state: str, nth: int = 1) -> None:
         """Abort the child that enters ``state`` as the ``nth`` from now on, before it acts."""
-        self._machines.stop_child_at(state, nth)
+        self._machines.stop_at(state, child=True, nth=nth)
+
+    def stop_run_at(self, state: str, nth: int = 1) -> None:
+        """Abort the execution over all sources that enters ``state``, before it acts."""
+        self._machines.stop_at(state, child=False, nth=nth)
 
     def on_state(self, listener: Callable[[Where], None]) -> None:
         """Call ``listener`` in the thread of every execution that enters a state."""

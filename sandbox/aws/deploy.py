@@ -17,6 +17,7 @@ from unittest.mock import patch
 import moto.s3.urls
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch
 from moto.awslambda.models import LambdaFunction, LambdaVersion
+from moto.core.serialize import JSONSerializer
 from moto.events.models import Rule
 from moto.s3.models import S3Backend
 
@@ -112,11 +113,22 @@ def installed(functions: Functions, log: TextIO) -> Iterator[None]:
             with patch.object(self, "targets", others):
                 plain_send(self, original_event, transform_input)
 
+    plain_structure: Any = JSONSerializer._serialize_type_structure
+
+    def structure(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        # An item's attributes are stored as they are answered; moto looks for each of a value's
+        # ten types under twelve names.
+        if shape.name == "AttributeValue" and isinstance(value, dict):
+            serialized[key] = value
+        else:
+            plain_structure(self, serialized, value, shape, key)
+
     # moto reads this module from the disk anew, twice for each call to S3.
     urls = property(lambda _: moto.s3.urls)
 
     with (
         patch.object(S3Backend, "_url_module", urls),
+        patch.object(JSONSerializer, "_serialize_type_structure", structure),
         # Metrics are lines that a function prints; they belong to its log.
         patch.object(cloudwatch, "print", partial(print, file=log), create=True),
         patch.object(LambdaFunction, "_invoke_lambda", invoke),

@@ -79,6 +79,11 @@ class Where:
     execution: str
     state: str
 
+    @property
+    def child(self) -> bool:
+        """Whether the execution is a child of a Map."""
+        return "/" in self.execution
+
 
 class Machines:
     """What the seams share: the clock, who is where, who ended, and whom to stop at which state.
@@ -93,7 +98,7 @@ class Machines:
         self._here = threading.local()
         self._lock = threading.Lock()
         self._ended: dict[str, threading.Event] = defaultdict(threading.Event)
-        self._stops: list[tuple[str, int]] = []
+        self._stops: list[tuple[str, bool, int]] = []
         self._clients: dict[str, Any] = {}
 
     def where(self) -> Where | None:
@@ -109,22 +114,20 @@ class Machines:
         finally:
             self._here.where = None
 
-    def stop_child_at(self, state: str, nth: int = 1) -> None:
-        """Stop the child execution that enters ``state`` as the ``nth`` from now on."""
+    def stop_at(self, state: str, *, child: bool, nth: int = 1) -> None:
+        """Stop the execution (a child or not) that enters ``state`` as the ``nth`` from now on."""
         with self._lock:
-            self._stops.append((state, nth))
+            self._stops.append((state, child, nth))
 
     def stops(self, where: Where) -> bool:
-        """Count a child's entry into a state and say whether it is the one to stop at."""
-        if "/" not in where.execution:
-            return False
+        """Count an entry into a state and say whether it is the one to stop at."""
         with self._lock:
-            for index, (state, nth) in enumerate(self._stops):
-                if state == where.state:
+            for index, (state, child, nth) in enumerate(self._stops):
+                if (state, child) == (where.state, where.child):
                     if nth == 1:
                         del self._stops[index]
                         return True
-                    self._stops[index] = (state, nth - 1)
+                    self._stops[index] = (state, child, nth - 1)
         return False
 
     def ended(self, arn: str) -> threading.Event:
@@ -223,11 +226,11 @@ def _states(machines: Machines) -> Iterable[Seam]:
     def state(self: Any, env: Any) -> None:
         context = env.states.context_object.context_object_data
         where = Where(context["Execution"]["Id"], self.name)
+        for listener in machines.on_state:
+            listener(where)
         if machines.stops(where):
             env.set_stop(stop_date=None, cause="stopped by the sandbox", error=None)
             return
-        for listener in machines.on_state:
-            listener(where)
         plain_state(self, env)
 
     def invoke(env: Any, parameters: Any, region: str, state_credentials: Any) -> None:
