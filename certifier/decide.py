@@ -84,6 +84,7 @@ class Found(Fact):
         undo, undo_run: the undo log as it is now, and the execution that wrote it.
         owed: tasks that we stopped for this source and that do not run again.
         canary_left: the identifier of a canary endpoint that could not be deleted.
+        new_anchors: names of CAs in the source's bundle that no earlier bundle of it has held.
     """
 
     material: Material | None = None
@@ -103,6 +104,7 @@ class Found(Fact):
     undo_run: str | None = None
     owed: tuple[str, ...] = ()
     canary_left: str | None = None
+    new_anchors: tuple[str, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -249,6 +251,10 @@ def _of_the_end(
         names = ", ".join(found.owed)
         seen = f"tasks that we stopped do not run again yet: {names}"
         added.append(_workflow(Cause.TASK_OWED, seen))
+    if found.new_anchors:
+        names = "; ".join(found.new_anchors)
+        seen = f"the CA bundle holds what no earlier bundle of this source has held: {names}"
+        added.append(finding(Cause.ANCHOR_UNTRUSTED_BEFORE, place=Place.INTAKE, seen=seen))
     if found.canary_left is not None:
         seen = f"the canary endpoint {found.canary_left} could not be deleted; the next run tries"
         added.append(_workflow(Cause.CANARY_LEFT, seen))

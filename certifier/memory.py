@@ -60,6 +60,7 @@ class SourceState(Fact):
         reverts: how often something else has undone that.
         markers: tests of the present claim, by whatever key the test uses.
         expires_at, expires: the expiry that comes first, and of which certificate.
+        anchors: fingerprints of the CAs that the source's bundles have held so far.
         record: key of the last record in the bucket, without its suffix.
         waits_for_wave: deferred by the breaker, until it is closed.
     """
@@ -91,6 +92,7 @@ class SourceState(Fact):
     markers: Mapping[str, Marker] = {}
     expires_at: datetime | None = None
     expires: str | None = None
+    anchors: tuple[str, ...] = ()
     record: str | None = None
     ssl_mode: str | None = None
     owed: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ between records again, and says the same. Plan mode writes its record and nothin
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,10 +17,19 @@ from certifier.certificate import (
     certificates_in,
     expiring,
 )
-from certifier.decide import Due, Found, Problem, attention, ending, next_due, notice
+from certifier.decide import (
+    Due,
+    Found,
+    Notice,
+    Problem,
+    attention,
+    ending,
+    next_due,
+    notice,
+)
 from certifier.decide import Ending as Decided
-from certifier.diagnosis import printable
-from certifier.errors import Busy, Refused
+from certifier.diagnosis import finding, printable
+from certifier.errors import Busy, Refused, Unexpected
 from certifier.memory import Recording, SourceState
 from certifier.models import (
     Configured,
@@ -36,7 +46,7 @@ from certifier.models import (
     Rehearsal,
     TaskWork,
 )
-from certifier.outcome import Action, Cause, Mode, Outcome, Settings, Severity
+from certifier.outcome import Action, Cause, Mode, Outcome, Place, Settings, Severity
 from certifier.record import (
     Certification,
     DmsTest,
@@ -64,6 +74,9 @@ STEPS = (
     "import_certificate",
 )
 """Every step that may leave ``<step>-refused.json``, in the order of the workflow."""
+
+ANCHORS = 1000
+"""How many CA fingerprints are remembered of a source; the largest public bundle has 150."""
 
 
 class RecordSettings(StepSettings):
@@ -120,7 +133,8 @@ def _plan(event: RecordEvent, tools: Tools[RecordSettings]) -> Answer:
     end = ending(found, event.problem, run=event.run)
     now = tools.now()
     record = _certification(event, found, probed, end, at=now, next_due=None)
-    key = _keep(event, tools, record, since=now)
+    key = _key(event, now)
+    _keep(tools, record, key)
     tools.documents.mark_ending(run_id(event.parent), _word(record, key))
     return Answer(outcome=end.outcome)
 
@@ -149,7 +163,7 @@ def _record(
 ) -> Answer:
     now = tools.now()
     left = _delete_canary(event, tools, state)
-    found, probed = _gather(event, tools, canary_left=left)
+    found, probed = _gather(event, tools, known_anchors=state.anchors, canary_left=left)
     end = ending(found, event.problem, run=event.run)
     due = next_due(
         end,
@@ -158,15 +172,15 @@ def _record(
         owed=bool(found.owed),
         opens_at=found.plan.opens_at if found.plan else None,
     )
-    record = _certification(event, found, probed, end, at=now, next_due=due.at)
-    since = state.claim.since if state.claim else now
-    key = _keep(event, tools, record, since=since)
+    key = _key(event, state.claim.since if state.claim else now)
     where = f"s3://{tools.documents.bucket}/{key}.html"
     needs = attention(end, owed=found.owed, waiting_since=due.waiting_since, now=now)
-    topic = tools.topic(tools.settings.topic)
     told = notice(event.name, end, needs=needs, told=state.notified, where=where)
-    if told is not None:
-        topic.publish(told.subject, told.message)
+    if told is not None and (untold := _publish(tools, told)) is not None:
+        end = replace(end, findings=(*end.findings, untold))
+        needs = state.notified  # the next run tries again
+    record = _certification(event, found, probed, end, at=now, next_due=due.at)
+    _keep(tools, record, key)
     done = tools.store.record(
         event.name,
         event.run,
@@ -178,7 +192,7 @@ def _record(
             erase_undo=end.erase_undo,
             bad_end=end.bad_end,
             state={
-                **_remembered(found, end, due, record),
+                **_remembered(found, end, due, record, state),
                 "notified": needs,
                 "record": key,
             },
@@ -186,12 +200,7 @@ def _record(
         breaker_limit=tools.settings.breaker_limit,
     )
     if done.opened:
-        topic.publish(
-            "Certifier: changes are stopped",
-            f"{tools.settings.breaker_limit} changes ended badly within 24 hours, the last one of "
-            f"{event.name}. No further change begins until `certifier resume-wave`.\n\n"
-            f"Record: {where}\n",
-        )
+        _publish(tools, _wave_stopped(event.name, tools.settings.breaker_limit, where))
     tools.documents.mark_ending(run_id(event.parent), _word(record, key))
     measure(
         Measured(
@@ -204,6 +213,29 @@ def _record(
     return Answer(outcome=end.outcome)
 
 
+def _wave_stopped(name: str, limit: int, where: str) -> Notice:
+    return Notice(
+        "Certifier: changes are stopped",
+        f"{limit} changes ended badly within 24 hours, the last one of {name}. No further change "
+        f"begins until `certifier resume-wave`.\n\nRecord: {where}\n",
+    )
+
+
+def _publish(tools: Tools[RecordSettings], told: Notice) -> Finding | None:
+    """Tell people; or return why that is not possible, which must not hold up the recording."""
+    try:
+        tools.topic(tools.settings.topic).publish(told.subject, told.message)
+    except (Refused, Unexpected) as error:
+        why = error.seen if isinstance(error, Refused) and error.seen else str(error)
+        return finding(
+            Cause.AWS_DENIED,
+            place=Place.WORKFLOW,
+            seen=f"people could not be told: {why}",
+            severity=Severity.WARNING,
+        )
+    return None
+
+
 def _delete_canary(
     event: RecordEvent, tools: Tools[RecordSettings], state: SourceState
 ) -> str | None:
@@ -212,7 +244,7 @@ def _delete_canary(
         return None
     canary = tools.dms.endpoint(state.canary)
     try:
-        if canary is not None:
+        if canary is not None and canary.status != "deleting":
             tools.dms.delete_endpoint(canary.arn)
     except (Busy, Refused):
         return state.canary
@@ -224,7 +256,11 @@ def _delete_canary(
 
 
 def _gather(
-    event: RecordEvent, tools: Tools[RecordSettings], canary_left: str | None = None
+    event: RecordEvent,
+    tools: Tools[RecordSettings],
+    *,
+    known_anchors: tuple[str, ...] = (),
+    canary_left: str | None = None,
 ) -> tuple[Found, Probed | None]:
     """Read what the steps of this run have left in the bucket, and what the table says of it."""
     written = {
@@ -240,8 +276,9 @@ def _gather(
     apply = event.mode is Mode.APPLY
     undo = tools.store.undo_with_run(event.name) if apply else None
     pauses = tools.store.pauses_of(event.name) if apply else ()
+    material = read("read_material", Material)
     found = Found(
-        material=read("read_material", Material),
+        material=material,
         probe_findings=probed.findings if probed else (),
         plan=read("plan_changes", Plan),
         imported_ca=read("import_ca", ImportedCa),
@@ -258,6 +295,11 @@ def _gather(
         undo_run=undo[1] if undo else None,
         owed=tuple(pause.task_arn for pause in pauses),
         canary_left=canary_left,
+        new_anchors=tuple(
+            facts.title
+            for facts in _facts(material.bundle_pem if material else None)
+            if known_anchors and facts.sha256 not in known_anchors
+        ),
     )
     return found, probed
 
@@ -414,23 +456,23 @@ def _expiries(found: Found, probed: Probed | None) -> tuple[Expiring, ...]:
     )
 
 
-def _keep(
-    event: RecordEvent, tools: Tools[RecordSettings], record: Certification, *, since: datetime
-) -> str:
-    """Write the record as JSON and as a page; return its key without suffix.
+def _key(event: RecordEvent, since: datetime) -> str:
+    """Return where the record lies, without suffix; the same for every call of one claim."""
+    return f"records/{event.name}/{since.strftime('%Y%m%dT%H%M%SZ')}-{event.run_id}"
 
-    ``since`` does not change when the step is called again, so that the same objects are replaced.
-    """
-    key = f"records/{event.name}/{since.strftime('%Y%m%dT%H%M%SZ')}-{event.run_id}"
+
+def _keep(tools: Tools[RecordSettings], record: Certification, key: str) -> None:
+    """Write the record as JSON and as a page."""
     tools.documents.put(f"{key}.json", record.model_dump_json(indent=2).encode(), JSON)
     tools.documents.put(f"{key}.html", certification_page(record).encode(), HTML)
-    return key
 
 
 # -- what is remembered, and the word for the report
 
 
-def _remembered(found: Found, end: Decided, due: Due, record: Certification) -> dict[str, Any]:
+def _remembered(
+    found: Found, end: Decided, due: Due, record: Certification, state: SourceState
+) -> dict[str, Any]:
     """Return the fields of STATE that this run changes; ``None`` removes one."""
     kept: dict[str, Any] = {
         "reason": due.reason,
@@ -441,6 +483,11 @@ def _remembered(found: Found, end: Decided, due: Due, record: Certification) -> 
     }
     if record.expires_at is not None:
         kept |= {"expires_at": record.expires_at, "expires": record.expires}
+    bundle = [
+        facts.sha256 for facts in _facts(found.material.bundle_pem if found.material else None)
+    ]
+    if new := [sha256 for sha256 in bundle if sha256 not in state.anchors]:
+        kept["anchors"] = (*state.anchors, *new)[-ANCHORS:]
     endpoint = _final_endpoint(found)
     taken = any(each.cause is Cause.ENDPOINT_TAKEN for each in end.findings)
     if endpoint is not None and not taken:

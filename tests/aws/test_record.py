@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,13 +22,14 @@ from certifier.models import Configured, EndpointFields, Fact, Plan, Refusal, Un
 from certifier.outcome import Cause, Decision, Outcome, Place, SslMode
 from certifier.source import parse_source
 from lambdas.record_certification import handler
-from sandbox.dms import INSTANT, DmsStandIn
+from sandbox.dms import INSTANT, DmsStandIn, Switches
 from tests.aws.certifications import (
     ARN,
     BUNDLE,
     NEW_CA,
     NOW,
     OLD_CA,
+    OLD_ROOT,
     SPEC,
     changed,
     dms_says,
@@ -352,10 +354,8 @@ def test_a_closed_window_is_waited_for(world: World) -> None:
     assert world.state().due_at == opens
 
 
-def test_a_canary_left_behind_is_deleted(world: World, standin: DmsStandIn) -> None:
-    """What the rehearsal could not delete goes now, and is forgotten only then."""
-    world.store.note_canary("orders", RUN, "certifier-canary-orders")
-    client: Any = boto3.Session("testing", "testing", region_name="eu-west-1").client("dms")
+def a_canary(aws: boto3.Session) -> Any:
+    client: Any = aws.client("dms")
     client.create_endpoint(
         EndpointIdentifier="certifier-canary-orders",
         EndpointType="source",
@@ -367,8 +367,65 @@ def test_a_canary_left_behind_is_deleted(world: World, standin: DmsStandIn) -> N
         DatabaseName="orders",
         Tags=[{"Key": "certifier:canary", "Value": "orders"}],
     )
+    return client
+
+
+def test_a_canary_left_behind_is_deleted(
+    world: World, standin: DmsStandIn, aws: boto3.Session
+) -> None:
+    """What the rehearsal could not delete goes now, and is forgotten only then."""
+    world.store.note_canary("orders", RUN, "certifier-canary-orders")
+    client = a_canary(aws)
     world.leave(**unchanged())
     assert world.record() == "certified"
     assert world.state().canary is None
     answer = client.describe_endpoints()["Endpoints"]
     assert [e for e in answer if e["Status"] != "deleting"] == []
+
+
+def test_a_canary_that_is_being_tested_stays_and_is_said(world: World, aws: boto3.Session) -> None:
+    """DMS deletes no endpoint under test: the record says so, and the source is due again soon."""
+    world.store.note_canary("orders", RUN, "certifier-canary-orders")
+    strict = Switches(delete_while_testing_accepted=False)
+    standin = DmsStandIn(switches=strict, durations=replace(INSTANT, testing=3600.0), resolve={})
+    with standin.installed():
+        client = a_canary(aws)
+        standin.judge = lambda _: ""
+        instance = standin.add_instance("ri")
+        arn = client.describe_endpoints()["Endpoints"][0]["EndpointArn"]
+        client.test_connection(EndpointArn=arn, ReplicationInstanceArn=instance)
+        world.leave(**unchanged())
+        assert world.record() == "certified"
+    state = world.state()
+    assert state.canary == "certifier-canary-orders"
+    assert [found.cause for found in state.findings] == [Cause.CANARY_LEFT]
+    assert state.due_at == NOW
+
+
+def test_a_ca_that_was_never_there_before_is_told(world: World) -> None:
+    """Whoever can write the bundle can make DMS trust anybody, so a person hears of it, once."""
+    world.leave(**unchanged())
+    world.record()
+    assert world.told() == []
+    both = BUNDLE + OLD_ROOT.certificate_pem.decode()
+    for run in (OTHER, f"{RUN}-3"):
+        world.claim(run)
+        world.leave(run, **unchanged(read_material=material(bundle_pem=both)))
+        world.record(run=run)
+    assert world.told() == ["Certifier: orders certified: anchor_untrusted_before"]
+    assert len(world.state().anchors) == 2
+
+
+def test_a_topic_that_is_gone_does_not_hold_up_the_recording(
+    world: World, clients: Clients
+) -> None:
+    """The source is recorded and released; the record says that nobody was told."""
+    clients.client("sns").delete_topic(TopicArn=world.inbox.topic)
+    refusal = Refusal(findings=(finding(Cause.NO_PRIVATE_KEY, place=Place.INTAKE, seen="no key"),))
+    world.leave(read_material__refused=refusal)
+    assert world.record({"error": "Refused", "cause": "no_private_key"}) == "refused"
+    state = world.state()
+    assert state.claim is None
+    assert state.notified == ""
+    assert state.findings[-1].cause is Cause.AWS_DENIED
+    assert "could not be told" in state.findings[-1].seen
