@@ -103,7 +103,8 @@ class Clients:
                 # The stubs know each service by its literal name; here it is a variable.
                 make = cast("Callable[..., Any]", self._session.client)
                 attempts = 1 if service == "acm" else ATTEMPTS
-                self._made[service] = make(service, config=config(attempts))
+                with translated():
+                    self._made[service] = make(service, config=config(attempts))
             return self._made[service]
 
 
