@@ -302,6 +302,7 @@ def _of_trust(request: ProbeRequest, seen: Seen) -> Iterator[Finding]:
             place=Place.PROBE,
             seen=f"the CRL file cannot be loaded ({seen.crl_problem}); libpq goes on without it",
             stage=Stage.TLS,
+            severity=Severity.WARNING,
         )
 
 
