@@ -591,11 +591,11 @@ ROWS: list[Row] = [
     (
         "DSA",
         lambda: pair(
-            (leaf := with_key(dsa.generate_private_key(2048))),
+            (leaf := with_key(dsa.generate_private_key(1024))),
             private_key=key_pem(leaf.private_key, PrivateFormat.TraditionalOpenSSL),
         ),
         True,
-        [(Cause.ACM_UNSUITABLE, WARNING)],
+        [(Cause.KEY_TOO_SMALL, WARNING), (Cause.ACM_UNSUITABLE, WARNING)],
     ),
     (
         "an odd curve",

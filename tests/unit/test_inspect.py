@@ -1,5 +1,6 @@
 """``certifier inspect``: exit status, both kinds of output, and several hundred odd files."""
 
+import argparse
 import base64
 import json
 import random
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from certifier.cli import main
+from certifier.cli import inspect, main
 from sandbox.pki import Authority, Key, bundle, self_signed
 
 HOST = "orders.db.example.com"
@@ -247,11 +248,14 @@ def test_every_odd_file_ends_with_a_finding_or_acceptance(
         path.write_bytes(PARTS[name])
     accepted = 0
     odd = tmp_path / "odd"
+    parser = argparse.ArgumentParser()
+    inspect.register(parser.add_subparsers())
     for number, content in enumerate(contents):
         odd.write_bytes(content)
         names = list(PARTS)
         used = sound | {names[number % len(names)]: odd} if number % 3 else {"certificate": odd}
-        status = inspected(*options(used), "--host", HOST, "--json")
+        argv = ["inspect", *map(str, options(used)), "--host", HOST, "--json"]
+        status = inspect.run(parser.parse_args(argv))
         out, err = capsys.readouterr()
         told: dict[str, Any] = json.loads(out)
         assert err == ""
