@@ -460,14 +460,13 @@ class Workflow(Construct):
     def _record(self, deferred: sfn.IChainable) -> sfn.TaskStateBase:
         """The one ordinary end of a child. When even this fails, the claim's own rescue is due."""
         not_recorded = self._end("Not recorded", Outcome.FAILED)
-        record = self._invoke(
+        return self._invoke(
             "Record certification",
             "record_certification",
             payload=_step_payload(problem="{% $problem %}"),
             outputs=_child_output("$states.result.Payload.outcome"),
             catch=[(_names(ClaimLost), deferred), (("States.ALL",), not_recorded)],
         )
-        return record.next(sfn.Succeed.jsonata(self, "Recorded"))
 
     def _end(self, name: str, outcome: Outcome) -> sfn.Succeed:
         return sfn.Succeed.jsonata(self, name, outputs=_child_output(f"'{outcome.value}'"))
