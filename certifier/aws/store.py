@@ -19,17 +19,16 @@ result: the condition lets in whoever it let in before.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
-from certifier.aws.clients import code_of, translate, translated
-from certifier.errors import Busy, ClaimLost, InvalidEvent, Throttled, Unavailable, Unexpected
+from certifier.aws.clients import translated
+from certifier.aws.table import Lost, Table, Write, packed, unpacked
+from certifier.errors import Busy, ClaimLost, InvalidEvent, Unexpected
 from certifier.memory import (
     OF_ENDPOINT,
     REMEMBERED,
@@ -97,6 +96,14 @@ def stamp(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _rescue(now: datetime) -> str:
+    """Return when a claimed source is due if its run dies.
+
+    Half a second off every ``stamp``: who asks in the very second is still told apart from it.
+    """
+    return stamp(now + RESCUE).replace("Z", ".500Z")
+
+
 def _source_key(name: str, kind: str) -> dict[str, str]:
     return {"pk": f"SOURCE#{name}", "sk": kind}
 
@@ -112,12 +119,6 @@ def _pause_key(task: str) -> dict[str, str]:
 _BREAKER = {"pk": "BREAKER", "sk": "STATE"}
 _TIDY = {"pk": "TIDY", "sk": "DAY"}
 _OURS = "claim.execution = :run"
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
-
-
-def _packed(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _serialize(value) for name, value in values.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -139,22 +140,17 @@ def _plain(value: Any) -> Any:
             return value
 
 
-class _Lost(Exception):
-    """A condition did not hold."""
-
-
 class Store:
     """The table. See the module for its items."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
+        self._table = Table(client, table)
 
     # -- sources
 
     def registration(self, source: Source) -> Registration:
         """Return what stands in the way of registering ``source``; writes nothing."""
-        spec = self._get(_source_key(source.name, "SPEC"))
+        spec = self._table.get(_source_key(source.name, "SPEC"))
         state = self.state(source.name)
         keys = {source.endpoint}
         known = None if spec is None else _spec_of(spec)
@@ -187,7 +183,7 @@ class Store:
                 return seen.version
             try:
                 return self._put_spec(source, seen, now)
-            except _Lost:
+            except Lost:
                 continue
         raise Busy(f"source {source.name}")
 
@@ -203,7 +199,7 @@ class Store:
         }
         condition = "attribute_not_exists(claim)" if moved else None
         writes = [
-            self._put(
+            self._table.putting(
                 {
                     **_source_key(source.name, "SPEC"),
                     "version": version,
@@ -212,13 +208,13 @@ class Store:
                 "attribute_not_exists(pk)" if seen.version == 0 else "version = :seen",
                 {":seen": seen.version} if seen.version else {},
             ),
-            self._put(
+            self._table.putting(
                 {**_owner_key(source.endpoint), "source": source.name},
                 "attribute_not_exists(pk) OR #s = :name",
                 {":name": source.name},
                 {"#s": "source"},
             ),
-            self._update(
+            self._table.updating(
                 _source_key(source.name, "STATE"),
                 set_=state,
                 remove=(*OF_ENDPOINT, "waits_for_wave") if moved else ("waits_for_wave",),
@@ -229,27 +225,24 @@ class Store:
             assert seen.known is not None
             old = self.state(source.name)
             writes += [
-                self._check(_source_key(source.name, "UNDO"), "attribute_not_exists(pk)"),
+                self._table.checking(_source_key(source.name, "UNDO"), "attribute_not_exists(pk)"),
                 *self._release_owners(source.name, seen.known, old, keep=source.endpoint),
             ]
-        self._transact(writes)
+        self._table.transact(writes)
         return version
 
     def _release_owners(
         self, name: str, spec: Source, state: SourceState | None, keep: str | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[Write]:
         """Deletes of every hold that ``name`` has on an endpoint, by identifier and by ARN."""
         held = {spec.endpoint.lower()} | set(state.owned if state is not None else ())
         return [
-            {
-                "Delete": {
-                    "TableName": self._table,
-                    "Key": _packed(_owner_key(key)),
-                    "ConditionExpression": "attribute_not_exists(pk) OR #s = :name",
-                    "ExpressionAttributeNames": {"#s": "source"},
-                    "ExpressionAttributeValues": _packed({":name": name}),
-                }
-            }
+            self._table.deleting(
+                _owner_key(key),
+                "attribute_not_exists(pk) OR #s = :name",
+                {":name": name},
+                {"#s": "source"},
+            )
             for key in sorted(held)
             if keep is None or key != keep.lower()
         ]
@@ -260,17 +253,22 @@ class Store:
         Raises:
             Unexpected: an older version of Certifier took the spec, and this one does not.
         """
-        item = self._get(_source_key(name, "SPEC"))
+        item = self._table.get(_source_key(name, "SPEC"))
         return None if item is None else (_spec_of(item), int(item["version"]))
 
     def state(self, name: str) -> SourceState | None:
         """Return what is remembered of a source; ``None`` when nobody registered it."""
-        item = self._get(_source_key(name, "STATE"))
+        item = self._table.get(_source_key(name, "STATE"))
         return None if item is None else _state_of(item)
 
     def names_all(self) -> tuple[str, ...]:
         """Return the name of every registered source, sorted (reads the whole table)."""
-        return tuple(sorted(item["pk"].partition("#")[2] for item in self._scan("SPEC", keys=True)))
+        return tuple(
+            sorted(
+                item["pk"].partition("#")[2]
+                for item in self._table.scan("SOURCE#", "SPEC", keys=True)
+            )
+        )
 
     def specs_all(self) -> dict[str, tuple[Source, int] | None]:
         """Return every registered source and its version, by name (reads the whole table).
@@ -278,7 +276,7 @@ class Store:
         ``None`` for one that an older version of Certifier took and this one does not.
         """
         found: dict[str, tuple[Source, int] | None] = {}
-        for item in self._scan("SPEC"):
+        for item in self._table.scan("SOURCE#", "SPEC"):
             name = item["pk"].partition("#")[2]
             try:
                 found[name] = (_spec_of(item), int(item["version"]))
@@ -288,13 +286,14 @@ class Store:
 
     def states_all(self) -> tuple[SourceState, ...]:
         """Return what is remembered of every source, by name (reads the whole table)."""
-        return tuple(sorted((_state_of(item) for item in self._scan("STATE")), key=_name_of))
+        states = (_state_of(item) for item in self._table.scan("SOURCE#", "STATE"))
+        return tuple(sorted(states, key=lambda state: state.name))
 
     def undo_all(self) -> dict[str, UndoLog]:
         """Return every undo log, by source (reads the whole table)."""
         return {
             item["pk"].partition("#")[2]: UndoLog.model_validate_json(item["log"])
-            for item in self._scan("UNDO")
+            for item in self._table.scan("SOURCE#", "UNDO")
         }
 
     def forget(self, name: str) -> Held | bool:
@@ -312,26 +311,24 @@ class Store:
             state = self.state(name)
             if held := self._holds(name, state):
                 return Held(held)
-            recorded = None if state is None else state.recorded_by
+            unchanged, values = "attribute_not_exists(recorded_by)", {}
+            if state is not None and state.recorded_by is not None:
+                unchanged, values = "recorded_by = :by", {":by": state.recorded_by}
+            table = self._table
             try:
-                self._transact(
+                table.transact(
                     [
-                        self._delete(_source_key(name, "SPEC"), "version = :v", {":v": spec[1]}),
-                        self._delete(
+                        table.deleting(_source_key(name, "SPEC"), "version = :v", {":v": spec[1]}),
+                        table.deleting(
                             _source_key(name, "STATE"),
-                            "attribute_not_exists(claim) AND "
-                            + (
-                                "attribute_not_exists(recorded_by)"
-                                if recorded is None
-                                else "recorded_by = :by"
-                            ),
-                            {} if recorded is None else {":by": recorded},
+                            f"attribute_not_exists(claim) AND {unchanged}",
+                            values,
                         ),
-                        self._check(_source_key(name, "UNDO"), "attribute_not_exists(pk)"),
+                        table.checking(_source_key(name, "UNDO"), "attribute_not_exists(pk)"),
                         *self._release_owners(name, spec[0], state),
                     ]
                 )
-            except _Lost:
+            except Lost:
                 continue
             return True
         raise Busy(f"source {name}")
@@ -351,7 +348,7 @@ class Store:
 
     def endpoint_owner(self, endpoint: str) -> str | None:
         """Return the source that has an endpoint, by its identifier or ARN."""
-        item = self._get(_owner_key(endpoint))
+        item = self._table.get(_owner_key(endpoint))
         return None if item is None else str(item["source"])
 
     def own_endpoint(self, name: str, *keys: str) -> str | None:
@@ -364,27 +361,18 @@ class Store:
         for key in sorted({key.lower() for key in keys}):
             if key in owned:
                 continue
-            try:
-                self._write(
-                    self._put(
-                        {**_owner_key(key), "source": name},
-                        "attribute_not_exists(pk) OR #s = :name",
-                        {":name": name},
-                        {"#s": "source"},
-                    )
+            hold = self._table.putting(
+                {**_owner_key(key), "source": name},
+                "attribute_not_exists(pk) OR #s = :name",
+                {":name": name},
+                {"#s": "source"},
+            )
+            if not self._table.wrote(hold):
+                return self.endpoint_owner(key)
+            self._table.write(
+                self._table.changing(
+                    _source_key(name, "STATE"), "ADD owned :key", values={":key": {key}}
                 )
-            except _Lost:
-                if (owner := self.endpoint_owner(key)) is not None and owner != name:
-                    return owner
-            self._write(
-                {
-                    "Update": {
-                        "TableName": self._table,
-                        "Key": _packed(_source_key(name, "STATE")),
-                        "UpdateExpression": "ADD owned :key",
-                        "ExpressionAttributeValues": _packed({":key": {key}}),
-                    }
-                }
             )
         return None
 
@@ -396,16 +384,16 @@ class Store:
         start: dict[str, Any] = {}
         for _ in range(_PAGES):
             with translated():
-                page = self._client.query(
-                    TableName=self._table,
+                page = self._table.client.query(
+                    TableName=self._table.name,
                     IndexName="due",
                     KeyConditionExpression="due_partition = :due AND due_at <= :now",
-                    ExpressionAttributeValues=_packed({":due": DUE, ":now": stamp(now)}),
+                    ExpressionAttributeValues=packed({":due": DUE, ":now": stamp(now)}),
                     ProjectionExpression="pk",
                     Limit=limit - len(names),
                     **start,
                 )
-            names += [item["pk"]["S"].partition("#")[2] for item in page["Items"]]
+            names += [unpacked(item)["pk"].partition("#")[2] for item in page["Items"]]
             if len(names) >= limit or "LastEvaluatedKey" not in page:
                 break
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
@@ -417,17 +405,15 @@ class Store:
             self._ask(name, now)
 
     def _ask(self, name: str, now: datetime) -> None:
-        try:
-            self._write(
-                self._update(
-                    _source_key(name, "STATE"),
-                    set_={"due_at": stamp(now), "due_partition": DUE},
-                    remove=("waits_for_wave",),
-                    condition="attribute_exists(pk)",
-                )
+        """Make a source due, unless somebody has forgotten it meanwhile."""
+        self._table.wrote(
+            self._table.updating(
+                _source_key(name, "STATE"),
+                set_={"due_at": stamp(now), "due_partition": DUE},
+                remove=("waits_for_wave",),
+                condition="attribute_exists(pk)",
             )
-        except _Lost:
-            return  # forgotten meanwhile
+        )
 
     # -- the claim
 
@@ -451,30 +437,26 @@ class Store:
             if owner is not None and owner.execution == run:
                 return self._claimed(state)
             values: dict[str, Any] = {}
+            condition = "attribute_exists(pk) AND attribute_not_exists(claim)"
             if owner is not None:
                 ended = owner_ended(owner.execution)
                 if ended is None or now - ended <= TAKE_OVER:
                     return NotClaimed(owner=owner.execution)
-                values = {":dead": owner.execution}
-            due = stamp(now + RESCUE)
-            try:
-                self._write(
-                    self._update(
-                        _source_key(name, "STATE"),
-                        set_={
-                            "claim": {"execution": run, "since": stamp(now), "due_at": due},
-                            "due_at": due,
-                            "due_partition": DUE,
-                            "markers": {},
-                        },
-                        condition="attribute_exists(pk) AND attribute_not_exists(claim)"
-                        if owner is None
-                        else "claim.execution = :dead",
-                        values=values,
-                    )
+                condition, values = "claim.execution = :dead", {":dead": owner.execution}
+            due = _rescue(now)
+            self._table.wrote(
+                self._table.updating(
+                    _source_key(name, "STATE"),
+                    set_={
+                        "claim": {"execution": run, "since": stamp(now), "due_at": due},
+                        "due_at": due,
+                        "due_partition": DUE,
+                        "markers": {},
+                    },
+                    condition=condition,
+                    values=values,
                 )
-            except _Lost:
-                continue
+            )  # whoever has it now is read in the next round
         raise Busy(f"source {name}")
 
     def _claimed(self, state: SourceState) -> Claimed:
@@ -507,7 +489,7 @@ class Store:
             raise ValueError(f"not to be remembered: {sorted(unknown)}")
         self._while_ours(
             name,
-            self._update(
+            self._table.updating(
                 _source_key(name, "STATE"),
                 set_={key: _plain(value) for key, value in fields.items() if value is not None},
                 remove=tuple(key for key, value in fields.items() if value is None),
@@ -530,19 +512,14 @@ class Store:
         Raises:
             ClaimLost: ``run`` does not own the source (any more).
         """
-        update: dict[str, Any] = {
-            "TableName": self._table,
-            "Key": _packed(_source_key(name, "STATE")),
-            "ConditionExpression": _OURS,
-            "ExpressionAttributeNames": {"#k": key},
-        }
+        state, names = _source_key(name, "STATE"), {"#k": key}
+        ours: dict[str, Any] = {":run": run}
         if marker is None:
-            update["UpdateExpression"] = "REMOVE markers.#k"
-            update["ExpressionAttributeValues"] = _packed({":run": run})
+            write = self._table.changing(state, "REMOVE markers.#k", _OURS, ours, names)
         else:
-            update["UpdateExpression"] = "SET markers.#k = :m"
-            update["ExpressionAttributeValues"] = _packed({":run": run, ":m": _plain(marker)})
-        self._while_ours(name, {"Update": update})
+            values = {**ours, ":m": _plain(marker)}
+            write = self._table.changing(state, "SET markers.#k = :m", _OURS, values, names)
+        self._while_ours(name, write)
 
     def write_undo(self, name: str, run: str, log: UndoLog) -> None:
         """Write how to put the endpoint back, before its first write.
@@ -551,24 +528,15 @@ class Store:
             ClaimLost: ``run`` does not own the source (any more).
         """
         try:
-            self._transact(
+            self._table.transact(
                 [
-                    self._check(_source_key(name, "STATE"), _OURS, {":run": run}),
-                    {
-                        "Put": {
-                            "TableName": self._table,
-                            "Item": _packed(
-                                {
-                                    **_source_key(name, "UNDO"),
-                                    "log": log.model_dump_json(),
-                                    "run": run,
-                                }
-                            ),
-                        }
-                    },
+                    self._table.checking(_source_key(name, "STATE"), _OURS, {":run": run}),
+                    self._table.putting(
+                        {**_source_key(name, "UNDO"), "log": log.model_dump_json(), "run": run}
+                    ),
                 ]
             )
-        except _Lost:
+        except Lost:
             raise ClaimLost(name) from None
 
     def undo(self, name: str) -> UndoLog | None:
@@ -578,7 +546,7 @@ class Store:
 
     def undo_with_run(self, name: str) -> tuple[UndoLog, str] | None:
         """Return the undo log and the execution that wrote it."""
-        item = self._get(_source_key(name, "UNDO"))
+        item = self._table.get(_source_key(name, "UNDO"))
         if item is None:
             return None
         return UndoLog.model_validate_json(item["log"]), str(item["run"])
@@ -592,50 +560,41 @@ class Store:
         """
         since = ":now" if anew else "if_not_exists(since, :now)"
         gone = " REMOVE stop_date, started_at" if anew else ""
-        with translated():
-            answer = self._client.update_item(
-                TableName=self._table,
-                Key=_packed(_pause_key(task)),
-                UpdateExpression=f"ADD sources :one SET since = {since}{gone}",
-                ExpressionAttributeValues=_packed({":one": {name}, ":now": stamp(now)}),
-                ReturnValues="ALL_NEW",
+        return _pause_of(
+            self._table.updated(
+                self._table.changing(
+                    _pause_key(task),
+                    f"ADD sources :one SET since = {since}{gone}",
+                    values={":one": {name}, ":now": stamp(now)},
+                )
             )
-        return _pause_of(_unpacked(answer["Attributes"]))
+        )
 
     def note_stopped(self, task: str, stop_date: datetime) -> None:
         """Remember the StopDate of the stop that is ours, unless one is remembered already."""
-        try:
-            self._write(
-                self._update(
-                    _pause_key(task),
-                    set_={"stop_date": stop_date.isoformat()},
-                    condition="attribute_exists(pk) AND attribute_not_exists(stop_date)",
-                )
-            )
-        except _Lost:
-            return
+        self._note_once(task, "stop_date", stop_date.isoformat())
 
     def note_started(self, task: str, now: datetime) -> None:
-        """Remember that we asked a paused task to start again."""
-        try:
-            self._write(
-                self._update(
-                    _pause_key(task),
-                    set_={"started_at": stamp(now)},
-                    condition="attribute_exists(pk) AND attribute_not_exists(started_at)",
-                )
+        """Remember that we asked a paused task to start again, the first time."""
+        self._note_once(task, "started_at", stamp(now))
+
+    def _note_once(self, task: str, field: str, value: str) -> None:
+        self._table.wrote(
+            self._table.updating(
+                _pause_key(task),
+                set_={field: value},
+                condition=f"attribute_exists(pk) AND attribute_not_exists({field})",
             )
-        except _Lost:
-            return
+        )
 
     def pause(self, task: str) -> Pause | None:
         """Return the pause of a task; ``None`` when we did not stop it."""
-        item = self._get(_pause_key(task))
+        item = self._table.get(_pause_key(task))
         return None if item is None else _pause_of(item)
 
     def pauses_all(self) -> tuple[Pause, ...]:
         """Return every task that we stopped and that does not run again yet."""
-        return tuple(_pause_of(item) for item in self._partition("PAUSE"))
+        return tuple(_pause_of(item) for item in self._table.partition("PAUSE"))
 
     def pauses_of(self, name: str) -> tuple[Pause, ...]:
         """Return the tasks that are stopped for the sake of a source."""
@@ -654,21 +613,14 @@ class Store:
                 return False
             if pause.sources == (name,):
                 return True
-            try:
-                self._write(
-                    {
-                        "Update": {
-                            "TableName": self._table,
-                            "Key": _packed(_pause_key(task)),
-                            "UpdateExpression": "DELETE sources :one",
-                            "ConditionExpression": "size(sources) > :single",
-                            "ExpressionAttributeValues": _packed({":one": {name}, ":single": 1}),
-                        }
-                    }
-                )
-            except _Lost:
-                continue
-            return False
+            left = self._table.changing(
+                _pause_key(task),
+                "DELETE sources :one",
+                "size(sources) > :single",
+                {":one": {name}, ":single": 1},
+            )
+            if self._table.wrote(left):
+                return False
         raise Busy(f"pause of {task}")
 
     def delete_pause(self, task: str, name: str) -> bool:
@@ -677,19 +629,13 @@ class Store:
         ``False`` when another source needs the task stopped meanwhile: then ``name`` only leaves.
         """
         for _ in range(_RACES):
-            try:
-                self._write(
-                    self._delete(
-                        _pause_key(task),
-                        "attribute_not_exists(pk) OR sources = :one",
-                        {":one": {name}},
-                    )
-                )
-            except _Lost:
-                if self.leave_pause(task, name):
-                    continue
+            alone = self._table.deleting(
+                _pause_key(task), "attribute_not_exists(pk) OR sources = :one", {":one": {name}}
+            )
+            if self._table.wrote(alone):
+                return True
+            if not self.leave_pause(task, name):
                 return False
-            return True
         raise Busy(f"pause of {task}")
 
     # -- the end of a run
@@ -712,7 +658,7 @@ class Store:
                 raise ClaimLost(name)
             writes = [self._record_state(state, state.claim, recording)]
             if recording.erase_undo:
-                writes.append(self._delete(_source_key(name, "UNDO")))
+                writes.append(self._table.deleting(_source_key(name, "UNDO")))
             opened = False
             if recording.bad_end:
                 before = self.breaker()
@@ -722,8 +668,8 @@ class Store:
                 opened = after.opened_by == run
                 writes.append(self._put_breaker(after))
             try:
-                self._transact(writes)
-            except _Lost:
+                self._table.transact(writes)
+            except Lost:
                 continue
             return Recorded(recording.outcome, opened)
         raise Busy(f"source {name}")
@@ -743,7 +689,7 @@ class Store:
         values: dict[str, Any] = {":run": claim.execution}
         condition = _OURS
         # Whoever asked meanwhile wrote another time than Claim did: that one stands.
-        values[":claimed"] = stamp(claim.due_at)
+        values[":claimed"] = claim.due_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if state.due_at == claim.due_at:
             condition += " AND due_at = :claimed"
             if recording.due_at is None:
@@ -754,7 +700,7 @@ class Store:
             condition += " AND due_at <> :claimed"
             gone.append("waits_for_wave")
             kept.pop("waits_for_wave", None)
-        return self._update(
+        return self._table.updating(
             _source_key(state.name, "STATE"),
             set_=kept,
             remove=tuple(dict.fromkeys(gone)),
@@ -766,14 +712,14 @@ class Store:
 
     def breaker(self) -> Breaker:
         """Return the breaker."""
-        item = self._get(_BREAKER)
+        item = self._table.get(_BREAKER)
         if item is None:
             return Breaker()
         kept = {**json.loads(item["breaker"]), "version": int(item["version"])}
         return Breaker.model_validate_json(json.dumps(kept))
 
-    def _put_breaker(self, breaker: Breaker) -> dict[str, Any]:
-        return self._put(
+    def _put_breaker(self, breaker: Breaker) -> Write:
+        return self._table.putting(
             {
                 **_BREAKER,
                 "breaker": breaker.model_dump_json(exclude={"version"}),
@@ -790,13 +736,10 @@ class Store:
         """
         for _ in range(_RACES):
             before = self.breaker()
-            if not before.open and not before.ends:
+            if before == Breaker(version=before.version):
                 break
-            try:
-                self._write(self._put_breaker(Breaker(version=before.version)))
-            except _Lost:
-                continue
-            break
+            if self._table.wrote(self._put_breaker(Breaker(version=before.version))):
+                break
         else:
             raise Busy("the breaker")
         waiting = tuple(state.name for state in self.states_all() if state.waits_for_wave)
@@ -807,225 +750,48 @@ class Store:
 
     def first_of_day(self, now: datetime, execution: str) -> bool:
         """Return whether ``execution`` is the one that tidies today (UTC)."""
-        try:
-            self._write(
-                self._put(
-                    {**_TIDY, "day": stamp(now)[:10], "execution": execution},
-                    "attribute_not_exists(pk) OR #d <> :today OR execution = :mine",
-                    {":today": stamp(now)[:10], ":mine": execution},
-                    {"#d": "day"},
-                )
+        return self._table.wrote(
+            self._table.putting(
+                {**_TIDY, "day": stamp(now)[:10], "execution": execution},
+                "attribute_not_exists(pk) OR #d <> :today OR execution = :mine",
+                {":today": stamp(now)[:10], ":mine": execution},
+                {"#d": "day"},
             )
-        except _Lost:
-            return False
-        return True
+        )
 
     def note_unused(self, digest: str, now: datetime) -> datetime:
         """Note that nobody uses a DMS certificate, and return since when that is so."""
-        with translated():
-            answer = self._client.update_item(
-                TableName=self._table,
-                Key=_packed({"pk": "UNUSED", "sk": digest}),
-                UpdateExpression="SET since = if_not_exists(since, :now)",
-                ExpressionAttributeValues=_packed({":now": stamp(now)}),
-                ReturnValues="ALL_NEW",
+        item = self._table.updated(
+            self._table.changing(
+                {"pk": "UNUSED", "sk": digest},
+                "SET since = if_not_exists(since, :now)",
+                values={":now": stamp(now)},
             )
-        return datetime.fromisoformat(_unpacked(answer["Attributes"])["since"])
+        )
+        return datetime.fromisoformat(item["since"])
 
     def forget_unused(self, digest: str) -> None:
         """Note that a DMS certificate is used again, or gone."""
-        self._write(self._delete({"pk": "UNUSED", "sk": digest}))
+        self._table.write(self._table.deleting({"pk": "UNUSED", "sk": digest}))
 
     def take_unused(self, digest: str, since: datetime) -> bool:
         """Claim the deletion of a certificate: ``False`` when a run uses it again since."""
-        try:
-            self._write(
-                self._delete(
-                    {"pk": "UNUSED", "sk": digest}, "since = :since", {":since": stamp(since)}
-                )
+        return self._table.wrote(
+            self._table.deleting(
+                {"pk": "UNUSED", "sk": digest}, "since = :since", {":since": stamp(since)}
             )
-        except _Lost:
-            return False
-        return True
+        )
 
     def unused(self) -> dict[str, datetime]:
         """Return since when DMS certificates are unused, by digest."""
         return {
-            item["sk"]: datetime.fromisoformat(item["since"]) for item in self._partition("UNUSED")
+            item["sk"]: datetime.fromisoformat(item["since"])
+            for item in self._table.partition("UNUSED")
         }
 
-    # -- DynamoDB itself
-
-    def _get(self, key: dict[str, str]) -> dict[str, Any] | None:
-        with translated():
-            answer = self._client.get_item(
-                TableName=self._table, Key=_packed(key), ConsistentRead=True
-            )
-        return _unpacked(answer["Item"]) if "Item" in answer else None
-
-    def _partition(self, pk: str) -> list[dict[str, Any]]:
-        with translated():
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues=_packed({":pk": pk}),
-                ConsistentRead=True,
-            )
-            return [_unpacked(item) for page in pages for item in page["Items"]]
-
-    def _scan(self, kind: str, *, keys: bool = False) -> list[dict[str, Any]]:
-        chosen: dict[str, Any] = {"ProjectionExpression": "pk"} if keys else {}
-        with translated():
-            pages = self._client.get_paginator("scan").paginate(
-                TableName=self._table,
-                FilterExpression="sk = :kind AND begins_with(pk, :source)",
-                ExpressionAttributeValues=_packed({":kind": kind, ":source": "SOURCE#"}),
-                ConsistentRead=True,
-                **chosen,
-            )
-            return [_unpacked(item) for page in pages for item in page["Items"]]
-
-    def _put(
-        self,
-        item: Mapping[str, Any],
-        condition: str,
-        values: Mapping[str, Any],
-        names: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
-        put: dict[str, Any] = {
-            "TableName": self._table,
-            "Item": _packed(item),
-            "ConditionExpression": condition,
-        }
-        return {"Put": _with(put, values, names)}
-
-    def _delete(
-        self,
-        key: Mapping[str, str],
-        condition: str | None = None,
-        values: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        delete: dict[str, Any] = {"TableName": self._table, "Key": _packed(key)}
-        if condition is not None:
-            delete["ConditionExpression"] = condition
-        return {"Delete": _with(delete, values)}
-
-    def _check(
-        self, key: Mapping[str, str], condition: str, values: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        check: dict[str, Any] = {
-            "TableName": self._table,
-            "Key": _packed(key),
-            "ConditionExpression": condition,
-        }
-        return {"ConditionCheck": _with(check, values)}
-
-    def _update(
-        self,
-        key: Mapping[str, str],
-        *,
-        set_: Mapping[str, Any],
-        remove: Sequence[str] = (),
-        condition: str | None = None,
-        values: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """Return an update; attribute names go through placeholders, since many are reserved."""
-        names: dict[str, str] = {}
-        packed: dict[str, Any] = dict(values or {})
-        parts = []
-        if set_:
-            assignments = []
-            for i, (name, value) in enumerate(set_.items()):
-                names[f"#s{i}"] = name
-                packed[f":s{i}"] = value
-                assignments.append(f"#s{i} = :s{i}")
-            parts.append("SET " + ", ".join(assignments))
-        if remove:
-            for i, name in enumerate(remove):
-                names[f"#r{i}"] = name
-            parts.append("REMOVE " + ", ".join(f"#r{i}" for i in range(len(remove))))
-        update: dict[str, Any] = {
-            "TableName": self._table,
-            "Key": _packed(key),
-            "UpdateExpression": " ".join(parts),
-        }
-        if condition is not None:
-            update["ConditionExpression"] = condition
-        return {"Update": _with(update, packed, names)}
-
-    def _while_ours(self, name: str, write: dict[str, Any]) -> None:
-        try:
-            self._write(write)
-        except _Lost:
-            raise ClaimLost(name) from None
-
-    def _write(self, write: dict[str, Any]) -> None:
-        """Make one conditional write.
-
-        Raises:
-            _Lost: its condition did not hold.
-        """
-        ((kind, request),) = write.items()
-        call: dict[str, Callable[..., Any]] = {
-            "Put": self._client.put_item,
-            "Update": self._client.update_item,
-            "Delete": self._client.delete_item,
-        }
-        try:
-            call[kind](**request)
-        except (ClientError, BotoCoreError) as error:
-            if code_of(error) == "ConditionalCheckFailedException":
-                raise _Lost from None
-            raise translate(error) from None
-
-    def _transact(self, writes: list[Any]) -> None:
-        """Make all writes or none.
-
-        Raises:
-            _Lost: a condition did not hold.
-        """
-        try:
-            self._client.transact_write_items(TransactItems=writes)
-        except (ClientError, BotoCoreError) as error:
-            raise _cancelled(error) from None
-
-
-def _cancelled(error: ClientError | BotoCoreError) -> Exception:
-    """Return what a transaction that was not made means, from the codes of its reasons."""
-    if not isinstance(error, ClientError) or code_of(error) != "TransactionCanceledException":
-        return translate(error)
-    # Which reason is whose does not matter: all conditions of a transaction say the same thing.
-    reasons: Any = error.response.get("CancellationReasons", ())
-    codes = {str(reason.get("Code", "")) for reason in reasons}
-    if "ConditionalCheckFailed" in codes:
-        return _Lost()
-    if codes & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
-        return Throttled("TransactWriteItems")
-    if "TransactionConflict" in codes:
-        return Busy("TransactWriteItems")
-    if codes <= {"None", ""}:
-        return Unavailable("TransactWriteItems")
-    return Unexpected("TransactWriteItems: " + ", ".join(sorted(codes - {"None", ""})))
-
-
-def _with(
-    request: dict[str, Any],
-    values: Mapping[str, Any] | None,
-    names: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    if values:
-        request["ExpressionAttributeValues"] = _packed(values)
-    if names:
-        request["ExpressionAttributeNames"] = dict(names)
-    return request
-
-
-def _unpacked(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _deserialize(value) for name, value in item.items()}
-
-
-def _name_of(state: SourceState) -> str:
-    return state.name
+    def _while_ours(self, name: str, write: Write) -> None:
+        if not self._table.wrote(write):
+            raise ClaimLost(name)
 
 
 def _json(value: object) -> object:

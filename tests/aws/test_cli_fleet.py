@@ -68,7 +68,7 @@ def register(store: Store, name: str, **recorded: Any) -> None:
     store.register(parse_source({**SPEC, "name": name, "endpoint": f"{name}-source"}), NOW)
     if recorded:
         store.claim(name, RUN, NOW, lambda _: None)
-        done = Recording(at=NOW, due_at=NOW + timedelta(days=1, minutes=1), **recorded)
+        done = Recording(at=NOW, due_at=NOW + timedelta(days=1, minutes=30), **recorded)
         store.record(name, RUN, done, breaker_limit=3)
 
 
@@ -158,7 +158,7 @@ def test_resume_wave_closes_the_breaker(
     waits = Recording(outcome=Outcome.DEFERRED, at=NOW, due_at=None, state={"waits_for_wave": True})
     store.record("orders", RUN, waits, breaker_limit=3)
     opened = store.breaker().after(BadEnd(at=NOW, source="s", run="r"), limit=1)
-    store._write(store._put_breaker(opened))
+    store._table.write(store._put_breaker(opened))
     command(status)
     out = capsys.readouterr().out
     assert "Changes are stopped" in out

@@ -263,7 +263,7 @@ def test_the_third_bad_end_is_told_as_a_stopped_wave(world: World) -> None:
     for i in range(2):
         end = {"at": NOW.isoformat(), "source": f"s{i}", "run": f"r{i}"}
         after = world.store.breaker().after(BadEnd.model_validate(end), 3)
-        world.store._write(world.store._put_breaker(after))
+        world.store._table.write(world.store._put_breaker(after))
     world.store.write_undo("orders", RUN, LOG)
     world.leave(**changed(**{"test_connection-new": dms_says(False)}))
     assert world.record({"error": "Unexpected", "cause": "KeyError"}) == "failed"
