@@ -34,7 +34,7 @@ COLOURS = {
     "failed": "bold red",
 }
 WEIGHTS = {"error": "red", "warning": "yellow", "advice": "cyan"}
-QUIET = ("Begin", "Recorded", "Deferred")
+QUIET = ("Begin", "Deferred")
 """States that only shuffle variables."""
 
 
