@@ -1,8 +1,8 @@
 """Which expiry matters: the first one after which a connection would fail.
 
 A bundle is not as old as its oldest CA, and a served chain may hold certificates that no client
-walks over. What counts is the way from the served leaf to the anchor in use; and beside it what is
-meant to take over: the pair in the secret, and its copy in ACM.
+walks over. What counts is the way from the served leaf to the anchor in use, as the endpoint trusts
+it; and beside it what is meant to take over: the pair in the secret, and its copy in ACM.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ class Role(StrEnum):
     LEAF = "served certificate"
     INTERMEDIATE = "intermediate CA"
     ANCHOR = "trusted CA"
+    BUNDLE = "CA on the DMS endpoint"
     INTENDED = "certificate in the secret"
     ACM = "certificate in ACM"
 
@@ -53,8 +54,9 @@ def expiring(
     Args:
         served: the chain as served, leaf first.
         anchor: the CA in which it was found to end; ``None`` when it was not verified.
-        trusted: the CAs that the endpoint trusts. When one of them is a later issue of the anchor
-            (the same name and key), the connection goes on with it, so that its end counts.
+        trusted: the CAs that the endpoint trusts. When they hold the anchor in another issue (the
+            same name and key), it is their last one whose end counts. Without an anchor, nobody
+            knows which of them is in use: the end of the last one counts.
         intended, acm: the leaf in the secret, and ACM's copy; left out when they are the served
             one.
 
@@ -76,12 +78,14 @@ def _of_chain(
 ) -> Iterator[Expiring]:
     for position, facts in enumerate(_walked(served, anchor)):
         yield from _one(Role.INTERMEDIATE if position else Role.LEAF, facts)
-    if anchor is None:
-        return
-    issues = [anchor, *(facts for facts in trusted if _same_authority(facts, anchor))]
+    issues = [facts for facts in trusted if anchor is None or _same_authority(facts, anchor)]
+    if anchor is not None and not issues:
+        issues = [anchor]
     dated = [(facts.not_after, facts) for facts in issues if facts.not_after is not None]
     if dated:
-        yield from _one(Role.ANCHOR, max(dated, key=lambda pair: pair[0])[1])
+        last = max(dated, key=lambda pair: pair[0])[1]
+        in_use = anchor is not None and last.sha256 == anchor.sha256
+        yield from _one(Role.ANCHOR if in_use else Role.BUNDLE, last)
 
 
 def _walked(

@@ -419,6 +419,25 @@ def test_a_later_issue_of_the_anchor_takes_over() -> None:
         trusted=[facts(root), facts(later)],
     )
     assert found[0].days_left(NOW) == 50
+    assert [one.role for one in found] == [Role.LEAF, Role.INTERMEDIATE, Role.BUNDLE]
+
+
+def test_what_the_endpoint_trusts_counts_and_not_what_it_shall_trust() -> None:
+    """DMS connects with the older issue of the root until the endpoint is changed."""
+    root, chain = chain_of(50, 60, 900)
+    older = Authority.root(
+        "Root", private_key=root.private_key, not_before=NOW - DAY, not_after=NOW + 5 * DAY
+    )
+    served = [facts(one) for one in chain]
+    first = expiring(served=served, anchor=facts(root), trusted=[facts(older)])[0]
+    assert (first.role, first.days_left(NOW)) == (Role.BUNDLE, 5)
+
+
+def test_without_a_served_chain_the_last_ca_of_the_endpoint_counts() -> None:
+    """Nobody knows which one is in use, but after the last of them nothing verifies."""
+    ends = [Authority.root(f"R{d}", not_before=NOW - DAY, not_after=NOW + d * DAY) for d in (5, 9)]
+    (only,) = expiring(trusted=[facts(one) for one in ends])
+    assert (only.role, only.title[:5], only.days_left(NOW)) == (Role.BUNDLE, "CN=R9", 9)
 
 
 def test_a_cross_signed_certificate_that_nobody_walks_over_does_not_matter() -> None:
