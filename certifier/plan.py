@@ -350,10 +350,12 @@ def plan_tasks(
     window = source.window
     closed = window is not None and not window.is_open(now)
     may_stop = window is not None or source.restart_tasks is True
-    if plan.only_shrinks and (configs or (running and (closed or not may_stop))):
+    loading = ", ".join(task.identifier for task in running if task.full_load)
+    if plan.only_shrinks and (configs or loading or (running and (closed or not may_stop))):
         who = names or ", ".join(configs)
         waits = _found(Cause.SHRINK_WAITS, f"the old CA stays trusted while {who} runs")
-        return TaskPlan(Decision.UNCHANGED, findings=(waits,))
+        opens = window.next_opening(now) if window is not None and closed and not configs else None
+        return TaskPlan(Decision.UNCHANGED, opens_at=opens, findings=(waits,))
     findings = []
     if configs:
         findings.append(
@@ -369,7 +371,6 @@ def plan_tasks(
         if any(change.field == PASSWORD for change in plan.changes):
             seen = f"the endpoint holds the old password, with which {names} cannot start again"
             findings.append(_found(Cause.ENDPOINT_HOLDS_OLD_PASSWORD, seen))
-    loading = ", ".join(task.identifier for task in running if task.full_load)
     if loading and may_stop and not closed:
         findings.append(_found(Cause.TASK_IN_FULL_LOAD, f"a full load is under way: {loading}"))
     if findings:

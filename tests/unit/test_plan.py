@@ -335,6 +335,18 @@ def test_a_shrink_waits_quietly_for_running_tasks() -> None:
     assert decided.decision is Decision.UNCHANGED
     assert [f.cause for f in decided.findings] == [Cause.SHRINK_WAITS]
     assert plan_tasks(source(), planned, [], [], NOW).decision is Decision.CHANGE
+    loading = plan_tasks(source(restart_tasks=True), planned, [task(full_load=True)], [], NOW)
+    assert [f.cause for f in loading.findings] == [Cause.SHRINK_WAITS]
+    assert plan_tasks(source(restart_tasks=True), planned, [task()], [], NOW).findings == ()
+
+
+def test_a_shrink_that_waits_for_a_window_is_due_when_it_opens() -> None:
+    """The daily run alone would never meet a window of two hours a week."""
+    window = source(restart_tasks="sun 14:00-16:00 UTC")
+    decided = plan_tasks(window, shrinking(), [task()], [], NOW)
+    assert [f.cause for f in decided.findings] == [Cause.SHRINK_WAITS]
+    assert decided.opens_at == NOW.replace(hour=14)
+    assert plan_tasks(source(), shrinking(), [task()], [], NOW).opens_at is None
 
 
 def test_an_old_password_under_a_running_task_is_an_error_of_its_own() -> None:
