@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pydantic import field_validator
 
 from certifier.diagnosis import CATALOGUE, finding, printable
+from certifier.identity import acm_behind
 from certifier.memory import SourceState
 from certifier.models import (
     Configured,
@@ -22,6 +23,7 @@ from certifier.models import (
     Finding,
     ImportedCa,
     ImportedCertificate,
+    Leaf,
     Material,
     Plan,
     Rehearsal,
@@ -84,7 +86,8 @@ class Found(Fact):
         undo, undo_run: the undo log as it is now, and the execution that wrote it.
         owed: tasks that we stopped for this source and that do not run again.
         canary_left: the identifier of a canary endpoint that could not be deleted.
-        new_anchors: names of CAs in the source's bundle that no earlier bundle of it has held.
+        new_anchors: names of CAs in the bundle, or on the endpoint, that were never there before.
+        acm_leaf: what ACM holds for the source, when the source has a pair.
     """
 
     material: Material | None = None
@@ -105,6 +108,7 @@ class Found(Fact):
     owed: tuple[str, ...] = ()
     canary_left: str | None = None
     new_anchors: tuple[str, ...] = ()
+    acm_leaf: Leaf | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -253,15 +257,30 @@ def _of_the_end(
         added.append(_workflow(Cause.TASK_OWED, seen))
     if found.new_anchors:
         names = "; ".join(found.new_anchors)
-        seen = f"the CA bundle holds what no earlier bundle of this source has held: {names}"
+        seen = f"the CA bundle, or the endpoint, holds a CA that was never there before: {names}"
         added.append(finding(Cause.ANCHOR_UNTRUSTED_BEFORE, place=Place.INTAKE, seen=seen))
     if found.canary_left is not None:
         seen = f"the canary endpoint {found.canary_left} could not be deleted; the next run tries"
         added.append(_workflow(Cause.CANARY_LEFT, seen))
+    added += _of_acm(found, outcome)
     if outcome is Outcome.FAILED and not errors_in((*findings, *added)):
         seen = "the run ended without a result"
         added.append(_workflow(Cause.UNEXPECTED, seen))
     return tuple(added)
+
+
+def _of_acm(found: Found, outcome: Outcome) -> list[Finding]:
+    """Return whether ACM is in step with the pair: a side record, so none of it is an error."""
+    added: list[Finding] = []
+    if found.material is None or found.material.leaf_sha256 is None:
+        return added
+    given_up = found.acm is None and found.material.leaf_pem and outcome is Outcome.CERTIFIED
+    if given_up:
+        seen = "the import into ACM did not end; ACM was too busy, or did not answer"
+        added.append(_workflow(Cause.ACM_FAILED, seen))
+    tried = found.acm is not None or bool(given_up)
+    behind = acm_behind(found.acm_leaf, found.material.leaf_sha256, tried=tried)
+    return [*added, behind] if behind is not None else added
 
 
 # -- when the source is due again
@@ -310,14 +329,13 @@ def next_due(
         return Due(None, state.reason, state.backoff, since)
     if _has(end.findings, Cause.INTERRUPTED_RUN_FINISHED) and end.erase_undo:
         return Due(now, waiting_since=since)
-    if end.outcome is Outcome.PLANNED:
-        return Due(min(now + DAY, opens_at or now + DAY), waiting_since=since)
-    if not _backs_off(end, mendable):
-        return Due(now + DAY, waiting_since=since)
+    opening = opens_at or now + DAY
+    if end.outcome is Outcome.PLANNED or not _backs_off(end, mendable):
+        return Due(min(now + DAY, opening), waiting_since=since)
     reason = end.outcome.value + "".join(f" {cause}" for cause in sorted(_causes(mendable)))
     count = state.backoff + 1 if reason == state.reason else 1
     wait = BACK_OFF[count - 1] if count <= len(BACK_OFF) else DAY
-    return Due(now + wait, reason, count, since)
+    return Due(min(now + wait, opening), reason, count, since)
 
 
 def _causes(findings: Iterable[Finding]) -> set[str]:

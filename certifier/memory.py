@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from certifier.models import EndpointFields, Fact, Finding
+from certifier.models import EndpointFields, Fact, Finding, Leaf
 from certifier.outcome import Outcome
 from certifier.source import Source
 
@@ -54,13 +54,16 @@ class SourceState(Fact):
         creating: the identifier of an endpoint that a run was about to create.
         canary: the identifier of a canary endpoint that a run was about to create.
         acm_arn, acm_superseded: the certificate in ACM, and an older one to delete when unused.
+        acm_leaf: what the last import left there.
+        served_leaf: SHA-256 of the certificate that was last seen served.
+        in_recovery: whether a standby answered the last time that somebody logged in.
         certificate_arn, certificate_digest: the DMS certificate on the endpoint.
         applied_version: VersionId of the credentials that were last set on the endpoint.
         settings_digest, applied: the endpoint as the last good run left it.
         reverts: how often something else has undone that.
         markers: tests of the present claim, by whatever key the test uses.
         expires_at, expires: the expiry that comes first, and of which certificate.
-        anchors: fingerprints of the CAs that the source's bundles have held so far.
+        anchors: fingerprints of the CAs that its bundles, or the endpoint, have held so far.
         record: key of the last record in the bucket, without its suffix.
         waits_for_wave: deferred by the breaker, until it is closed.
     """
@@ -83,6 +86,9 @@ class SourceState(Fact):
     canary: str | None = None
     acm_arn: str | None = None
     acm_superseded: str | None = None
+    acm_leaf: Leaf | None = None
+    served_leaf: str | None = None
+    in_recovery: bool | None = None
     certificate_arn: str | None = None
     certificate_digest: str | None = None
     applied_version: str | None = None
@@ -106,6 +112,7 @@ REMEMBERED = frozenset(
         "canary",
         "acm_arn",
         "acm_superseded",
+        "acm_leaf",
         "certificate_arn",
         "certificate_digest",
         "applied_version",

@@ -107,6 +107,14 @@ class DmsCertificate(Fact):
     digest: str
 
 
+class Leaf(Fact):
+    """What is remembered of a server certificate; ``sha256`` is of its DER, in lower-case hex."""
+
+    sha256: str
+    subject: str | None = None
+    not_after: datetime | None = None
+
+
 class Connection(Fact):
     """What DMS shows of the last test of one endpoint from one replication instance.
 

@@ -167,6 +167,7 @@ class Cause(StrEnum):
     TLS_VERSION_OLD = "tls_version_old"
     CA_NOT_STRICT = "ca_not_strict"
     SERVED_CERTIFICATE_DIFFERS = "served_certificate_differs"
+    ENDPOINT_CA_DIFFERS = "endpoint_ca_differs"
     DIFFERENT_NODE_ANSWERS = "different_node_answers"
     MODE_COULD_BE_RAISED = "mode_could_be_raised"
     # the material

@@ -563,11 +563,23 @@ _LIKENESS = (
         time_may_mend=True,
     ),
     _row(
+        Cause.ENDPOINT_CA_DIFFERS,
+        why="The server serves a chain of a CA that the endpoint does not trust yet, so DMS cannot "
+        "connect. It comes from a server that was renewed before its secret or CA bundle, or from "
+        "an endpoint that somebody else has changed.",
+        remedy="The run changes the endpoint by itself. If it may not, the other findings say what "
+        "stands in its way.",
+        severity=_WARNING,
+    ),
+    _row(
         Cause.DIFFERENT_NODE_ANSWERS,
         "connection is bad: session is read-only",
-        why="The addresses of the host serve different certificates, or another node than before "
-        "answers: a failover, a load balancer, or a DNS record with a stray address.",
-        remedy="Install the same certificate on every node, or name one node in the source.",
+        why="Another node than before answers: a failover, a load balancer, or a DNS record with a "
+        "stray address. It shows by a certificate that is neither the intended one nor the one "
+        "served before, or by a standby in the place of a primary.",
+        remedy="Look at what the host name leads to. Install the same certificate on every node, "
+        "or name one node in the source; change data capture needs the primary. If somebody has "
+        "installed another certificate by hand, put it into the secret.",
         severity=_WARNING,
         time_may_mend=True,
     ),
@@ -691,7 +703,8 @@ _MATERIAL = (
     ),
     _row(
         Cause.ANCHOR_UNTRUSTED_BEFORE,
-        why="The new server certificate comes from a CA that the endpoint does not trust yet.",
+        why="The CA bundle of the source, or the endpoint, holds a CA that was never there before. "
+        "Whoever can write it can make DMS trust anybody.",
         remedy="Nothing has to be done in a rotation: old and new CA are trusted until the server "
         "serves the new chain. If no rotation is meant, find out who changed the secret.",
         severity=_WARNING,
@@ -714,6 +727,7 @@ _MATERIAL = (
         why="ACM holds an older certificate than the server is meant to serve.",
         remedy="The next good run imports it; if it stays behind, read the findings about ACM.",
         severity=_WARNING,
+        time_may_mend=True,
     ),
     _row(
         Cause.ACM_FAILED,

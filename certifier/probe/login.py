@@ -35,7 +35,8 @@ SELECT current_setting('ssl'),
        CASE WHEN pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
             THEN (SELECT count(*)::text
                     FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
-                   WHERE NOT s.ssl AND a.client_addr IS NOT NULL) END
+                   WHERE NOT s.ssl AND a.client_addr IS NOT NULL) END,
+       pg_is_in_recovery()::text
   FROM pg_stat_ssl own WHERE own.pid = pg_backend_pid()
 """
 APPLICATION = "certifier"
@@ -346,7 +347,7 @@ def log_in(
 
 def _facts(progress: Progress, rows: Any) -> LoginFacts:
     values = [None if v is None else printable(str(v), 200) for v in (rows[0] if rows else [])]
-    ssl, version, min_tls, own, own_version, cipher, others = (values + [None] * 7)[:7]
+    ssl, version, min_tls, own, own_version, cipher, others, standby = (values + [None] * 8)[:8]
     counted = others is not None and others.isdecimal() and len(others) < _DIGITS_OF_A_COUNT
     return LoginFacts(
         succeeded=True,
@@ -359,6 +360,7 @@ def _facts(progress: Progress, rows: Any) -> LoginFacts:
         session_version=own_version,
         session_cipher=cipher,
         plaintext_sessions=int(others or 0) if counted else None,
+        in_recovery=None if standby is None else standby in ("true", "t"),
     )
 
 

@@ -95,6 +95,7 @@ class LoginFacts(Fact):
             the role may not see it.
         session_ssl, session_version, session_cipher: the probe's own row of ``pg_stat_ssl``.
         plaintext_sessions: other remote sessions without TLS; None when the role may not see them.
+        in_recovery: whether the server is a standby, which cannot be written to.
     """
 
     succeeded: bool
@@ -107,6 +108,7 @@ class LoginFacts(Fact):
     session_version: str | None = None
     session_cipher: str | None = None
     plaintext_sessions: int | None = None
+    in_recovery: bool | None = None
 
 
 class PlaintextFacts(Fact):

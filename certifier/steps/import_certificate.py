@@ -11,7 +11,7 @@ from certifier.certificate.policy import Policy
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.memory import SourceState
-from certifier.models import Finding, ImportedCertificate, Material
+from certifier.models import Finding, ImportedCertificate, Leaf, Material
 from certifier.outcome import Cause, Place, Severity
 from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools
 
@@ -31,7 +31,8 @@ def run(event: StepEvent, tools: Tools[StepSettings]) -> Nothing:
         return Nothing()
     state = tools.store.hold(event.name, event.run)
     try:
-        done = _reconcile(event, tools, material, state)
+        pair = _pair(event, tools, material)
+        done = _reconcile(event, tools, pair, state)
     except Refused as refused:
         cause = refused.cause if refused.cause in _ACM_CAUSES else Cause.ACM_FAILED
         seen = refused.seen or "the pair could not be brought into ACM"
@@ -41,9 +42,20 @@ def run(event: StepEvent, tools: Tools[StepSettings]) -> Nothing:
         found = _warning(Cause.ACM_FAILED, seen)
         result = ImportedCertificate(acm_arn=state.acm_arn, findings=(found,))
     else:
-        tools.store.remember(event.name, event.run, acm_arn=done.arn, acm_superseded=done.unsettled)
+        facts = pair.facts
+        leaf = Leaf(sha256=facts.sha256, subject=facts.subject, not_after=facts.not_after)
+        tools.store.remember(
+            event.name,
+            event.run,
+            acm_arn=done.arn,
+            acm_superseded=done.unsettled,
+            acm_leaf=leaf,
+        )
         result = ImportedCertificate(
-            acm_arn=done.arn, leaf_sha256=material.leaf_sha256, changed=done.changed
+            acm_arn=done.arn,
+            leaf_sha256=leaf.sha256,
+            changed=done.changed,
+            not_after=leaf.not_after,
         )
     tools.documents.write(event.run_id, STEP, result)
     return Nothing()
@@ -56,14 +68,17 @@ def _warning(cause: Cause, seen: str) -> Finding:
     return finding(cause, place=Place.WORKFLOW, seen=seen, severity=Severity.WARNING)
 
 
-def _reconcile(
-    event: StepEvent, tools: Tools[StepSettings], material: Material, state: SourceState
-) -> Reconciled:
-    pair = Pair(
+def _pair(event: StepEvent, tools: Tools[StepSettings], material: Material) -> Pair:
+    return Pair(
         certificate=material.leaf_pem or "",
         chain=material.chain_pem or "",
         private_key=lambda: _private_key(event, tools, material),
     )
+
+
+def _reconcile(
+    event: StepEvent, tools: Tools[StepSettings], pair: Pair, state: SourceState
+) -> Reconciled:
     return tools.acm.reconcile(
         event.name, pair, remembered=state.acm_arn, unsettled=state.acm_superseded
     )

@@ -1,8 +1,9 @@
 """Plan changes: what the endpoint needs, and whether that may happen now. Writes nothing to AWS."""
 
 from certifier.errors import Refused
+from certifier.identity import endpoint_ca_differs
 from certifier.memory import SourceState
-from certifier.models import Material, Plan, ReplicationTask, errors_in
+from certifier.models import Finding, Material, Plan, ReplicationTask, errors_in
 from certifier.outcome import Decision, Mode
 from certifier.plan import EndpointPlan, Known, desired_trust, plan_endpoint, plan_tasks
 from certifier.source import Source
@@ -35,10 +36,27 @@ def run(event: StepEvent, tools: Tools[DmsSettings]) -> Decided:
         source, material, trust, known, role=tools.settings.dms_secret_role, union=probed.union
     )
     plan = _with_tasks(event, tools, material, endpoint_plan)
+    differs = _differs(material, probed, plan)
+    plan = plan.model_copy(update={"findings": plan.findings + differs})
     tools.documents.write(event.run_id, STEP, plan)
     if errors := errors_in(plan.findings):
         raise Refused(errors[0].cause, findings=plan.findings)
     return Decided(decision=plan.decision)
+
+
+def _differs(material: Material, probed: Probed, plan: Plan) -> tuple[Finding, ...]:
+    """Return whether the CA on the endpoint covers the served chain, when DMS verifies it."""
+    endpoint, trusted, report = material.endpoint, material.trusted, probed.effective
+    mode = endpoint.fields.ssl_mode if endpoint else None
+    if trusted is None or report is None or mode is None or not mode.verifies:
+        return ()
+    found = endpoint_ca_differs(
+        trusted.pem,
+        served=report.evidence.chain,
+        anchor=report.evidence.anchor,
+        mended=plan.decision is Decision.CHANGE and not errors_in(plan.findings),
+    )
+    return () if found is None else (found,)
 
 
 def _with_tasks(

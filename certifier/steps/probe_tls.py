@@ -12,6 +12,8 @@ from pydantic import Json
 from certifier.aws.secrets import Secret
 from certifier.certificate import Policy, bundle_digest, union
 from certifier.errors import Refused
+from certifier.identity import Answering, answering
+from certifier.memory import SourceState
 from certifier.models import Fact, Finding, Material, errors_in
 from certifier.outcome import Severity, SslMode, Stage
 from certifier.plan import Served, Union
@@ -60,6 +62,15 @@ class Probed(Fact):
         return self.effective is not None and self.effective.verdict == "pass"
 
     @property
+    def answering(self) -> Answering:
+        """Who answered."""
+        if self.effective is None:
+            return Answering()
+        evidence = self.effective.evidence
+        login = evidence.login
+        return Answering(evidence.leaf_sha256, login.in_recovery if login else None)
+
+    @property
     def served(self) -> Served:
         """What the plan may conclude about the served chain."""
         if self.report is None or not self.report.evidence.chain:
@@ -90,15 +101,22 @@ def run(event: StepEvent, tools: Tools[ProbeSettings]) -> Nothing:
     if source.probe is ProbePolicy.OFF:
         tools.documents.write(event.run_id, STEP, Probed(union_pem=both))
         return Nothing()
-    report = probe(_request(source, material, material.bundle_pem, tools), resolve=tools.resolve)
+    report = _look(source, material, material.bundle_pem, tools)
     second = None
     if both is not None and _needs_old_ca(report):
-        second = probe(_request(source, material, both, tools), resolve=tools.resolve)
+        second = _look(source, material, both, tools)
         if not second.verdicts.verify_ca.passed:
             second = None  # neither helps: the first report says why
     probed = Probed(report=report, union_report=second, union_pem=both)
     counted = second or report
-    findings = _judged(source, counted)
+    state = tools.store.state(event.name) or SourceState(name=event.name)
+    findings = answering(
+        _judged(source, counted),
+        probed.answering,
+        Answering(state.served_leaf, state.in_recovery),
+        intended=material.leaf_sha256,
+        writes=source.endpoint_type == "target",
+    )
     probed = probed.model_copy(update={"findings": findings})
     tools.documents.write(event.run_id, STEP, probed)
     if errors := errors_in(findings):
@@ -122,6 +140,12 @@ def _union(source: Source, material: Material) -> str | None:
 
 def _needs_old_ca(report: ProbeReport) -> bool:
     return bool(report.evidence.chain) and not report.verdicts.verify_ca.passed
+
+
+def _look(
+    source: Source, material: Material, ca: str | None, tools: Tools[ProbeSettings]
+) -> ProbeReport:
+    return probe(_request(source, material, ca, tools), resolve=tools.resolve, now=tools.now)
 
 
 def _request(

@@ -30,6 +30,7 @@ from certifier.decide import (
 from certifier.decide import Ending as Decided
 from certifier.diagnosis import finding, printable
 from certifier.errors import Busy, Refused, Unexpected
+from certifier.identity import Answering
 from certifier.memory import Recording, SourceState
 from certifier.models import (
     Configured,
@@ -129,7 +130,8 @@ def run(event: RecordEvent, tools: Tools[RecordSettings], measure: Measure) -> A
 
 
 def _plan(event: RecordEvent, tools: Tools[RecordSettings]) -> Answer:
-    found, probed = _gather(event, tools)
+    state = tools.store.state(event.name) or SourceState(name=event.name)
+    found, probed = _gather(event, tools, state)
     end = ending(found, event.problem, run=event.run)
     now = tools.now()
     record = _certification(event, found, probed, end, at=now, next_due=None)
@@ -163,7 +165,7 @@ def _record(
 ) -> Answer:
     now = tools.now()
     left = _delete_canary(event, tools, state)
-    found, probed = _gather(event, tools, known_anchors=state.anchors, canary_left=left)
+    found, probed = _gather(event, tools, state, canary_left=left)
     end = ending(found, event.problem, run=event.run)
     due = next_due(
         end,
@@ -176,7 +178,8 @@ def _record(
     where = f"s3://{tools.documents.bucket}/{key}.html"
     needs = attention(end, owed=found.owed, waiting_since=due.waiting_since, now=now)
     told = notice(event.name, end, needs=needs, told=state.notified, where=where)
-    if told is not None and (untold := _publish(tools, told)) is not None:
+    untold = None if told is None else _publish(tools, told)
+    if untold is not None:
         end = replace(end, findings=(*end.findings, untold))
         needs = state.notified  # the next run tries again
     record = _certification(event, found, probed, end, at=now, next_due=due.at)
@@ -192,7 +195,9 @@ def _record(
             erase_undo=end.erase_undo,
             bad_end=end.bad_end,
             state={
-                **_remembered(found, end, due, record, state),
+                **_remembered(found, end, due, record),
+                **_answered(probed),
+                **({} if untold else _anchors(found, state)),
                 "notified": needs,
                 "record": key,
             },
@@ -258,8 +263,7 @@ def _delete_canary(
 def _gather(
     event: RecordEvent,
     tools: Tools[RecordSettings],
-    *,
-    known_anchors: tuple[str, ...] = (),
+    state: SourceState,
     canary_left: str | None = None,
 ) -> tuple[Found, Probed | None]:
     """Read what the steps of this run have left in the bucket, and what the table says of it."""
@@ -296,10 +300,11 @@ def _gather(
         owed=tuple(pause.task_arn for pause in pauses),
         canary_left=canary_left,
         new_anchors=tuple(
-            facts.title
-            for facts in _facts(material.bundle_pem if material else None)
-            if known_anchors and facts.sha256 not in known_anchors
+            f"{facts.title} (SHA-256 {facts.sha256})"
+            for facts in _trusted_facts(material)
+            if state.anchors and facts.sha256 not in state.anchors
         ),
+        acm_leaf=state.acm_leaf if event.source.spec.server_certificate else None,
     )
     return found, probed
 
@@ -453,6 +458,7 @@ def _expiries(found: Found, probed: Probed | None) -> tuple[Expiring, ...]:
         anchor=report.evidence.anchor if report else None,
         trusted=tuple(_facts(_trusted_pem(arn, found)[1])),
         intended=next(_facts(material.leaf_pem), None),
+        acm=CertificateFacts(**dict(found.acm_leaf)) if found.acm_leaf else None,
     )
 
 
@@ -470,9 +476,7 @@ def _keep(tools: Tools[RecordSettings], record: Certification, key: str) -> None
 # -- what is remembered, and the word for the report
 
 
-def _remembered(
-    found: Found, end: Decided, due: Due, record: Certification, state: SourceState
-) -> dict[str, Any]:
+def _remembered(found: Found, end: Decided, due: Due, record: Certification) -> dict[str, Any]:
     """Return the fields of STATE that this run changes; ``None`` removes one."""
     kept: dict[str, Any] = {
         "reason": due.reason,
@@ -483,11 +487,6 @@ def _remembered(
     }
     if record.expires_at is not None:
         kept |= {"expires_at": record.expires_at, "expires": record.expires}
-    bundle = [
-        facts.sha256 for facts in _facts(found.material.bundle_pem if found.material else None)
-    ]
-    if new := [sha256 for sha256 in bundle if sha256 not in state.anchors]:
-        kept["anchors"] = (*state.anchors, *new)[-ANCHORS:]
     endpoint = _final_endpoint(found)
     taken = any(each.cause is Cause.ENDPOINT_TAKEN for each in end.findings)
     if endpoint is not None and not taken:
@@ -509,6 +508,27 @@ def _remembered(
             "reverts": found.plan.reverted if found.plan else 0,
         }
     return kept
+
+
+def _anchors(found: Found, state: SourceState) -> dict[str, Any]:
+    """Return the CAs that are known from now on; people have been told of the new ones."""
+    trusted = dict.fromkeys(facts.sha256 for facts in _trusted_facts(found.material))
+    new = [sha256 for sha256 in trusted if sha256 not in state.anchors]
+    return {"anchors": (*state.anchors, *new)[-ANCHORS:]} if new else {}
+
+
+def _answered(probed: Probed | None) -> dict[str, Any]:
+    """Return who answered, for later runs to compare with."""
+    answered = probed.answering if probed else Answering()
+    kept = {"served_leaf": answered.leaf, "in_recovery": answered.in_recovery}
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def _trusted_facts(material: Material | None) -> Iterator[CertificateFacts]:
+    """Yield every CA that the source's bundle holds, or the endpoint."""
+    if material is not None:
+        yield from _facts(material.bundle_pem)
+        yield from _facts(material.trusted.pem if material.trusted else None)
 
 
 def _password_version(found: Found, end: Decided) -> str | None:

@@ -416,6 +416,21 @@ def test_a_ca_that_was_never_there_before_is_told(world: World) -> None:
     assert len(world.state().anchors) == 2
 
 
+def test_a_ca_of_which_nobody_could_be_told_stays_new(world: World, clients: Clients) -> None:
+    """As long as the topic is gone, every run finds it again."""
+    world.leave(**unchanged())
+    world.record()
+    known = world.state().anchors
+    clients.client("sns").delete_topic(TopicArn=world.inbox.topic)
+    both = BUNDLE + OLD_ROOT.certificate_pem.decode()
+    for run in (OTHER, f"{RUN}-3"):
+        world.claim(run)
+        world.leave(run, **unchanged(read_material=material(bundle_pem=both)))
+        world.record(run=run)
+        assert Cause.ANCHOR_UNTRUSTED_BEFORE in [f.cause for f in world.state().findings]
+    assert world.state().anchors == known
+
+
 def test_a_topic_that_is_gone_does_not_hold_up_the_recording(
     world: World, clients: Clients
 ) -> None:

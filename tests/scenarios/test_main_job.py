@@ -74,12 +74,17 @@ def test_plan_mode_of_a_new_source_registers_nothing(world: World) -> None:
 
 
 def test_a_rotation_is_started_by_the_secrets_event(world: World) -> None:
-    """A new CA and leaf: the endpoint gets the new CA alone, is tested, certified."""
+    """A new CA and leaf: the endpoint gets the new CA alone, is tested, certified.
+
+    A person hears of the CA, which nobody has trusted before.
+    """
     world.onboard()
     (run,) = world.renew()
     assert run.child(NAME).outcome == "certified"
     assert world.trusted().strip() == world.authority.certificate_pem.decode().strip()
-    assert world.causes() == []
+    assert set(world.causes()) == {"anchor_untrusted_before", "endpoint_ca_differs"}
+    (notice,) = world.cloud.notices
+    assert notice[0] == "Certifier: orders certified: anchor_untrusted_before"
 
 
 def test_a_renewal_ahead_of_the_server_trusts_old_and_new_until_it_follows(world: World) -> None:

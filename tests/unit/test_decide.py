@@ -24,6 +24,8 @@ from certifier.models import (
     ConnectionTest,
     EndpointFields,
     Finding,
+    ImportedCertificate,
+    Leaf,
     Material,
     Plan,
     TaskWork,
@@ -206,6 +208,49 @@ def test_what_only_the_whole_run_shows_is_added() -> None:
     assert causes == [Cause.INTERRUPTED_RUN_FINISHED, Cause.TASK_OWED, Cause.CANARY_LEFT]
 
 
+PAIR = Material(leaf_sha256="new", leaf_pem="PEM")
+PAIR_PROVEN = {"material": PAIR, "plan": Plan(decision=Decision.UNCHANGED), "tested_new": OK}
+IN_ACM = Leaf(sha256="old")
+
+
+@pytest.mark.parametrize(
+    ("found", "problem", "expected"),
+    [
+        ({**PAIR_PROVEN, "acm": ImportedCertificate(changed=True)}, None, []),
+        (PAIR_PROVEN, None, [Cause.ACM_FAILED]),
+        ({**PAIR_PROVEN, "material": Material()}, None, []),
+        (
+            {**PAIR_PROVEN, "acm_leaf": IN_ACM},
+            None,
+            [Cause.ACM_FAILED, Cause.ACM_BEHIND],
+        ),
+        (
+            {
+                **PAIR_PROVEN,
+                "acm_leaf": IN_ACM,
+                "acm": ImportedCertificate(findings=(seen(Cause.ACM_QUOTA),)),
+            },
+            None,
+            [Cause.ACM_QUOTA, Cause.ACM_BEHIND],
+        ),
+        (
+            {"material": PAIR, "acm_leaf": IN_ACM},
+            REFUSED,
+            [Cause.HOSTNAME_MISMATCH, Cause.ACM_BEHIND],
+        ),
+        ({"material": PAIR, "acm_leaf": Leaf(sha256="new")}, REFUSED, [Cause.HOSTNAME_MISMATCH]),
+    ],
+)
+def test_acm_is_told_to_be_behind_whatever_kept_the_run_from_it(
+    found: dict[str, Any], problem: Problem | None, expected: list[Cause]
+) -> None:
+    """An import that never ended is said as well; where another finding says why, it is advice."""
+    told = ending(Found(**found), problem, run=RUN).findings
+    assert [f.cause for f in told] == expected
+    weights = {f.severity for f in told if f.cause is Cause.ACM_BEHIND}
+    assert weights <= {Severity.WARNING if problem else Severity.ADVICE}
+
+
 STATE = SourceState(name="orders")
 PENDING = seen(Cause.OVERLAP_PENDING)
 
@@ -243,6 +288,8 @@ PENDING = seen(Cause.OVERLAP_PENDING)
         (an_ending(Outcome.PLANNED), False, None, DAY),
         (an_ending(Outcome.PLANNED), False, NOW + 90 * MINUTE, 90 * MINUTE),
         (an_ending(Outcome.PLANNED), False, NOW + 3 * DAY, DAY),
+        (an_ending(Outcome.CERTIFIED), False, NOW + 90 * MINUTE, 90 * MINUTE),
+        (an_ending(Outcome.CERTIFIED, PENDING), False, NOW + 90 * MINUTE, timedelta(0)),
         (an_ending(Outcome.DEFERRED, waits_for_wave=True), False, None, None),
         (an_ending(Outcome.DEFERRED, waits_for_wave=True), True, None, 10 * MINUTE),
         (
