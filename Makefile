@@ -124,7 +124,7 @@ smoke: $(VENV)/.stamp ## the contract tests against a real account: SMOKE="--ins
 	$(PYTHON) -m smoke $(SMOKE)
 
 .PHONY: bench
-bench: setup ## the benchmarks and their peers
+bench: setup .venv-bench/.stamp ## the benchmarks and their peers
 	for b in $(wildcard bench/*.py); do $(PYTHON) -m bench.$$(basename $$b .py) || exit 1; done
 
 ##@ Keep
@@ -171,6 +171,12 @@ define make_venv
 		|| $(1)/bin/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 endef
+
+# The peers of the benchmarks pin other versions than we do, so they live by themselves.
+.venv-bench/.stamp: bench/requirements.txt | .venv/.stamp
+	$(PYTHON) -m venv --clear .venv-bench
+	$(UV) pip install --quiet --python .venv-bench/bin/python -r bench/requirements.txt
+	@touch $@
 
 node_modules/.stamp: package-lock.json .npmrc
 	npm ci --no-progress --loglevel=error
