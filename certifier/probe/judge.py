@@ -327,13 +327,6 @@ def _of_evidence(request: ProbeRequest, evidence: Evidence) -> Iterator[Finding]
             f" {request.intended_leaf_sha256}",
             stage=Stage.TLS,
         )
-    if evidence.tls is not None and evidence.tls.version in ("TLSv1", "TLSv1.1"):
-        yield finding(
-            Cause.TLS_VERSION_OLD,
-            place=Place.PROBE,
-            seen=f"the server negotiated {evidence.tls.version}",
-            stage=Stage.TLS,
-        )
     if evidence.login is not None and evidence.login.min_tls in ("TLSv1", "TLSv1.1"):
         yield finding(
             Cause.TLS_VERSION_OLD,

@@ -18,7 +18,7 @@ from certifier.probe.request import ProbeRequest
 # servers that libpq accepts (RSA key exchange).
 _CIPHERS = "DEFAULT:@SECLEVEL=2"
 _ALPN = "postgresql"  # libpq 17 and newer offer it
-_LIBPQ_MIN_TLS = "1.2"
+_LOWEST_TLS = "1.2"  # libpq's own default too
 _VERSIONS = {
     "1.0": ssl.TLSVersion.TLSv1,
     "1.1": ssl.TLSVersion.TLSv1_1,
@@ -149,7 +149,8 @@ def client_context(request: ProbeRequest, *, verify: bool) -> ClientContext:
     context.check_hostname = False  # libpq has its own rules: certifier.hostname
     context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
     context.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
-    context.minimum_version = _VERSIONS[request.min_tls or _LIBPQ_MIN_TLS]
+    # Level 2 has no TLS below 1.2, but some builds of OpenSSL (Debian's) try it all the same.
+    context.minimum_version = _VERSIONS[max(request.min_tls or _LOWEST_TLS, _LOWEST_TLS)]
     if request.max_tls:
         context.maximum_version = _VERSIONS[request.max_tls]
     context.set_ciphers(_CIPHERS)

@@ -282,13 +282,24 @@ def test_policy_is_no_part_of_the_verdict(postgres: Postgres, serving: Any) -> N
     assert set(causes(strict)) == found
 
 
-def test_an_old_version_of_tls_is_a_warning() -> None:
-    """TLS 1.1 cannot be negotiated at libpq's level of security, so a server of 1.1 fails."""
-    settings = {"ssl_min_protocol_version": "TLSv1", "ssl_max_protocol_version": "TLSv1.1"}
+@pytest.mark.shows(Cause.TLS_NO_SHARED_PROTOCOL)
+@pytest.mark.parametrize("ciphers", ["DEFAULT", "AES128-SHA"])
+def test_tls_below_1_2_is_never_spoken(ciphers: str) -> None:
+    """libpq's level of security has no TLS 1.1, not even when it is asked for, and nor have we."""
+    settings = {
+        "ssl_min_protocol_version": "TLSv1",
+        "ssl_max_protocol_version": "TLSv1.1",
+        "ssl_ciphers": ciphers,
+    }
     leaf = _ROOT.issue(dns=[_HOST], key=Key.RSA_2048)
     with Postgres.start(tls=leaf, hba=Access.TLS_ONLY, settings=settings) as server:
-        report = ask(server)
-        assert report.findings[0].cause is Cause.TLS_NO_SHARED_PROTOCOL
+        for least in (None, "1.0", "1.1"):
+            said = libpq_says(
+                _HOST, server.port, SslMode.REQUIRE, min_tls=least, password=server.password
+            )
+            assert not said.connected
+            report = ask(server, min_tls=least)
+            assert report.findings[0].cause is Cause.TLS_NO_SHARED_PROTOCOL
 
 
 # ---- plain text
