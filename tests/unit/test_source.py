@@ -122,7 +122,10 @@ def test_a_secret_without_its_suffix_is_refused() -> None:
     ("changes", "said"),
     [
         ({"ca_bundle": None}, "ca_bundle: verify-full needs a CA"),
-        ({"ca_bundle": None, "ssl_mode": "require", "ca_bundle_sha256": "0" * 64}, "needs ca_bundle"),
+        (
+            {"ca_bundle": None, "ssl_mode": "require", "ca_bundle_sha256": "0" * 64},
+            "needs ca_bundle",
+        ),
         ({"credentials": None, "probe_login": True}, "probe_login: needs credentials"),
         ({"credentials": None, "credentials_mode": "inline"}, "credentials_mode: inline needs"),
     ],
