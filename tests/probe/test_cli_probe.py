@@ -1,0 +1,214 @@
+"""`certifier probe`: exit status, JSON, the sheet, and wrong usage."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from certifier.cli import main
+from certifier.outcome import Cause
+from certifier.probe import ProbeReport
+from sandbox.pki import Authority
+from sandbox.postgres import Access, Postgres
+from tests.probe.fakes import Fake, error, scripted_login
+
+_HOST = "db.example.com"
+_ROOT = Authority.root("Example root")
+_ISSUING = _ROOT.intermediate("Example issuing CA")
+_LEAF = _ISSUING.issue(dns=[_HOST])
+_PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with Postgres.start(tls=_LEAF, hba=Access.TLS_ONLY) as server:
+        yield server
+
+
+@pytest.fixture
+def ca(tmp_path: Path) -> str:
+    path = tmp_path / "root.crt"
+    path.write_bytes(_ROOT.certificate_pem)
+    return str(path)
+
+
+def arguments(port: int, *more: str) -> list[str]:
+    return ["probe", _HOST, "--address", "127.0.0.1", "--port", str(port), *more]
+
+
+def test_a_pass_is_0_and_a_fail_is_1(
+    postgres: Postgres, ca: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The mode that was asked for decides."""
+    good = arguments(postgres.port, "--ca-bundle", ca)
+    assert main(good) == 0
+    assert capsys.readouterr().out.startswith("PASS")
+    assert main(arguments(postgres.port)) == 1
+    assert capsys.readouterr().out.startswith("FAIL")
+    assert main(arguments(postgres.port, "--ssl-mode", "require")) == 0
+
+
+def test_the_json_has_the_documented_shape(
+    postgres: Postgres, ca: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verdict, mode, three verdicts with DMS's reading, findings, evidence; and it reads back."""
+    monkeypatch.setenv("THE_PASSWORD", postgres.password)
+    login = ["--user", postgres.user, "--database", "postgres", "--password-env", "THE_PASSWORD"]
+    assert main(arguments(postgres.port, "--ca-bundle", ca, "--json", *login)) == 0
+    out = capsys.readouterr().out
+    told = json.loads(out)
+    assert list(told) == ["verdict", "ssl_mode", "verdicts", "findings", "evidence"]
+    assert (told["verdict"], told["ssl_mode"], told["findings"]) == ("pass", "verify-full", [])
+    assert list(told["verdicts"]) == ["require", "verify-ca", "verify-full"]
+    assert told["verdicts"]["require"]["dms_reading"]["passed"] is True
+    assert told["evidence"]["login"]["channel_binding"] is True
+    assert postgres.password not in out
+    ProbeReport.model_validate_json(out)
+
+
+def test_every_field_of_the_json_is_documented() -> None:
+    """docs/probe-json.md names each property of the schema, and its own example validates."""
+    text = (_PROJECT / "docs" / "probe-json.md").read_text("utf-8")
+    schema = ProbeReport.model_json_schema(mode="serialization")
+    models = [schema, *schema["$defs"].values()]
+    names = {name for model in models for name in model.get("properties", ())}
+    assert {name for name in names if f"`{name}`" not in text} == set()
+    example = text.split("```json\n")[1].split("```")[0]
+    ProbeReport.model_validate_json(example)
+
+
+def test_the_sheet_says_verdict_why_and_evidence_in_this_order(
+    postgres: Postgres, ca: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader finds the answer in the first line, the reason next, and what it rests on below."""
+    monkeypatch.setenv("COLUMNS", "120")
+    other = arguments(postgres.port, "--ca-bundle", ca)
+    other[1] = "other.example.com"
+    assert main(other) == 1
+    out = capsys.readouterr().out
+    places = [
+        out.index(part)
+        for part in (
+            "FAIL",
+            "verify-full",
+            "hostname_mismatch",
+            f"DNS:{_HOST}",
+            "TLSv1.3",
+            "Example issuing CA",
+            _LEAF.fingerprint,
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_the_intended_certificate_can_be_given(
+    postgres: Postgres, ca: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a chain, the server certificate is found in it; another one is a warning."""
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(_LEAF.fullchain_pem)
+    more = ["--ca-bundle", ca, "--json", "--certificate", str(chain)]
+    assert main(arguments(postgres.port, *more)) == 0
+    assert json.loads(capsys.readouterr().out)["evidence"]["served_intended"] is True
+    chain.write_bytes(_ISSUING.issue(dns=[_HOST]).fullchain_pem)
+    assert main(arguments(postgres.port, *more)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [f["cause"] for f in told["findings"]] == [Cause.SERVED_CERTIFICATE_DIFFERS]
+
+
+@pytest.mark.parametrize(
+    ("more", "part"),
+    [
+        (["--port", "0"], "port"),
+        (["--port", "x"], "--port"),
+        (["--timeout", "-1"], "timeout"),
+        (["--timeout", "nan"], "timeout"),
+        (["--address", "localhost"], "address"),
+        (["--ssl-mode", "prefer"], "opportunistic"),
+        (["--ssl-mode", "allow"], "opportunistic"),
+        (["--ssl-mode", "VERIFY"], "verify-full"),
+        (["--min-tls", "1.4"], "1.3"),
+        (["--min-tls", "1.3", "--max-tls", "1.2"], "above"),
+        (["--ca-bundle", "/nowhere/root.crt"], "/nowhere/root.crt"),
+        (["--ca-bundle", "/"], "--ca-bundle"),
+        (["--crl", "/nowhere/root.crl"], "--crl"),
+        (["--certificate", "/dev/null"], "--certificate"),
+        (["--password-env", "NO_SUCH_VARIABLE", "--user", "u"], "NO_SUCH_VARIABLE"),
+        (["--password-env", "HOME"], "--user"),
+        (["--no-such-option"], "--no-such-option"),
+        (["--ca-bundle"], "--ca-bundle"),
+        (["--user", "a\0b"], "user"),
+    ],
+)
+def test_wrong_usage_is_2_and_names_what_is_wrong(
+    more: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One clear line on stderr, nothing on stdout, nothing dialled."""
+    assert main(["probe", _HOST, *more]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert part in captured.err
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("word", ["disable", "none"])
+def test_libpqs_word_for_no_tls_is_known(
+    word: str, postgres: Postgres, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`disable` means `none`."""
+    assert main(arguments(postgres.port, "--ssl-mode", word, "--json", "--user", "u")) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["ssl_mode"] == "none"
+    assert told["findings"][0]["cause"] == Cause.HBA_REJECTED_PLAINTEXT
+
+
+def test_what_a_server_says_never_reaches_the_terminal_as_it_is(
+    ca: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither as an escape sequence nor as markup of ours."""
+    evil = "\x1b[2J[bold red]owned[/bold red]\r\n:smile:"
+    with Fake(scripted_login(_LEAF, error(S="FATAL", C="XX000", M=evil))) as fake:
+        assert main(arguments(fake.port, "--ca-bundle", ca, "--user", "u")) == 1
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\r" not in out
+    assert "[bold red]owned" in out
+    assert ":smile:" in out
+
+
+def test_the_host_may_be_odd(capsys: pytest.CaptureFixture[str]) -> None:
+    """An odd host is a failed probe, not a traceback, and is shown escaped."""
+    for host in ("", "\x1b[31m", "a,b", "/tmp", "x" * 300, "ü" * 100, "[::1]", "a b"):
+        assert main(["probe", host, "--timeout", "2"]) == 1
+        captured = capsys.readouterr()
+        assert "\x1b[31m" not in captured.out
+        assert captured.err == ""
+
+
+def test_it_runs_as_a_module(ca: str, postgres: Postgres) -> None:
+    """`python -m certifier` is the same command, also where the terminal knows only ASCII."""
+    command = [sys.executable, "-m", "certifier", *arguments(postgres.port, "--ca-bundle", ca)]
+    done = subprocess.run(
+        command,
+        cwd=_PROJECT,
+        env={"PYTHONIOENCODING": "ascii", "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("PASS")
+    shown = subprocess.run(
+        [sys.executable, "-m", "certifier", "--help"],
+        cwd=_PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert shown.returncode == 0
+    assert "probe" in shown.stdout
