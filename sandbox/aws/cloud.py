@@ -32,7 +32,7 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from sandbox.acm import AcmStandIn, AcmSwitches
 from sandbox.aws import calls as choke
-from sandbox.aws import deploy, machine, template
+from sandbox.aws import deploy, fast, machine, template
 from sandbox.aws.calls import Calls, Faults
 from sandbox.aws.clock import Clock
 from sandbox.aws.deploy import Handler
@@ -247,6 +247,7 @@ class Cloud:
         bind = _binder(cloud, dict(handlers or {}), dict(environment or {}))
         with ExitStack() as stack:
             stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
+            stack.enter_context(fast.installed())
             stack.enter_context(dms.installed())
             stack.enter_context(acm.installed())
             stack.enter_context(machine.installed(machines))

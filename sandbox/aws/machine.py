@@ -23,6 +23,7 @@ from unittest.mock import patch
 import boto3
 import moto.stepfunctions.models as plain_models
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.responses import ActionResult
 from moto.stepfunctions.models import StepFunctionBackend
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
@@ -236,7 +237,11 @@ def _states(machines: Machines) -> Iterable[Seam]:
     def invoke(env: Any, parameters: Any, region: str, state_credentials: Any) -> None:
         context = env.states.context_object.context_object_data
         with machines.at(Where(context["Execution"]["Id"], context["State"]["Name"])):
-            plain_invoke(env, parameters, region, state_credentials)
+            try:
+                plain_invoke(env, parameters, region, state_credentials)
+            except BotoCoreError as error:
+                # What moto has no name for; to AWS it is Lambda.SdkClientException.
+                raise _unanswered("Invoke", error) from None
 
     def choose(self: Any, env: Any) -> None:
         for rule in self.choices_decl.rules:
@@ -258,6 +263,23 @@ def _states(machines: Machines) -> Iterable[Seam]:
     yield StateChoice, "_eval_state", choose
     yield StateChoice, "_eval_state_output", leave
     yield lambda_eval_utils, "execute_lambda_function_integration", invoke
+
+
+def _unanswered(operation: str, error: BotoCoreError) -> ClientError:
+    """Return the error of a call that got no answer, as an error of the service."""
+    return ClientError(
+        {
+            "Error": {"Code": "SdkClientException", "Message": str(error)},
+            "ResponseMetadata": {
+                "HTTPStatusCode": 0,
+                "RequestId": "",
+                "HostId": "",
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+            },
+        },
+        operation,
+    )
 
 
 def _errors(_: Machines) -> Iterable[Seam]:

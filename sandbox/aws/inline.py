@@ -1,0 +1,91 @@
+"""Everything in one thread, so that a process can fork in the middle of an execution.
+
+moto runs each execution, and each attempt of a task, in a thread of its own; a fork copies only the
+thread that asks for it. Inside :func:`installed` a thread runs when it is started, and its starter
+goes on when it has ended. The children of a Map run one after the other, or one inside the other:
+:meth:`Workers.run_next`, called while one of them waits, lets the next one run to its end first.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+from moto.stepfunctions.parser.backend import execution_worker
+
+from sandbox.aws import maps
+
+
+class _Now:
+    """A thread that has ended when ``start`` returns."""
+
+    def __init__(
+        self, target: Callable[..., object], args: tuple[Any, ...] = (), **_: object
+    ) -> None:
+        self._target = target
+        self._args = args
+
+    def start(self) -> None:
+        self._target(*self._args)
+
+    def join(self, timeout: float | None = None) -> None:
+        """It has ended already."""
+
+    def is_alive(self) -> bool:
+        return False
+
+
+class Workers:
+    """The workers of a Map: each runs when it is joined, unless it was run before."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[..., object]] = deque()
+
+    def run_next(self) -> bool:
+        """Run the next worker to its end; say whether there was one."""
+        if not self._waiting:
+            return False
+        self._waiting.popleft()()
+        return True
+
+    def thread(self, target: Callable[..., object], **_: object) -> "_Later":
+        """Take the place of ``threading.Thread`` in ``maps``."""
+        self._waiting.append(target)
+        return _Later(self)
+
+
+class _Later:
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+
+    def start(self) -> None:
+        """It waits for its turn."""
+
+    def join(self) -> None:
+        """Whose turn it is does not matter: all of them are joined."""
+        self._workers.run_next()
+
+
+@contextmanager
+def installed() -> Iterator[Workers]:
+    """Run every thread at once, in the thread that starts it."""
+    workers = Workers()
+
+    class Threads:
+        """The module ``threading``, as a Map sees it."""
+
+        Thread = staticmethod(workers.thread)
+        Lock = threading.Lock
+
+    with ExitStack() as stack:
+        for target, name, replacement in (
+            (threading, "Thread", _Now),
+            (execute_state, "Thread", _Now),
+            (execution_worker, "Thread", _Now),
+            (maps, "threading", Threads),
+        ):
+            stack.enter_context(patch.object(target, name, replacement))
+        yield workers
