@@ -329,6 +329,7 @@ class Authority:
         *,
         last_update: datetime | None = None,
         next_update: datetime | None = None,
+        extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
     ) -> bytes:
         """A CRL in PEM that revokes these certificates, by default valid for 30 days."""
         begin = last_update or _now() - timedelta(hours=1)
@@ -338,6 +339,8 @@ class Authority:
             .last_update(begin)
             .next_update(next_update or begin + timedelta(days=30))
         )
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical=critical)
         for one in revoked:
             builder = builder.add_revoked_certificate(
                 x509.RevokedCertificateBuilder()

@@ -19,6 +19,7 @@ from pg8000.core import CoreConnection
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from certifier.diagnosis import from_sqlstate, printable
+from certifier.models import SlotFacts
 from certifier.outcome import Cause, Severity, Stage
 from certifier.probe.dial import connection_lost
 from certifier.probe.failure import StageFailed
@@ -26,7 +27,7 @@ from certifier.probe.report import LoginFacts
 from certifier.probe.request import ProbeRequest
 from certifier.probe.tls import TlsSocket
 
-QUERY = """
+_ASKED = """
 SELECT current_setting('ssl'),
        current_setting('server_version'),
        CASE WHEN pg_has_role(current_user, 'pg_read_all_settings', 'USAGE')
@@ -36,9 +37,28 @@ SELECT current_setting('ssl'),
             THEN (SELECT count(*)::text
                     FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
                    WHERE NOT s.ssl AND a.client_addr IS NOT NULL) END,
-       pg_is_in_recovery()::text
-  FROM pg_stat_ssl own WHERE own.pid = pg_backend_pid()
+       pg_is_in_recovery()::text"""
+SLOTS_SHOWN = 50
+# One row for each slot, or one row without any. The positions are asked for beside a slot only:
+# where there can be none (Aurora without logical replication), asking is an error. A column of the
+# view that an older server lacks is null in JSON.
+QUERY = f"""{_ASKED},
+       slot.slot_name::text, slot.active::text,
+       pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery()
+                            THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+                            ELSE pg_current_wal_lsn() END, slot.restart_lsn)::bigint::text,
+       to_jsonb(slot) ->> 'wal_status'
+  FROM pg_stat_ssl own LEFT JOIN pg_replication_slots slot ON true
+ WHERE own.pid = pg_backend_pid()
+ ORDER BY slot.active, slot.restart_lsn, slot.slot_name
+ LIMIT {SLOTS_SHOWN}
 """
+_QUERY_WITHOUT_SLOTS = f"{_ASKED} FROM pg_stat_ssl own WHERE own.pid = pg_backend_pid()"
+# SQLSTATE classes of a server that has no slots to tell this role of: no such function here (Aurora
+# replicas), the view was taken from PUBLIC, not in the state for it. Then the rest is asked alone.
+_SLOTS_NOT_TOLD = frozenset({"0A", "42", "55"})
+_COLUMNS = 8
+_SLOT_COLUMNS = 4
 APPLICATION = "certifier"
 _PLACEHOLDER = "-"  # what scramp is told first, because it prepares passwords in its own way
 AUTHENTICATION_METHODS = {
@@ -52,7 +72,7 @@ _SHOWN_OF_ERROR = 8 * 1024
 _RECEIVE = 16 * 1024
 _SCRAM_ITERATIONS_LIMIT = 1_000_000  # about half a second of work
 _HEADER = 5
-_DIGITS_OF_A_COUNT = 10
+_DIGITS_OF_A_COUNT = 18
 _GOOD_BYE = b"X\0\0\0\4"
 # What pg8000 raises when bytes are not what it expects.
 _CONFUSED = (
@@ -332,10 +352,9 @@ def log_in(
             raise _violation("the server is ready for queries without having authenticated anybody")
         logged_in = clock()
         progress.stage = Stage.QUERY
-        rows = session.execute_simple(QUERY).rows
+        rows = _ask(session)
     except DatabaseError as error:
-        fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-        raise refusal(fields, progress.stage) from None
+        raise refusal(_fields_in(error), progress.stage) from None
     except _CONFUSED as error:
         seen = "an answer of the server is none that PostgreSQL gives"
         raise _violation(seen, raw=str(error), stage=progress.stage) from None
@@ -345,10 +364,27 @@ def log_in(
     return LoggedIn(_facts(progress, rows), logged_in - begin, done - logged_in)
 
 
+def _ask(session: _Session) -> Any:
+    """The rows of the one query; without the slots, where the server does not tell of them."""
+    try:
+        return session.execute_simple(QUERY).rows
+    except DatabaseError as error:
+        if str(_fields_in(error).get("C", ""))[:2] not in _SLOTS_NOT_TOLD:
+            raise
+    return session.execute_simple(_QUERY_WITHOUT_SLOTS).rows
+
+
+def _fields_in(error: DatabaseError) -> dict[str, str]:
+    return error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+
+
 def _facts(progress: Progress, rows: Any) -> LoginFacts:
-    values = [None if v is None else printable(str(v), 200) for v in (rows[0] if rows else [])]
-    ssl, version, min_tls, own, own_version, cipher, others, standby = (values + [None] * 8)[:8]
-    counted = others is not None and others.isdecimal() and len(others) < _DIGITS_OF_A_COUNT
+    told = [
+        [None if value is None else printable(str(value), 200) for value in row]
+        for row in (rows or [])[:SLOTS_SHOWN]
+    ]
+    first = (told[0] if told else []) + [None] * _COLUMNS
+    ssl, version, min_tls, own, own_version, cipher, others, standby = first[:_COLUMNS]
     return LoginFacts(
         succeeded=True,
         method=progress.method,
@@ -359,9 +395,32 @@ def _facts(progress: Progress, rows: Any) -> LoginFacts:
         session_ssl=None if own is None else own in ("true", "t"),
         session_version=own_version,
         session_cipher=cipher,
-        plaintext_sessions=int(others or 0) if counted else None,
+        plaintext_sessions=_count(others),
         in_recovery=None if standby is None else standby in ("true", "t"),
+        slots=_slots([row[_COLUMNS:] for row in told]),
     )
+
+
+def _slots(told: list[list[str | None]]) -> tuple[SlotFacts, ...] | None:
+    """The slots, row by row; None when the columns that were asked for are not there."""
+    if not told or any(len(row) != _SLOT_COLUMNS for row in told):
+        return None
+    return tuple(
+        SlotFacts(
+            name=name,
+            active=active in ("true", "t"),
+            retained_bytes=_count(retained),
+            wal_status=wal_status,
+        )
+        for name, active, retained, wal_status in told
+        if name is not None
+    )
+
+
+def _count(text: str | None) -> int | None:
+    """A number that the server told; None for anything else."""
+    known = text is not None and text.isdecimal() and len(text) <= _DIGITS_OF_A_COUNT
+    return int(text or 0) if known else None
 
 
 def refusal(fields: dict[str, str], stage: Stage) -> StageFailed:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from certifier.certificate import CertificateFacts
-from certifier.models import Fact, Finding
+from certifier.models import Fact, Finding, SlotFacts
 from certifier.outcome import Cause, SslMode, Stage
 
 
@@ -96,6 +96,8 @@ class LoginFacts(Fact):
         session_ssl, session_version, session_cipher: the probe's own row of ``pg_stat_ssl``.
         plaintext_sessions: other remote sessions without TLS; None when the role may not see them.
         in_recovery: whether the server is a standby, which cannot be written to.
+        slots: replication slots of every database, at most 50: inactive ones first, and those that
+            keep WAL for longest; None when the server does not tell the role.
     """
 
     succeeded: bool
@@ -109,6 +111,7 @@ class LoginFacts(Fact):
     session_cipher: str | None = None
     plaintext_sessions: int | None = None
     in_recovery: bool | None = None
+    slots: tuple[SlotFacts, ...] | None = None
 
 
 class PlaintextFacts(Fact):

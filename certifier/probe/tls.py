@@ -1,5 +1,6 @@
 """The TLS side of a connection, set up as libpq sets it up, and what can be learned from it."""
 
+import base64
 import re
 import socket
 import ssl
@@ -19,6 +20,8 @@ from certifier.probe.request import ProbeRequest
 _CIPHERS = "DEFAULT:@SECLEVEL=2"
 _ALPN = "postgresql"  # libpq 17 and newer offer it
 _LOWEST_TLS = "1.2"  # libpq's own default too
+_PEM_CRL = re.compile(rb"-----BEGIN X509 CRL-----\s([A-Za-z0-9+/=\s]+)-----END X509 CRL-----")
+_DELTA_INDICATOR = bytes.fromhex("0603551d1b")  # 2.5.29.27 (RFC 5280, section 5.2.4)
 _VERSIONS = {
     "1.0": ssl.TLSVersion.TLSv1,
     "1.1": ssl.TLSVersion.TLSv1_1,
@@ -174,8 +177,27 @@ def _load(context: ssl.SSLContext, content: bytes) -> str | None:
     """Load a file of certificates and CRLs with OpenSSL's own reader; the problem, if any.
 
     That reader decides what a CA file is: it skips text, stops at damage, and takes CRLs too.
-    Python's own reading of `cadata` differs.
+    Python's own reading of `cadata` differs. Delta CRLs are left out once the file has been read:
+    libpq's OpenSSL looks at none, and OpenSSL 3.0 takes one for a whole list.
     """
+    rest = _PEM_CRL.sub(_unless_delta, content)
+    if rest == content:
+        return _read_into(context, content)
+    problem = _read_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), content)
+    if problem is None:
+        _read_into(context, rest)  # nothing may be left, and that is no problem then
+    return problem
+
+
+def _unless_delta(block: re.Match[bytes]) -> bytes:
+    try:
+        der = base64.b64decode(block[1])
+    except ValueError:
+        return block[0]
+    return b"" if _DELTA_INDICATOR in der else block[0]
+
+
+def _read_into(context: ssl.SSLContext, content: bytes) -> str | None:
     with tempfile.NamedTemporaryFile(prefix="certifier-", suffix=".pem") as file:
         file.write(content)
         file.flush()

@@ -36,6 +36,7 @@ from sandbox.pki import (
 HOST = "db.example.com"
 _ANY_USAGE = x509.ObjectIdentifier("2.5.29.37.0")
 _DAY = timedelta(days=1)
+_DELTA = ((x509.CRLNumber(2), False), (x509.DeltaCRLIndicator(1), True))
 
 
 class Dates(Enum):
@@ -295,6 +296,8 @@ class CrlFile(Enum):
     EMPTY = auto()
     GARBAGE = auto()
     ALL_AND_ROOT = auto()
+    DELTA_ONLY = auto()
+    ALL_AND_DELTA = auto()
 
 
 @dataclass(frozen=True)
@@ -417,6 +420,10 @@ class World:
                 return b"this is no list\n"
             case CrlFile.ALL_AND_ROOT:
                 return everyone() + self.root.certificate_pem
+            case CrlFile.DELTA_ONLY:
+                return everyone(extensions=_DELTA)
+            case CrlFile.ALL_AND_DELTA:
+                return everyone() + nearest.crl([self.leaf], extensions=_DELTA)
 
     def _namesake(self, *, ski: bool = True) -> Authority:
         return Authority.root("Example root", key=self.server.root.key, fresh=True, ski=ski)
