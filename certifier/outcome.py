@@ -158,6 +158,7 @@ class Cause(StrEnum):
     SERVER_STARTING = "server_starting"
     SERVER_SHUTTING_DOWN = "server_shutting_down"
     POOLER_REJECTED = "pooler_rejected"
+    POOLER_BETWEEN = "pooler_between"
     PLAINTEXT_ACCEPTED = "plaintext_accepted"
     # what the served certificate and server are like
     CERTIFICATE_EXPIRES_SOON = "certificate_expires_soon"

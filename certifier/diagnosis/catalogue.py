@@ -502,6 +502,14 @@ _LOGGING_IN = (
         "itself: change data capture does not work through a pooler.",
     ),
     _row(
+        Cause.POOLER_BETWEEN,
+        why="The login works, but the server's own row in pg_stat_ssl says that this session has "
+        "no TLS: a pooler or proxy ends TLS, and what is behind it is not what was verified.",
+        remedy="Point the source at PostgreSQL itself: change data capture does not work through "
+        "a pooler. If it must stay, give it TLS towards the server too.",
+        severity=_WARNING,
+    ),
+    _row(
         Cause.PLAINTEXT_ACCEPTED,
         why="The server takes logins without TLS: a host line in pg_hba.conf where hostssl is "
         "meant. A client with a weak ssl_mode would send everything in clear text.",

@@ -334,6 +334,13 @@ def _of_evidence(request: ProbeRequest, evidence: Evidence) -> Iterator[Finding]
             seen=f"the server accepts {evidence.login.min_tls}: ssl_min_protocol_version",
             stage=Stage.QUERY,
         )
+    if evidence.login is not None and evidence.login.session_ssl is False:
+        yield finding(
+            Cause.POOLER_BETWEEN,
+            place=Place.PROBE,
+            seen="our connection has TLS, and the server says that this session has none",
+            stage=Stage.QUERY,
+        )
     if request.ssl_mode is not SslMode.NONE and evidence.plaintext and evidence.plaintext.accepted:
         yield finding(
             Cause.PLAINTEXT_ACCEPTED,

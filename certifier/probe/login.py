@@ -200,9 +200,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         progress.stage = Stage.LOGIN
         if code == 0:
             if progress.scram is not None and not progress.scram_proved:
-                raise _violation(
-                    "the server ended SCRAM before it proved that it knows the password"
-                )
+                raise _unproven()
             progress.method = progress.method or "trust"
             progress.authenticated = True
         elif code in (3, 5):
@@ -214,7 +212,10 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         elif code == 11 and progress.scram is not None:
             self._answer_scram(progress.scram, data[4:])
         elif code == 12 and progress.scram is not None:
-            progress.scram.set_server_final(data[4:].decode("utf-8"))
+            try:
+                progress.scram.set_server_final(data[4:].decode("utf-8"))
+            except (scramp.ScramException, ValueError):
+                raise _unproven() from None
             progress.scram_proved = True
         else:
             progress.method = AUTHENTICATION_METHODS.get(code, f"method {code}")
@@ -452,6 +453,16 @@ def fields_of(data: bytes) -> dict[str, str]:
 
 def _violation(seen: str, *, raw: str | None = None, stage: Stage = Stage.LOGIN) -> StageFailed:
     return StageFailed(stage, Cause.PROTOCOL_VIOLATION, seen, raw=raw)
+
+
+def _unproven() -> StageFailed:
+    return StageFailed(
+        Stage.LOGIN,
+        Cause.UNSAFE_PASSWORD_REQUEST,
+        "the server did not prove that it knows the password: somebody else may be answering",
+        libpq="incorrect server signature",
+        severity=Severity.ERROR,
+    )
 
 
 def _unsupported(seen: str, *, libpq: str | None = None) -> StageFailed:

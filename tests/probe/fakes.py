@@ -163,32 +163,39 @@ class Fake:
             peer.sock.close()
 
 
-def relay(target: tuple[str, int], leaf: Leaf, edit: Callable[[bytes], bytes]) -> Script:
-    """A man in the middle: TLS with `leaf` towards the client, TLS towards the real server.
+def relay(
+    target: tuple[str, int], leaf: Leaf, edit: Callable[[bytes], bytes], *, tls: bool = True
+) -> Script:
+    """A man in the middle: TLS with `leaf` towards the client, TLS (or none) towards the server.
 
     `edit` sees each block that the server sends, and what it returns goes to the client.
     """
 
     def script(peer: Peer) -> None:
         peer.accept_tls(leaf)
-        with socket.create_connection(target, timeout=_PATIENCE) as raw:
-            raw.sendall(SSL_REQUEST)
-            assert raw.recv(1) == b"S"
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            context.set_alpn_protocols(["postgresql"])
-            with context.wrap_socket(raw) as server:
-                server.settimeout(_PATIENCE)
-                upstream = threading.Thread(target=_pump, args=(peer, server), daemon=True)
-                upstream.start()
-                while block := server.recv(65536):
-                    peer.send(edit(block))
+        with _connected(target, tls=tls) as server:
+            upstream = threading.Thread(target=_pump, args=(peer, server), daemon=True)
+            upstream.start()
+            while block := server.recv(65536):
+                peer.send(edit(block))
 
     return script
 
 
-def _pump(peer: Peer, server: ssl.SSLSocket) -> None:
+def _connected(target: tuple[str, int], *, tls: bool) -> socket.socket:
+    sock = socket.create_connection(target, timeout=_PATIENCE)
+    if not tls:
+        return sock
+    sock.sendall(SSL_REQUEST)
+    assert sock.recv(1) == b"S"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["postgresql"])
+    return context.wrap_socket(sock)
+
+
+def _pump(peer: Peer, server: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while block := peer.receive():
             server.sendall(block)

@@ -213,7 +213,8 @@ def test_a_server_that_does_not_know_the_password_is_found_out() -> None:
     server = ScramServer("something else")
     with Fake(scram_login(_LEAF, b"SCRAM-SHA-256\0\0", server)) as fake:
         report = ask(fake.port, ca=_ROOT.certificate_pem)
-    assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION
+    assert report.findings[0].cause is Cause.UNSAFE_PASSWORD_REQUEST
+    assert report.findings[0].severity is Severity.ERROR
     assert report.verdict == "fail"
 
 
@@ -223,7 +224,8 @@ def test_a_server_that_leaves_out_its_proof_is_found_out() -> None:
     offer = b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"
     with Fake(scram_login(_LEAF, offer, server, skip_proof=True)) as fake:
         report = ask(fake.port, SslMode.REQUIRE)
-    assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION
+    assert report.findings[0].cause is Cause.UNSAFE_PASSWORD_REQUEST
+    assert report.findings[0].severity is Severity.ERROR
     assert report.evidence.login is not None
     assert not report.evidence.login.channel_binding
 
@@ -308,6 +310,19 @@ def test_a_relay_with_another_certificate_gets_no_greeting(postgres: Postgres, l
         report = ask(fake.port, ca=_ROOT.certificate_pem, password=lambda: postgres.password)
         assert report.verdict == "fail"
         assert b"postgres" not in fake.told
+
+
+@pytest.mark.shows(Cause.POOLER_BETWEEN)
+def test_a_pooler_that_ends_tls_is_noticed() -> None:
+    """Behind it the session is in plain text, which the server's own row says."""
+    with Postgres.start(hba=Access.PLAIN_ONLY) as plain:
+        target = (plain.host, plain.port)
+        with Fake(relay(target, _LEAF, lambda block: block, tls=False)) as fake:
+            report = ask(fake.port, ca=_ROOT.certificate_pem, password=lambda: plain.password)
+    assert report.verdict == "pass"
+    assert report.evidence.login is not None
+    assert report.evidence.login.session_ssl is False
+    assert [f.cause for f in report.findings] == [Cause.POOLER_BETWEEN]
 
 
 # ---- what libpq does with the same server
