@@ -115,6 +115,21 @@ class Leaf(Fact):
     not_after: datetime | None = None
 
 
+class SlotFacts(Fact):
+    """A replication slot of the PostgreSQL server.
+
+    Attributes:
+        active: somebody reads from it now.
+        retained_bytes: of WAL that the server keeps for it; None when it keeps none any more.
+        wal_status: ``reserved``, ``extended``, ``unreserved`` or ``lost``; PostgreSQL 13 and later.
+    """
+
+    name: str
+    active: bool
+    retained_bytes: int | None = None
+    wal_status: str | None = None
+
+
 class Connection(Fact):
     """What DMS shows of the last test of one endpoint from one replication instance.
 
