@@ -270,6 +270,7 @@ def findings(
         *_of_name(request, seen),
         *_of_evidence(request, evidence),
         *policy_findings(seen.chain, request.certificate_policy, now, Place.PROBE),
+        *_of_anchor(request, evidence, now),
         *_raisable(request, found),
     ]
     order = ("error", "warning", "advice")
@@ -348,6 +349,16 @@ def _of_evidence(request: ProbeRequest, evidence: Evidence) -> Iterator[Finding]
             seen=f"a login without TLS was not refused: {evidence.plaintext.seen}",
             stage=Stage.STARTUP,
         )
+
+
+def _of_anchor(request: ProbeRequest, evidence: Evidence, now: datetime) -> Iterator[Finding]:
+    """The CA in use ends soon. What else it is like was known to whoever chose to trust it."""
+    anchor = evidence.anchor
+    if anchor is None or anchor.sha256 in {facts.sha256 for facts in evidence.chain}:
+        return
+    for one in policy_findings((anchor,), request.certificate_policy, now, Place.PROBE):
+        if one.cause is Cause.CERTIFICATE_EXPIRES_SOON:
+            yield one
 
 
 def _raisable(request: ProbeRequest, found: Verdicts) -> Iterator[Finding]:

@@ -282,6 +282,16 @@ def test_policy_is_no_part_of_the_verdict(postgres: Postgres, serving: Any) -> N
     assert set(causes(strict)) == found
 
 
+def test_an_anchor_that_ends_soon_is_told(postgres: Postgres, serving: Any) -> None:
+    """The server does not send its root, but nothing verifies once that has expired."""
+    root = Authority.root("Ends soon", not_after=datetime.now(UTC) + timedelta(days=9))
+    serving(root.issue(dns=[_HOST]))
+    report = ask(postgres, ca_bundle=root.certificate_pem)
+    assert report.passed
+    assert causes(report) == {Cause.CERTIFICATE_EXPIRES_SOON: Severity.WARNING}
+    assert "CN=Ends soon" in report.findings[0].seen
+
+
 @pytest.mark.shows(Cause.TLS_NO_SHARED_PROTOCOL)
 @pytest.mark.parametrize("ciphers", ["DEFAULT", "AES128-SHA"])
 def test_tls_below_1_2_is_never_spoken(ciphers: str) -> None:
