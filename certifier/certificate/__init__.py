@@ -1,22 +1,40 @@
 """Certificates, keys and CA bundles: what they are, and whether a source can use them.
 
 Pure: the standard library, ``cryptography`` and ``pydantic``; the clock is an argument.
+
+Everything is loaded when it is first asked for (PEP 562): most Lambdas compare digests and facts,
+and their cold start shall not pay for ``cryptography``.
 """
 
-from certifier.certificate.bundle import (
-    Bundle,
-    bundle_digest,
-    certificates_in,
-    trust_bundle,
-    union,
-)
-from certifier.certificate.expiry import Expiring, Role, expiring
-from certifier.certificate.facts import CertificateFacts, certificate_facts
-from certifier.certificate.intake import Intake, intake
-from certifier.certificate.keys import PrivateKey
-from certifier.certificate.policy import POLICY_CAUSES, Policy, policy_findings
-from certifier.certificate.reading import Certificate, Names
-from certifier.certificate.secret import SECRET_KEYS, SecretParts, material_from_secret
+from typing import TYPE_CHECKING
+
+from certifier.lazy import lazily
+
+if TYPE_CHECKING:
+    from certifier.certificate.bundle import Bundle, trust_bundle
+    from certifier.certificate.canonical import bundle_digest, certificates_in, union
+    from certifier.certificate.expiry import Expiring, Role, expiring
+    from certifier.certificate.facts import CertificateFacts, Names, certificate_facts
+    from certifier.certificate.keys import PrivateKey
+    from certifier.certificate.material import Intake, intake
+    from certifier.certificate.policy import POLICY_CAUSES, Policy, policy_findings
+    from certifier.certificate.reading import Certificate
+    from certifier.certificate.secret import SECRET_KEYS, SecretParts, material_from_secret
+else:
+    __getattr__ = lazily(
+        __name__,
+        {
+            "bundle": ("Bundle", "trust_bundle"),
+            "canonical": ("bundle_digest", "certificates_in", "union"),
+            "expiry": ("Expiring", "Role", "expiring"),
+            "facts": ("CertificateFacts", "Names", "certificate_facts"),
+            "keys": ("PrivateKey",),
+            "material": ("Intake", "intake"),
+            "policy": ("POLICY_CAUSES", "Policy", "policy_findings"),
+            "reading": ("Certificate",),
+            "secret": ("SECRET_KEYS", "SecretParts", "material_from_secret"),
+        },
+    )
 
 __all__ = [
     "POLICY_CAUSES",

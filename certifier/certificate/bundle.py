@@ -1,55 +1,16 @@
-"""Bundles of CA certificates: one canonical form, its digest, and which of them can be used.
+"""Bundles of CA certificates: which of them can be used."""
 
-Two bundles are the same when they hold the same certificates, whatever their order, comments and
-line breaks. So the canonical form is the certificates in DER, without duplicates, sorted, in plain
-PEM, and the digest is SHA-256 over that DER, one after another.
-"""
-
-import base64
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from certifier.certificate.canonical import bundle_digest, canonical
 from certifier.certificate.chain import TOO_MUCH, Graph
 from certifier.certificate.facts import CertificateFacts, facts_of
 from certifier.certificate.field import Field, instant, read_field
-from certifier.certificate.pem import CERTIFICATE_LABELS, read_pem
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import finding
 from certifier.models import Finding
 from certifier.outcome import Cause, Place, Severity
-
-
-def certificates_in(pem: bytes | str) -> tuple[bytes, ...]:
-    """Return the DER of every certificate in a text, each once, sorted; without damaged blocks."""
-    blocks = read_pem(pem).blocks
-    return tuple(sorted({block.der for block in blocks if block.label in CERTIFICATE_LABELS}))
-
-
-def to_pem(der: bytes) -> str:
-    """Return one certificate in PEM, with lines of 64 characters (RFC 7468, section 2)."""
-    text = base64.b64encode(der).decode("ascii")
-    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
-    return "\n".join(("-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""))
-
-
-def canonical(ders: Iterable[bytes]) -> str:
-    """Return certificates in canonical form."""
-    return "".join(to_pem(der) for der in sorted(set(ders)))
-
-
-def bundle_digest(pem: bytes | str) -> str:
-    """Return the digest of a bundle, in lower-case hex.
-
-    A text without any certificate has the digest of nothing; such a bundle is never imported.
-    """
-    return hashlib.sha256(b"".join(certificates_in(pem))).hexdigest()
-
-
-def union(*pems: bytes | str) -> str:
-    """Return all certificates of some bundles as one canonical bundle: what CA overlap trusts."""
-    return canonical(der for pem in pems for der in certificates_in(pem))
 
 
 @dataclass(frozen=True)
@@ -58,7 +19,7 @@ class Bundle:
 
     Attributes:
         pem: the usable CAs, canonical; empty when there are none.
-        digest: of ``pem``, see :func:`bundle_digest`.
+        digest: of ``pem``, see :func:`~certifier.certificate.canonical.bundle_digest`.
         anchors: the facts of the self-signed ones, in which a chain can end.
         certificates: what is in ``pem``.
         findings: what was left out, and what is wrong. Refuse when one is an error.

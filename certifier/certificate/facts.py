@@ -7,17 +7,35 @@ certificate, however odd, makes these functions raise.
 
 import hashlib
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import Field
 
-from certifier.certificate.reading import Certificate, Names
 from certifier.diagnosis import printable
 from certifier.models import Fact
 
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from certifier.certificate.reading import Certificate
+
 _SERIAL_CAP: Final = 80  # twice the 20 bytes of RFC 5280, section 4.1.2.2
+
+
+class Names(Fact):
+    """The names a certificate carries, in its own order, as text for people.
+
+    ``certifier.hostname`` compares names, and reads the bytes of the certificate for that.
+
+    Attributes:
+        dns: dNSName entries of the SAN; what cannot be printed appears as ``\\xNN``.
+        ips: iPAddress entries; one that has neither 4 nor 16 bytes appears as ``0x`` and its hex.
+        cn: the first CN of the subject, the one that libpq looks at.
+    """
+
+    dns: tuple[str, ...] = ()
+    ips: tuple[str, ...] = ()
+    cn: str | None = None
 
 
 class CertificateFacts(Fact):
@@ -57,11 +75,13 @@ class CertificateFacts(Fact):
     unreadable: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, certificate: x509.Certificate | bytes) -> Self:
+    def of(cls, certificate: "x509.Certificate | bytes") -> Self:
         """Return the facts of a certificate, given as an object or as DER."""
-        if isinstance(certificate, x509.Certificate):
+        if not isinstance(certificate, bytes):
+            from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
+
             certificate = certificate.public_bytes(Encoding.DER)
-        return cls(**_read(Certificate(certificate)))
+        return cls(**_read(_certificate(certificate)))
 
     @property
     def title(self) -> str:
@@ -71,15 +91,23 @@ class CertificateFacts(Fact):
 
 def certificate_facts(der: bytes) -> CertificateFacts:
     """Return the facts of one certificate in DER; all are unreadable of what is none."""
-    return facts_of(Certificate(der))
+    return facts_of(_certificate(der))
 
 
-def facts_of(certificate: Certificate) -> CertificateFacts:
+def facts_of(certificate: "Certificate") -> CertificateFacts:
     """Return the facts of a certificate that is being read already."""
     return CertificateFacts(**_read(certificate))
 
 
-def _read(certificate: Certificate) -> dict[str, Any]:
+def _certificate(der: bytes) -> "Certificate":
+    """Begin to read a certificate. Only now is ``cryptography`` loaded: who stores, compares or
+    judges facts can do without it."""
+    from certifier.certificate.reading import Certificate  # noqa: PLC0415
+
+    return Certificate(der)
+
+
+def _read(certificate: "Certificate") -> dict[str, Any]:
     kind, signature = certificate.key_kind, certificate.signature
     spki, serial = certificate.spki_raw, certificate.serial
     known = spki is not None

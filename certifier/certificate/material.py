@@ -18,7 +18,8 @@ from cryptography import x509
 
 from certifier import hostname
 from certifier.certificate.acm import unsuitable
-from certifier.certificate.bundle import Bundle, to_pem, trust_bundle
+from certifier.certificate.bundle import Bundle, trust_bundle
+from certifier.certificate.canonical import to_pem
 from certifier.certificate.chain import TOO_MUCH, End, Graph, Path, in_order
 from certifier.certificate.facts import CertificateFacts, facts_of
 from certifier.certificate.field import Field, instant, read_field

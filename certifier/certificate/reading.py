@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
 
 from certifier.certificate import asn1
 from certifier.certificate.asn1 import DerError, Element
+from certifier.certificate.facts import Names
 from certifier.certificate.guard import guarded
 from certifier.certificate.keys import KeyKind, key_kind
 from certifier.diagnosis import printable
-from certifier.models import Fact
 
 T = TypeVar("T")
 
@@ -113,22 +113,6 @@ class _Parts:
     spki: Element
     outer_signature: Element
     extensions: Element | None
-
-
-class Names(Fact):
-    """The names a certificate carries, in its own order, as text for people.
-
-    ``certifier.hostname`` compares names, and reads the bytes of the certificate for that.
-
-    Attributes:
-        dns: dNSName entries of the SAN; what cannot be printed appears as ``\\xNN``.
-        ips: iPAddress entries; one that has neither 4 nor 16 bytes appears as ``0x`` and its hex.
-        cn: the first CN of the subject, the one that libpq looks at.
-    """
-
-    dns: tuple[str, ...] = ()
-    ips: tuple[str, ...] = ()
-    cn: str | None = None
 
 
 class Certificate:
