@@ -16,7 +16,7 @@ from certifier.models import (
     Rehearsal,
     UndoLog,
 )
-from certifier.outcome import Action, Cause, Place
+from certifier.outcome import Action, Cause, Place, Severity
 from certifier.steps.dms_settings import DmsSettings
 from certifier.steps.endpoints import (
     beside,
@@ -27,6 +27,7 @@ from certifier.steps.endpoints import (
     password,
     password_at,
     planned,
+    replaced_by,
     written_names,
 )
 from certifier.steps.rehearse_changes import STEP as REHEARSE
@@ -74,8 +75,8 @@ def run(event: ConfigureEvent, tools: Tools[DmsSettings]) -> ConfigureAnswer:
     return _apply(event, tools)
 
 
-def _found(cause: Cause, seen: str) -> Finding:
-    return finding(cause, place=Place.WORKFLOW, seen=seen)
+def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding:
+    return finding(cause, place=Place.WORKFLOW, seen=seen, severity=severity)
 
 
 def _refuse(cause: Cause, seen: str) -> Refused:
@@ -137,12 +138,13 @@ def _begin(
             raise _refuse(Cause.CHANGED_MEANWHILE, seen)
         old = now.fields
     names = written_names(plan, old, new)
+    stuck = {change.field for change in plan.changes if not change.reversible}
     rehearsal = tools.documents.read(event.run_id, REHEARSE, Rehearsal)
     log = UndoLog(
         endpoint_arn=before.arn if before else None,
         endpoint_identifier=before.identifier if before else source.endpoint,
         fields=names,
-        old=only(old, names),
+        old=only(old, tuple(name for name in names if name not in stuck)),
         new=only(new, names),
         credentials=source.credentials,
         old_password_version=plan.old_password_version,
@@ -184,7 +186,8 @@ def _modify(
     new: EndpointFields,
 ) -> None:
     secret = password(event, tools, log.new_password_version)
-    tools.dms.modify_endpoint(endpoint, beside(endpoint, log.fields, new), password=secret)
+    fields = beside(endpoint, log.fields, new, password=secret is not None)
+    tools.dms.modify_endpoint(endpoint, fields, password=secret)
     tools.documents.write(
         event.run_id, f"{STEP}-sent", Sent(password_version=log.new_password_version)
     )
@@ -212,15 +215,20 @@ def _unless_last(event: ConfigureEvent, seen: str) -> ConfigureAnswer:
 def _check_the_rest(
     event: ConfigureEvent, tools: Tools[DmsSettings], endpoint: Endpoint, log: UndoLog
 ) -> None:
-    """Refuse when the change moved something that nobody asked it to."""
+    """Refuse when the change moved something that nobody asked it to.
+
+    A switch between a secret and a login of the endpoint's own empties the one that is left.
+    """
     material = material_of(event, tools)
     before = material.endpoint if material else None
     if before is None or log.created:
         return
+    emptied = {n for n in replaced_by(log.fields) if getattr(endpoint.fields, n) is None}
     moved = [
         name
         for name in EndpointFields.model_fields
         if name not in log.fields
+        and name not in emptied
         and not equal(name, getattr(before.fields, name), getattr(endpoint.fields, name))
     ]
     if before.rest_digest != endpoint.rest_digest:
@@ -249,7 +257,9 @@ def _put_back(event: ConfigureEvent, tools: Tools[DmsSettings]) -> ConfigureAnsw
     returned = tools.documents.read(event.run_id, f"{STEP}-returned", Sent)
     needs_password = log.new_password_version is not None
     if not _differing(names, endpoint.fields, log.old) and (not needs_password or returned):
-        back = Configured(endpoint=endpoint, put_back=True, settled=True)
+        back = Configured(
+            endpoint=endpoint, put_back=True, settled=True, findings=_not_put_back(log)
+        )
         tools.documents.write(event.run_id, document(Action.PUT_BACK), back)
         return ConfigureAnswer(done=True, put_back=True)
     if not _still_ours(log, names, endpoint):
@@ -260,8 +270,27 @@ def _put_back(event: ConfigureEvent, tools: Tools[DmsSettings]) -> ConfigureAnsw
 
 
 def restorable(log: UndoLog) -> tuple[str, ...]:
-    """Return the fields that can be put back: DMS merges, so it cannot empty one again."""
+    """Return the fields that can be put back: DMS merges, so it cannot empty one again.
+
+    What the source had to allow as irreversible has no old value in the log.
+    """
     return tuple(name for name in log.fields if getattr(log.old, name) is not None)
+
+
+def _not_put_back(log: UndoLog) -> tuple[Finding, ...]:
+    """Return what keeps its new value. A CA too many does no harm, and is not worth a word."""
+    kept = [
+        name for name in log.fields if name not in restorable(log) and name != "certificate_arn"
+    ]
+    if log.new_password_version is not None and log.old_password_version is None:
+        kept.append("password")
+    if not kept:
+        return ()
+    seen = (
+        f"{log.endpoint_identifier} keeps its new {', '.join(kept)}: what it had before is not "
+        "known, or not ours to set"
+    )
+    return (_found(Cause.IRREVERSIBLE, seen, Severity.WARNING),)
 
 
 def _still_ours(log: UndoLog, names: tuple[str, ...], endpoint: Endpoint) -> bool:
@@ -283,7 +312,8 @@ def _return_old(
     secret = None
     if log.old_password_version is not None and log.credentials is not None:
         secret = password_at(tools, log.credentials, log.old_password_version)
-    tools.dms.modify_endpoint(endpoint, beside(endpoint, names, log.old), password=secret)
+    fields = beside(endpoint, names, log.old, password=secret is not None)
+    tools.dms.modify_endpoint(endpoint, fields, password=secret)
     tools.documents.write(
         event.run_id, f"{STEP}-returned", Sent(password_version=log.old_password_version)
     )

@@ -1,5 +1,6 @@
 """What several steps share about an endpoint: its new fields, its password, its instances."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from certifier.aws.secrets import Secret
@@ -14,6 +15,9 @@ from certifier.models import (
 from certifier.outcome import Cause
 from certifier.source import CredentialsMode
 from certifier.steps.tools import StepEvent, Tools
+
+LOGIN = ("server_name", "port", "username")
+SECRET = ("secret_id", "secret_role_arn")
 
 
 def planned(event: StepEvent, tools: Tools[Any]) -> Plan:
@@ -62,22 +66,37 @@ def only(fields: EndpointFields, names: tuple[str, ...]) -> EndpointFields:
     return EndpointFields.model_validate({name: getattr(fields, name) for name in names})
 
 
-def beside(endpoint: Endpoint, names: tuple[str, ...], new: EndpointFields) -> EndpointFields:
+def replaced_by(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the fields that DMS may empty when ``names`` are written.
+
+    An endpoint has a secret, or a host, port and user of its own, never both (aws-facts 3).
+    """
+    written = set(names)
+    if written.intersection(SECRET):
+        return LOGIN
+    return SECRET if written.intersection(LOGIN) else ()
+
+
+def beside(
+    endpoint: Endpoint, names: tuple[str, ...], new: EndpointFields, *, password: bool = False
+) -> EndpointFields:
     """Return what to send so that ``names`` get their new values and nothing else moves.
 
     DMS has been seen to empty the database name when it was not sent along, and wants the whole
     connection when a part of it changes (aws-facts 3, "Partial-update traps").
+
+    Args:
+        password: one is sent too, which is a part of the connection.
     """
     now = endpoint.fields
     sent = {name: getattr(new, name) for name in names}
     sent.setdefault("database_name", now.database_name)
-    connection = ("server_name", "port", "username")
-    if any(name in connection for name in names):
-        for name in connection:
+    if password or any(name in LOGIN for name in names):
+        for name in LOGIN:
             sent.setdefault(name, getattr(now, name))
-    if "secret_id" in names or "secret_role_arn" in names:
-        sent.setdefault("secret_id", now.secret_id)
-        sent.setdefault("secret_role_arn", now.secret_role_arn)
+    if any(name in SECRET for name in names):
+        for name in SECRET:
+            sent.setdefault(name, getattr(now, name))
     return EndpointFields.model_validate(sent)
 
 

@@ -126,6 +126,6 @@ def _can_restart(
     if all(test.passed for test in tests):
         return True
     seen = f"task {task.identifier} could not start again: {other.identifier} does not connect"
-    why = explained(tests, place=Place.DMS_TEST, probe_passed=False)
+    why = explained(tests, tools, place=Place.DMS_TEST)
     findings = (_found(Cause.TASK_COULD_NOT_RESTART, seen), *why)
     raise Refused(Cause.TASK_COULD_NOT_RESTART, findings=findings)

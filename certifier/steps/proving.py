@@ -9,7 +9,8 @@ from certifier.diagnosis import explain, finding
 from certifier.errors import Refused
 from certifier.memory import Marker
 from certifier.models import Connection, Finding, InstanceTest
-from certifier.outcome import Cause, Place
+from certifier.outcome import Cause, Place, Stage
+from certifier.steps.probe_tls import Probed
 from certifier.steps.tools import StepEvent, Tools
 
 
@@ -31,7 +32,7 @@ def prove(
         attempts: how often a failing test is made before its failure is believed.
 
     Raises:
-        Refused: an instance cannot run a test (``instance_unavailable``).
+        Refused: instances cannot run a test (``instance_unavailable``); each is named.
     """
     instances = tuple(instances)
     markers = tools.store.hold(event.name, event.run).markers
@@ -39,6 +40,7 @@ def prove(
     if any(_is_for(markers.get(_key(endpoint_arn, at)), digest) for at in instances):
         shown = {each.instance_arn: each for each in tools.dms.connections(endpoint_arn)}
     results = []
+    unavailable: tuple[Finding, ...] = ()
     for instance in instances:
         key = _key(endpoint_arn, instance)
         before = markers.get(key)
@@ -54,14 +56,17 @@ def prove(
                 message=connection.message,
             )
             if not result.passed and marker.failures + 1 < attempts:
-                _start(event, tools, (endpoint_arn, instance), digest, marker.failures + 1)
+                pair, failures = (endpoint_arn, instance), marker.failures + 1
+                unavailable += _start(event, tools, pair, digest, failures)
                 result = None
         elif move is Move.START:
-            _start(event, tools, (endpoint_arn, instance), digest, 0)
+            unavailable += _start(event, tools, (endpoint_arn, instance), digest, 0)
         elif marker is not None and marker != before:
             tools.store.mark_test(event.name, event.run, key, marker)
         if result is not None:
             results.append(result)
+    if unavailable:
+        raise Refused(Cause.INSTANCE_UNAVAILABLE, findings=unavailable)
     return tuple(results) if len(results) == len(instances) else None
 
 
@@ -79,13 +84,22 @@ def _start(
     connection: tuple[str, str],
     digest: str,
     failures: int,
-) -> None:
-    """Start our own test; only one that DMS accepted leaves a marker."""
+) -> tuple[Finding, ...]:
+    """Start our own test; only one that DMS accepted leaves a marker.
+
+    Returns a finding when the instance cannot run a test now.
+    """
     endpoint_arn, instance = connection
-    started = tools.dms.test_connection(endpoint_arn, instance)
+    try:
+        started = tools.dms.test_connection(endpoint_arn, instance)
+    except Refused as refused:
+        if refused.cause is not Cause.INSTANCE_UNAVAILABLE:
+            raise
+        return (finding(refused.cause, place=Place.DMS_TEST, seen=refused.seen),)
     if started is TestStart.ACCEPTED:
         marker = Marker(settings_digest=digest, accepted_at=tools.now(), failures=failures)
         tools.store.mark_test(event.name, event.run, _key(endpoint_arn, instance), marker)
+    return ()
 
 
 def usable_instances(
@@ -112,14 +126,23 @@ def usable_instances(
 
 
 def explained(
-    tests: Iterable[InstanceTest], *, place: Place, probe_passed: bool
+    tests: Iterable[InstanceTest],
+    tools: Tools[Any],
+    *,
+    place: Place,
+    probed: Probed | None = None,
 ) -> tuple[Finding, ...]:
-    """Return the findings of the failed tests: what DMS said, and how it differs from our probe."""
+    """Return the findings of the failed tests: what DMS said, and how it differs from our probe.
+
+    Args:
+        probed: what our probe saw of the same settings; ``None`` when it looked at none such.
+    """
+    failed = [test for test in tests if not test.passed]
+    known = tools.dms.instances(test.instance_arn for test in failed)
+    names = {instance.arn: instance.identifier for instance in known}
     findings = []
-    for test in tests:
-        if test.passed:
-            continue
-        where = test.instance_arn.rsplit(":", 1)[-1]
+    for test in failed:
+        where = names.get(test.instance_arn, test.instance_arn)
         if test.deleted:
             seen = f"the connection from {where} was deleted while it was tested"
             findings.append(finding(Cause.CONNECTION_DELETED, place=place, seen=seen))
@@ -129,7 +152,16 @@ def explained(
         findings.append(
             finding(said.cause, place=place, seen=seen, raw=test.message, stage=said.stage)
         )
-        if probe_passed:
-            seen = f"our probe connected, DMS did not from {where}"
+        if said.cause is not Cause.DMS_CANNOT_READ_SECRET and _came_past(probed, said.stage):
+            seen = f"our probe came further than DMS did from {where}"
             findings.append(finding(Cause.DMS_DIFFERS_FROM_PROBE, place=place, seen=seen))
     return tuple(findings)
+
+
+def _came_past(probed: Probed | None, stage: Stage | None) -> bool:
+    """Whether our probe did what failed in DMS: one that did not log in knows nothing of logins."""
+    report = probed.effective if probed else None
+    if report is None or not report.passed:
+        return False
+    order = list(Stage)
+    return stage is None or order.index(stage) <= order.index(report.evidence.reached)

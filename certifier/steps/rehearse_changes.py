@@ -6,11 +6,27 @@ old settings connected. Safe to call again at any moment; the store remembers ca
 
 from certifier.diagnosis import finding
 from certifier.errors import Busy, Refused
-from certifier.models import Endpoint, EndpointFields, Fact, Finding, InstanceTest, Plan, Rehearsal
-from certifier.outcome import Cause, Place
-from certifier.source import CredentialsMode
+from certifier.models import (
+    Endpoint,
+    EndpointFields,
+    Fact,
+    Finding,
+    InstanceTest,
+    Plan,
+    Rehearsal,
+    errors_in,
+)
+from certifier.outcome import Cause, Place, Severity
 from certifier.steps.dms_settings import DmsSettings
-from certifier.steps.endpoints import material_of, new_fields, only, password, planned
+from certifier.steps.endpoints import (
+    LOGIN,
+    material_of,
+    new_fields,
+    only,
+    password,
+    planned,
+    replaced_by,
+)
 from certifier.steps.probe_tls import Probed
 from certifier.steps.proving import explained, prove, usable_instances
 from certifier.steps.tools import Done, PolledEvent, Tools
@@ -51,7 +67,7 @@ def run(event: PolledEvent, tools: Tools[DmsSettings]) -> Done:
             digest=endpoint.settings_digest,
             instances=instances,
         )
-    obstacle = _obstacle(event, plan, endpoint)
+    obstacle = _obstacle(event, tools.settings.dms_secret_role, endpoint)
     canary: tuple[InstanceTest, ...] | None = ()
     if obstacle is None:
         rehearsed = _rehearse(event, tools, plan, endpoint, instances)
@@ -66,16 +82,24 @@ def run(event: PolledEvent, tools: Tools[DmsSettings]) -> Done:
     return _conclude(event, tools, old, canary, obstacle)
 
 
-def _obstacle(event: PolledEvent, plan: Plan, endpoint: Endpoint | None) -> Finding | None:
-    """Return why no canary can be made, if so: it would need a password that nobody knows."""
-    source = event.source.spec
-    if plan.target.secret_id is not None:
+def _obstacle(event: PolledEvent, role: str, endpoint: Endpoint | None) -> Finding | None:
+    """Return why no canary can be made, if so: nobody knows its password, or may use its role."""
+    if event.source.spec.credentials is not None or endpoint is None:
         return None
-    if source.credentials is not None and source.credentials_mode is CredentialsMode.INLINE:
+    now = endpoint.fields
+    if now.secret_id is None:
+        seen = (
+            f"{endpoint.identifier} logs in with a password of its own, and the source names no "
+            "credentials, so no canary endpoint could be made to try the new settings"
+        )
+    elif now.secret_role_arn != role:
+        seen = (
+            f"{endpoint.identifier} reads its secret through the role {now.secret_role_arn}, which "
+            "is not ours to use, and the source names no credentials, so no canary endpoint could "
+            "be made to try the new settings"
+        )
+    else:
         return None
-    if endpoint is not None and endpoint.fields.secret_id is not None:
-        return None
-    seen = "the endpoint holds a password that no secret of the source has"
     return finding(Cause.REHEARSED_BY_PROBE_ONLY, place=Place.REHEARSAL, seen=seen)
 
 
@@ -131,11 +155,15 @@ def _create(
     source = event.source.spec
     material = material_of(event, tools)
     current = endpoint.fields if endpoint else EndpointFields()
+    new = new_fields(event, tools, plan).said()
+    gone = replaced_by(new)
     fields = EndpointFields.model_validate(
-        {**current.said(), **new_fields(event, tools, plan).said()}
+        {**{name: had for name, had in current.said().items() if name not in gone}, **new}
     )
     if fields.secret_id is not None:
-        fields = fields.model_copy(update={"server_name": None, "port": None, "username": None})
+        # The endpoint may keep a role of its own, which only its owner may give to another one.
+        role = tools.settings.dms_secret_role
+        fields = fields.model_copy(update={**dict.fromkeys(LOGIN), "secret_role_arn": role})
     version = material.versions.credentials if material else None
     try:
         tools.dms.create_endpoint(
@@ -186,10 +214,17 @@ def _conclude(
     obstacle: Finding | None,
 ) -> Done:
     probed = tools.documents.read(event.run_id, "probe_tls", Probed) or Probed()
-    findings = explained(canary, place=Place.REHEARSAL, probe_passed=probed.passed)
-    notes = () if obstacle is None else (obstacle,)
-    rehearsal = Rehearsal(old=old, canary=canary, findings=notes + findings)
+    findings = explained(canary, tools, place=Place.REHEARSAL, probed=probed)
+    if obstacle is not None:
+        findings = (obstacle if probed.passed else _untried(obstacle), *findings)
+    rehearsal = Rehearsal(old=old, canary=canary, findings=findings)
     tools.documents.write(event.run_id, STEP, rehearsal)
-    if findings:
-        raise Refused(findings[0].cause, findings=rehearsal.findings)
+    if errors := errors_in(findings):
+        raise Refused(errors[0].cause, findings=findings)
     return Done(done=True)
+
+
+def _untried(obstacle: Finding) -> Finding:
+    """Return the error that neither a canary nor our probe has tried the new settings."""
+    seen = f"{obstacle.seen}; our probe has not connected either, so nothing has tried them"
+    return obstacle.model_copy(update={"severity": Severity.ERROR, "seen": seen})

@@ -126,7 +126,7 @@ def _mend(
             digest=endpoint.settings_digest,
             instances=(task.instance_arn,),
         )
-        why = explained(tests or (), place=Place.DMS_TEST, probe_passed=False)
+        why = explained(tests or (), tools, place=Place.DMS_TEST)
         reasons += [f"{endpoint.identifier}: {found.seen}" for found in why]
     return _found(
         Cause.TASK_OWED,

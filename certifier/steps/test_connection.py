@@ -115,13 +115,16 @@ def _judge(
     endpoint: Endpoint,
     tests: tuple[InstanceTest, ...],
 ) -> TestAnswer:
-    probed = tools.documents.read(event.run_id, "probe_tls", Probed) or Probed()
     passed = all(test.passed for test in tests)
-    findings = explained(tests, place=Place.DMS_TEST, probe_passed=probed.passed)
+    probed = None  # it looked at the new settings
+    if event.settings is Settings.NEW:
+        probed = tools.documents.read(event.run_id, "probe_tls", Probed)
+    findings = explained(tests, tools, place=Place.DMS_TEST, probed=probed)
     if not passed and log is not None and event.settings is Settings.OLD:
         name = endpoint.identifier
         if log.old_connects is False:
-            findings += (_found(Cause.BROKEN_BEFORE, f"{name} did not connect before, either"),)
+            seen = f"{name} did not connect before the change, either"
+            findings += (_found(Cause.BROKEN_BEFORE, seen),)
         else:
             seen = f"{name} has its old settings again, and DMS does not connect with them now"
             findings += (_found(Cause.BROKEN_AFTER_RESTORE, seen),)
