@@ -15,7 +15,7 @@ from pydantic import field_validator
 
 from certifier.diagnosis import CATALOGUE, finding, printable
 from certifier.identity import acm_behind
-from certifier.memory import SourceState
+from certifier.memory import Pause, SourceState
 from certifier.models import (
     Configured,
     ConnectionTest,
@@ -27,6 +27,7 @@ from certifier.models import (
     Material,
     Plan,
     Rehearsal,
+    SlotFacts,
     TaskWork,
     UndoLog,
     errors_in,
@@ -84,7 +85,9 @@ class Found(Fact):
         probe_findings: of the probe, as lenient as the source asks.
         refusals: of the steps that refused, in the order of the workflow.
         undo, undo_run: the undo log as it is now, and the execution that wrote it.
-        owed: tasks that we stopped for this source and that do not run again.
+        pauses: of the tasks that we stopped for this source and that do not run again.
+        slots, slots_again: the server's replication slots as the probe saw them, and after the
+            tasks were resumed.
         canary_left: the identifier of a canary endpoint that could not be deleted.
         new_anchors: names of CAs in the bundle, or on the endpoint, that were never there before.
         acm_leaf: what ACM holds for the source, when the source has a pair.
@@ -105,10 +108,25 @@ class Found(Fact):
     refusals: tuple[Finding, ...] = ()
     undo: UndoLog | None = None
     undo_run: str | None = None
-    owed: tuple[str, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    slots: tuple[SlotFacts, ...] | None = None
+    slots_again: tuple[SlotFacts, ...] | None = None
     canary_left: str | None = None
     new_anchors: tuple[str, ...] = ()
     acm_leaf: Leaf | None = None
+
+    @property
+    def owed(self) -> tuple[str, ...]:
+        """Return the ARNs of the tasks that do not run again."""
+        return tuple(pause.task_arn for pause in self.pauses)
+
+    @property
+    def retained_before(self) -> Mapping[str, int]:
+        """Return how much WAL each slot kept when the first of the owed tasks was to be stopped."""
+        kept: dict[str, int] = {}
+        for pause in sorted(self.pauses, key=lambda pause: pause.since):
+            kept = {**pause.retained, **kept}
+        return kept
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -395,6 +413,42 @@ def attention(
     return " ".join([*parts, *(f"owed:{task}" for task in sorted(owed))])
 
 
+def owed_wal(found: Found) -> str:
+    """Return what the server keeps because of owed tasks, for people; empty when none is owed.
+
+    Which slot is a task's, nobody tells: those that nobody reads from are named.
+    """
+    if not found.owed:
+        return ""
+    slots = found.slots_again if found.slots_again is not None else found.slots
+    if slots is None:
+        return "How much WAL the server keeps for its replication slots was not seen.\n"
+    lines = [_kept(slot, found.retained_before) for slot in slots if not slot.active]
+    if not lines:
+        return "The server has no replication slot that nobody reads from.\n"
+    return "The server keeps WAL for replication slots that nobody reads from:\n" + "".join(lines)
+
+
+def _kept(slot: SlotFacts, before: Mapping[str, int]) -> str:
+    """Return a line on one slot; its status, where the server may drop that WAL or has."""
+    status = "" if slot.wal_status in (None, "reserved") else f" ({slot.wal_status})"
+    if slot.retained_bytes is None:
+        return f"  {slot.name}: no WAL{status}\n"
+    grown = ""
+    if (then := before.get(slot.name)) is not None:
+        grown = f", {size(max(slot.retained_bytes - then, 0))} more than before the pause"
+    return f"  {slot.name}: {size(slot.retained_bytes)} of WAL{grown}{status}\n"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes for people, in PostgreSQL's units: 1 kB is 1024 bytes."""
+    power = min(max(count.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
+    return f"{count / 1024**power:.{1 if power else 0}f} {_UNITS[power]}"
+
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
 def notice(
     name: str,
     end: Ending,
@@ -402,6 +456,7 @@ def notice(
     needs: str,
     told: str,
     where: str,
+    wal: str = "",
 ) -> Notice | None:
     """Return what to tell a person now; ``None`` when nothing has changed for them.
 
@@ -409,6 +464,7 @@ def notice(
         needs: what needs a person now (``attention``).
         told: what they were told last.
         where: where the record lies.
+        wal: what the server keeps because of owed tasks (``owed_wal``).
     """
     if needs == told or end.outcome is Outcome.DEFERRED:
         return None
@@ -431,7 +487,9 @@ def notice(
     ]
     return Notice(
         f"Certifier: {name} {end.outcome.value}: {lead}",
-        f"{name}: {end.outcome.value}\n\n" + "\n".join(blocks) + f"\nRecord: {where}\n",
+        f"{name}: {end.outcome.value}\n\n"
+        + "\n".join([*blocks, *([wal] if wal else [])])
+        + f"\nRecord: {where}\n",
     )
 
 

@@ -144,6 +144,8 @@ class Pause(Fact):
         since: when we first meant to stop it, this time.
         stop_date: the StopDate of the stop that is ours.
         started_at: when we first asked it to start again; what it does after that is still owed.
+        retained: bytes of WAL that the server of its source kept for each slot, by name, as the
+            login saw before the stop.
     """
 
     task_arn: str
@@ -151,6 +153,7 @@ class Pause(Fact):
     since: datetime
     stop_date: datetime | None = None
     started_at: datetime | None = None
+    retained: Mapping[str, int] = {}
 
 
 class BadEnd(Fact):

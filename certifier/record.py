@@ -5,6 +5,7 @@ VersionIds, fingerprints. ``format`` changes when a field changes its meaning or
 fields may come with the same format.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -13,7 +14,15 @@ from pydantic import Field
 
 from certifier.certificate import CertificateFacts
 from certifier.decide import Problem
-from certifier.models import Change, EndpointFields, Fact, Finding, ImportedCertificate, Versions
+from certifier.models import (
+    Change,
+    EndpointFields,
+    Fact,
+    Finding,
+    ImportedCertificate,
+    SlotFacts,
+    Versions,
+)
 from certifier.outcome import Mode, Origin, Outcome
 
 FORMAT = "certifier.certification/1"
@@ -67,6 +76,20 @@ class TaskRecord(Fact):
     stood_still: float | None = None
 
 
+class SlotsRecord(Fact):
+    """The server's replication slots; ``None``: nobody logged in, or the server does not tell.
+
+    Attributes:
+        before: as the probe saw them, before this run stopped any task.
+        after: as the login saw them once the tasks were resumed.
+        at_pause: bytes of WAL by slot when the tasks that are still owed were to be stopped.
+    """
+
+    before: tuple[SlotFacts, ...] | None = None
+    after: tuple[SlotFacts, ...] | None = None
+    at_pause: Mapping[str, int] = {}
+
+
 class Verified(Fact):
     """Who says that it holds; ``None``: that witness was not asked in this run."""
 
@@ -108,6 +131,7 @@ class Certification(Fact):
     probe: dict[str, Any] | None = None
     tests: tuple[DmsTest, ...] = ()
     tasks: TaskRecord = Field(default_factory=TaskRecord)
+    slots: SlotsRecord = Field(default_factory=SlotsRecord)
     acm: ImportedCertificate | None = None
     intended_leaf_sha256: str | None = None
     versions: Versions = Field(default_factory=Versions)

@@ -1,7 +1,6 @@
 """Probes the PostgreSQL host over TLS, as strictly as DMS will."""
 
-from certifier.steps.probe_tls import ProbeSettings, run
-from certifier.steps.tools import StepEvent
+from certifier.steps.probe_tls import ProbeEvent, ProbeSettings, run
 from lambdas._step import Step
 
-handler = Step(run, event=StepEvent, settings=ProbeSettings)
+handler = Step(run, event=ProbeEvent, settings=ProbeSettings)

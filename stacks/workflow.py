@@ -9,7 +9,8 @@ a key is a loop that runs out of rounds or a decision nobody knows, never an err
 
     Select sources → Certify sources (one child execution per source) → Tidy → Report
     child: Claim → Read → Probe → Plan → Import CA → Rehearse ⟲ → Pause ⟲ → Configure ⟲
-           → Test ⟲ [→ Put back ⟲ → Test old ⟲] → Resume ⟲ → Import certificate → Record
+           → Test ⟲ [→ Put back ⟲ → Test old ⟲] → Resume ⟲ → Look again → Import certificate
+           → Record
 
 A child never ends in Fail. No exit reaches Record past a pause without Resume.
 """
@@ -434,14 +435,31 @@ class Workflow(Construct):
     def _resume(
         self, record: sfn.IChainable, acm: sfn.IChainable, deferred: sfn.IChainable
     ) -> sfn.IChainable:
+        """Whatever has come of the tasks, the login looks once more at the replication slots.
+
+        That look is advisory: what goes wrong with it is no problem of the run.
+        """
+        proven = (
+            sfn.Choice.jsonata(self, "Proven?")
+            .when(sfn.Condition.jsonata("{% $proven and $not($problem) %}"), acm)
+            .otherwise(record)
+        )
+        look_again = self._invoke(
+            "Look again",
+            "probe_tls",
+            payload=_step_payload(again=True),
+            catch=[(_names(ClaimLost), deferred)],
+        )
+        look_again.add_catch(proven, errors=["States.ALL"], outputs={})
+        look_again.next(proven)
         loop = self._loop(
             "Resume tasks",
             "resume_tasks",
             minutes=self._pace.resume,
-            failed=record,
+            failed=look_again,
             lost=deferred,
         )
-        loop.done.when(sfn.Condition.jsonata("{% $proven %}"), acm).otherwise(record)
+        loop.done.otherwise(look_again)
         return loop.start
 
     def _import_certificate(

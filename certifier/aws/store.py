@@ -553,19 +553,36 @@ class Store:
 
     # -- tasks that we stopped
 
-    def pause_task(self, task: str, name: str, now: datetime, *, anew: bool = False) -> Pause:
+    def pause_task(
+        self,
+        task: str,
+        name: str,
+        now: datetime,
+        *,
+        retained: Mapping[str, int] | None = None,
+        anew: bool = False,
+    ) -> Pause:
         """Note that ``name`` needs ``task`` stopped; written before the stop.
 
-        ``anew``: the task runs, so what is noted of an earlier stop is over.
+        Args:
+            retained: bytes of WAL by slot; ``None`` when this source has not seen the task's slots.
+            anew: the task runs, so what is noted of an earlier stop is over.
         """
-        since = ":now" if anew else "if_not_exists(since, :now)"
-        gone = " REMOVE stop_date, started_at" if anew else ""
+        noted: dict[str, Any] = {"since": stamp(now)}
+        if retained is not None:
+            noted["retained"] = dict(retained)
+        if anew:
+            sets = [f"{field} = :{field}" for field in noted]
+            over = [f for f in ("stop_date", "started_at", "retained") if f not in noted]
+            gone = f" REMOVE {', '.join(over)}"
+        else:
+            sets, gone = [f"{field} = if_not_exists({field}, :{field})" for field in noted], ""
         return _pause_of(
             self._table.updated(
                 self._table.changing(
                     _pause_key(task),
-                    f"ADD sources :one SET since = {since}{gone}",
-                    values={":one": {name}, ":now": stamp(now)},
+                    f"ADD sources :one SET {', '.join(sets)}{gone}",
+                    values={":one": {name}, **{f":{f}": value for f, value in noted.items()}},
                 )
             )
         )
@@ -819,6 +836,7 @@ def _pause_of(item: Mapping[str, Any]) -> Pause:
     return Pause(
         task_arn=item["sk"],
         sources=tuple(sorted(item.get("sources", ()))),
+        retained={slot: int(count) for slot, count in item.get("retained", {}).items()},
         **{
             key: datetime.fromisoformat(item[key])
             for key in ("since", "stop_date", "started_at")

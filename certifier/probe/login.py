@@ -414,7 +414,7 @@ def _slots(told: list[list[str | None]]) -> tuple[SlotFacts, ...] | None:
             wal_status=wal_status,
         )
         for name, active, retained, wal_status in told
-        if name is not None
+        if name
     )
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from certifier.decide import size
 from certifier.outcome import Outcome, Severity, SslMode
 from certifier.record import Certification, Summary
 
@@ -50,6 +51,7 @@ def certification_page(record: Certification) -> str:
         sentence=_sentence(record),
         findings=sorted(record.findings, key=lambda found: order.index(found.severity)),
         modes=_modes(record),
+        slots=_slots(record),
         probe=record.probe,
         evidence=(record.probe or {}).get("evidence"),
         days_class=_days_class(record.days_left),
@@ -91,6 +93,23 @@ def _modes(record: Certification) -> list[dict[str, Any]]:
     return rows
 
 
+def _slots(record: Certification) -> list[dict[str, Any]]:
+    """Return one row for each replication slot that nobody read from in one of the two looks."""
+    before = {slot.name: slot for slot in record.slots.before or ()}
+    after = {slot.name: slot for slot in record.slots.after or ()}
+    rows = []
+    for name in {**before, **after}:
+        looks = [look[name] for look in (before, after) if name in look]
+        if not all(slot.active for slot in looks):
+            kept = {"before": before.get(name), "after": after.get(name)}
+            rows.append({"now": looks[-1], "at_pause": record.slots.at_pause.get(name), **kept})
+    return rows
+
+
+def _size(count: int | None) -> str:
+    return "–" if count is None else size(count)
+
+
 def _days_class(days: int | None) -> str:
     if days is None:
         return ""
@@ -129,7 +148,7 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(when=_when, last=_last, fingerprint=_fingerprint)
+    environment.filters.update(when=_when, last=_last, fingerprint=_fingerprint, size=_size)
     environment.globals.update(symbols=SYMBOLS)
     return environment
 

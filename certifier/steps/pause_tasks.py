@@ -5,12 +5,15 @@ that the task is owed. A task that another source has stopped already is joined,
 started in the middle of our change.
 """
 
+from collections.abc import Mapping
+
 from certifier.diagnosis import finding
 from certifier.errors import Refused
 from certifier.models import Fact, Finding, ReplicationTask, TaskWork
 from certifier.outcome import Cause, Place
 from certifier.plan import PASSING, RUNNING
 from certifier.steps.endpoints import material_of
+from certifier.steps.probe_tls import Probed
 from certifier.steps.proving import explained, prove
 from certifier.steps.tools import PolledEvent, StepSettings, Tools
 
@@ -49,18 +52,22 @@ def run(event: PolledEvent, tools: Tools[PauseSettings]) -> Paused:
         return Paused(done=True)
     tasks = tools.dms.tasks(endpoint.arn)
     _refuse_unwilling(event, tasks)
+    seen = _retained(event, tools) if tasks else None
     waiting = False
     for task in tasks:
         pause = pauses.get(task.arn)
+        retained = seen if task.source_endpoint_arn == endpoint.arn else None
         if task.status == "running":
             waiting = True
             if _can_restart(event, tools, task, endpoint.arn):
-                tools.store.pause_task(task.arn, event.name, tools.now(), anew=True)
+                tools.store.pause_task(
+                    task.arn, event.name, tools.now(), retained=retained, anew=True
+                )
                 tools.dms.stop_task(task.arn)
         elif task.status in PASSING:
             waiting = True
         elif pause is not None:
-            joined = tools.store.pause_task(task.arn, event.name, tools.now())
+            joined = tools.store.pause_task(task.arn, event.name, tools.now(), retained=retained)
             if joined.stop_date is None and task.stop_date is not None:
                 tools.store.note_stopped(task.arn, task.stop_date)
     if waiting and event.is_last:
@@ -70,6 +77,14 @@ def run(event: PolledEvent, tools: Tools[PauseSettings]) -> Paused:
     if not waiting:
         _write(tools, event, tuple(task.arn for task in tasks if task.arn in pauses))
     return Paused(done=not waiting)
+
+
+def _retained(event: PolledEvent, tools: Tools[PauseSettings]) -> Mapping[str, int] | None:
+    """Return how much WAL each slot kept before anything was stopped; ``None``: nobody saw it."""
+    probed = tools.documents.read(event.run_id, "probe_tls", Probed)
+    if probed is None or probed.slots is None:
+        return None
+    return {s.name: s.retained_bytes for s in probed.slots if s.retained_bytes is not None}
 
 
 def _found(cause: Cause, seen: str, raw: str | None = None) -> Finding:

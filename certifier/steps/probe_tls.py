@@ -3,9 +3,12 @@
 The source's own CAs come first, alone. Only when the served chain does not verify against them, and
 the endpoint trusts another CA now, is the union of both tried: that is a renewal which the server
 has not followed yet.
+
+Called again once the tasks were resumed, it looks at the replication slots alone.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from pydantic import Json
 
@@ -14,14 +17,15 @@ from certifier.certificate import Policy, bundle_digest, union
 from certifier.errors import Refused
 from certifier.identity import Answering, answering
 from certifier.memory import SourceState
-from certifier.models import Fact, Finding, Material, errors_in
+from certifier.models import EndpointFields, Fact, Finding, Material, SlotFacts, errors_in
 from certifier.outcome import Severity, SslMode, Stage
 from certifier.plan import Served, Union
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
 from certifier.source import ProbePolicy, Source
-from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools
+from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools, run_id
 
 STEP = "probe_tls"
+AGAIN = f"{STEP}-again"
 
 TIMEOUT = 20.0
 """Seconds for one probe; with an overlap there are two, and both fit the function's limit."""
@@ -35,6 +39,18 @@ class ProbeSettings(StepSettings):
 
     policy: Json[Policy]
     probe_addresses: Json[AddressPolicy]
+
+
+class ProbeEvent(StepEvent):
+    """``again``: the tasks were resumed, and only the replication slots are looked at."""
+
+    again: bool = False
+
+
+class LookedAgain(Fact):
+    """What the second look saw: ``probe_tls-again.json``; ``None``: nobody logged in."""
+
+    slots: tuple[SlotFacts, ...] | None = None
 
 
 class Probed(Fact):
@@ -71,6 +87,11 @@ class Probed(Fact):
         return Answering(evidence.leaf_sha256, login.in_recovery if login else None)
 
     @property
+    def slots(self) -> tuple[SlotFacts, ...] | None:
+        """The replication slots, where somebody logged in and was told."""
+        return _slots(self.effective) if self.effective else None
+
+    @property
     def served(self) -> Served:
         """What the plan may conclude about the served chain."""
         if self.report is None or not self.report.evidence.chain:
@@ -89,12 +110,15 @@ class Probed(Fact):
         return Union(self.union_pem, bundle_digest(self.union_pem))
 
 
-def run(event: StepEvent, tools: Tools[ProbeSettings]) -> Nothing:
+def run(event: ProbeEvent, tools: Tools[ProbeSettings]) -> Nothing:
     """Probe the host and write down what was seen.
 
     Raises:
-        Refused: the probe failed in the source's mode.
+        Refused: the probe failed in the source's mode; never by the second look.
     """
+    if event.again:
+        tools.documents.write(event.run_id, AGAIN, LookedAgain(slots=_look_again(event, tools)))
+        return Nothing()
     source = event.source.spec
     material = tools.documents.read(event.run_id, "read_material", Material) or Material()
     both = _union(source, material)
@@ -122,6 +146,32 @@ def run(event: StepEvent, tools: Tools[ProbeSettings]) -> Nothing:
     if errors := errors_in(findings):
         raise Refused(errors[0].cause, findings=findings)
     return Nothing()
+
+
+def _look_again(event: ProbeEvent, tools: Tools[ProbeSettings]) -> tuple[SlotFacts, ...] | None:
+    """Log in once more, with the CAs that the first look came through with.
+
+    A run that finishes another has read no material itself: then that of the other one counts.
+    """
+    source, first_run = event.source.spec, event.run_id
+    material = tools.documents.read(first_run, "read_material", Material)
+    if material is None and (undo := tools.store.undo_with_run(event.name)) is not None:
+        first_run = run_id(undo[1])
+        material = tools.documents.read(first_run, "read_material", Material)
+    if source.probe is ProbePolicy.OFF or not source.logs_in or material is None:
+        return None
+    first = tools.documents.read(first_run, STEP, Probed) or Probed()
+    ca = first.union_pem if first.union_report else material.bundle_pem
+    request = replace(_request(source, material, ca, tools), probe_plaintext=False)
+    try:
+        return _slots(probe(request, resolve=tools.resolve, now=tools.now))
+    except Refused:  # the password could not be read
+        return None
+
+
+def _slots(report: ProbeReport) -> tuple[SlotFacts, ...] | None:
+    login = report.evidence.login
+    return login.slots if login else None
 
 
 def _union(source: Source, material: Material) -> str | None:
@@ -152,10 +202,11 @@ def _request(
     source: Source, material: Material, ca: str | None, tools: Tools[ProbeSettings]
 ) -> ProbeRequest:
     verifies = source.ssl_mode.verifies
+    there = material.endpoint.fields if material.endpoint else EndpointFields()
     return ProbeRequest(
         host=source.host,
         port=source.port,
-        database=source.database,
+        database=source.database or there.database_name,
         user=material.username if source.logs_in else None,
         password=_password(source, material, tools) if source.logs_in else None,
         ssl_mode=source.ssl_mode,

@@ -26,6 +26,7 @@ from certifier.decide import (
     ending,
     next_due,
     notice,
+    owed_wal,
 )
 from certifier.decide import Ending as Decided
 from certifier.diagnosis import finding, printable
@@ -52,6 +53,7 @@ from certifier.record import (
     Certification,
     DmsTest,
     EndpointRecord,
+    SlotsRecord,
     Subject,
     TaskRecord,
     Trust,
@@ -59,7 +61,7 @@ from certifier.record import (
 )
 from certifier.report import certification_page
 from certifier.steps import configure_endpoint, test_connection
-from certifier.steps.probe_tls import Probed
+from certifier.steps.probe_tls import AGAIN, LookedAgain, Probed
 from certifier.steps.tools import StepEvent, StepSettings, Tools, run_id
 
 STEPS = (
@@ -177,7 +179,14 @@ def _record(
     key = _key(event, state.claim.since if state.claim else now)
     where = f"s3://{tools.documents.bucket}/{key}.html"
     needs = attention(end, owed=found.owed, waiting_since=due.waiting_since, now=now)
-    told = notice(event.name, end, needs=needs, told=state.notified, where=where)
+    told = notice(
+        event.name,
+        end,
+        needs=needs,
+        told=state.notified,
+        where=where,
+        wal=owed_wal(found) if event.source.spec.endpoint_type == "source" else "",
+    )
     untold = None if told is None else _publish(tools, told)
     if untold is not None:
         end = replace(end, findings=(*end.findings, untold))
@@ -276,6 +285,7 @@ def _gather(
         return tools.documents.read(event.run_id, step, model) if step in written else None
 
     probed = read("probe_tls", Probed)
+    again = read(AGAIN, LookedAgain)
     refusals = (read(f"{step}-refused", Refusal) for step in STEPS)
     apply = event.mode is Mode.APPLY
     undo = tools.store.undo_with_run(event.name) if apply else None
@@ -297,7 +307,9 @@ def _gather(
         refusals=tuple(f for refusal in refusals if refusal for f in refusal.findings),
         undo=undo[0] if undo else None,
         undo_run=undo[1] if undo else None,
-        owed=tuple(pause.task_arn for pause in pauses),
+        pauses=pauses,
+        slots=probed.slots if probed else None,
+        slots_again=again.slots if again else None,
         canary_left=canary_left,
         new_anchors=tuple(
             f"{facts.title} (SHA-256 {facts.sha256})"
@@ -358,6 +370,9 @@ def _certification(
         probe=report.model_dump(mode="json", by_alias=True) if report else None,
         tests=tuple(_tests(found)),
         tasks=_tasks(found),
+        slots=SlotsRecord(
+            before=found.slots, after=found.slots_again, at_pause=found.retained_before
+        ),
         acm=found.acm,
         intended_leaf_sha256=material.leaf_sha256,
         versions=material.versions,

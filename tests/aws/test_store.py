@@ -356,6 +356,18 @@ def test_a_task_that_runs_is_paused_anew(store: Store) -> None:
     assert store.pause("another") is None
 
 
+def test_a_pause_remembers_what_slots_kept_before_it(store: Store) -> None:
+    """The first look counts until the task is paused anew; who saw nothing changes nothing."""
+    assert store.pause_task(TASK, "orders", NOW, anew=True).retained == {}
+    assert store.pause_task(TASK, "sales", NOW, retained={"slot": 1}).retained == {"slot": 1}
+    assert store.pause_task(TASK, "orders", NOW, retained={"slot": 2}).retained == {"slot": 1}
+    assert store.pause_task(TASK, "sales", NOW).retained == {"slot": 1}
+    again = store.pause_task(TASK, "orders", NOW, retained={"slot": 2**40}, anew=True)
+    assert again.retained == {"slot": 2**40}
+    assert store.pause(TASK) == again
+    assert store.pause_task(TASK, "orders", NOW, anew=True).retained == {}
+
+
 def test_a_pause_that_another_source_joined_is_not_deleted(store: Store) -> None:
     """Who joins while the last one starts the task keeps the pause, and stops it again."""
     store.pause_task(TASK, "orders", NOW)

@@ -23,7 +23,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     with Postgres.start(
         major=request.param,
         tls=_LEAF,
-        settings={"wal_level": "logical", "log_statement": "all"},
+        settings={"wal_level": "logical", "synchronous_commit": "on", "log_statement": "all"},
         users={"reader": "a password"},
         databases=("orders",),
     ) as made:

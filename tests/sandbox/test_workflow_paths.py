@@ -16,7 +16,8 @@ from sandbox.aws import Cloud, Execution, LambdaFault
 CLAIM, READ, PROBE, PLAN = "Claim source", "Read material", "Probe TLS", "Plan changes"
 IMPORT_CA, REHEARSE, PAUSE, CONFIGURE = "Import CA", "Rehearse", "Pause tasks", "Configure endpoint"
 TEST, PUT_BACK, TEST_OLD = "Test connection", "Put endpoint back", "Test old settings"
-RESUME, ACM, RECORD = "Resume tasks", "Import certificate", "Record certification"
+RESUME, LOOK, ACM = "Resume tasks", "Look again", "Import certificate"
+RECORD = "Record certification"
 SELECT, TIDY, REPORT = "Select sources", "Tidy", "Report"
 
 STEPS = {
@@ -50,6 +51,7 @@ GOOD: Mapping[str, Any] = {
     PUT_BACK: {"done": True, "put_back": True},
     TEST_OLD: {"done": True, "passed": True},
     RESUME: DONE,
+    LOOK: {},
     ACM: {},
     RECORD: {"outcome": "certified"},
     TIDY: {},
@@ -89,6 +91,8 @@ class Script:
             state = PUT_BACK
         if event.get("settings") == "old":
             state = TEST_OLD
+        if event.get("again"):
+            state = LOOK
         self.told.append((state, event))
         if state == SELECT and SELECT not in self.answers:
             return self.select()
@@ -148,9 +152,11 @@ CHANGE = [*TO_PLAN, IMPORT_CA, *polled(REHEARSE), *polled(PAUSE), *polled(CONFIG
 TESTED = [*CHANGE, *polled(TEST)]
 END = [RECORD]
 LEAVE = ["Paused?", *END]
-LEAVE_PAUSED = ["Paused?", *polled(RESUME), *END]
+LOOKED = [LOOK, "Proven?"]
+RESUMED = [*polled(RESUME), *LOOKED]
+LEAVE_PAUSED = ["Paused?", *RESUMED, *END]
 UNDO = [*polled(PUT_BACK), *polled(TEST_OLD)]
-HAPPY = [*TESTED, *polled(RESUME), ACM, *END]
+HAPPY = [*TESTED, *RESUMED, ACM, *END]
 FAILS = {"done": True, "passed": False}
 
 
@@ -215,7 +221,7 @@ def test_an_undo_log_left_behind_goes_straight_to_the_tail(script: Script) -> No
     """What an earlier run left half done is proven or put back before any material is read."""
     claim = {"claimed": True, "tail": True, "paused": True}
     child = script.child({CLAIM: claim})
-    assert child.states == [*BEGIN, *polled(TEST), *polled(RESUME), ACM, *END]
+    assert child.states == [*BEGIN, *polled(TEST), *RESUMED, ACM, *END]
     child = script.child({CLAIM: {**claim, "paused": False}, TEST: FAILS})
     assert child.states == [*BEGIN, *polled(TEST), *UNDO, *LEAVE]
 
@@ -251,6 +257,7 @@ def test_every_loop_polls_until_done(script: Script) -> None:
         *(state for name in (PUT_BACK, TEST_OLD) for state in polled(name, 3)),
         "Paused?",
         *polled(RESUME, 3),
+        *LOOKED,
         *END,
     ]
     assert [event["round"] for event in script.events(REHEARSE)] == [0, 1, 2]
@@ -276,7 +283,7 @@ EXHAUSTED = {
     TEST: ([*CHANGE, *polled(TEST, 10), *UNDO, *LEAVE_PAUSED], 10),
     PUT_BACK: ([*TESTED, *polled(PUT_BACK, 10), *LEAVE_PAUSED], 10),
     TEST_OLD: ([*TESTED, *polled(PUT_BACK), *polled(TEST_OLD, 10), *LEAVE_PAUSED], 10),
-    RESUME: ([*TESTED, *polled(RESUME, 15), *END], 15),
+    RESUME: ([*TESTED, *polled(RESUME, 15), *LOOKED, *END], 15),
 }
 
 
@@ -320,8 +327,9 @@ FAILURES: Mapping[str, tuple[list[str], list[str]]] = {
     TEST: (CHANGE, [*UNDO, *LEAVE_PAUSED]),
     PUT_BACK: (TESTED, LEAVE_PAUSED),
     TEST_OLD: ([*TESTED, *polled(PUT_BACK)], LEAVE_PAUSED),
-    RESUME: (TESTED, END),
-    ACM: ([*TESTED, *polled(RESUME)], END),
+    RESUME: (TESTED, [*LOOKED, *END]),
+    LOOK: ([*TESTED, *polled(RESUME)], ["Proven?", ACM, *END]),
+    ACM: ([*TESTED, *RESUMED], END),
     RECORD: (HAPPY[:-1], ["Not recorded"]),
 }
 # Before these, the test of the new settings must have failed.
@@ -355,7 +363,7 @@ def test_a_failure_at_every_state(script: Script, state: str, error: Exception) 
     assert child.status == "SUCCEEDED"
     if state == RECORD:
         assert child.output == {"name": "orders", "outcome": "failed"}
-    elif state == ACM:
+    elif state in (LOOK, ACM):
         assert script.events(RECORD)[0]["problem"] is None
     else:
         (event,) = script.events(RECORD)
@@ -438,7 +446,7 @@ def test_planned_and_unchanged_with_a_pause_left_over_resume(script: Script) -> 
     child = script.child({CLAIM: PAUSED_BEFORE, PLAN: {"decision": "planned"}})
     assert child.states == [*TO_PLAN, *LEAVE_PAUSED]
     child = script.child({CLAIM: PAUSED_BEFORE, PLAN: {"decision": "unchanged"}})
-    assert child.states == [*TO_PLAN, *polled(TEST), *polled(RESUME), ACM, *END]
+    assert child.states == [*TO_PLAN, *polled(TEST), *RESUMED, ACM, *END]
 
 
 # ---------------------------------------------------------------------- what is passed on
@@ -463,6 +471,7 @@ def test_every_step_is_told_what_the_contract_says(script: Script) -> None:
         PUT_BACK: {"round": 0, "rounds": 10, "action": "put_back"},
         TEST_OLD: {"round": 0, "rounds": 10, "settings": "old"},
         RESUME: {"round": 0, "rounds": 15},
+        LOOK: {"again": True},
         RECORD: {"problem": None},
     }
     for state in (CLAIM, READ, PROBE, PLAN, IMPORT_CA, *extras):
@@ -509,7 +518,7 @@ def test_a_long_cause_is_capped_and_the_first_problem_is_kept(script: Script) ->
             RESUME: Unexpected("third"),
         }
     )
-    assert child.states[-2:] == [RESUME, RECORD]
+    assert child.states[-4:] == [RESUME, *LOOKED, RECORD]
     problem = script.events(RECORD)[0]["problem"]
     assert problem["cause"].startswith('{"errorMessage":"xxx')
     assert len(problem["cause"]) == 1000

@@ -325,6 +325,19 @@ def test_no_way_past_a_pause_avoids_resume(child: States) -> None:
     assert child["Rehearse: done?"]["Assign"] == {"paused": True}
 
 
+def test_the_second_look_follows_every_resume_and_nothing_else(child: States) -> None:
+    """It is the probe's own function, told so; its errors are no problem of the run."""
+    before = {name for name in child for target, _ in _edges(child[name]) if target == "Look again"}
+    assert before == {"Resume tasks", "Resume tasks: done?"}
+    look, probe = child["Look again"], child["Probe TLS"]
+    assert look["Arguments"]["FunctionName"] == probe["Arguments"]["FunctionName"]
+    told = {**look["Arguments"]["Payload"]}
+    assert told.pop("again") is True
+    assert told == probe["Arguments"]["Payload"]
+    *_, anything = look["Catch"]
+    assert (anything["Next"], "Assign" in anything) == (look["Next"], False)
+
+
 def test_the_map_never_stops_its_children(definition: Definition) -> None:
     """A Map that fails aborts running children in the middle of a change: so it tolerates all."""
     state = _map(definition)

@@ -16,9 +16,11 @@ from certifier.decide import (
     failure,
     next_due,
     notice,
+    owed_wal,
+    size,
 )
 from certifier.diagnosis import finding
-from certifier.memory import BadEnd, Breaker, SourceState
+from certifier.memory import BadEnd, Breaker, Pause, SourceState
 from certifier.models import (
     Configured,
     ConnectionTest,
@@ -28,6 +30,7 @@ from certifier.models import (
     Leaf,
     Material,
     Plan,
+    SlotFacts,
     TaskWork,
     UndoLog,
 )
@@ -36,6 +39,7 @@ from certifier.outcome import Cause, Decision, Outcome, Place, Severity
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 RUN = "arn:run"
+PAUSE = Pause(task_arn="arn:task", sources=("orders",), since=NOW)
 LOG = UndoLog(
     endpoint_arn="arn:endpoint",
     endpoint_identifier="orders",
@@ -201,7 +205,7 @@ def test_what_only_the_whole_run_shows_is_added() -> None:
         undo=LOG,
         undo_run="arn:other",
         tested_new=OK,
-        owed=("arn:task",),
+        pauses=(PAUSE,),
         canary_left="certifier-canary-orders",
     )
     causes = [f.cause for f in ending(found, None, run=RUN).findings]
@@ -396,6 +400,59 @@ def test_a_person_is_told_once_and_when_it_is_over() -> None:
     assert notice("orders", good, needs="", told="", where="") is None
     assert notice("orders", good, needs="", told="certificate_expires_soon", where="") is None
     assert notice("orders", an_ending(Outcome.DEFERRED), needs="x", told="", where="") is None
+    owed = notice("orders", good, needs="owed:t", told="", where="s3://b/k", wal="12 MB of WAL\n")
+    assert owed is not None
+    assert owed.message.endswith("12 MB of WAL\n\nRecord: s3://b/k\n")
+
+
+def slot(name: str, retained: int | None, status: str | None = "reserved") -> SlotFacts:
+    return SlotFacts(name=name, active=False, retained_bytes=retained, wal_status=status)
+
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("slots", "again", "said"),
+    [
+        (None, None, "was not seen"),
+        ((), None, "has no replication slot"),
+        ((slot("s", 3 * MEGABYTE),), None, "  s: 3.0 MB of WAL, 2.0 MB more than before the pause"),
+        ((slot("s", 1),), (slot("s", 2 * MEGABYTE),), "  s: 2.0 MB of WAL, 1.0 MB more than"),
+        ((slot("s", 1),), (), "has no replication slot"),
+        ((slot("s", 512),), None, "  s: 512 bytes of WAL, 0 bytes more than"),
+        ((slot("new", MEGABYTE),), None, "  new: 1.0 MB of WAL\n"),
+        ((slot("s", None, "lost"),), None, "  s: no WAL (lost)\n"),
+        ((slot("new", 0, "unreserved"),), None, "  new: 0 bytes of WAL (unreserved)\n"),
+        ((SlotFacts(name="s", active=True, retained_bytes=1),), None, "has no replication slot"),
+    ],
+)
+def test_what_owed_tasks_let_the_server_keep(
+    slots: tuple[SlotFacts, ...] | None, again: tuple[SlotFacts, ...] | None, said: str
+) -> None:
+    """The latest look counts; growth is since the first pause that is still owed."""
+    later = {"since": NOW + MINUTE, "retained": {"s": 2 * MEGABYTE}}
+    pauses = (
+        PAUSE.model_copy(update=later),
+        PAUSE.model_copy(update={"retained": {"s": MEGABYTE}}),
+    )
+    assert said in owed_wal(Found(pauses=pauses, slots=slots, slots_again=again))
+    assert owed_wal(Found(slots=slots, slots_again=again)) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1.0 kB"),
+        (40 * 1024**3, "40.0 GB"),
+        (5 * 1024**5, "5120.0 TB"),
+    ],
+)
+def test_sizes_are_in_the_units_of_postgresql(count: int, text: str) -> None:
+    """As `pg_size_pretty` names them: 1 kB is 1024 bytes."""
+    assert size(count) == text
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,16 @@ import pytest
 
 from certifier.decide import Problem
 from certifier.diagnosis import finding
-from certifier.models import Change
+from certifier.models import Change, SlotFacts
 from certifier.outcome import Cause, Mode, Origin, Outcome, Place, Stage
-from certifier.record import Certification, Line, Summary, TaskRecord, Verified
+from certifier.record import (
+    Certification,
+    Line,
+    SlotsRecord,
+    Summary,
+    TaskRecord,
+    Verified,
+)
 from certifier.report import certification_page, summary_page
 from tests.aws.certifications import NOW, SPEC, probe_report
 
@@ -153,6 +160,25 @@ def test_an_owed_task_stands_out() -> None:
     words = Page(certification_page(a_record(tasks=tasks, verified=Verified(probe=True)))).words()
     assert "the longest stood still for 41 seconds" in words
     assert "Do not run again yet: B" in words
+
+
+def test_slots_that_nobody_reads_from_show_what_the_server_keeps() -> None:
+    """Before and after, in readable units; what was read from all the while is left out."""
+
+    def slot(name: str, retained: int | None, active: bool = False) -> SlotFacts:
+        return SlotFacts(name=name, active=active, retained_bytes=retained, wal_status="extended")
+
+    before = (slot("left", 1024), slot("ours", 2048, active=True), slot("busy", 1, active=True))
+    after = (slot("left", 3 * 1024**3), slot("ours", 4096), slot("busy", 2, active=True))
+    slots = SlotsRecord(before=before, after=after, at_pause={"ours": 512})
+    words = Page(certification_page(a_record(slots=slots))).words()
+    assert "left nobody reads from it · extended – 1.0 kB 3.0 GB" in words
+    assert "ours nobody reads from it · extended 512 bytes 2.0 kB 4.0 kB" in words
+    assert "busy" not in words
+    only_probed = Page(certification_page(a_record(slots=SlotsRecord(before=before)))).words()
+    assert "left nobody reads from it · extended 1.0 kB" in only_probed
+    assert "after the tasks were resumed" not in only_probed
+    assert "Replication slots" not in Page(certification_page(a_record())).words()
 
 
 def test_the_summary_puts_what_needs_a_person_first() -> None:
