@@ -156,7 +156,8 @@ def _identity(source: Source, endpoint: Endpoint | None, known: Known) -> list[F
     if endpoint is None:
         if known.endpoint_arn is not None or source.endpoint.startswith("arn:"):
             gone = known.endpoint_arn or source.endpoint
-            found.append(_found(Cause.ENDPOINT_GONE, f"DMS has no endpoint {gone} any more"))
+            ever = "any more" if known.endpoint_arn else "in this account and Region"
+            found.append(_found(Cause.ENDPOINT_GONE, f"DMS has no endpoint {gone} {ever}"))
         else:
             missing = [n for n in ("database", "credentials") if getattr(source, n) is None]
             if missing:
@@ -171,7 +172,7 @@ def _identity(source: Source, endpoint: Endpoint | None, known: Known) -> list[F
             _found(Cause.ENDPOINT_READ_ONLY, f"{name} is managed by a zero-ETL integration")
         )
     if endpoint.engine != source.engine:
-        seen = f"{name} is for {endpoint.engine}, the source says {source.engine}"
+        seen = f"the engine of {name} is {endpoint.engine}, the source says {source.engine}"
         found.append(_found(Cause.ENGINE_MISMATCH, seen))
     if endpoint.endpoint_type != source.endpoint_type:
         seen = (
@@ -288,13 +289,27 @@ def _permissions(source: Source, endpoint: Endpoint, changes: Iterable[Change]) 
     now = endpoint.fields.ssl_mode or SslMode.NONE
     if source.ssl_mode.strength < now.strength and not source.allow_downgrade:
         wanted = source.ssl_mode.value
-        seen = f"{endpoint.identifier} has ssl_mode {now.value}, the source asks for {wanted}"
+        seen = f"{endpoint.identifier} has ssl_mode {now.value}, the source asks for only {wanted}"
         found.append(_found(Cause.WOULD_WEAKEN, seen))
     stuck = [change.field for change in changes if not change.reversible]
     if stuck and not source.allow_irreversible:
+        why = _why_irreversible(endpoint, stuck)
         seen = f"a change of {', '.join(stuck)} on {endpoint.identifier} could not be put back"
-        found.append(_found(Cause.IRREVERSIBLE, seen))
+        found.append(_found(Cause.IRREVERSIBLE, f"{seen}: {why}"))
     return found
+
+
+def _why_irreversible(endpoint: Endpoint, stuck: list[str]) -> str:
+    """Return why: what the endpoint has now could not be given back to it."""
+    now = endpoint.fields
+    to_secret, password = "secret_id" in stuck or "secret_role_arn" in stuck, PASSWORD in stuck
+    if now.secret_id is None and (to_secret or password):
+        return "it logs in with a password that nobody can read"
+    if to_secret:
+        return f"it reads its secret through the role {now.secret_role_arn}, which is not ours"
+    if password:
+        return f"it reads its login from {now.secret_id}, which a login of its own replaces"
+    return "DMS cannot empty a field that has a value"
 
 
 def _was_reverted(

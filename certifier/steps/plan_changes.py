@@ -1,11 +1,12 @@
 """Plan changes: what the endpoint needs, and whether that may happen now. Writes nothing to AWS."""
 
+from certifier.diagnosis import finding
 from certifier.errors import Refused
 from certifier.identity import endpoint_ca_differs
 from certifier.memory import SourceState
-from certifier.models import Finding, Material, Plan, ReplicationTask, errors_in
-from certifier.outcome import Decision, Mode
-from certifier.plan import EndpointPlan, Known, desired_trust, plan_endpoint, plan_tasks
+from certifier.models import Endpoint, Finding, Material, Plan, ReplicationTask, errors_in
+from certifier.outcome import Cause, Decision, Mode, Place
+from certifier.plan import RUNNING, EndpointPlan, Known, desired_trust, plan_endpoint, plan_tasks
 from certifier.source import Source
 from certifier.steps.dms_settings import DmsSettings
 from certifier.steps.probe_tls import Probed
@@ -69,6 +70,10 @@ def _with_tasks(
     tasks = tools.dms.tasks(endpoint.arn) if endpoint and look else ()
     serverless = tools.dms.serverless_replications(endpoint.arn) if endpoint and look else ()
     by_tasks = plan_tasks(source, planned, tasks, serverless, tools.now())
+    instances = _instances(source, tools, endpoint.arn if endpoint and look else None, tasks)
+    findings = planned.findings + by_tasks.findings
+    if planned.changes and not instances and not errors_in(findings):
+        findings += (_no_instance(source, endpoint),)
     decision = by_tasks.decision
     if event.mode is Mode.PLAN:
         decision = Decision.PLANNED
@@ -84,12 +89,12 @@ def _with_tasks(
         desired_digest=planned.trust.digest,
         overlap=planned.trust.overlap,
         running=by_tasks.running,
-        instances=_instances(source, by_tasks.running),
+        instances=instances,
         password_version=versions.credentials if sets_password else None,
         old_password_version=_old_version(planned) if sets_password else None,
         reverted=planned.reverted,
         opens_at=by_tasks.opens_at,
-        findings=planned.findings + by_tasks.findings,
+        findings=findings,
     )
 
 
@@ -98,9 +103,34 @@ def _old_version(planned: EndpointPlan) -> str | None:
     return next((change.old for change in planned.changes if change.field == "password"), None)
 
 
-def _instances(source: Source, running: tuple[ReplicationTask, ...]) -> tuple[str, ...]:
-    """Return where tests must run from: the source's own list, and wherever a task has to restart.
+def _instances(
+    source: Source,
+    tools: Tools[DmsSettings],
+    endpoint_arn: str | None,
+    tasks: tuple[ReplicationTask, ...],
+) -> tuple[str, ...]:
+    """Return where tests of a change must run from.
 
-    Empty when neither names one: then the connections on the endpoint do.
+    The source's own list, and wherever a task has to restart. When it names none: wherever the
+    endpoint has a connection or a task.
+
+    Args:
+        endpoint_arn: of the endpoint that is to change; ``None`` when there is none such.
+        tasks: all that the endpoint has.
     """
-    return tuple(sorted({*source.replication_instances, *(task.instance_arn for task in running)}))
+    if source.replication_instances:
+        running = (task.instance_arn for task in tasks if task.status in RUNNING)
+        return tuple(sorted({*source.replication_instances, *running}))
+    if endpoint_arn is None:
+        return ()
+    connected = {each.instance_arn for each in tools.dms.connections(endpoint_arn)}
+    return tuple(sorted(connected.union(task.instance_arn for task in tasks)))
+
+
+def _no_instance(source: Source, endpoint: Endpoint | None) -> Finding:
+    seen = "the source names no replication instance, and "
+    if endpoint is None:
+        seen += f"{source.endpoint}, which is to be created, cannot have one yet"
+    else:
+        seen += f"none has a connection or a task on {endpoint.identifier}"
+    return finding(Cause.NO_REPLICATION_INSTANCE, place=Place.PLAN, seen=seen)

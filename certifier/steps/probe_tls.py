@@ -178,7 +178,7 @@ def _union(source: Source, material: Material) -> str | None:
     """Return the CAs of the source and of the endpoint together, where they differ."""
     trusted = material.trusted
     if (
-        not source.ca_overlap
+        not (source.ca_overlap and source.ssl_mode.verifies)
         or trusted is None
         or trusted.pem is None
         or material.bundle_pem is None

@@ -102,12 +102,7 @@ def _start(
     return ()
 
 
-def usable_instances(
-    event: StepEvent,
-    tools: Tools[Any],
-    endpoint_arn: str | None,
-    running_on: Iterable[str] = (),
-) -> tuple[str, ...]:
+def usable_instances(event: StepEvent, tools: Tools[Any], endpoint_arn: str) -> tuple[str, ...]:
     """Return the instances that tests run from: the source's own list, else those in use.
 
     Raises:
@@ -116,11 +111,13 @@ def usable_instances(
     named = event.source.spec.replication_instances
     if named:
         return named
-    found = set(running_on)
-    if endpoint_arn is not None:
-        found |= {each.instance_arn for each in tools.dms.connections(endpoint_arn)}
+    found = {each.instance_arn for each in tools.dms.connections(endpoint_arn)}
+    found = found or {task.instance_arn for task in tools.dms.tasks(endpoint_arn)}
     if not found:
-        seen = "no replication instance has a connection or a task on the endpoint"
+        seen = (
+            "the source names no replication instance, and none has a connection or a task on the "
+            "endpoint"
+        )
         raise Refused(Cause.NO_REPLICATION_INSTANCE, seen=seen)
     return tuple(sorted(found))
 

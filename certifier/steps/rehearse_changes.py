@@ -28,7 +28,7 @@ from certifier.steps.endpoints import (
     replaced_by,
 )
 from certifier.steps.probe_tls import Probed
-from certifier.steps.proving import explained, prove, usable_instances
+from certifier.steps.proving import explained, prove
 from certifier.steps.tools import Done, PolledEvent, Tools
 
 STEP = "rehearse_changes"
@@ -57,7 +57,7 @@ def run(event: PolledEvent, tools: Tools[DmsSettings]) -> Done:
     plan = planned(event, tools)
     material = material_of(event, tools)
     endpoint = material.endpoint if material else None
-    instances = plan.instances or usable_instances(event, tools, endpoint.arn if endpoint else None)
+    instances = plan.instances
     old: tuple[InstanceTest, ...] | None = ()
     if endpoint is not None:
         old = prove(
