@@ -49,6 +49,7 @@ class SourceState(Fact):
         reason, backoff: what the back-off counts, and how many runs ended that way in a row.
         waiting_since: since when a finding that time may mend is there.
         notified: what people were told last; empty when there was nothing to tell.
+        endpoint: the endpoint as the registered spec names it, lower case.
         owned: the names, lower case, under which the source holds its endpoint besides the spec's.
         endpoint_arn: the endpoint that we adopted or made; one that is gone is never made again.
         creating: the identifier of an endpoint that a run was about to create.
@@ -80,6 +81,7 @@ class SourceState(Fact):
     backoff: int = 0
     waiting_since: datetime | None = None
     notified: str = ""
+    endpoint: str | None = None
     owned: tuple[str, ...] = ()
     endpoint_arn: str | None = None
     creating: str | None = None
@@ -103,6 +105,17 @@ class SourceState(Fact):
     ssl_mode: str | None = None
     owed: tuple[str, ...] = ()
     waits_for_wave: bool = False
+
+    def is_of(self, endpoint: str) -> bool:
+        """Whether ``endpoint``, an identifier or ARN, is the one that is remembered here."""
+        return self.endpoint is None or endpoint.lower() in (self.endpoint, *self.owned)
+
+    def about(self, endpoint: str) -> "SourceState":
+        """Return what is remembered that also holds for another endpoint, if it is another."""
+        if self.is_of(endpoint):
+            return self
+        kept = {name: value for name, value in self if name not in OF_ENDPOINT}
+        return SourceState(**kept)
 
 
 REMEMBERED = frozenset(
@@ -199,11 +212,13 @@ class Registration(Fact):
 
     Attributes:
         known: the spec as registered, and its version; ``None`` for a new name.
+        moves: ``source`` names another endpoint than the registered spec.
         busy: why the endpoint may not be changed now; empty when nothing holds it.
         owner: another source that has the endpoint already.
     """
 
     known: Source | None = None
+    moves: bool = False
     version: int = 0
     busy: str = ""
     owner: str | None = None
@@ -216,10 +231,11 @@ class Registration(Fact):
                 f"endpoint: endpoint_taken: {source.endpoint} already belongs to the source "
                 f"'{self.owner}'; two sources on one endpoint would undo each other's changes"
             )
-        if self.known is not None and self.known.endpoint != source.endpoint and self.busy:
+        if self.known is not None and self.moves and self.busy:
             found.append(
                 f"endpoint: cannot be changed from {self.known.endpoint} now, since the source has "
-                f"{self.busy}; try again when its run has ended"
+                f"{self.busy}; the run, or the schedule in its place, finishes that by itself: try "
+                "again then"
             )
         return tuple(found)
 

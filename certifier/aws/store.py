@@ -71,9 +71,13 @@ class Claimed:
 
 @dataclass(frozen=True)
 class NotClaimed:
-    """Somebody else has the source, or nobody has registered it (``owner`` is ``None``)."""
+    """Somebody else has the source, or nobody has registered it (``owner`` is ``None``).
+
+    ``moved``: it was registered anew since, with another endpoint than the run's.
+    """
 
     owner: str | None
+    moved: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,11 +158,16 @@ class Store:
         state = self.state(source.name)
         keys = {source.endpoint}
         known = None if spec is None else _spec_of(spec)
-        if known is not None and state is not None and known.endpoint == source.endpoint:
+        names = {known.endpoint.lower()} if known is not None else set()
+        moves = known is not None and source.endpoint.lower() not in names.union(
+            state.owned if state is not None else ()
+        )
+        if known is not None and state is not None and not moves:
             keys |= {state.endpoint_arn} if state.endpoint_arn else set()
         owners = {self.endpoint_owner(key) for key in keys} - {None, source.name}
         return Registration(
             known=known,
+            moves=moves,
             version=0 if spec is None else int(spec["version"]),
             busy="" if known is None else self._holds(source.name, state),
             owner=min(owners, key=str) if owners else None,
@@ -189,9 +198,10 @@ class Store:
 
     def _put_spec(self, source: Source, seen: Registration, now: datetime) -> int:
         version = seen.version + 1
-        moved = seen.known is not None and seen.known.endpoint != source.endpoint
+        moved = seen.moves
         state: dict[str, Any] = {
             "name": source.name,
+            "endpoint": source.endpoint.lower(),
             "due_at": stamp(now),
             "due_partition": DUE,
             "backoff": 0,
@@ -423,16 +433,23 @@ class Store:
         run: str,
         now: datetime,
         owner_ended: Callable[[str], datetime | None],
+        endpoint: str | None = None,
     ) -> Claimed | NotClaimed:
         """Make the execution ``run`` the source's owner.
 
         A dead owner is replaced: one that ended (``owner_ended``: when; ``None`` while it runs)
         longer ago than any of its functions could still be running. The loser writes nothing.
+
+        Args:
+            endpoint: as the run's spec names it; when the source was moved to another one since,
+                the run would mistake the one for the other, so it does not get the claim.
         """
         for _ in range(_RACES):
             state = self.state(name)
             if state is None:
                 return NotClaimed(owner=None)
+            if endpoint is not None and not state.is_of(endpoint):
+                return NotClaimed(owner=None, moved=True)
             owner = state.claim
             if owner is not None and owner.execution == run:
                 return self._claimed(state)
@@ -443,6 +460,9 @@ class Store:
                 if ended is None or now - ended <= TAKE_OVER:
                     return NotClaimed(owner=owner.execution)
                 condition, values = "claim.execution = :dead", {":dead": owner.execution}
+            if state.endpoint is not None:
+                condition += " AND endpoint = :endpoint"
+                values[":endpoint"] = state.endpoint
             due = _rescue(now)
             self._table.wrote(
                 self._table.updating(

@@ -32,9 +32,17 @@ def run(event: StepEvent, tools: Tools[StepSettings]) -> Claimed:
     """
     if event.mode is Mode.PLAN:
         return Claimed(claimed=True)
-    got = tools.store.claim(event.name, event.run, tools.now(), tools.states.ended_at)
+    spec = event.source.spec
+    got = tools.store.claim(
+        event.name, event.run, tools.now(), tools.states.ended_at, endpoint=spec.endpoint
+    )
     if isinstance(got, NotClaimed):
-        word = Ending(name=event.name, outcome=Outcome.DEFERRED, run=event.run)
+        seen = "another run has the source"
+        if got.moved:
+            seen = f"the source was registered anew since, no longer with {spec.endpoint}"
+        elif got.owner is None:
+            seen = "the source was forgotten meanwhile"
+        word = Ending(name=event.name, outcome=Outcome.DEFERRED, run=event.run, seen=seen)
         tools.documents.mark_ending(run_id(event.parent), word)
         return Claimed(claimed=False)
     return Claimed(claimed=True, tail=got.undo is not None, paused=got.paused)

@@ -3,7 +3,6 @@
 from certifier.diagnosis import finding
 from certifier.errors import Refused
 from certifier.identity import endpoint_ca_differs
-from certifier.memory import SourceState
 from certifier.models import Endpoint, Finding, Material, Plan, ReplicationTask, errors_in
 from certifier.outcome import Cause, Decision, Mode, Place
 from certifier.plan import RUNNING, EndpointPlan, Known, desired_trust, plan_endpoint, plan_tasks
@@ -24,7 +23,7 @@ def run(event: StepEvent, tools: Tools[DmsSettings]) -> Decided:
     source = event.source.spec
     material = tools.documents.read(event.run_id, "read_material", Material) or Material()
     probed = tools.documents.read(event.run_id, "probe_tls", Probed) or Probed()
-    state = tools.store.state(event.name) or SourceState(name=event.name)
+    state = tools.remembered(event)
     known = Known(
         endpoint_arn=state.endpoint_arn,
         password_version=state.applied_version,

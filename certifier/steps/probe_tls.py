@@ -16,7 +16,6 @@ from certifier.aws.secrets import Secret
 from certifier.certificate import Policy, bundle_digest, union
 from certifier.errors import Refused
 from certifier.identity import Answering, answering
-from certifier.memory import SourceState
 from certifier.models import EndpointFields, Fact, Finding, Material, SlotFacts, errors_in
 from certifier.outcome import Severity, SslMode, Stage
 from certifier.plan import Served, Union
@@ -133,7 +132,7 @@ def run(event: ProbeEvent, tools: Tools[ProbeSettings]) -> Nothing:
             second = None  # neither helps: the first report says why
     probed = Probed(report=report, union_report=second, union_pem=both)
     counted = second or report
-    state = tools.store.state(event.name) or SourceState(name=event.name)
+    state = tools.remembered(event)
     findings = answering(
         _judged(source, counted),
         probed.answering,

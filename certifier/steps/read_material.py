@@ -51,7 +51,7 @@ def run(event: StepEvent, tools: Tools[ReadSettings]) -> Nothing:
     pair = _secret(source.server_certificate, tools, findings)
     bundle, bundle_version = _bundle(source, tools, findings)
     taken = _intake(source, tools, pair, bundle, findings)
-    state = tools.store.state(event.name) or SourceState(name=event.name)
+    state = tools.remembered(event)
     endpoint = _endpoint(event, tools, state)
     if endpoint is not None and endpoint.arn.lower() not in state.owned:
         findings.extend(_owned_by_another(event, tools, endpoint))

@@ -132,7 +132,7 @@ def run(event: RecordEvent, tools: Tools[RecordSettings], measure: Measure) -> A
 
 
 def _plan(event: RecordEvent, tools: Tools[RecordSettings]) -> Answer:
-    state = tools.store.state(event.name) or SourceState(name=event.name)
+    state = tools.remembered(event)
     found, probed = _gather(event, tools, state)
     end = ending(found, event.problem, run=event.run)
     now = tools.now()

@@ -17,6 +17,7 @@ from certifier.aws.sns import Topic
 from certifier.aws.states import States
 from certifier.aws.store import Store
 from certifier.errors import InvalidSettings
+from certifier.memory import SourceState
 from certifier.models import Fact
 from certifier.outcome import Decision, Mode, Origin
 from certifier.source import Source, problems_of
@@ -148,6 +149,14 @@ class Tools(Generic[S]):
     def store(self) -> Store:
         """The table."""
         return Store(self._clients.client("dynamodb"), self.settings.table)
+
+    def remembered(self, event: StepEvent) -> SourceState:
+        """Return what is remembered of the source, as far as it concerns the endpoint of this run.
+
+        A plan may be asked for with another endpoint than the registered one.
+        """
+        state = self.store.state(event.name) or SourceState(name=event.name)
+        return state.about(event.source.spec.endpoint)
 
     @cached_property
     def documents(self) -> Documents:

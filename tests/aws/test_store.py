@@ -125,6 +125,26 @@ def test_another_endpoint_forgets_the_old_one(store: Store, orders: Source) -> N
     assert store.endpoint_owner("orders-new") == "orders"
 
 
+def test_a_run_of_the_endpoint_before_does_not_get_the_claim(store: Store, orders: Source) -> None:
+    """It was started before the source moved, and would remember the one for the other."""
+    store.register(a_source(endpoint="orders-new"), NOW)
+    got = store.claim("orders", RUN, NOW, alive, endpoint=orders.endpoint)
+    assert got == NotClaimed(owner=None, moved=True)
+    assert isinstance(store.claim("orders", RUN, NOW, alive, endpoint="Orders-New"), Claimed)
+
+
+def test_another_name_of_the_same_endpoint_forgets_nothing(store: Store, orders: Source) -> None:
+    """Letter case, or its ARN: the password that we set is still the one that we set."""
+    store.own_endpoint("orders", "orders-source", ARN)
+    store.claim("orders", RUN, NOW, alive)
+    store.remember("orders", RUN, applied_version="v1")
+    for name in ("ORDERS-source", ARN, "orders-source"):
+        store.register(a_source(endpoint=name), NOW)
+        state = store.state("orders")
+        assert state is not None
+        assert (state.applied_version, state.is_of("orders-source")) == ("v1", True)
+
+
 def test_the_endpoint_cannot_be_changed_while_a_run_has_the_source(
     store: Store, claimed: Claimed
 ) -> None:
