@@ -50,9 +50,9 @@ def answering(
     """
     if None not in (now.leaf, before.leaf, intended) and now.leaf not in (before.leaf, intended):
         seen = (
-            f"the server serves the certificate {now.leaf}, which is neither the intended one,"
-            f" {intended}, nor the one that it served before, {before.leaf}: another node answers,"
-            " or somebody has installed another certificate"
+            f"the server serves the certificate {_short(now.leaf)}, which is neither the intended"
+            f" one, {_short(intended)}, nor the one that it served before, {_short(before.leaf)}:"
+            " another node answers, or somebody has installed another certificate"
         )
         findings = tuple(f for f in findings if f.cause is not Cause.SERVED_CERTIFICATE_DIFFERS)
         findings += (_node(seen, Stage.TLS),)
@@ -64,6 +64,11 @@ def answering(
         seen = f"{kinds[bool(now.in_recovery)]} answers, and {kinds[bool(before.in_recovery)]} did"
         return (*findings, _node(f"{seen} in the last run (pg_is_in_recovery)", Stage.QUERY))
     return findings
+
+
+def _short(sha256: str | None) -> str:
+    """Return as much of a fingerprint as a person compares."""
+    return f"{(sha256 or '')[:16]}..."
 
 
 def _node(seen: str, stage: Stage) -> Finding:
@@ -120,7 +125,8 @@ def acm_behind(copy: Leaf | None, intended: str | None, *, tried: bool) -> Findi
     return finding(
         Cause.ACM_BEHIND,
         place=Place.WORKFLOW,
-        seen=f"ACM holds the certificate {copy.sha256}{until}; the one in the secret is {intended}",
+        seen=f"ACM holds the certificate {_short(copy.sha256)}{until}; the one in the secret is"
+        f" {_short(intended)}",
         severity=Severity.ADVICE if tried else None,
     )
 

@@ -443,7 +443,8 @@ _LOGGING_IN = (
         "This RDS Proxy requires TLS connections",
         why="The connection was made in plain text, and the server takes none: only hostssl "
         "lines, or rds.force_ssl (on by default from RDS PostgreSQL 15 and Aurora 17).",
-        remedy="Raise the endpoint's ssl_mode to require or, better, verify-full with the CA.",
+        remedy="Raise ssl_mode, in the source or on the endpoint, to require or, better, "
+        "verify-full with the CA.",
     ),
     _row(
         Cause.PERMISSION_DENIED,
@@ -765,8 +766,9 @@ _PLANNING = (
         Cause.ENDPOINT_GONE,
         why="An endpoint that was there before does not exist any more. It is never made again "
         "silently.",
-        remedy="If it was deleted on purpose: `certifier forget NAME`. Otherwise register the "
-        "source again, which creates it.",
+        remedy="If an ARN is wrong in the source, correct it. If the endpoint was deleted: "
+        "`certifier forget NAME`; to have it made again, register the source after that, with an "
+        "identifier.",
     ),
     _row(
         Cause.ENDPOINT_READ_ONLY,
@@ -792,18 +794,22 @@ _PLANNING = (
     _row(
         Cause.NEEDS_REPLACEMENT,
         why="The change is one that DMS cannot make to an existing endpoint.",
-        remedy="Create a new endpoint and move the tasks over, or leave that field as it is.",
+        remedy="Make the source say what the endpoint is (endpoint_type). If another kind is "
+        "needed, create a new endpoint and move the tasks over.",
     ),
     _row(
         Cause.WOULD_WEAKEN,
         why="The source asks for a weaker ssl_mode than the endpoint has.",
-        remedy="Raise ssl_mode in the source; if the weaker mode is meant, allow_downgrade.",
+        remedy="Raise ssl_mode in the source; if the weaker mode is meant, set allow_downgrade "
+        "to true there.",
     ),
     _row(
         Cause.IRREVERSIBLE,
         why="The change could not be undone if DMS failed to connect afterwards: a password that "
         "nobody knows, a foreign role, or a field that DMS cannot unset.",
-        remedy="Check it by hand, then set allow_irreversible in the source.",
+        remedy="Make sure that user and password in the secret are the right ones, then set "
+        "allow_irreversible to true in the source. If it was done and does not connect: correct "
+        "the secret, or give the endpoint its old login by hand.",
     ),
     _row(
         Cause.FOUGHT_OVER,
@@ -863,7 +869,8 @@ _PLANNING = (
         Cause.NO_REPLICATION_INSTANCE,
         why="No replication instance is named, and none has a connection or task on the endpoint, "
         "so nothing can be tested.",
-        remedy="Name replication_instances in the source.",
+        remedy="Name replication_instances in the source, by their ARNs: `aws dms "
+        "describe-replication-instances` lists them.",
     ),
     _row(
         Cause.INSTANCE_UNAVAILABLE,
@@ -886,9 +893,12 @@ _PLANNING = (
 _CHANGING = (
     _row(
         Cause.REHEARSED_BY_PROBE_ONLY,
-        why="The change could not be tried with a canary endpoint (no known password, or the "
-        "quota is reached); only our own probe has passed.",
-        remedy="Keep the credentials in a secret of the source, or free an endpoint.",
+        why="The change could not be tried with a canary endpoint (a password or role that is not "
+        "ours to use, or the quota is reached); only our own probe has passed. Where that has not "
+        "connected either, the change is refused.",
+        remedy="Name the credentials of the endpoint in the source (credentials), or delete "
+        "endpoints that nothing uses when the quota is reached: then DMS tries every change on a "
+        "canary first.",
         severity=_WARNING,
     ),
     _row(

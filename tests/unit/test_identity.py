@@ -136,7 +136,7 @@ def test_acm_is_behind_when_it_holds_another_certificate() -> None:
     found = acm_behind(copy, B, tried=False)
     assert found is not None
     assert (found.cause, found.severity) == (Cause.ACM_BEHIND, Severity.WARNING)
-    for word in (A, B, "2026-12-01"):
+    for word in (A[:16], B[:16], "2026-12-01"):
         assert word in found.seen
     tried = acm_behind(copy, B, tried=True)
     assert tried is not None
