@@ -4,7 +4,6 @@ Validation is strict: unknown keys are rejected, every mistake is reported at on
 echoed, since a password may have been put into the wrong field.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -271,6 +270,8 @@ def problems_of(error: ValidationError, known: tuple[str, ...] = ()) -> tuple[st
             case "missing":
                 what = "is required"
             case "extra_forbidden":
+                import difflib  # noqa: PLC0415 - for people who mistype; no run of a Lambda does
+
                 close = difflib.get_close_matches(str(mistake["loc"][-1]), known, n=1)
                 what = "is not a known field" + (f" (did you mean {close[0]}?)" if close else "")
             case _:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from certifier import certificate
 from certifier.aws.clients import code_of, message_of, translate
-from certifier.certificate import bundle_digest
 from certifier.errors import Busy, NotYetConsistent, Refused, Throttled, Unexpected
 from certifier.models import (
     Connection,
@@ -299,7 +299,7 @@ class Dms:
             Refused: ``dms_certificate_conflict`` when the identifier holds something else,
                 ``dms_quota`` with the certificates that could go, ``ca_bundle_invalid``.
         """
-        digest = bundle_digest(pem)
+        digest = certificate.bundle_digest(pem)
         found = self.certificate_by_identifier(identifier)
         if found is not None:
             return _same(found, digest)
@@ -658,7 +658,7 @@ def _certificate(described: Mapping[str, Any]) -> DmsCertificate:
         arn=described["CertificateArn"],
         identifier=described["CertificateIdentifier"],
         pem=pem,
-        digest=bundle_digest(pem),
+        digest=certificate.bundle_digest(pem),
     )
 
 

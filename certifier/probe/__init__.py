@@ -6,24 +6,53 @@
 In the good case there is one connection: SSL request, TLS with verification, and with a user a
 login and one query. When the chain does not verify, a second connection that verifies nothing
 collects the evidence; no login is tried on it unless the mode itself verifies nothing.
+
+Loaded when first asked for: most Lambdas only read reports of the one that probes.
 """
 
-from certifier.probe.dial import Resolve, system_resolver
-from certifier.probe.look import probe
-from certifier.probe.report import (
-    Address,
-    DmsReading,
-    Evidence,
-    LoginFacts,
-    PlaintextFacts,
-    ProbeReport,
-    RequireVerdict,
-    Timings,
-    TlsFacts,
-    Verdict,
-    Verdicts,
-)
-from certifier.probe.request import TLS_VERSIONS, AddressPolicy, ProbeRequest
+from typing import TYPE_CHECKING
+
+from certifier.lazy import lazily
+
+if TYPE_CHECKING:
+    from certifier.probe.dial import Resolve, system_resolver
+    from certifier.probe.look import probe
+    from certifier.probe.report import (
+        Address,
+        DmsReading,
+        Evidence,
+        LoginFacts,
+        PlaintextFacts,
+        ProbeReport,
+        RequireVerdict,
+        Timings,
+        TlsFacts,
+        Verdict,
+        Verdicts,
+    )
+    from certifier.probe.request import TLS_VERSIONS, AddressPolicy, ProbeRequest
+else:
+    __getattr__ = lazily(
+        __name__,
+        {
+            "dial": ("Resolve", "system_resolver"),
+            "look": ("probe",),
+            "report": (
+                "Address",
+                "DmsReading",
+                "Evidence",
+                "LoginFacts",
+                "PlaintextFacts",
+                "ProbeReport",
+                "RequireVerdict",
+                "Timings",
+                "TlsFacts",
+                "Verdict",
+                "Verdicts",
+            ),
+            "request": ("TLS_VERSIONS", "AddressPolicy", "ProbeRequest"),
+        },
+    )
 
 __all__ = [
     "TLS_VERSIONS",

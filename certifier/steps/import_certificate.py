@@ -4,10 +4,10 @@ ACM is a side record: whatever goes wrong here is a warning, and never blocks th
 private key is read again at its pinned version, and leaves this function only towards ACM.
 """
 
+from certifier import certificate
 from certifier.aws.acm import Pair, Reconciled
 from certifier.aws.secrets import Secret
-from certifier.certificate import intake, material_from_secret
-from certifier.certificate.policy import Policy
+from certifier.certificate import Policy, material_from_secret
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.memory import SourceState
@@ -93,7 +93,7 @@ def _private_key(event: StepEvent, tools: Tools[StepSettings], material: Materia
     if not isinstance(secret, Secret):
         raise Refused(secret.cause, seen=secret.seen)
     parts = material_from_secret(secret)
-    taken = intake(
+    taken = certificate.intake(
         certificate=parts.certificate,
         private_key=parts.private_key,
         chain=parts.chain,

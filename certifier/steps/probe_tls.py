@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from pydantic import Json
 
+from certifier import probe
 from certifier.aws.secrets import Secret
 from certifier.certificate import Policy, bundle_digest, union
 from certifier.errors import Refused
@@ -19,7 +20,7 @@ from certifier.identity import Answering, answering
 from certifier.models import EndpointFields, Fact, Finding, Material, SlotFacts, errors_in
 from certifier.outcome import Severity, SslMode, Stage
 from certifier.plan import Served, Union
-from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
+from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest
 from certifier.source import ProbePolicy, Source
 from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools, run_id
 
@@ -163,7 +164,7 @@ def _look_again(event: ProbeEvent, tools: Tools[ProbeSettings]) -> tuple[SlotFac
     ca = first.union_pem if first.union_report else material.bundle_pem
     request = replace(_request(source, material, ca, tools), probe_plaintext=False)
     try:
-        return _slots(probe(request, resolve=tools.resolve, now=tools.now))
+        return _slots(probe.probe(request, resolve=tools.resolve, now=tools.now))
     except Refused:  # the password could not be read
         return None
 
@@ -194,7 +195,7 @@ def _needs_old_ca(report: ProbeReport) -> bool:
 def _look(
     source: Source, material: Material, ca: str | None, tools: Tools[ProbeSettings]
 ) -> ProbeReport:
-    return probe(_request(source, material, ca, tools), resolve=tools.resolve, now=tools.now)
+    return probe.probe(_request(source, material, ca, tools), resolve=tools.resolve, now=tools.now)
 
 
 def _request(

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from pydantic import Json
 
+from certifier import certificate
 from certifier.aws.secrets import Secret
-from certifier.certificate import Intake, Policy, intake, material_from_secret
+from certifier.certificate import Policy, material_from_secret
 from certifier.diagnosis import finding
 from certifier.errors import Busy, Refused
 from certifier.memory import SourceState
@@ -170,7 +171,7 @@ def _intake(
     pair: Secret | None,
     bundle: bytes | None,
     findings: list[Finding],
-) -> Intake:
+) -> "certificate.Intake":
     """Return what the pair and the bundle hold, in order, with everything wrong said at once."""
     if source.ca_bundle_sha256 is not None and bundle is not None:
         digest = hashlib.sha256(bundle).hexdigest()
@@ -184,7 +185,7 @@ def _intake(
         if parts.ca is None and source.ca_bundle is None and source.ssl_mode.verifies:
             seen = f"{source.ssl_mode.value} needs a CA, and neither source nor {pair.arn} has one"
             findings.append(_found(Cause.CA_BUNDLE_MISSING, seen))
-    taken = intake(
+    taken = certificate.intake(
         certificate=parts.certificate if parts else None,
         private_key=parts.private_key if parts else None,
         chain=parts.chain if parts else None,

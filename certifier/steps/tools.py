@@ -4,13 +4,11 @@ import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from pydantic import ConfigDict, ValidationError
 
-from certifier.aws.acm import Acm
 from certifier.aws.clients import Clients
-from certifier.aws.dms import Dms
 from certifier.aws.s3 import Bucket, Documents
 from certifier.aws.secrets import Secrets
 from certifier.aws.sns import Topic
@@ -21,6 +19,10 @@ from certifier.memory import SourceState
 from certifier.models import Fact
 from certifier.outcome import Decision, Mode, Origin
 from certifier.source import Source, problems_of
+
+if TYPE_CHECKING:
+    from certifier.aws.acm import Acm
+    from certifier.aws.dms import Dms
 
 Clock = Callable[[], datetime]
 Resolve = Callable[..., list[Any]]
@@ -126,6 +128,8 @@ S = TypeVar("S", bound=StepSettings)
 class Tools(Generic[S]):
     """The collaborators of a step. Adapters are made when first used, and kept for the next call.
 
+    The large ones that most steps do without are loaded only then.
+
     Attributes:
         settings: the function's environment, typed.
         now: the clock.
@@ -174,13 +178,17 @@ class Tools(Generic[S]):
         return Secrets(self._clients.client("secretsmanager"))
 
     @cached_property
-    def dms(self) -> Dms:
+    def dms(self) -> "Dms":
         """Database Migration Service."""
+        from certifier.aws.dms import Dms  # noqa: PLC0415
+
         return Dms(self._clients.client("dms"))
 
     @cached_property
-    def acm(self) -> Acm:
+    def acm(self) -> "Acm":
         """Certificate Manager."""
+        from certifier.aws.acm import Acm  # noqa: PLC0415
+
         return Acm(self._clients.client("acm"))
 
     @cached_property
