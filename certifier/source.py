@@ -221,6 +221,8 @@ class Source(Fact):
             raise _wrong("ca_bundle_sha256: needs ca_bundle")
         if self.probe_login and self.credentials is None:
             raise _wrong("probe_login: needs credentials")
+        if self.probe_plaintext and not self.logs_in:
+            raise _wrong("probe_plaintext: needs credentials, and a probe that logs in with them")
         if self.credentials_mode is CredentialsMode.INLINE and self.credentials is None:
             raise _wrong("credentials_mode: inline needs credentials")
         return self
