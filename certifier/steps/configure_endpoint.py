@@ -112,6 +112,11 @@ def _apply(event: ConfigureEvent, tools: Tools[DmsSettings]) -> ConfigureAnswer:
         return _unless_last(event, _not_applied(wrong, endpoint.fields, new))
     _check_the_rest(event, tools, endpoint, log)
     if log.created:
+        # Before anybody can name it by the ARN that it has from now on.
+        owner = tools.store.own_endpoint(event.name, endpoint.identifier, endpoint.arn)
+        if owner is not None:
+            seen = f"{endpoint.identifier} already belongs to the source {owner}"
+            raise _refuse(Cause.ENDPOINT_TAKEN, seen)
         tools.store.remember(event.name, event.run, endpoint_arn=endpoint.arn)
     tools.documents.write(
         event.run_id, document(Action.APPLY), Configured(endpoint=endpoint, created=log.created)
