@@ -131,23 +131,21 @@ class Found(Fact):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Return what all steps found, in the order of the workflow, each finding once."""
-        documents = (
-            self.material,
+        change = (
             self.plan,
             self.imported_ca,
             self.rehearsal,
             self.paused,
             self.applied,
             self.tested_new,
-            self.put_back,
-            self.tested_old,
-            self.resumed,
-            self.acm,
         )
-        found = [f for doc in documents[:1] if doc for f in doc.findings]
+        after = (self.put_back, self.tested_old, self.resumed, self.acm)
+        found = list(self.material.findings) if self.material else []
         found += self.probe_findings
-        found += [f for doc in documents[1:] if doc for f in doc.findings]
-        return tuple(dict.fromkeys((*found, *self.refusals)))
+        found += [f for doc in change if doc for f in doc.findings]
+        found += self.refusals  # why it ended, before what came of putting it back
+        found += [f for doc in after if doc for f in doc.findings]
+        return tuple(dict.fromkeys(found))
 
     @property
     def finishes_another(self) -> bool:

@@ -199,6 +199,13 @@ def test_a_refusal_that_the_steps_explained_adds_nothing() -> None:
     assert ending(found, REFUSED, run=RUN).findings == (first, second)
 
 
+def test_why_a_change_was_given_up_comes_before_what_came_of_it() -> None:
+    """A step refused, and then the old settings did not connect: the first is the cause."""
+    why, after = seen(Cause.NOT_APPLIED), seen(Cause.BROKEN_BEFORE)
+    found = Found(tested_old=ConnectionTest(passed=False, findings=(after,)), refusals=(why,))
+    assert found.findings == (why, after)
+
+
 def test_what_only_the_whole_run_shows_is_added() -> None:
     """A finished earlier run, owed tasks and a canary that stayed are findings of the ending."""
     found = Found(
