@@ -662,7 +662,7 @@ def broken(world: World) -> dict[str, Team]:
         pytest.param(
             "b-digest",
             "bundle_digest_differs",
-            "0" * 64,
+            "0" * 16,
             marks=pytest.mark.shows("bundle_digest_differs"),
         ),
         pytest.param(
