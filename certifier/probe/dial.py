@@ -34,8 +34,11 @@ def system_resolver(host: str, port: int, *, type: int = 0) -> Sequence[AddressI
     return socket.getaddrinfo(host.encode("utf-8", "surrogateescape"), port, type=type)
 
 
-def check_host(request: ProbeRequest) -> None:
-    """Raises StageFailed for a host that libpq would not take for the name of one host."""
+def check_request(request: ProbeRequest) -> None:
+    """Raises StageFailed for what libpq refuses before it dials, and for what the policy forbids.
+
+    A host must be what libpq takes for the name of one host.
+    """
     host = request.host
     problem = libpq = None
     if not host:
@@ -52,6 +55,13 @@ def check_host(request: ProbeRequest) -> None:
     if problem:
         raise StageFailed(
             Stage.ADDRESS, Cause.HOST_INVALID, f"the host is not usable: {problem}", libpq=libpq
+        )
+    if request.min_tls is None and request.max_tls in ("1.0", "1.1"):
+        raise StageFailed(
+            Stage.ADDRESS,
+            Cause.TLS_NO_SHARED_PROTOCOL,
+            f"the maximum, TLS {request.max_tls}, is below libpq's own minimum, 1.2",
+            libpq="invalid SSL protocol version range",
         )
     objection = request.policy.objection_to_host(host, request.port)
     if objection:

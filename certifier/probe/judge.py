@@ -56,7 +56,10 @@ def verdicts(request: ProbeRequest, seen: Seen, now: datetime) -> Verdicts:
     if seen.unreached is not None:
         failed = _of_failure(seen.unreached)
         dms = DmsReading(passed=False, cause=failed.cause, seen=failed.seen, differs=False)
-        return _assembled(failed, failed, failed, dms)
+        # libpq reads the CA file once the server has agreed to TLS, and before it begins with it.
+        trust = _trust_verdict(request, seen) if seen.unreached.stage is Stage.TLS else None
+        require = failed if request.ca_bundle is None else trust or failed
+        return _assembled(require, trust or failed, trust or failed, dms)
     chain = _chain_verdict(request, seen, now)
     require = chain
     if request.ca_bundle is None:
@@ -94,7 +97,8 @@ def _dms_reading(require: Verdict, seen: Seen) -> DmsReading:
     )
 
 
-def _chain_verdict(request: ProbeRequest, seen: Seen, now: datetime) -> Verdict:
+def _trust_verdict(request: ProbeRequest, seen: Seen) -> Verdict | None:
+    """Why nothing can be verified, whatever the server serves; None when something can."""
     if request.ca_bundle is None:
         return Verdict(
             passed=False,
@@ -109,6 +113,13 @@ def _chain_verdict(request: ProbeRequest, seen: Seen, now: datetime) -> Verdict:
             seen=f"the CA file cannot be loaded: {seen.trust_problem}",
             libpq=f"could not read root certificate file: {seen.trust_problem}",
         )
+    return None
+
+
+def _chain_verdict(request: ProbeRequest, seen: Seen, now: datetime) -> Verdict:
+    trust = _trust_verdict(request, seen)
+    if trust is not None:
+        return trust
     if seen.chain_failure is not None:
         cause, text = _why_unverified(seen.chain_failure, seen, now)
         return Verdict(passed=False, cause=cause, seen=text, libpq=seen.chain_failure.libpq)
@@ -287,6 +298,8 @@ def _of_verdict(request: ProbeRequest, seen: Seen, found: Verdicts) -> Iterator[
     if verdict.cause is None:
         return
     failure = seen.unreached or seen.chain_failure
+    if verdict.cause in (Cause.CA_BUNDLE_MISSING, Cause.CA_BUNDLE_INVALID):
+        failure = None
     yield finding(
         verdict.cause,
         place=Place.PROBE,

@@ -15,7 +15,7 @@ from certifier.probe.dial import (
     AddressInfo,
     NoneConnected,
     Resolve,
-    check_host,
+    check_request,
     connect,
     connection_lost,
     find_addresses,
@@ -100,7 +100,7 @@ class _Look:
     # ---- the connections
 
     def _find(self) -> list[AddressInfo]:
-        check_host(self.request)
+        check_request(self.request)
         self.reached = Stage.DNS
         with self._timed("dns"):
             infos = list(find_addresses(self.request, self.resolve, self.deadline))
