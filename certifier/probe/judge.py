@@ -337,8 +337,8 @@ def _of_evidence(request: ProbeRequest, evidence: Evidence) -> Iterator[Finding]
         yield finding(
             Cause.SERVED_CERTIFICATE_DIFFERS,
             place=Place.PROBE,
-            seen=f"the server serves the certificate {evidence.leaf_sha256}, and is meant to serve"
-            f" {request.intended_leaf_sha256}",
+            seen=f"the server serves the certificate {(evidence.leaf_sha256 or '')[:16]}…, and is "
+            f"meant to serve {(request.intended_leaf_sha256 or '')[:16]}… (SHA-256)",
             stage=Stage.TLS,
         )
     if evidence.login is not None and evidence.login.min_tls in ("TLSv1", "TLSv1.1"):
