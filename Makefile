@@ -113,7 +113,7 @@ other-pythons: setup
 ##@ Longer runs
 .PHONY: fuzz
 fuzz: setup ## thousands of certificates, CAs, hosts and modes against libpq
-	CERTIFIER_CASES=5000 $(PYTEST) --timeout=3600 $(PROBE_TESTS) -k differential
+	CERTIFIER_CASES=20000 $(PYTEST) --timeout=3600 $(PROBE_TESTS) -k differential
 
 .PHONY: chaos
 chaos: setup ## every fault at every call and state of every story
