@@ -39,9 +39,10 @@ def error(**fields: str) -> bytes:
 class Peer:
     """One connection, as a script sees it."""
 
-    def __init__(self, sock: socket.socket, told: bytearray) -> None:
+    def __init__(self, sock: socket.socket, told: bytearray, over: threading.Event) -> None:
         self.sock = sock
         self.told = told
+        self._over = over
         self.sock.settimeout(_PATIENCE)
 
     def receive(self, size: int = 65536) -> bytes:
@@ -76,6 +77,11 @@ class Peer:
         self.send(b"S")
         self.sock = server_context(leaf, **settings).wrap_socket(self.sock, server_side=True)
         self.sock.settimeout(_PATIENCE)
+
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises ConnectionError when the test is over."""
+        if self._over.wait(seconds):
+            raise ConnectionError("the test is over")
 
     def reset(self) -> None:
         """End with RST instead of FIN."""
@@ -125,6 +131,7 @@ class Fake:
         self.connections = 0
         self._threads: list[threading.Thread] = []
         self._peers: list[Peer] = []
+        self._over = threading.Event()
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 
@@ -132,6 +139,7 @@ class Fake:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -149,7 +157,7 @@ class Fake:
             except OSError:
                 return
             self.connections += 1
-            peer = Peer(sock, self.told)
+            peer = Peer(sock, self.told, self._over)
             self._peers.append(peer)
             thread = threading.Thread(target=self._serve, args=(peer,), daemon=True)
             self._threads.append(thread)
@@ -199,6 +207,8 @@ def _pump(peer: Peer, server: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while block := peer.receive():
             server.sendall(block)
+    with contextlib.suppress(OSError):
+        server.shutdown(socket.SHUT_RDWR)
 
 
 class ScramServer:
