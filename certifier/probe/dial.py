@@ -76,9 +76,7 @@ def find_addresses(
     Returns at least one address, in the resolver's order, without duplicates. Raises StageFailed.
     """
     if request.address is not None:
-        found: Sequence[AddressInfo] = socket.getaddrinfo(
-            request.address, request.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-        )
+        found = _numeric(request.address, request.port)
     else:
         found = _resolved(request, resolve, deadline)
     unique = list({info[4][0]: info for info in found}.values())
@@ -87,6 +85,22 @@ def find_addresses(
         if objection:
             raise StageFailed(Stage.ADDRESS, Cause.ADDRESS_FORBIDDEN, objection)
     return unique
+
+
+def _numeric(address: str, port: int) -> Sequence[AddressInfo]:
+    try:
+        return socket.getaddrinfo(
+            address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+        )
+    except OSError as error:  # a zone that this machine does not have
+        text = _text(error)
+        raise StageFailed(
+            Stage.ADDRESS,
+            Cause.HOST_INVALID,
+            f"the address {address} cannot be dialled from here: {text}",
+            raw=text,
+            libpq=f'could not parse network address "{address}": {text}',
+        ) from None
 
 
 def _resolved(request: ProbeRequest, resolve: Resolve, deadline: Deadline) -> Sequence[AddressInfo]:
@@ -131,13 +145,9 @@ def connect(
             outcomes.append(Address(ip=target[0], outcome="not_tried"))
             continue
         share = deadline.left(Stage.TCP) / (min(len(infos), _ADDRESSES_TRIED) - position)
-        sock = socket.socket(family, kind, protocol)
         try:
-            sock.settimeout(share)
-            sock.connect(target)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = _connected(socket.socket(family, kind, protocol), target, share)
         except OSError as error:
-            sock.close()
             failure, outcome = _not_connected(error, target, deadline)
             outcomes.append(Address(ip=target[0], outcome=outcome))
             continue
@@ -146,6 +156,17 @@ def connect(
         return sock, tuple(outcomes)
     assert failure is not None
     raise NoneConnected(failure, tuple(outcomes))
+
+
+def _connected(sock: socket.socket, target: Any, seconds: float) -> socket.socket:
+    try:
+        sock.settimeout(seconds)
+        sock.connect(target)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 class NoneConnected(StageFailed):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from certifier.certificate import CertificateFacts, policy_findings
-from certifier.diagnosis import finding
+from certifier.diagnosis import finding, printable
 from certifier.hostname import HostNames, Match
 from certifier.models import Finding
 from certifier.outcome import Cause, Place, Severity, SslMode, Stage
@@ -14,6 +14,7 @@ from certifier.probe.failure import StageFailed
 from certifier.probe.report import DmsReading, Evidence, RequireVerdict, Verdict, Verdicts
 from certifier.probe.request import ProbeRequest
 
+NAMES_SHOWN = 20
 _ROOT_MISSING = (
     "root certificate file does not exist\nEither provide the file, use the system's trusted roots"
     " with sslrootcert=system, or change sslmode to disable server certificate verification."
@@ -133,12 +134,14 @@ def _name_verdict(request: ProbeRequest, seen: Seen) -> Verdict:
             seen="the chain leads to a CA of the CA file, and the certificate names"
             f" {request.host}",
         )
-    names = ", ".join(seen.names.spelled()) if seen.names else ""
+    names = seen.names.spelled() if seen.names else ()
+    more = f", and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    told = (", ".join(names[:NAMES_SHOWN]) or "nothing") + more
     return Verdict(
         passed=False,
         cause=Cause.HOSTNAME_MISMATCH,
-        seen=f"the host is {request.host}, and the certificate names {names or 'nothing'}",
-        libpq=seen.match.libpq if seen.match else None,
+        seen=printable(f"the host is {request.host}, and the certificate names {told}"),
+        libpq=printable(seen.match.libpq) if seen.match and seen.match.libpq else None,
     )
 
 

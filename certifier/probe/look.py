@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from certifier import hostname
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
+from certifier.diagnosis import printable
 from certifier.outcome import Cause, SslMode, Stage
 from certifier.probe import judge
 from certifier.probe.dial import (
@@ -38,6 +39,8 @@ from certifier.probe.tls import ClientContext, TlsSocket, TrustUnusable, client_
 
 CHAIN_SHOWN = 20
 _BUNDLE_READ = 500
+_NAMES_KEPT = 200
+_NAME_LIMIT = 300
 _ALERT_WAIT = 0.02
 
 
@@ -299,7 +302,7 @@ class _Look:
             chain_length=len(self.chain),
             chain_complete=self.chain_complete,
             anchor=anchor,
-            names=self.seen.names.spelled() if self.seen.names else (),
+            names=self._names(),
             leaf_sha256=leaf,
             served_intended=leaf == intended.lower() if leaf and intended else None,
             days_left=_days_left((*chain, *([anchor] if anchor else [])), now),
@@ -307,6 +310,10 @@ class _Look:
             plaintext=self.plaintext,
             timings=Timings(**{k: round(v * 1000, 3) for k, v in self.timings.items()}),
         )
+
+    def _names(self) -> tuple[str, ...]:
+        names = self.seen.names.spelled() if self.seen.names else ()
+        return tuple(printable(name, _NAME_LIMIT) for name in names[:_NAMES_KEPT])
 
     def _assembled(self, now: datetime) -> ProbeReport:
         verdicts = judge.verdicts(self.request, self.seen, now)

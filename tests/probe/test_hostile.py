@@ -270,6 +270,18 @@ def test_a_chain_of_hundreds(length: int, causes: set[Cause]) -> None:
         assert report.evidence.chain_length == length + 1
 
 
+@pytest.mark.parametrize(("count", "length"), [(4000, 5), (1, 60_000)])
+def test_a_certificate_full_of_names(count: int, length: int) -> None:
+    """Thousands of names, and a name of many kilobytes, are counted and cut."""
+    leaf = _ROOT.issue(dns=[f"n{number}{'x' * length}" for number in range(count)])
+    with Fake(scripted_login(leaf, authentication(0) + READY)) as fake:
+        report = look(fake)
+    assert first(report)[0] is Cause.HOSTNAME_MISMATCH
+    assert len(report.verdicts.verify_full.seen) <= 1024
+    assert len(report.evidence.names) <= 200
+    assert all(len(name) <= 300 for name in report.evidence.names)
+
+
 # ---- after TLS
 
 

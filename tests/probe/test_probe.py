@@ -417,6 +417,25 @@ def test_a_host_that_is_none(host: str) -> None:
     assert causes(report) == {Cause.HOST_INVALID: Severity.ERROR}
 
 
+def test_a_zone_that_is_not_here_is_a_cause() -> None:
+    """A link-local address of an interface that this machine lacks cannot be dialled."""
+    report = probe(
+        ProbeRequest(_HOST, address="fe80::1%nowhere0", policy=AddressPolicy.anywhere(), timeout=3)
+    )
+    assert not report.passed
+    assert report.findings[0].cause in (Cause.HOST_INVALID, Cause.HOST_UNREACHABLE)
+
+
+def test_a_family_of_addresses_that_is_not_here_is_a_cause() -> None:
+    """An address for which there is no socket is unreachable, and the next one is tried."""
+
+    def resolve(_host: str, port: int, **_: Any) -> Any:
+        return [(socket.AF_APPLETALK, socket.SOCK_STREAM, 6, "", ("192.0.2.1", port))]
+
+    report = probe(ProbeRequest(_HOST, policy=AddressPolicy.anywhere(), timeout=3), resolve=resolve)
+    assert report.findings[0].cause is Cause.HOST_UNREACHABLE
+
+
 @pytest.mark.shows(Cause.DNS_FAILED)
 @pytest.mark.parametrize(
     "host", ["nowhere.invalid", "[::1]", "x" * 64 + ".invalid", ".invalid", "bücher.invalid", " "]
