@@ -32,8 +32,8 @@ pytestmark = pytest.mark.timeout(3600 if _FUZZING else 600)
 
 Probe = Callable[[ProbeRequest], ProbeReport]
 
-# What libpq calls "certificate verify failed", without a word on why, or, when it was a signature of
-# a certificate or of a list, by the first complaint of the algorithm.
+# What libpq calls "certificate verify failed", without a word on why, or, when it was a signature
+# of a certificate or of a list, by the first complaint of the algorithm.
 _UNVERIFIED = frozenset(
     {
         Cause.CHAIN_INCOMPLETE,
