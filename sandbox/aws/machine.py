@@ -16,7 +16,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
@@ -75,10 +75,11 @@ Seam = tuple[Any, str, Any]
 
 @dataclass(frozen=True)
 class Where:
-    """A state of an execution (its ARN)."""
+    """A state of an execution (its ARN), and the variables that it was entered with."""
 
     execution: str
     state: str
+    variables: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def child(self) -> bool:
@@ -226,7 +227,9 @@ def _states(machines: Machines) -> Iterable[Seam]:
 
     def state(self: Any, env: Any) -> None:
         context = env.states.context_object.context_object_data
-        where = Where(context["Execution"]["Id"], self.name)
+        store = env.variable_store
+        variables = {**store._outer_scope, **store._inner_scope}
+        where = Where(context["Execution"]["Id"], self.name, variables)
         for listener in machines.on_state:
             listener(where)
         if machines.stops(where):
@@ -254,9 +257,9 @@ def _states(machines: Machines) -> Iterable[Seam]:
     def leave(self: Any, env: Any) -> None:
         """moto takes a rule that leads to the default state for the default, Assign and all."""
         name, by_default = env.stack.pop()
-        for field in (self.assign_decl, self.output) if by_default else ():
-            if field:
-                field.eval(env=env)
+        for each in (self.assign_decl, self.output) if by_default else ():
+            if each:
+                each.eval(env=env)
         env.next_state_name = name
 
     yield CommonStateField, "_eval_body", state

@@ -1,0 +1,102 @@
+"""What is disturbed: a handful of stories, and how each one ends when nobody disturbs it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sandbox.aws import Execution
+from sandbox.world import ENDPOINT, NAME, PAIR, TARGET, World
+
+OTHER = "warehouse"
+PAUSING = "Pause tasks: wait"
+"""Where the second of two sources overtakes the first: that has asked the shared task to stop."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """A story.
+
+    Attributes:
+        told: what happens, in a line.
+        names: the sources that take part.
+        prepare: what has happened before; never disturbed.
+        act: what is disturbed; returns the executions that it has started.
+        outcome: how the last run of every source ends.
+        overtakes_at: the state of the first child at which the others run, where there are others.
+    """
+
+    name: str
+    told: str
+    prepare: Callable[[World], object]
+    act: Callable[[World], list[Execution]]
+    names: tuple[str, ...] = (NAME,)
+    outcome: str = "certified"
+    overtakes_at: str | None = None
+
+
+def _another(world: World) -> None:
+    """An account in which one source is certified already."""
+    world.onboard(name=OTHER, endpoint="warehouse-source")
+
+
+def _create(world: World) -> list[Execution]:
+    return [world.onboard()]
+
+
+def _with_task(world: World) -> None:
+    """A certified source with a running task, and a new pair that PostgreSQL serves already."""
+    world.onboard(restart_tasks=True)
+    world.add_task()
+    _renewed(world)
+
+
+def _renewed(world: World) -> None:
+    world.issue()
+    world.serve()
+    world.put_pair()
+
+
+def _announce(world: World) -> list[Execution]:
+    return world.cloud.emit_secret_label(PAIR)
+
+
+def _broken_by_the_change(world: World) -> None:
+    """As above, but with any new setting DMS cannot connect to the endpoint."""
+    _with_task(world)
+    world.cloud.dms.fail_after_change(ENDPOINT)
+
+
+def _shared_task(world: World) -> None:
+    """Both ends of one task are sources, and both trust the CA that is renewed."""
+    world.onboard(restart_tasks=True)
+    world.onboard(name=OTHER, endpoint=TARGET, endpoint_type="target", restart_tasks=True)
+    world.add_task()
+    _renewed(world)
+
+
+STORIES = {
+    story.name: story
+    for story in (
+        Story("create", "a source is onboarded; its endpoint is made", _another, _create),
+        Story(
+            "rotate",
+            "CA and certificate are renewed while a task runs that may be paused",
+            _with_task,
+            _announce,
+        ),
+        Story(
+            "restore",
+            "the rehearsal passes, and DMS cannot connect after the change",
+            _broken_by_the_change,
+            _announce,
+            outcome="restored",
+        ),
+        Story(
+            "shared",
+            "both ends of one running task are renewed at the same time",
+            _shared_task,
+            _announce,
+            names=(NAME, OTHER),
+            overtakes_at=PAUSING,
+        ),
+    )
+}

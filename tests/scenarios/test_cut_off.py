@@ -1,0 +1,45 @@
+"""Cut off anywhere: every fault at every call and every state of a run, then only the schedule.
+
+``make test`` plays the rotation under a running task, and ends a case once its story is like the
+undisturbed one again; ``make chaos`` plays every story, every case to its end, and outages too.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox.chaos import STORIES
+
+ALL = os.environ.get("CERTIFIER_CHAOS") == "all"
+SHARES = 4 if ALL else 2
+MINUTES = 60 if ALL else 10
+
+CASES = [
+    pytest.param(story, share, id=f"{story}-{share}")
+    for story in (STORIES if ALL else ["rotate"])
+    for share in range(1, SHARES + 1)
+]
+
+
+@pytest.mark.timeout(MINUTES * 60 + 60)
+@pytest.mark.parametrize(("story", "share"), CASES)
+def test_cut_off(
+    story: str, share: int, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """The end is that of the undisturbed story: endpoint, certificates, connections, tasks."""
+    told = tmp_path / "told.json"
+    command = [sys.executable, "-m", "sandbox.chaos", story, "--jobs=1", f"--json={told}"]
+    command += [f"--share={share}/{SHARES}", "--outages" if ALL else "--join"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=MINUTES * 60
+    )
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(told.read_text())
+    record_property("cut_off", row)
+    assert row["cases"] > 0
+    assert row["failed"] == []
