@@ -240,7 +240,9 @@ class Workflow(Construct):
                 sfn.Fail.jsonata(
                     self,
                     "Not certified",
-                    error="{% $problem ? $problem.error : 'NotCertified' %}",
+                    # Names that begin with "States." are reserved: a machine may not fail with one.
+                    error="{% $problem ? $replace($problem.error, /^States[.]/, '')"
+                    " : 'NotCertified' %}",
                     cause="{% $cause %}",
                 ),
             )

@@ -604,6 +604,17 @@ def test_a_manifest_that_is_gone_is_reported(script: Script) -> None:
     assert script.events(REPORT)[0]["problem"]["error"] == "States.ItemReaderFailed"
 
 
+def test_a_run_never_fails_with_a_name_that_the_service_keeps_for_itself(script: Script) -> None:
+    """Names that begin with "States." are reserved, so the report's failure goes without it."""
+    script.answers = {
+        SELECT: lambda _: {**script.select(), "key": "elsewhere.json"},
+        REPORT: {"failed": True, "cause": "States.ItemReaderFailed: no such object"},
+    }
+    run = script.run()
+    assert run.states == [*TO_MAP, *NOT_REPORTED]
+    assert (run.status, run.error) == ("FAILED", "ItemReaderFailed")
+
+
 def test_a_select_that_answers_half_is_reported(script: Script) -> None:
     """An answer that lacks a key is an error of that state, which its Catch sees."""
     script.answers = {SELECT: {"count": 1}}
