@@ -43,9 +43,13 @@ def _create(world: World) -> list[Execution]:
 
 
 def _with_task(world: World) -> None:
-    """A certified source with a running task, and a new pair that PostgreSQL serves already."""
     world.onboard(restart_tasks=True)
     world.add_task()
+
+
+def _renewed_under_a_task(world: World) -> None:
+    """A certified source with a running task, and a new pair that PostgreSQL serves already."""
+    _with_task(world)
     _renewed(world)
 
 
@@ -60,8 +64,10 @@ def _announce(world: World) -> list[Execution]:
 
 
 def _broken_by_the_change(world: World) -> None:
-    """As above, but with any new setting DMS cannot connect to the endpoint."""
+    """A pair that PostgreSQL does not serve yet, and a DMS that takes no new settings."""
     _with_task(world)
+    world.issue()
+    world.put_pair()
     world.cloud.dms.fail_after_change(ENDPOINT)
 
 
@@ -80,7 +86,7 @@ STORIES = {
         Story(
             "rotate",
             "CA and certificate are renewed while a task runs that may be paused",
-            _with_task,
+            _renewed_under_a_task,
             _announce,
         ),
         Story(
