@@ -1,15 +1,15 @@
 """From a host name to a TCP connection, and the SSL request on it."""
 
+import _thread
 import contextlib
 import errno
 import queue
 import socket
 import struct
-import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from certifier.hostname import sends_server_name
+from certifier.hostname import is_address, sends_server_name
 from certifier.outcome import Cause, Stage
 from certifier.probe.failure import Deadline, StageFailed
 from certifier.probe.report import Address
@@ -18,6 +18,7 @@ from certifier.probe.request import ProbeRequest
 # What `socket.getaddrinfo` answers, and anything that is called and answers like it.
 AddressInfo = tuple[Any, Any, int, str, Any]
 Resolve = Callable[..., Sequence[AddressInfo]]
+T = TypeVar("T")
 
 SERVER_NAME_LIMIT = 255  # OpenSSL's TLSEXT_MAXLEN_host_name: libpq fails in every mode above it
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
@@ -69,16 +70,18 @@ def check_request(request: ProbeRequest) -> None:
 
 
 def find_addresses(
-    request: ProbeRequest, resolve: Resolve, deadline: Deadline
+    request: ProbeRequest, resolve: Resolve, deadline: Deadline, meanwhile: Callable[[], object]
 ) -> Sequence[AddressInfo]:
     """Resolve the host (or take `request.address`), and check every address against the policy.
+
+    `meanwhile` is called while a resolver is at work, if one is needed.
 
     Returns at least one address, in the resolver's order, without duplicates. Raises StageFailed.
     """
     if request.address is not None:
         found = _numeric(request.address, request.port)
     else:
-        found = _resolved(request, resolve, deadline)
+        found = _resolved(request, resolve, deadline, meanwhile)
     unique = list({info[4][0]: info for info in found}.values())
     for info in unique:
         objection = request.policy.objection_to_address(info[4][0])
@@ -103,8 +106,15 @@ def _numeric(address: str, port: int) -> Sequence[AddressInfo]:
         ) from None
 
 
-def _resolved(request: ProbeRequest, resolve: Resolve, deadline: Deadline) -> Sequence[AddressInfo]:
+def _resolved(
+    request: ProbeRequest, resolve: Resolve, deadline: Deadline, meanwhile: Callable[[], object]
+) -> Sequence[AddressInfo]:
     """Resolve in a thread of its own, which is left behind when it does not answer in time."""
+    if resolve is system_resolver and is_address(request.host):
+        with contextlib.suppress(OSError):  # inet_aton knows spellings that getaddrinfo does not
+            return socket.getaddrinfo(
+                request.host, request.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+            )
     answer: queue.SimpleQueue[Sequence[AddressInfo] | OSError | ValueError] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -113,7 +123,9 @@ def _resolved(request: ProbeRequest, resolve: Resolve, deadline: Deadline) -> Se
         except (OSError, ValueError) as error:  # UnicodeError is a ValueError
             answer.put(error)
 
-    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    # `threading.Thread` would wait until the thread has begun, which costs as much as the answer.
+    _thread.start_new_thread(ask, ())
+    meanwhile()
     try:
         found = answer.get(timeout=deadline.left(Stage.DNS))
     except queue.Empty:
@@ -203,8 +215,10 @@ def _not_connected(error: OSError, target: Any, deadline: Deadline) -> tuple[Sta
     return StageFailed(Stage.TCP, cause, seen, raw=text, libpq=libpq), outcome
 
 
-def request_tls(sock: socket.socket, deadline: Deadline) -> None:
+def request_tls(sock: socket.socket, deadline: Deadline, meanwhile: Callable[[], T]) -> T:
     """Ask for TLS; returns when the server agreed and sent nothing else. Raises StageFailed.
+
+    `meanwhile` is called while the server makes up its mind, and its answer is returned.
 
     Bytes behind the ``S`` are data that was never protected: whoever sent them is no server to go
     on with (CVE-2021-23222).
@@ -213,6 +227,7 @@ def request_tls(sock: socket.socket, deadline: Deadline) -> None:
     try:
         sock.settimeout(deadline.left(stage))
         sock.sendall(_SSL_REQUEST)
+        made = meanwhile()
         sock.settimeout(deadline.left(stage))
         answer = sock.recv(_ANSWER_SHOWN)
         if answer == b"S":
@@ -222,7 +237,7 @@ def request_tls(sock: socket.socket, deadline: Deadline) -> None:
     except OSError as error:
         raise connection_lost(error, stage) from error
     if answer == b"S":
-        return
+        return made
     raise _refusal(answer)
 
 

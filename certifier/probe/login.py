@@ -8,6 +8,7 @@ answers to authentication requests are ours.
 import contextlib
 import hashlib
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ import scramp
 import scramp.core
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from pg8000.core import CoreConnection
+from pg8000.core import Context, CoreConnection
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from certifier.diagnosis import from_sqlstate, printable
@@ -337,13 +338,18 @@ class LoggedIn:
 
 
 def log_in(
-    request: ProbeRequest, tls: TlsSocket, progress: Progress, *, verified: bool
+    request: ProbeRequest,
+    tls: TlsSocket,
+    progress: Progress,
+    *,
+    verified: bool,
+    meanwhile: Callable[[], None],
 ) -> LoggedIn:
     """Log in and ask the one question. Raises StageFailed; `progress` then says how far it came.
 
     `verified`: whether chain and host name were verified on this very connection, so that a
     password may be sent in any way that the server asks for. Otherwise only SCRAM with channel
-    binding is answered.
+    binding is answered. `meanwhile` is called while the server works on the query.
     """
     clock = tls.deadline.clock
     begin = clock()
@@ -353,7 +359,7 @@ def log_in(
             raise _violation("the server is ready for queries without having authenticated anybody")
         logged_in = clock()
         progress.stage = Stage.QUERY
-        rows = _ask(session)
+        rows = _ask(session, meanwhile)
     except DatabaseError as error:
         raise refusal(_fields_in(error), progress.stage) from None
     except _CONFUSED as error:
@@ -365,10 +371,15 @@ def log_in(
     return LoggedIn(_facts(progress, rows), logged_in - begin, done - logged_in)
 
 
-def _ask(session: _Session) -> Any:
+def _ask(session: _Session, meanwhile: Callable[[], None]) -> Any:
     """The rows of the one query; without the slots, where the server does not tell of them."""
     try:
-        return session.execute_simple(QUERY).rows
+        context = Context(QUERY)
+        session.send_QUERY(QUERY)
+        session.guard.flush()
+        meanwhile()
+        session.handle_messages(context)
+        return context.rows
     except DatabaseError as error:
         if str(_fields_in(error).get("C", ""))[:2] not in _SLOTS_NOT_TOLD:
             raise

@@ -2,10 +2,12 @@
 
 import contextlib
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property, partial
 
 from certifier import hostname
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
@@ -81,6 +83,7 @@ class _Look:
     chain: list[bytes] = field(default_factory=list)
     chain_complete: bool = True
     anchor: bytes | None = None
+    anchor_facts: CertificateFacts | None = None
     login: LoginFacts | None = None
     plaintext: PlaintextFacts | None = None
 
@@ -106,15 +109,16 @@ class _Look:
         check_request(self.request)
         self.reached = Stage.DNS
         with self._timed("dns"):
-            infos = list(find_addresses(self.request, self.resolve, self.deadline))
+            infos = list(
+                find_addresses(self.request, self.resolve, self.deadline, lambda: self._client)
+            )
         self.addresses = tuple(Address(ip=info[4][0], outcome="not_tried") for info in infos)
         return infos
 
     def _look(self, infos: list[AddressInfo]) -> None:
-        client = self._client()
         with contextlib.ExitStack() as stack:
             try:
-                tls = stack.enter_context(self._shaken(infos, client))
+                tls = stack.enter_context(self._shaken(infos, lambda: self._client))
             except StageFailed as failure:
                 if failure.verify_code is None:
                     raise
@@ -122,11 +126,13 @@ class _Look:
                 stack.close()
                 self._look_again(infos)
                 return
-            self._capture(tls, verified=client.verifies)
+            self._capture(tls)
             if self._acceptable():
                 self._go_on(tls)
 
+    @cached_property
     def _client(self) -> ClientContext:
+        """The context of the first look, made while something else is waited for."""
         if self.request.ca_bundle is None:
             return client_context(self.request, verify=False)
         try:
@@ -141,19 +147,21 @@ class _Look:
         """Without verification, for the evidence alone: at the address that answered before."""
         known = [info for info in infos if self.peer is None or info[4] == self.peer[4]]
         try:
-            with self._shaken(known, client_context(self.request, verify=False)) as tls:
-                self._capture(tls, verified=False)
+            with self._shaken(known, partial(client_context, self.request, verify=False)) as tls:
+                self._capture(tls)
         except StageFailed as failure:
             self.seen = replace(self.seen, unverified_failure=failure)
 
     @contextlib.contextmanager
-    def _shaken(self, infos: list[AddressInfo], client: ClientContext) -> Iterator[TlsSocket]:
+    def _shaken(
+        self, infos: list[AddressInfo], make_client: Callable[[], ClientContext]
+    ) -> Iterator[TlsSocket]:
         """A TLS connection, closed at the end."""
         sock = self._dial(infos)
         try:
             with self._timed("tls"):
                 self.reached = Stage.SSL_REQUEST
-                request_tls(sock, self.deadline)
+                client = request_tls(sock, self.deadline, make_client)
                 self.reached = Stage.TLS
                 sock = wrapped = TlsSocket.over(sock, client, self.request.host)
                 wrapped.handshake(self.deadline)
@@ -176,7 +184,8 @@ class _Look:
             )
         return sock
 
-    def _capture(self, tls: TlsSocket, *, verified: bool) -> None:
+    def _capture(self, tls: TlsSocket) -> None:
+        verified = tls.context.verify_mode is ssl.CERT_REQUIRED
         name, version, bits = tls.cipher() or ("", "", 0)
         self.tls = TlsFacts(
             version=tls.version() or version,
@@ -223,7 +232,13 @@ class _Look:
         self.reached = Stage.STARTUP
         begin = self.deadline.clock()
         try:
-            done = log_in(self.request, tls, progress, verified=self._verified_in_full())
+            done = log_in(
+                self.request,
+                tls,
+                progress,
+                verified=self._verified_in_full(),
+                meanwhile=self._read_certificates,
+            )
         except StageFailed as failure:
             self.problems.append(failure)
             self.login = progress.facts()
@@ -275,6 +290,9 @@ class _Look:
     # ---- the report
 
     def _read_certificates(self) -> None:
+        """Read what was served, once: while the server thinks, or at the end."""
+        if self.seen.chain:
+            return
         bundle: tuple[bytes, ...] = ()
         if self.seen.chain_failure is not None:  # it is read only to explain a failure
             bundle = certificates_in(self.request.ca_bundle or b"")[:_BUNDLE_READ]
@@ -283,10 +301,10 @@ class _Look:
             chain=tuple(certificate_facts(der) for der in self.chain[:CHAIN_SHOWN]),
             bundle=tuple(certificate_facts(der) for der in bundle),
         )
+        self.anchor_facts = certificate_facts(self.anchor) if self.anchor else None
 
     def _evidence(self, now: datetime) -> Evidence:
-        anchor = certificate_facts(self.anchor) if self.anchor else None
-        chain = self.seen.chain
+        anchor, chain = self.anchor_facts, self.seen.chain
         leaf = chain[0].sha256 if chain else None
         intended = self.request.intended_leaf_sha256
         return Evidence(

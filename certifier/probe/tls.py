@@ -40,10 +40,9 @@ class TrustUnusable(Exception):
 
 @dataclass(frozen=True)
 class ClientContext:
-    """An SSLContext, whether it verifies, and whether the CRL file could be used."""
+    """An SSLContext, and why the CRL file could not be used, if it could not."""
 
     context: ssl.SSLContext
-    verifies: bool
     crl_problem: str | None = None
 
 
@@ -159,18 +158,18 @@ def client_context(request: ProbeRequest, *, verify: bool) -> ClientContext:
     context.set_ciphers(_CIPHERS)
     context.set_alpn_protocols([_ALPN])
     if not verify:
-        return ClientContext(context, verifies=False)
+        return ClientContext(context)
     problem = _load(context, request.ca_bundle or b"")
     if problem:
         raise TrustUnusable(problem)
     if request.crl is None:
-        return ClientContext(context, verifies=True)
+        return ClientContext(context)
     problem = _load(context, request.crl)
     if problem is None:
         context.verify_flags |= (
             ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF | ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
         )
-    return ClientContext(context, verifies=True, crl_problem=problem)
+    return ClientContext(context, problem)
 
 
 def _load(context: ssl.SSLContext, content: bytes) -> str | None:
