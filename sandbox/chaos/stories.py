@@ -72,11 +72,15 @@ def _broken_by_the_change(world: World) -> None:
 
 
 def _shared_task(world: World) -> None:
-    """Both ends of one task are sources, and both trust the CA that is renewed."""
+    """Both ends of one task are sources; the pair of both is renewed, and not served yet.
+
+    Were it served already, neither end would connect, so neither change might stop the task.
+    """
     world.onboard(restart_tasks=True)
     world.onboard(name=OTHER, endpoint=TARGET, endpoint_type="target", restart_tasks=True)
     world.add_task()
-    _renewed(world)
+    world.issue()
+    world.put_pair()
 
 
 STORIES = {

@@ -838,6 +838,27 @@ def test_a_task_stays_stopped_while_the_other_source_still_needs_it(live: Live) 
     assert (live.outcome, live.status(), live.unfinished) == ("certified", "running", [])
 
 
+@pytest.mark.shows("task_could_not_restart")
+def test_two_ends_that_are_broken_at_once_wait_for_a_person(live: Live) -> None:
+    """Neither end connects, so the task that both share could not start again: it is not stopped.
+
+    Once a person has stopped it, both are repaired, and the task stays theirs.
+    """
+    live.certified(task=False, ssl_mode="verify-full")
+    live.world.onboard(name=SECOND, endpoint=TARGET, endpoint_type="target", restart_tasks=True)
+    live.task = live.world.add_task()
+    live.world.issue()
+    live.world.serve()
+    live.world.announce()
+    assert (live.outcome, live.world.outcome(SECOND)) == ("refused", "refused")
+    assert "task_could_not_restart" in live.causes & set(live.world.causes(SECOND))
+    assert live.status() == "running"
+    live.dms.set_task(live.task, status="stopped")
+    live.tick(minutes=DAY)
+    assert (live.outcome, live.world.outcome(SECOND)) == ("certified", "certified")
+    assert live.status() == "stopped"
+
+
 @pytest.mark.shows("wave_stopped")
 def test_a_wave_of_bad_ends_stops_every_further_change(live: Live) -> None:
     """Three in a day open the breaker; `resume-wave` closes it, and what waited goes on."""
