@@ -46,3 +46,27 @@ def test_cut_off(
     record_property("cut_off", row)
     assert row["cases"] > 0
     assert row["failed"] == []
+
+
+NEVER_TAKES_OVER = """
+import sys
+from datetime import timedelta
+from certifier.aws import store
+from sandbox.chaos.__main__ import main
+store.TAKE_OVER = timedelta(days=365)
+sys.exit(main(["create", "--only", "Rehearse#2 stop"]))
+"""
+
+
+def test_a_fault_that_is_not_survived_is_told_with_the_way_to_see_it_again() -> None:
+    """A Certifier that replaces no dead owner fails, and the case can be played alone."""
+    done = subprocess.run(
+        [sys.executable, "-c", NEVER_TAKES_OVER],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert done.returncode == 1, done.stderr
+    assert '"claim": true' in done.stderr
+    assert "python -m sandbox.chaos create --only 'Rehearse#2 stop'" in done.stderr
