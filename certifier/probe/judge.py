@@ -21,7 +21,9 @@ _ROOT_MISSING = (
 )
 # Verify codes that say: the issuer of something in the chain was not found.
 _ISSUER_NOT_FOUND = frozenset({20, 21})
-_INTERMEDIATE = re.compile(r"\b(intermediate|issuing|sub(ordinate)?[ -]?ca|ica)\b", re.IGNORECASE)
+_INTERMEDIATE = re.compile(
+    r"\b(int|intermediate|issuing|sub(ordinate)?[ -]?ca|ica)\b", re.IGNORECASE
+)
 _ROOT = re.compile(r"\broot\b", re.IGNORECASE)
 
 
@@ -213,7 +215,8 @@ def _looks_intermediate(top: CertificateFacts, bundle: Sequence[CertificateFacts
     """Whether the missing issuer is an intermediate under a CA of the bundle, rather than a root.
 
     A guess, because nothing in a certificate says what is above its issuer: the words in the
-    issuer's name decide, else whether it shares its organisation with a CA of the bundle.
+    issuer's name decide, else whether a CA of the bundle that calls itself a root is of the same
+    organisation. Without that word, two CAs of one organisation may just as well both be roots.
     """
     issuer = top.issuer or ""
     if any(facts.subject == issuer for facts in bundle) or _ROOT.search(issuer):
@@ -222,7 +225,8 @@ def _looks_intermediate(top: CertificateFacts, bundle: Sequence[CertificateFacts
         return True
     organisation = _organisation(issuer)
     return organisation is not None and any(
-        _organisation(facts.subject or "") == organisation for facts in bundle
+        _organisation(facts.subject or "") == organisation and _ROOT.search(facts.subject or "")
+        for facts in bundle
     )
 
 
