@@ -56,7 +56,7 @@ STEPS = (
     Step("configure_endpoint", ("DMS_SECRET_ROLE",)),
     Step("test_connection"),
     Step("resume_tasks"),
-    Step("import_certificate"),
+    Step("import_certificate", ("STACK",)),
     Step("record_certification", ("TOPIC", "BREAKER_LIMIT")),
     Step("tidy", ("TOPIC",), seconds=120),
     Step("report", seconds=120),
@@ -83,6 +83,7 @@ class Functions(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._environment = {
+            "STACK": settings.stack,
             "POWERTOOLS_SERVICE_NAME": settings.stack,
             "POWERTOOLS_METRICS_NAMESPACE": "Certifier",
             **environment,

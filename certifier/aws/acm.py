@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 SOURCE_TAG = "certifier:source"
 """The tag that says whose certificate it is; its value is the source's name."""
 
+STACK_TAG = "certifier:stack"
+"""The tag that says which installation the source belongs to: an account may have several.
+
+A certificate that a person has tagged with the source alone may be adopted by any.
+"""
+
 KEY_TYPES = (
     "RSA_1024",
     "RSA_2048",
@@ -107,7 +113,7 @@ class Reconciled(Fact):
 
 
 class Acm:
-    """ACM in one account and Region.
+    """ACM in one account and Region, for the sources of one stack.
 
     Raises, from every method:
         Retryable: ACM asked us to slow down, did not answer, or is busy.
@@ -115,8 +121,9 @@ class Acm:
         Unexpected: what nobody foresaw.
     """
 
-    def __init__(self, client: "ACMClient") -> None:
+    def __init__(self, client: "ACMClient", stack: str) -> None:
         self._client = client
+        self._stack = stack
 
     def reconcile(
         self,
@@ -125,7 +132,6 @@ class Acm:
         *,
         remembered: str | None,
         unsettled: str | None = None,
-        tags: Mapping[str, str] | None = None,
     ) -> Reconciled:
         """Bring ACM in step with the pair. Calling again is always safe, after a lost answer too.
 
@@ -137,7 +143,6 @@ class Acm:
             source: name of the source; the tag's value.
             remembered: the ARN that an earlier run left the pair under.
             unsettled: what an earlier :class:`Reconciled` said.
-            tags: further tags for a new certificate.
 
         Raises:
             Refused: ``acm_ambiguous`` naming the candidates, ``acm_unsuitable`` or ``acm_quota``.
@@ -152,16 +157,9 @@ class Acm:
         if old is not None and _can_renew(old, leaf):
             self._import(pair, arn=old.arn)
             return Reconciled(arn=old.arn, changed=True, unsettled=unsettled)
-        return self._find_or_import(source, pair, old=old, tags=tags or {})
+        return self._find_or_import(source, pair, old=old)
 
-    def _find_or_import(
-        self,
-        source: str,
-        pair: Pair,
-        *,
-        old: AcmCertificate | None,
-        tags: Mapping[str, str],
-    ) -> Reconciled:
+    def _find_or_import(self, source: str, pair: Pair, *, old: AcmCertificate | None) -> Reconciled:
         """Adopt what an earlier run has imported, or import anew."""
         leaf = pair.facts
         tagged = [one for one in self.tagged(source, leaf) if old is None or one.arn != old.arn]
@@ -178,7 +176,7 @@ class Acm:
             arn = renewable[0].arn
             self._import(pair, arn=arn)
         else:
-            arn = self._import(pair, tags={**tags, SOURCE_TAG: source})
+            arn = self._import(pair, tags={SOURCE_TAG: source, STACK_TAG: self._stack})
         return Reconciled(arn=arn, changed=True, unsettled=old.arn if old else arn)
 
     def _settle(self, source: str, leaf: CertificateFacts, kept: str, unsettled: str) -> Reconciled:
@@ -236,7 +234,7 @@ class Acm:
             if not shown & names and not summary.get("HasAdditionalSubjectAlternativeNames"):
                 continue
             arn = str(summary["CertificateArn"])
-            if self.tags(arn).get(SOURCE_TAG) != source:
+            if not self._belongs_to(source, arn):
                 continue
             certificate = self.certificate(arn)
             if certificate is not None:
@@ -250,9 +248,13 @@ class Acm:
             return {}
         return {one["Key"]: one.get("Value", "") for one in answer["Tags"]}
 
+    def _belongs_to(self, source: str, arn: str) -> bool:
+        tags = self.tags(arn)
+        return tags.get(SOURCE_TAG) == source and tags.get(STACK_TAG, self._stack) == self._stack
+
     def delete_if_unused(self, arn: str, source: str) -> bool:
         """Delete a certificate of this source that nothing uses; say whether it was deleted."""
-        if self.tags(arn).get(SOURCE_TAG) != source:
+        if not self._belongs_to(source, arn):
             return False
         described = self._ask("describe_certificate", (_NOT_FOUND,), CertificateArn=arn)
         if isinstance(described, str) or described["Certificate"].get("InUseBy"):

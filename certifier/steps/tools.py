@@ -184,12 +184,11 @@ class Tools(Generic[S]):
 
         return Dms(self._clients.client("dms"))
 
-    @cached_property
-    def acm(self) -> "Acm":
-        """Certificate Manager."""
+    def acm(self, stack: str) -> "Acm":
+        """Certificate Manager, for the sources of one stack."""
         from certifier.aws.acm import Acm  # noqa: PLC0415
 
-        return Acm(self._clients.client("acm"))
+        return Acm(self._clients.client("acm"), stack)
 
     @cached_property
     def states(self) -> States:

@@ -13,7 +13,7 @@ import boto3
 import moto
 import pytest
 
-from certifier.aws.acm import SOURCE_TAG, Acm, Pair, Reconciled
+from certifier.aws.acm import SOURCE_TAG, STACK_TAG, Acm, Pair, Reconciled
 from certifier.aws.clients import Clients
 from certifier.errors import Refused, Throttled, Unavailable, Unexpected
 from certifier.outcome import Cause
@@ -23,7 +23,7 @@ from tests.aws.faults import Faults, Kind, injected
 
 HOST = "orders.db.example.com"
 ISSUING = Authority.root("Example root").intermediate("Example issuing CA")
-TAGS = {SOURCE_TAG: "orders"}
+TAGS = {SOURCE_TAG: "orders", STACK_TAG: "Certifier"}
 
 
 @dataclasses.dataclass
@@ -85,7 +85,7 @@ def start() -> Iterator[Start]:
             stack.enter_context(standin.installed())
             session = boto3.Session("testing", "testing", region_name=standin.region)
             client: Any = Clients(session).client("acm")
-            return World(Acm(client), standin, stack.enter_context(injected()), client)
+            return World(Acm(client, "Certifier"), standin, stack.enter_context(injected()), client)
 
         yield started
 
@@ -306,6 +306,17 @@ def test_a_full_account_is_a_finding(start: Start) -> None:
     assert caught.value.cause is Cause.ACM_QUOTA
 
 
+def test_another_installation_keeps_its_certificate(start: Start) -> None:
+    """Two stacks of one account with a source of one name: neither adopts nor deletes for both."""
+    world = start()
+    leaf = ISSUING.issue([HOST])
+    theirs = Acm(world.client, "Staging").reconcile("orders", pair(leaf), remembered=None)
+    ours = world.again(leaf, world.reconcile(leaf))
+    assert ours.arn != theirs.arn
+    assert world.acm.fingerprint(theirs.arn) == leaf.fingerprint
+    assert not world.acm.delete_if_unused(theirs.arn, "orders")
+
+
 def test_imports_too_fast_are_throttled(start: Start) -> None:
     """One import a second: the second is Throttled, and left to the machine's back-off."""
     world = start(frozen=True)
@@ -340,5 +351,5 @@ def test_pages_that_never_end_are_an_error() -> None:
 
     endless: Any = Endless()
     with pytest.raises(Unexpected, match="pages"):
-        Acm(endless).reconcile("orders", pair(ISSUING.issue([HOST])), remembered=None)
+        Acm(endless, "Certifier").reconcile("orders", pair(ISSUING.issue([HOST])), remembered=None)
     assert endless.pages == 20
