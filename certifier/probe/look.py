@@ -37,7 +37,14 @@ from certifier.probe.report import (
     TlsFacts,
 )
 from certifier.probe.request import ProbeRequest
-from certifier.probe.tls import ClientContext, TlsSocket, TrustUnusable, client_context, server_name
+from certifier.probe.tls import (
+    ClientContext,
+    TlsSocket,
+    TrustUnusable,
+    client_context,
+    cut_off,
+    server_name,
+)
 
 CHAIN_SHOWN = 20
 _BUNDLE_READ = 500
@@ -159,13 +166,19 @@ class _Look:
         """A TLS connection, closed at the end."""
         sock = self._dial(infos)
         try:
-            with self._timed("tls"):
-                self.reached = Stage.SSL_REQUEST
-                client = request_tls(sock, self.deadline, make_client)
-                self.reached = Stage.TLS
-                sock = wrapped = TlsSocket.over(sock, client, self.request.host)
-                wrapped.handshake(self.deadline)
-            yield wrapped
+            with contextlib.ExitStack() as stack:
+
+                def prepare() -> tuple[ClientContext, list[TlsSocket]]:
+                    return make_client(), stack.enter_context(cut_off(self.deadline))
+
+                with self._timed("tls"):
+                    self.reached = Stage.SSL_REQUEST
+                    client, bounded = request_tls(sock, self.deadline, prepare)
+                    self.reached = Stage.TLS
+                    sock = wrapped = TlsSocket.over(sock, client, self.request.host)
+                    bounded.append(wrapped)
+                    wrapped.handshake(self.deadline)
+                yield wrapped
         finally:
             sock.close()
 

@@ -1,10 +1,13 @@
 """The TLS side of a connection, set up as libpq sets it up, and what can be learned from it."""
 
+import _thread
 import base64
+import contextlib
 import re
 import socket
 import ssl
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,6 +23,7 @@ from certifier.probe.request import ProbeRequest
 _CIPHERS = "DEFAULT:@SECLEVEL=2"
 _ALPN = "postgresql"  # libpq 17 and newer offer it
 _LOWEST_TLS = "1.2"  # libpq's own default too
+_GRACE = 0.1  # seconds after the deadline until a connection is cut off
 _PEM_CRL = re.compile(rb"-----BEGIN X509 CRL-----\s([A-Za-z0-9+/=\s]+)-----END X509 CRL-----")
 _DELTA_INDICATOR = bytes.fromhex("0603551d1b")  # 2.5.29.27 (RFC 5280, section 5.2.4)
 _VERSIONS = {
@@ -28,6 +32,7 @@ _VERSIONS = {
     "1.2": ssl.TLSVersion.TLSv1_2,
     "1.3": ssl.TLSVersion.TLSv1_3,
 }
+_ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 class TrustUnusable(Exception):
@@ -61,11 +66,12 @@ class TlsSocket(ssl.SSLSocket):
             raise _not_verified(error) from error
         except TimeoutError:
             raise deadline.passed(Stage.TLS) from None
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            raise connection_lost(None, Stage.TLS) from None
-        except ssl.SSLError as error:
-            raise tls_failed(error, Stage.TLS, negotiated=self.cipher() is not None) from error
         except OSError as error:
+            deadline.left(Stage.TLS)
+            if isinstance(error, _ENDS):
+                raise connection_lost(None, Stage.TLS) from None
+            if isinstance(error, ssl.SSLError):
+                raise tls_failed(error, Stage.TLS, negotiated=self.cipher() is not None) from error
             raise connection_lost(error, Stage.TLS) from error
 
     def receive(self, size: int, stage: Stage) -> bytes:
@@ -75,11 +81,12 @@ class TlsSocket(ssl.SSLSocket):
             return self.recv(size)
         except TimeoutError:
             raise self.deadline.passed(stage) from None
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            return b""
-        except ssl.SSLError as error:
-            raise tls_failed(error, stage, negotiated=True) from error
         except OSError as error:
+            self.deadline.left(stage)
+            if isinstance(error, _ENDS):
+                return b""
+            if isinstance(error, ssl.SSLError):
+                raise tls_failed(error, stage, negotiated=True) from error
             raise connection_lost(error, stage) from error
 
     def transmit(self, data: bytes, stage: Stage) -> None:
@@ -134,6 +141,32 @@ class TlsSocket(ssl.SSLSocket):
             raise connection_lost(error, Stage.TLS) from error
         assert isinstance(wrapped, cls)
         return wrapped
+
+
+@contextlib.contextmanager
+def cut_off(deadline: Deadline) -> Iterator[list[TlsSocket]]:
+    """End the connections in the list soon after the deadline, whatever OpenSSL is busy with.
+
+    Within one call it reads on for as long as there is something to swallow (HelloRequest,
+    KeyUpdate, tickets), and the timeout of a socket counts only while nothing is there.
+    """
+    connections: list[TlsSocket] = []
+    over = _thread.allocate_lock()
+    over.acquire()
+
+    def watch() -> None:
+        left = max(deadline.at - deadline.clock(), 0.0)
+        if not over.acquire(timeout=left + _GRACE):
+            for one in connections:
+                with contextlib.suppress(OSError):
+                    # not SSLSocket's own, which turns it into a plain socket
+                    socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+    _thread.start_new_thread(watch, ())
+    try:
+        yield connections
+    finally:
+        over.release()
 
 
 def server_name(host: str) -> str | None:

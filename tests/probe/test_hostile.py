@@ -245,6 +245,19 @@ def test_a_handshake_that_never_ends(block: bytes) -> None:
         assert stage is Stage.TLS
 
 
+@pytest.mark.parametrize("user", [None, "u"])
+def test_a_handshake_full_of_what_openssl_swallows(user: str | None) -> None:
+    """OpenSSL reads HelloRequests for as long as they come; the deadline ends that too."""
+
+    def flood(peer: Peer) -> None:
+        for _ in range(5000):
+            peer.send(b"\x16\x03\x03\x00\x04\0\0\0\0" * 20_000)
+
+    with Fake(_after_s(flood)) as fake:
+        report = look(fake, user=user, timeout=_SHORT)
+        assert first(report) == (Cause.CONNECTION_TIMEOUT, Stage.TLS)
+
+
 def _long_chain(length: int) -> Leaf:
     authority = Authority.root("Root of many", key=Key.ED25519)
     for number in range(length):
