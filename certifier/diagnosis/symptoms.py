@@ -575,7 +575,8 @@ _LOGIN = (
         Cause.UNSAFE_PASSWORD_REQUEST,
         Stage.LOGIN,
         r"channel binding (?:is )?required|incorrect server signature"
-        r"|could not verify server signature|SCRAM channel binding check failed"
+        r"|could not verify server signature"
+        r"|SCRAM channel binding (?:check failed|negotiation error)"
         r"|server requested a (?:cleartext|hashed) password"
         r"|offered SCRAM-SHA-256-PLUS authentication over a non-SSL",
         "the server did not prove that it knows the password, or that nobody is in between",

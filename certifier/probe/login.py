@@ -26,6 +26,7 @@ from certifier.probe.dial import connection_lost
 from certifier.probe.failure import StageFailed
 from certifier.probe.report import LoginFacts
 from certifier.probe.request import ProbeRequest
+from certifier.probe.scram import Scram, unproven
 from certifier.probe.tls import TlsSocket
 
 _ASKED = """
@@ -61,7 +62,6 @@ _SLOTS_NOT_TOLD = frozenset({"0A", "42", "55"})
 _COLUMNS = 8
 _SLOT_COLUMNS = 4
 APPLICATION = "certifier"
-_PLACEHOLDER = "-"  # what scramp is told first, because it prepares passwords in its own way
 AUTHENTICATION_METHODS = {
     2: "kerberos-5", 3: "password", 5: "md5", 6: "scm", 7: "gss", 9: "sspi", 10: "scram",
 }  # fmt: skip
@@ -71,15 +71,11 @@ _MESSAGE_LIMIT = 64 * 1024
 _TOTAL_LIMIT = 512 * 1024
 _SHOWN_OF_ERROR = 8 * 1024
 _RECEIVE = 16 * 1024
-_SCRAM_ITERATIONS_LIMIT = 1_000_000  # about half a second of work
 _HEADER = 5
 _DIGITS_OF_A_COUNT = 18
 _GOOD_BYE = b"X\0\0\0\4"
 # What pg8000 raises when bytes are not what it expects.
-_CONFUSED = (
-    InterfaceError, scramp.ScramException, struct.error, ValueError, LookupError, AttributeError,
-    TypeError,
-)  # fmt: skip
+_CONFUSED = (InterfaceError, struct.error, ValueError, LookupError, AttributeError, TypeError)
 
 
 @dataclass
@@ -88,14 +84,13 @@ class Progress:
 
     stage: Stage = Stage.STARTUP
     method: str | None = None
-    scram: scramp.ScramClient | None = field(default=None, repr=False)
-    scram_proved: bool = False
+    scram: Scram | None = field(default=None, repr=False)
     authenticated: bool = False
 
     @property
     def bound(self) -> bool:
         """Whether the server proved by SCRAM that it stands at the other end of this TLS."""
-        return self.method == BOUND.lower() and self.scram_proved
+        return self.method == BOUND.lower() and self.scram is not None and self.scram.proved
 
     def facts(self) -> LoginFacts:
         """What is known of a login that went no further."""
@@ -120,10 +115,10 @@ class _Guarded:
         if size == _HEADER and not self._header:
             self._header = self._exactly(_HEADER)
             return self._header
-        kind, self._header = self._header[:1], b""
+        header, self._header = self._header, b""
         if not 0 <= size <= _MESSAGE_LIMIT:
-            if kind == b"E" and size > 0:
-                raise _error_response(self._exactly(_SHOWN_OF_ERROR), self._stage)
+            if header[:1] == b"E" and size > 0:
+                raise error_response(header, self._block, self._stage)
             raise StageFailed(
                 self._stage,
                 Cause.PROTOCOL_VIOLATION,
@@ -152,20 +147,29 @@ class _Guarded:
 
     def _exactly(self, size: int) -> bytes:
         while len(self._received) < size:
-            block = self._tls.receive(_RECEIVE, self._stage)
-            if not block:
-                raise connection_lost(None, self._stage)
-            self._left -= len(block)
-            if self._left < 0:
-                raise StageFailed(
-                    self._stage,
-                    Cause.PROTOCOL_VIOLATION,
-                    f"the server sent more than {_TOTAL_LIMIT} bytes where a few hundred are usual",
-                )
-            self._received += block
+            self._receive()
         found = bytes(self._received[:size])
         del self._received[:size]
         return found
+
+    def _block(self) -> bytes:
+        """What is there, and at least a byte. Raises StageFailed."""
+        if not self._received:
+            self._receive()
+        return self._exactly(len(self._received))
+
+    def _receive(self) -> None:
+        block = self._tls.receive(_RECEIVE, self._stage)
+        if not block:
+            raise connection_lost(None, self._stage)
+        self._left -= len(block)
+        if self._left < 0:
+            raise StageFailed(
+                self._stage,
+                Cause.PROTOCOL_VIOLATION,
+                f"the server sent more than {_TOTAL_LIMIT} bytes where a few hundred are usual",
+            )
+        self._received += block
 
 
 class _Session(CoreConnection):  # type: ignore[misc]  # published without types
@@ -199,9 +203,11 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         (code,) = struct.unpack_from("!i", data)
         progress = self._progress
         progress.stage = Stage.LOGIN
+        if progress.authenticated:
+            raise _violation("the server asks for authentication when it is over")
         if code == 0:
-            if progress.scram is not None and not progress.scram_proved:
-                raise _unproven()
+            if progress.scram is not None and not progress.scram.proved:
+                raise unproven()
             progress.method = progress.method or "trust"
             progress.authenticated = True
         elif code in (3, 5):
@@ -210,14 +216,14 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
             self._send_password(data[4:8] if code == 5 else None)
         elif code == 10:
             self._begin_scram(data[4:].split(b"\0"))
-        elif code == 11 and progress.scram is not None:
-            self._answer_scram(progress.scram, data[4:])
-        elif code == 12 and progress.scram is not None:
-            try:
-                progress.scram.set_server_final(data[4:].decode("utf-8"))
-            except (scramp.ScramException, ValueError):
-                raise _unproven() from None
-            progress.scram_proved = True
+        elif code in (11, 12):
+            if progress.scram is None:
+                raise _violation("the server goes on with an authentication that it did not begin")
+            if code == 12:
+                progress.scram.check(data[4:])
+            else:
+                self._send_message(b"p", progress.scram.final(data[4:]))
+                self.guard.flush()
         else:
             progress.method = AUTHENTICATION_METHODS.get(code, f"method {code}")
             raise _unsupported(f"the server asks for authentication by {progress.method}")
@@ -261,27 +267,22 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         progress = self._progress
         if progress.scram is not None:
             raise _violation("the server began SCRAM twice")
+        binding = None
         if BOUND.encode() in offered:
             progress.method = BOUND.lower()
-            binding = ("tls-server-end-point", self._certificate_hash())
-            mechanism = BOUND
+            binding, mechanism = self._certificate_hash(), BOUND
         elif UNBOUND.encode() in offered:
             progress.method = UNBOUND.lower()
             self._only_if_safe("SCRAM without channel binding")
-            binding, mechanism = None, UNBOUND
+            mechanism = UNBOUND
         else:
             names = b", ".join(filter(None, offered)).decode("ascii", "backslashreplace")
-            progress.method = names[:100].lower()
-            raise _unsupported(f"the server offers none of the known mechanisms but {names}")
-        client = scramp.ScramClient(
-            [mechanism],
-            APPLICATION,  # PostgreSQL ignores the name in SCRAM: that of the startup packet counts
-            _PLACEHOLDER,
-            channel_binding=binding,
-        )
-        client.password = _prepared(self._password())
-        progress.scram = client
-        first = client.get_client_first().encode("utf-8")
+            progress.method = printable(names, 100).lower()
+            raise _unsupported(
+                f"the server offers no mechanism that is known here: {names or 'none at all'}"
+            )
+        progress.scram = Scram(_prepared(self._password()), binding, verified=self._verified)
+        first = progress.scram.first()
         self._send_message(b"p", mechanism.encode() + b"\0" + struct.pack("!i", len(first)) + first)
         self.guard.flush()
 
@@ -300,18 +301,6 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
             )
         name = "sha256" if digest.name in ("md5", "sha1") else digest.name
         return hashlib.new(name, der).digest()
-
-    def _answer_scram(self, client: scramp.ScramClient, data: bytes) -> None:
-        text = data.decode("utf-8")
-        rounds = next((part[2:] for part in text.split(",") if part.startswith("i=")), "")
-        if not rounds.isdigit() or not 0 < int(rounds[:12]) <= _SCRAM_ITERATIONS_LIMIT:
-            raise _violation(
-                f"the server asks for {rounds[:24] or 'no'} SCRAM iterations;"
-                f" at most {_SCRAM_ITERATIONS_LIMIT} are computed"
-            )
-        client.set_server_first(text)
-        self._send_message(b"p", client.get_client_final().encode("utf-8"))
-        self.guard.flush()
 
 
 def _prepared(password: bytes) -> bytes:
@@ -364,7 +353,8 @@ def log_in(
         raise refusal(_fields_in(error), progress.stage) from None
     except _CONFUSED as error:
         seen = "an answer of the server is none that PostgreSQL gives"
-        raise _violation(seen, raw=str(error), stage=progress.stage) from None
+        raw = str(error) if isinstance(error, InterfaceError) else None
+        raise _violation(seen, raw=raw, stage=progress.stage) from None
     done = clock()
     with contextlib.suppress(StageFailed):  # all that was asked has been answered
         tls.transmit(_GOOD_BYE, Stage.QUERY)
@@ -404,11 +394,11 @@ def _facts(progress: Progress, rows: Any) -> LoginFacts:
         server_version=version,
         ssl=ssl,
         min_tls=min_tls,
-        session_ssl=None if own is None else own in ("true", "t"),
+        session_ssl=_truth(own),
         session_version=own_version,
         session_cipher=cipher,
         plaintext_sessions=_count(others),
-        in_recovery=None if standby is None else standby in ("true", "t"),
+        in_recovery=_truth(standby),
         slots=_slots([row[_COLUMNS:] for row in told]),
     )
 
@@ -420,13 +410,18 @@ def _slots(told: list[list[str | None]]) -> tuple[SlotFacts, ...] | None:
     return tuple(
         SlotFacts(
             name=name,
-            active=active in ("true", "t"),
+            active=_truth(active) or False,
             retained_bytes=_count(retained),
             wal_status=wal_status,
         )
         for name, active, retained, wal_status in told
         if name
     )
+
+
+def _truth(text: str | None) -> bool | None:
+    """A boolean that the server told; None for anything else."""
+    return {"true": True, "false": False}.get(text or "")
 
 
 def _count(text: str | None) -> int | None:
@@ -451,9 +446,27 @@ def refusal(fields: dict[str, str], stage: Stage) -> StageFailed:
     )
 
 
-def _error_response(beginning: bytes, stage: Stage) -> StageFailed:
-    """From the beginning of an ErrorResponse that is too long to read."""
-    return refusal(fields_of(beginning), stage)
+def error_response(header: bytes, more: Callable[[], bytes], stage: Stage) -> StageFailed:
+    """Read an ErrorResponse that may be longer than it is worth: its beginning is enough.
+
+    `header` is its first five bytes; `more` returns at least one of those that follow, or raises
+    StageFailed. Where the length is text, it is an error of protocol 2, as a postmaster that cannot
+    fork sends it to this day (libpq's PQconnectPoll knows both).
+    """
+    old = chr(header[1]).isascii() and chr(header[1]).isprintable()
+    size = struct.unpack("!i", header[1:])[0] - 4
+    wanted = _SHOWN_OF_ERROR if old else min(max(size, 0), _SHOWN_OF_ERROR)
+    found = b""
+    try:
+        while len(found) < wanted and not (old and b"\0" in found):
+            found += more()
+    except StageFailed:
+        if not found:
+            raise
+    if not old:
+        return refusal(fields_of(found[:wanted]), stage)
+    text = (header[1:] + found).partition(b"\0")[0].decode("utf-8", "replace").strip()
+    return refusal({"S": "FATAL", "M": text.removeprefix("FATAL:").strip()}, stage)
 
 
 def fields_of(data: bytes) -> dict[str, str]:
@@ -464,16 +477,6 @@ def fields_of(data: bytes) -> dict[str, str]:
 
 def _violation(seen: str, *, raw: str | None = None, stage: Stage = Stage.LOGIN) -> StageFailed:
     return StageFailed(stage, Cause.PROTOCOL_VIOLATION, seen, raw=raw)
-
-
-def _unproven() -> StageFailed:
-    return StageFailed(
-        Stage.LOGIN,
-        Cause.UNSAFE_PASSWORD_REQUEST,
-        "the server did not prove that it knows the password: somebody else may be answering",
-        libpq="incorrect server signature",
-        severity=Severity.ERROR,
-    )
 
 
 def _unsupported(seen: str, *, libpq: str | None = None) -> StageFailed:

@@ -6,7 +6,7 @@ import struct
 from certifier.outcome import Cause, Stage
 from certifier.probe.dial import connection_lost
 from certifier.probe.failure import Deadline, StageFailed
-from certifier.probe.login import APPLICATION, AUTHENTICATION_METHODS, fields_of, refusal
+from certifier.probe.login import APPLICATION, AUTHENTICATION_METHODS, error_response
 from certifier.probe.report import PlaintextFacts
 from certifier.probe.request import ProbeRequest
 
@@ -24,9 +24,10 @@ def ask_without_tls(
     """
     answer = _Answer(sock, deadline)
     answer.send(startup_packet(request))
-    kind, size = struct.unpack("!ci", answer.read(5))
+    header = answer.read(5)
+    kind, size = struct.unpack("!ci", header)
     if kind == b"E":
-        raise refusal(fields_of(answer.read(min(max(size - 4, 0), _ANSWER_LIMIT))), Stage.STARTUP)
+        raise error_response(header, lambda: answer.some(_ANSWER_LIMIT), Stage.STARTUP)
     if kind != b"R" or size < 8:
         raise StageFailed(
             Stage.STARTUP,
@@ -77,14 +78,18 @@ class _Answer:
     def read(self, size: int) -> bytes:
         found = b""
         while len(found) < size:
-            try:
-                self._sock.settimeout(self._deadline.left(Stage.STARTUP))
-                block = self._sock.recv(size - len(found))
-            except TimeoutError:
-                raise self._deadline.passed(Stage.STARTUP) from None
-            except OSError as error:
-                raise connection_lost(error, Stage.STARTUP) from error
-            if not block:
-                raise connection_lost(None, Stage.STARTUP)
-            found += block
+            found += self.some(size - len(found))
         return found
+
+    def some(self, limit: int) -> bytes:
+        """At least one byte. Raises StageFailed."""
+        try:
+            self._sock.settimeout(self._deadline.left(Stage.STARTUP))
+            block = self._sock.recv(limit)
+        except TimeoutError:
+            raise self._deadline.passed(Stage.STARTUP) from None
+        except OSError as error:
+            raise connection_lost(error, Stage.STARTUP) from error
+        if not block:
+            raise connection_lost(None, Stage.STARTUP)
+        return block

@@ -16,6 +16,7 @@ from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
 from sandbox.pki import Authority, Key, Leaf
 from tests.probe.fakes import (
     READY,
+    SSL_REQUEST,
     Fake,
     Peer,
     Script,
@@ -34,7 +35,13 @@ _SLACK = 1.5
 _PAUSE = 0.02
 
 
-def look(fake: Fake, *, user: str | None = "u", timeout: float = _TIMEOUT) -> ProbeReport:
+def look(
+    fake: Fake,
+    *,
+    user: str | None = "u",
+    timeout: float = _TIMEOUT,
+    mode: SslMode = SslMode.VERIFY_FULL,
+) -> ProbeReport:
     """Probe a fake, and hold what holds for every probe: on time, serializable, printable."""
     request = ProbeRequest(
         _HOST,
@@ -43,6 +50,7 @@ def look(fake: Fake, *, user: str | None = "u", timeout: float = _TIMEOUT) -> Pr
         user=user,
         database="d",
         password=lambda: "a password",
+        ssl_mode=mode,
         ca_bundle=_ROOT.certificate_pem,
         timeout=timeout,
         policy=AddressPolicy.anywhere(),
@@ -344,8 +352,8 @@ def test_a_server_that_hangs_up_after_the_handshake() -> None:
         (authentication(7), Cause.AUTHENTICATION_UNSUPPORTED),
         (authentication(10, b"OAUTHBEARER\0\0"), Cause.AUTHENTICATION_UNSUPPORTED),
         (authentication(10), Cause.AUTHENTICATION_UNSUPPORTED),
-        (authentication(11, b"r=x,s=eA==,i=4096"), Cause.AUTHENTICATION_UNSUPPORTED),
-        (authentication(12, b"v=eA=="), Cause.AUTHENTICATION_UNSUPPORTED),
+        (authentication(11, b"r=x,s=eA==,i=4096"), Cause.PROTOCOL_VIOLATION),
+        (authentication(12, b"v=eA=="), Cause.PROTOCOL_VIOLATION),
         (READY, Cause.PROTOCOL_VIOLATION),
     ],
 )
@@ -484,6 +492,43 @@ def test_the_text_of_a_server_is_escaped_wherever_it_is_shown() -> None:
         assert character not in (report.findings[0].raw or "")
         assert character not in report.findings[0].seen
     assert "\\u001b" not in text
+
+
+def test_the_name_of_a_mechanism_is_escaped() -> None:
+    """What a server calls its way to log in is its text too."""
+    evil = authentication(10, b"\x1b[2J\x9b31m\0\0")
+    with Fake(scripted_login(_LEAF, evil)) as fake:
+        report = look(fake)
+    assert first(report)[0] is Cause.AUTHENTICATION_UNSUPPORTED
+    assert report.evidence.login is not None
+    assert report.evidence.login.method == r"\x1b[2j\x9b31m"
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (b"EFATAL:  sorry, too many clients already\n\0", Cause.TOO_MANY_CONNECTIONS),
+        (b"Ecould not fork new process for connection: x\n\0", Cause.TOO_MANY_CONNECTIONS),
+        (b"EFATAL:  the database system is starting up\n", Cause.SERVER_STARTING),
+        (b"E\x7f\xff\xff\xffC28P01\0Mno\0", Cause.PASSWORD_REJECTED),
+        (b"E\x00\x02\x00\x00C28P01\0Mno\0", Cause.PASSWORD_REJECTED),
+    ],
+)
+def test_an_error_that_is_cut_off_or_of_protocol_2_has_its_cause(text: bytes, cause: Cause) -> None:
+    """What there is of an error is read, with TLS and without."""
+
+    def script(peer: Peer) -> None:
+        peer.accept_tls(_LEAF)
+        peer.read_startup()
+        peer.send(text)
+
+    def plain(peer: Peer) -> None:
+        peer.send(b"N" if peer.read_startup() == SSL_REQUEST[4:] else text)
+
+    with Fake(script) as fake:
+        assert first(look(fake)) == (cause, Stage.STARTUP)
+    with Fake(plain) as fake:
+        assert first(look(fake, mode=SslMode.NONE)) == (cause, Stage.STARTUP)
 
 
 @pytest.mark.parametrize(

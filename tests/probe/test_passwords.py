@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from certifier.diagnosis import explain
 from certifier.outcome import Cause, Severity, SslMode
-from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
+from certifier.probe import AddressPolicy, LoginFacts, ProbeReport, ProbeRequest, probe
 from sandbox.pki import Authority, Key, Leaf
 from sandbox.postgres import Access, Postgres
 from tests.probe.fakes import (
@@ -266,6 +267,76 @@ def test_work_without_end_is_not_begun(iterations: int) -> None:
     assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION
 
 
+@pytest.mark.parametrize("mode", [SslMode.REQUIRE, SslMode.VERIFY_FULL])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda first: b"r=evil" + first[first.index(b",") :],
+        lambda first: first.replace(b"server,", b","),
+        lambda first: first.replace(b",s=", b",s=,x="),
+        lambda first: first.replace(b",s=", b",s=!"),
+        lambda first: b"e=other-error",
+        lambda first: b"m=more," + first,
+        lambda first: b"",
+        lambda first: b"\xff\0",
+    ],
+)
+def test_a_first_message_that_is_none_gets_no_proof(
+    edit: Callable[[bytes], bytes], mode: SslMode
+) -> None:
+    """A nonce that does not extend ours, no salt, no sense: the exchange ends there."""
+    server = ScramServer(_PASSWORD)
+
+    def script(peer: Peer) -> None:
+        peer.accept_tls(_LEAF)
+        peer.read_startup()
+        peer.send(authentication(10, b"SCRAM-SHA-256-PLUS\0\0"))
+        _kind, first = peer.read_message()
+        peer.send(authentication(11, edit(server.answer_first(first.split(b"\0", 1)[1][4:]))))
+        peer.read_message()
+
+    with Fake(script) as fake:
+        report = ask(fake.port, mode, ca=_ROOT.certificate_pem)
+        assert b",p=" not in fake.told
+    assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION
+
+
+def test_a_stranger_gets_no_proof_that_is_soon_guessed() -> None:
+    """Few iterations are answered to a server that is verified, and to nobody else."""
+    server = ScramServer(_PASSWORD, iterations=1)
+    offer = b"SCRAM-SHA-256-PLUS\0\0"
+    with Fake(scram_login(_LEAF, offer, server)) as fake:
+        assert ask(fake.port, ca=_ROOT.certificate_pem).evidence.login == LoginFacts(
+            succeeded=True, method="scram-sha-256-plus", channel_binding=True
+        )
+    with Fake(scram_login(_STRANGER, offer, server)) as fake:
+        report = ask(fake.port, SslMode.REQUIRE)
+        assert b",p=" not in fake.told
+    assert (report.verdict, report.findings[0].cause) == ("pass", Cause.UNSAFE_PASSWORD_REQUEST)
+
+
+def test_the_servers_own_error_in_scram_is_read() -> None:
+    """RFC 5802 lets a server say why it does not accept the proof; libpq prints that."""
+
+    class Refusing(ScramServer):
+        def answer_final(self, client_final: bytes) -> bytes:
+            return b"e=invalid-proof"
+
+    with Fake(scram_login(_LEAF, b"SCRAM-SHA-256\0\0", Refusing(_PASSWORD))) as fake:
+        report = ask(fake.port, ca=_ROOT.certificate_pem)
+    assert report.findings[0].cause is Cause.PASSWORD_REJECTED
+    assert "invalid-proof" in report.findings[0].seen
+
+
+@pytest.mark.parametrize("again", [authentication(0), _CLEAR_TEXT, _MD5, _SCRAM])
+def test_who_is_in_is_not_asked_again(again: bytes) -> None:
+    """After AuthenticationOk nothing is answered, on a verified connection too."""
+    with Fake(scripted_login(_LEAF, authentication(0) + again + READY)) as fake:
+        report = ask(fake.port, ca=_ROOT.certificate_pem)
+        assert nothing_leaked(fake)
+    assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION
+
+
 # ---- a relay in between
 
 
@@ -301,6 +372,27 @@ def test_a_relay_that_takes_channel_binding_away_gets_nothing(postgres: Postgres
         assert b"r=" not in fake.told
     assert Cause.UNSAFE_PASSWORD_REQUEST in {f.cause for f in report.findings}
     assert report.verdict == "pass"
+
+
+def test_a_relay_with_the_right_certificate_cannot_take_channel_binding_away(
+    postgres: Postgres,
+) -> None:
+    """We say that we could have bound the channel, and PostgreSQL then knows of the relay."""
+
+    def downgrade(block: bytes) -> bytes:
+        return block.replace(
+            authentication(10, b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"),
+            authentication(10, b"SCRAM-SHA-256\0\0"),
+        )
+
+    with Fake(relay((postgres.host, postgres.port), _LEAF, downgrade)) as fake:
+        ca, password = _ROOT.certificate_pem, postgres.password
+        said = libpq_says(_HOST, fake.port, SslMode.VERIFY_FULL, ca_bundle=ca, password=password)
+        report = ask(fake.port, ca=ca, password=lambda: password)
+    assert not said.connected
+    assert explain(said.text).cause is Cause.UNSAFE_PASSWORD_REQUEST, said.text
+    assert report.verdict == "fail"
+    assert report.findings[0].cause is Cause.UNSAFE_PASSWORD_REQUEST
 
 
 @pytest.mark.parametrize("leaf", [_STRANGER, _OTHER_NAME], ids=["stranger", "other name"])
@@ -343,6 +435,22 @@ def test_scram_succeeds_where_libpqs_does(postgres: Postgres, key: Key, pss: boo
     if said.connected:
         assert report.evidence.login is not None
         assert report.evidence.login.channel_binding
+
+
+@pytest.mark.parametrize("iterations", [1, 1000, 10_000])
+def test_a_server_may_ask_for_few_iterations(postgres: Postgres, iterations: int) -> None:
+    """scram_iterations (PostgreSQL 16) goes down to 1, and libpq answers that."""
+    postgres.use_tls(_LEAF)
+    postgres.execute("DROP ROLE IF EXISTS hasty")
+    postgres.execute(
+        f"SET scram_iterations = {iterations}; CREATE ROLE hasty LOGIN PASSWORD 'secret'"
+    )
+    ca = _ROOT.certificate_pem
+    said = libpq_says(
+        _HOST, postgres.port, SslMode.VERIFY_FULL, ca_bundle=ca, user="hasty", password="secret"
+    )
+    assert said.connected
+    assert ask(postgres.port, ca=ca, password=lambda: "secret", user="hasty").verdict == "pass"
 
 
 @pytest.mark.parametrize(

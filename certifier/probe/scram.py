@@ -1,0 +1,136 @@
+"""The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677), as strict as libpq and no stricter.
+
+pg8000's own (scramp) refuses what libpq takes, such as fewer than 4096 iterations, and does not
+tell the server that it could have bound the channel, by which a server notices that somebody in
+between has taken that offer away.
+"""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import re
+import secrets
+
+from certifier.outcome import Cause, Severity, Stage
+from certifier.probe.failure import StageFailed
+
+_ITERATIONS_LIMIT = 1_000_000  # about half a second of work
+_ITERATIONS_USUAL = 4096
+_FIRST = re.compile(r"r=([^,]*),s=([^,]*),i=([^,]*)(?:,.*)?", re.DOTALL)
+_FINAL = re.compile(r"([ev])=([^,]*)(?:,.*)?", re.DOTALL)
+
+
+class Scram:
+    """One exchange: `first`, then `final`, then `check`. The last two raise StageFailed.
+
+    `proved`: whether the server has shown that it knows the password.
+    """
+
+    def __init__(self, password: bytes, binding: bytes | None, *, verified: bool) -> None:
+        """Begin.
+
+        Args:
+            password: prepared (SASLprep).
+            binding: tls-server-end-point's hash; None not to bind the channel.
+            verified: whether it is known whom we talk to. To anybody else, the work of guessing the
+                password from our answer is not made less than usual.
+        """
+        self._password = password
+        self._least = 1 if verified else _ITERATIONS_USUAL
+        self._header = b"y,," if binding is None else b"p=tls-server-end-point,,"
+        self._bound = self._header + (binding or b"")
+        self._nonce = _text(secrets.token_bytes(18))
+        self._signature = b""
+        self.proved = False
+
+    def first(self) -> bytes:
+        """The client-first message. PostgreSQL reads the user from the startup packet alone."""
+        return self._header + self._bare()
+
+    def _bare(self) -> bytes:
+        return f"n=,r={self._nonce}".encode()
+
+    def final(self, server_first: bytes) -> bytes:
+        """The client-final message."""
+        found = _FIRST.fullmatch(server_first.decode("utf-8", "replace"))
+        if found is None:
+            raise _malformed("the server's first message is none", "malformed SCRAM message")
+        nonce, salt, iterations = found.groups()
+        if not nonce.startswith(self._nonce) or nonce == self._nonce:
+            raise _malformed(
+                "the server's nonce does not extend ours",
+                "invalid SCRAM response (nonce mismatch)",
+            )
+        salted = hashlib.pbkdf2_hmac(
+            "sha256", self._password, _bytes(salt), self._rounds(iterations)
+        )
+        without_proof = f"c={_text(self._bound)},r={nonce}".encode()
+        said = b",".join((self._bare(), server_first, without_proof))
+        client_key = hmac.digest(salted, b"Client Key", "sha256")
+        proof = hmac.digest(hashlib.sha256(client_key).digest(), said, "sha256")
+        self._signature = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), said, "sha256")
+        mixed = bytes(a ^ b for a, b in zip(client_key, proof, strict=True))
+        return without_proof + b",p=" + _text(mixed).encode()
+
+    def check(self, server_final: bytes) -> None:
+        """Whether the server knows the password too."""
+        found = _FINAL.fullmatch(server_final.decode("utf-8", "replace"))
+        if found and found[1] == "e":
+            raise StageFailed(
+                Stage.LOGIN,
+                Cause.PASSWORD_REJECTED,
+                f"the server ended SCRAM with the error {found[2][:100]}",
+                raw=found[0],
+                libpq=f"error received from server in SCRAM exchange: {found[2]}",
+            )
+        expected = b"v=" + _text(self._signature).encode()
+        if not self._signature or not hmac.compare_digest(server_final.split(b",")[0], expected):
+            raise unproven()
+        self.proved = True
+
+    def _rounds(self, text: str) -> int:
+        rounds = int(text[:12]) if text.isascii() and text.isdecimal() else 0
+        if not 0 < rounds <= _ITERATIONS_LIMIT:
+            raise _malformed(
+                f"the server asks for {text[:24] or 'no'} SCRAM iterations;"
+                f" at most {_ITERATIONS_LIMIT} are computed",
+                None if rounds else "malformed SCRAM message (invalid iteration count)",
+            )
+        if rounds < self._least:
+            raise StageFailed(
+                Stage.LOGIN,
+                Cause.UNSAFE_PASSWORD_REQUEST,
+                f"the server asks for SCRAM with {rounds} iterations, which are soon guessed, on a"
+                " connection that is not verified in full; it was not answered",
+            )
+        return rounds
+
+
+def unproven() -> StageFailed:
+    """The failure of a server that does not show that it knows the password."""
+    return StageFailed(
+        Stage.LOGIN,
+        Cause.UNSAFE_PASSWORD_REQUEST,
+        "the server did not prove that it knows the password: somebody else may be answering",
+        libpq="incorrect server signature",
+        severity=Severity.ERROR,
+    )
+
+
+def _bytes(text: str) -> bytes:
+    """What base64 holds; nothing is as wrong as what it cannot hold."""
+    found = b""
+    with contextlib.suppress(ValueError):
+        found = base64.b64decode(text.encode(), validate=True)
+    if not found:
+        raise _malformed("the server's salt or proof is not base64", "malformed SCRAM message")
+    return found
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _malformed(seen: str, libpq: str | None) -> StageFailed:
+    return StageFailed(Stage.LOGIN, Cause.PROTOCOL_VIOLATION, seen, libpq=libpq)
