@@ -228,7 +228,7 @@ _GENERIC = re.compile(r"^(?:08|00|HY|IM|01)")
 _UNKNOWN_STAGES = (
     (re.compile(r"\bFATAL\b|\bERROR\b: "), Stage.STARTUP),
     (re.compile(r"\b(?:SSL|TLS|certificate)\b", re.IGNORECASE), Stage.TLS),
-    (re.compile(r"connection to server .{1,600} failed|dial tcp"), Stage.TCP),
+    (re.compile(r"connection to server .{1,600} failed|dial tcp|\bsocket\b"), Stage.TCP),
 )
 _WRAPPERS = (
     re.compile(r"^.*Application-Detailed-Message: ?", re.DOTALL),

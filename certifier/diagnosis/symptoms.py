@@ -52,7 +52,7 @@ _ENCRYPTED = r", (?:(?:SSL|GSS) encryption|SSL on)"
 _RESOLVER = (
     r"name or service not known|failure in name resolution|nodename nor servname provided"
     r"|no address associated with hostname|name does not resolve|unknown host|no such host"
-    r"|getaddrinfo failed|failed to resolve host"
+    r"|getaddrinfo failed|failed to resolve host|\bENOTFOUND \S|EAI_AGAIN|UnknownHostException"
 )
 # What comes after a colon, up to what DMS writes behind libpq's words.
 _SAID = r"(?:(?! additional info:)[^\[]){1,120}"
@@ -135,13 +135,19 @@ _ADDRESS = (
         Cause.HOST_INVALID,
         Stage.ADDRESS,
         r"invalid port number: <port>|invalid integer value <value> for connection option <option>",
-        'the port "{port}{value}" is none',
+        '[the port "{port}" is none]["{value}" is no value of {option}]',
     ),
     _sign(
         Cause.HOST_INVALID,
         Stage.ADDRESS,
         r"host name must be specified",
         "no host name was given",
+    ),
+    _sign(
+        Cause.HOST_INVALID,
+        Stage.ADDRESS,
+        r"could not set SSL Server Name Indication|Unix-domain socket path <path>",
+        "the host cannot be one: it is too long, or a path",
     ),
     _sign(
         Cause.HOST_INVALID,
@@ -156,8 +162,14 @@ _ADDRESS = (
         r"|could not set (?:min|max)imum SSL protocol version"
         r"|certificate present, but not private key file|does not match private key file"
         r"|could not (?:open|read) certificate file|require_auth method"
-        r"|invalid \w+ value: <setting>|weak sslmode <mode> may not be used"
-        r"|invalid connection option <option>",
+        r"|invalid \w+ value: <setting>|sslmode (?:value )?<mode> (?:may not be used|invalid)"
+        r"|invalid connection option <option>|in connection info string"
+        r"|GSSAPI encryption(?: required but|, but it was required)"
+        r"|\bURI (?:query parameter|propagated)|\bin URI[: ]"
+        r"|percent-encoded (?:token|value): <token>|service(?: file)? <file>(?: not found|, line)"
+        r"|private key file <key> (?:is not a regular|has group or world access;"
+        r"|must be owned by the current user)|could not stat private key file"
+        r"|server (?:did not request an|accepted connection without a valid) SSL certificate",
         "a setting of the connection is not valid",
     ),
     _sign(
@@ -187,14 +199,15 @@ _TCP = (
         Cause.CONNECTION_REFUSED,
         Stage.TCP,
         r"connection refused|actively refused|ECONNREFUSED|\[Errno (?:111|61|10061)\]"
-        r"|is the server running locally",
+        r"|is the server running locally|connection to \S+ refused\.",
         "{where} refuses connections: nothing listens there",
     ),
     _sign(
         Cause.HOST_UNREACHABLE,
         Stage.TCP,
         r"no route to host|(?:network|host) is unreachable|unreachable (?:network|host)"
-        r"|host is down|cannot assign requested address"
+        r"|host is down|cannot assign requested address|EHOSTUNREACH|ENETUNREACH"
+        r"|could not create socket: Address family not supported"
         r"|\[Errno (?:113|101|112|65|51|64|99)\]",
         "there is no way to {where}",
     ),
@@ -208,7 +221,8 @@ _TCP = (
         Cause.CONNECTION_TIMEOUT,
         Stage.TCP,
         r"timeout expired|(?:connection|operation) timed out|\bi/o timeout|timed out waiting for"
-        r"|context deadline exceeded|login timeout|connect(?:ion)? timeout|\btimed out\b"
+        r"|context deadline exceeded|login timeout|connect(?:ion)? timeout|\btimed out\b|ETIMEDOUT"
+        r"|\b(?:Timeout|PoolTimeout|Cancelled)(?:Error|Exception)?(?:$|:)"
         r"|\[Errno (?:110|60|10060)\]",
         "{where} did not answer in time",
     ),
@@ -217,7 +231,10 @@ _TCP = (
         Stage.TCP,
         r"connection reset by peer|broken pipe|software caused connection abort"
         r"|connection was (?:forcibly closed|aborted)|connection aborted"
-        r"|error sending password authentication|no connection to the server"
+        r"|error sending password authentication|no connection to the server|ECONNRESET|EPIPE\b"
+        r"|connection (?:was|has been) closed|connection_lost|connection terminated unexpectedly"
+        r"|I/O error occurred while sending to the backend|connection to client lost"
+        r"|InterfaceError: network error"
         r"|\[Errno (?:104|54|32|103)\]",
         "{where} ended the connection",
     ),
@@ -231,14 +248,15 @@ _TCP = (
         Cause.CONNECTION_RESET,
         Stage.SSL_REQUEST,
         r"server closed the connection unexpectedly|connection has been closed unexpectedly"
-        r"|could not (?:receive data from|send data to) server|server hung up"
+        r"|could not (?:receive data from|send data to) server(?!: (?:Connection (?:refused|timed)"
+        r"|Operation timed|No route|\w+ is unreachable))|server hung up"
         r"|unexpected EOF on client connection|\bunexpected EOF$",
         "{where} ended the connection without a word",
     ),
     _sign(
         Cause.NOT_POSTGRESQL,
         Stage.SSL_REQUEST,
-        r"received invalid response to SSL negotiation: (?P<said>.)",
+        r"received invalid response to (?:SSL|GSSAPI) negotiation: (?P<said>.)",
         "{where} does not speak PostgreSQL: it answered {said} where S or N is due",
     ),
     _sign(
@@ -251,28 +269,28 @@ _TCP = (
     _sign(
         Cause.SSL_OFF,
         Stage.SSL_REQUEST,
-        r"server does not support SSL|server refuses SSL|SSL is not enabled on the server"
-        r"|server does not support TLS",
+        r"server does not support (?:SSL|TLS)|server refuse[sd] (?:SSL|TLS)|rejected SSL upgrade"
+        r"|SSL is not enabled on the server|No SSL enabled connection from this host is configured",
         "{where} has no TLS: ssl is off",
     ),
     _sign(
         Cause.SSL_OFF,
         Stage.SSL_REQUEST,
-        r"private key file <file> (?:has group or world access|must be owned by)"
+        r"private key file <file> (?:has group or world access(?!;)|must be owned by the database)"
         r"|could not load server certificate file|could not load private key file <file2>",
         "PostgreSQL cannot load its certificate or key[ {file}][ {file2}]",
     ),
     _sign(
         Cause.PROTOCOL_VIOLATION,
         Stage.SSL_REQUEST,
-        r"received unencrypted data after SSL",
+        r"received unencrypted data after (?:SSL|GSSAPI)",
         "{where} sent bytes in plain text after agreeing to TLS: an injection, or a broken proxy",
         decisive=True,
     ),
     _sign(
         Cause.PROTOCOL_VIOLATION,
         Stage.SSL_REQUEST,
-        r"server sent an error response during SSL exchange",
+        r"server sent an error response during (?:SSL exchange|GSS encryption)",
         "{where} answered the request for TLS with an error",
     ),
 )
@@ -305,7 +323,8 @@ _TLS = (
         Cause.TLS_FAILED,
         Stage.TLS,
         r"wrong[ _]version[ _]number|packet[ _]length[ _]too[ _]long|http[ _]request\b"
-        r"|unknown[ _]protocol|record[ _]layer[ _]failure|first record does not look like a TLS",
+        r"|unknown[ _]protocol|record[ _]layer[ _]failure|first record does not look like a TLS"
+        r"|unrecognized SSL message",
         "what {where} sends is not TLS",
     ),
     _sign(
@@ -319,13 +338,14 @@ _TLS = (
         Stage.TLS,
         r"alert protocol[ _]version|unsupported[ _]protocol|no[ _]protocols[ _]available"
         r"|wrong[ _]ssl[ _]version|version[ _]too[ _](?:low|high)|protocol version not supported$"
+        r"|alert: protocol_version|No appropriate protocol"
         r"|tls: (?:server selected )?unsupported protocol version",
         "{where} and the client have no TLS version in common",
     ),
     _sign(
         Cause.TLS_NO_SHARED_CIPHER,
         Stage.TLS,
-        r"alert handshake[ _]failure|alert insufficient[ _]security|no[ _]shared[ _]cipher"
+        r"alert:? handshake[ _]failure|alert:? insufficient[ _]security|no[ _]shared[ _]cipher"
         r"|no[ _]ciphers?[ _](?:available|match)|no[ _]suitable[ _](?:key[ _]share|groups?|sig)"
         r"|no[ _]shared[ _](?:group|sig)|tls: handshake failure|wrong[ _]curve"
         r"|no[ _]common[ _]signature|unsupported[ _]elliptic[ _]curve",
@@ -381,7 +401,7 @@ _TLS = (
     _sign(
         Cause.CA_BUNDLE_MISSING,
         Stage.TLS,
-        r"could not get home directory to locate root certificate file"
+        r"could not (?:get home directory to locate root|open SSL root) certificate file"
         r"|provide the file(?:, use the system's trusted roots with sslrootcert=system,)?"
         r" or change sslmode",
         "there is no file of trusted CAs",
@@ -390,7 +410,7 @@ _TLS = (
         Cause.CA_BUNDLE_INVALID,
         Stage.TLS,
         r"could not (?:read root certificate file <file>|load system root certificate paths)"
-        rf"(?:: (?P<said>{_SAID}))?",
+        rf"(?:: (?P<said>{_SAID}))?|no certificate or crl found",
         "the file of trusted CAs[ {file}] cannot be read[: {said}]",
     ),
     # the name
@@ -437,14 +457,16 @@ _TLS = (
         Cause.HOSTNAME_MISMATCH,
         Stage.TLS,
         r"(?:host ?name|ip address) mismatch|does not match host name|doesn't contain any IP SANs"
-        r"|cannot validate certificate for|does not match the certificate|altnames",
+        r"|cannot validate certificate for|does not match the certificate|altnames"
+        r"|No subject alternative|could not be verified by hostnameverifier|NameMismatch"
+        r"|relies on legacy Common Name",
         "the certificate does not fit the host",
     ),
     # a chain that does not verify, in the words of Go
     _sign(
         Cause.CERTIFICATE_EXPIRED,
         Stage.TLS,
-        r"x509: certificate has expired or is not yet valid",
+        r"x509: certificate has expired or is not yet valid|CertificateExpiredException",
         "a certificate of the chain is out of its time",
     ),
     _sign(
@@ -495,7 +517,7 @@ _TLS = (
         Cause.TLS_FAILED,
         Stage.TLS,
         r"SSL_(?:read|write) failed|unrecognized SSL error code|no SSL error reported"
-        r"|could not set SSL (?:Server Name|ALPN)|certificate could not be obtained",
+        r"|could not set SSL ALPN|certificate could not be (?:obtained|validated)",
         "the TLS connection failed for a reason that the client's TLS library does not tell",
     ),
     _sign(
@@ -537,7 +559,7 @@ _LOGIN = (
     _sign(
         Cause.HBA_REJECTED,
         Stage.STARTUP,
-        r"pg_hba\.conf|authentication failed for user <user>: host rejected",
+        r"(?<!configured the )pg_hba\.conf|authentication failed for user <user>: host rejected",
         "pg_hba.conf lets nobody in from there",
     ),
     _sign(
@@ -558,7 +580,9 @@ _LOGIN = (
     _sign(
         Cause.PASSWORD_REJECTED,
         Stage.LOGIN,
-        r"(?:password|PAM|LDAP|RADIUS|IAM|md5) authentication failed|invalid password\b"
+        r"(?:password|PAM|LDAP|RADIUS|IAM|md5) authentication failed"
+        r"|invalid password\b(?! packet| response)"
+        r"|password that was provided for the role \S+ is wrong"
         r"|error received from server in SCRAM exchange|SASL authentication failed\b"
         r"|password does not match for user|has an expired password|has no password assigned"
         r"|does not have a valid SCRAM secret|server rejected OAuth bearer token",
@@ -567,8 +591,8 @@ _LOGIN = (
     _sign(
         Cause.PASSWORD_MISSING,
         Stage.LOGIN,
-        r"no password supplied|empty password returned by client|no password was provided"
-        r"|password is required",
+        r"no password supplied|empty password returned by client"
+        r"|no password (?:was|has been) provided|password is required|client password must be",
         "the server wants a password, and none was given",
     ),
     _sign(
@@ -577,6 +601,7 @@ _LOGIN = (
         r"channel binding (?:is )?required|incorrect server signature"
         r"|could not verify server signature"
         r"|SCRAM channel binding (?:check failed|negotiation error)"
+        r"|unexpected SCRAM channel-binding attribute"
         r"|server requested a (?:cleartext|hashed) password"
         r"|offered SCRAM-SHA-256-PLUS authentication over a non-SSL",
         "the server did not prove that it knows the password, or that nobody is in between",
@@ -598,19 +623,24 @@ _LOGIN = (
     _sign(
         Cause.AUTHENTICATION_UNSUPPORTED,
         Stage.LOGIN,
-        r"authentication method (?:requirement <method> failed|\d+ not supported|not supported)"
+        r"authentication (?:method|type) (?:requirement <method> failed|\d+ (?:is )?not supported"
+        r"|not supported)"
         r"|SASL authentication mechanisms are (?:not )?supported|invalid authentication method"
         r"|(?:GSSAPI|SSPI|Kerberos \d|Crypt|SCM_CRED) authentication (?:method )?not supported"
         r"|SCRAM authentication requires libpq|requires OAuth authentication"
         r"|server requested (?:\w+ authentication|an unknown authentication type)"
-        r"|supports only IAM|no OAuth flows are available",
+        r"|supports only IAM|no OAuth flows are available|OAuth flow failed|oauth_issuer is not set"
+        r"|(?:initiate GSSAPI security context|GSSAPI (?:context|name import) error)"
+        r"|SASL authentication is not supported in|invalid SASL authentication mechanism"
+        r"|channel binding not supported by SCRAM|unsupported SCRAM extension"
+        r"|uses authorization identity",
         "the server asks for a way to log in that this client does not know",
     ),
     _sign(
         Cause.ROLE_MISSING,
         Stage.LOGIN,
-        r"(?:role|user) <user> does not exist",
-        'there is no role "{user}"',
+        r"(?:role|user) (?:<user>|with OID \d+) does not exist",
+        'there is no role[ "{user}"]',
     ),
     _sign(
         Cause.PERMISSION_DENIED,
@@ -621,8 +651,9 @@ _LOGIN = (
     _sign(
         Cause.DATABASE_MISSING,
         Stage.LOGIN,
-        r"database <database> does not exist|cannot connect to invalid database <broken>",
-        'there is no database "{database}{broken}"',
+        r"database (?:<database>|(?:with OID )?\d+) does not exist"
+        r"|database <gone> has disappeared|cannot connect to invalid database <broken>",
+        'there is no database[ "{database}"][ "{gone}"][ "{broken}"]',
     ),
     _sign(
         Cause.PERMISSION_DENIED,
@@ -640,8 +671,24 @@ _LOGIN = (
         Cause.PERMISSION_DENIED,
         Stage.QUERY,
         r"must be (?:superuser|replication role).{0,60}(?:walsender|WAL sender|replication)"
-        r"|permission denied to (?:start WAL sender|use replication slots)|must be superuser",
+        r"|permission denied to (?:start WAL sender|use replication slots)"
+        r"|must be superuser(?! to connect)",
         "the role may not replicate",
+    ),
+    _sign(
+        Cause.PERMISSION_DENIED,
+        Stage.LOGIN,
+        r"permission denied to set parameter <name>",
+        'the role may not set "{name}", which the connection asks for',
+    ),
+    _sign(
+        Cause.SOURCE_INVALID,
+        Stage.STARTUP,
+        r"unrecognized configuration parameter <name>|invalid value for parameter <name2>"
+        r"|parameter <name3> cannot be (?:set|changed)|invalid command-line argument for server"
+        r"|conversion between \w+ and \w+ is not supported",
+        "the server does not take a setting that the connection, the role or the database has"
+        '[: "{name}"][: "{name2}"][: "{name3}"]',
     ),
     _sign(
         Cause.PERMISSION_DENIED,
@@ -654,7 +701,7 @@ _LOGIN = (
         Stage.LOGIN,
         r"too many clients already|remaining connection slots are reserved"
         r"|could not fork new process for connection"
-        r"|max(?:imum)? client(?: connection)?s (?:are )?(?:limited|reached)|max_client_conn"
+        r"|max(?:imum)? client(?: connection)?s? (?:are )?(?:limited|reached)|max_client_conn"
         r"|number of requested standby connections exceeds",
         "every connection slot of the server is taken",
     ),
@@ -668,8 +715,8 @@ _LOGIN = (
         Cause.SERVER_STARTING,
         Stage.STARTUP,
         r"database system is (?P<state>starting up|in recovery mode|not yet accepting connections"
-        r"|not accepting connections)",
-        "the server takes no sessions: it is {state}",
+        r"|not accepting connections)|superuser to connect (?P<state2>in binary upgrade mode)",
+        "the server takes no sessions: it is[ {state}][ {state2}]",
     ),
     _sign(
         Cause.SERVER_STARTING,
@@ -680,7 +727,8 @@ _LOGIN = (
     _sign(
         Cause.SERVER_SHUTTING_DOWN,
         Stage.STARTUP,
-        r"database system is shutting down|terminating connection due to (?:administrator command"
+        r"database system is shutting down|superuser to connect during database shutdown"
+        r"|terminating connection due to (?:administrator command"
         r"|immediate shutdown|unexpected postmaster exit)",
         "the server is being stopped",
     ),
@@ -705,7 +753,8 @@ _LOGIN = (
     _sign(
         Cause.DIFFERENT_NODE_ANSWERS,
         Stage.QUERY,
-        r"session is (?:not )?read-only|server is (?:not )?in hot standby mode",
+        r"session is (?:not )?read-only|server is (?:not )?in hot standby mode"
+        r"|could not make a writable connection",
         "another kind of node answers than was asked for",
     ),
     _sign(
@@ -721,10 +770,12 @@ _LOGIN = (
         Stage.LOGIN,
         r"pgbouncer (?:cannot|can't|could not)|no such (?:user|database)\b"
         r"|unsupported startup parameter|server login failed"
-        r"|query_wait_timeout|server_login_retry|client_login_timeout|no more connections allowed"
+        r"|query_wait_timeout|server_login_retry|client_login_timeout|auth_query failed"
+        r"|database <database> is (?:disabled|paused)|server conn crashed"
+        r"|RDS Proxy currently doesn't|route for .{1,200} is not found"
         r"|login rejected|bouncer (?:config|shutting|is)|RDS proxy has no credentials"
         r"|waiting to acquire database connection|no pool configured|endpoint ID is not specified"
-        r"|requested endpoint could not be found|max clients? reached",
+        r"|requested endpoint could not be found|max clients? reached|no more connections allowed",
         "a pooler in front of PostgreSQL turned the connection away",
         decisive=True,
     ),
@@ -734,9 +785,11 @@ _LOGIN = (
         r"lost synchronization with server|unexpected message from server during startup"
         r"|received invalid (?:authentication request|error message|protocol negotiation"
         r"|BackendKeyData)|malformed SCRAM message|server returned too much data"
-        r"|invalid SCRAM response|duplicate SASL authentication request"
+        r"|invalid SCRAM response|duplicate (?:SASL|GSS) authentication request"
         r"|AuthenticationSASLFinal received|message contents do not agree with length"
-        r"|unexpected response from server|protocol error:|unknown authentication message"
+        r"|unexpected response from server(?!; first)|protocol error:"
+        r"|unknown authentication message|invalid password (?:packet|response)"
+        r"|expected \w+ response, got message type"
         r"|server did not complete authentication|invalid authentication request from server"
         r"|error in SASL authentication|invalid SCRAM exchange state|no client response found"
         r"|protocol synchronization was lost|duplicate protocol negotiation message",
@@ -745,7 +798,7 @@ _LOGIN = (
     _sign(
         Cause.PROTOCOL_VIOLATION,
         Stage.STARTUP,
-        r"unsupported frontend protocol|invalid (?:length of )?startup packet"
+        r"unsupported frontend protocol|(?:incomplete|invalid(?: length of)?) startup packet"
         r"|protocol (?:version|extensions?) not supported by server"
         r"|server only supports protocol version|no PostgreSQL user name specified",
         "the server does not understand the client's protocol",
@@ -787,7 +840,7 @@ _VERIFY: tuple[tuple[frozenset[int], str, Cause, str], ...] = (
     ),
     (
         frozenset({3, 5, 8, 11, 12, 15, 16, 33, 35, 36, 44, 54}),
-        r"\bCRL\b",
+        r"(?<!or )\bCRL\b",
         Cause.CRL_UNAVAILABLE,
         "there is no current revocation list for a CA of the chain",
     ),
@@ -847,7 +900,8 @@ _VERIFY: tuple[tuple[frozenset[int], str, Cause, str], ...] = (
     ),
     (
         frozenset(),
-        "certificate[ _]verify[ _]failed|tls: failed to verify certificate",
+        "certificate[ _]verify[ _]failed|tls: failed to verify certificate"
+        "|remote certificate (?:is invalid|was rejected)",
         Cause.CERTIFICATE_REJECTED,
         "the server's certificate does not verify; libpq does not say why",
     ),
@@ -892,7 +946,8 @@ SQLSTATES: dict[str, tuple[Cause, Stage, str]] = {
     "28000": (Cause.HBA_REJECTED, Stage.STARTUP, "the server does not let this user in"),
     "3D000": (Cause.DATABASE_MISSING, Stage.LOGIN, "there is no such database"),
     "42501": (Cause.PERMISSION_DENIED, Stage.LOGIN, "the role may not do that"),
-    "42704": (Cause.ROLE_MISSING, Stage.LOGIN, "there is no such role"),
+    "22023": (Cause.SOURCE_INVALID, Stage.STARTUP, "the server does not take a setting"),
+    "42704": (Cause.SOURCE_INVALID, Stage.STARTUP, "the server does not know a setting"),
     "53300": (Cause.TOO_MANY_CONNECTIONS, Stage.LOGIN, "every connection slot is taken"),
     "57P01": (Cause.SERVER_SHUTTING_DOWN, Stage.LOGIN, "the server is being stopped"),
     "57P02": (Cause.SERVER_STARTING, Stage.LOGIN, "the server has crashed and starts again"),

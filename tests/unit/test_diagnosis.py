@@ -140,6 +140,118 @@ def test_real_messages(text: str, cause: Cause) -> None:
     assert explain(text).cause is cause
 
 
+# What libpq 11 to 18 and PostgreSQL say at a login beyond the looks of the catalogue, and what
+# other clients say in place of libpq.
+SAID = {
+    Cause.SOURCE_INVALID: (
+        'missing "=" after "x" in connection info string',
+        'end of string reached when looking for matching "]" in IPv6 host address in URI: "x"',
+        'invalid URI query parameter: "x"',
+        'forbidden value %00 in percent-encoded value: "x"',
+        'definition of service "x" not found',
+        'private key file "x" has group or world access; permissions should be u=rw (0600) or less',
+        'private key file "x" must be owned by the current user or root',
+        "GSSAPI encryption required but was impossible",
+        "server did not request an SSL certificate",
+        'FATAL:  unrecognized configuration parameter "x"',
+        'FATAL:  invalid value for parameter "client_encoding": "x"',
+    ),
+    Cause.HOST_INVALID: (
+        "could not set SSL Server Name Indication (SNI): ssl3 ext invalid servername",
+        'Unix-domain socket path "x" is too long (maximum 107 bytes)',
+        'invalid integer value "x" for connection option "port"',
+    ),
+    Cause.DNS_FAILED: (
+        "The connection attempt failed. Caused by: java.net.UnknownHostException: db",
+        "Error: getaddrinfo ENOTFOUND db.example.com",
+    ),
+    Cause.CONNECTION_REFUSED: (
+        "could not receive data from server: Connection refused",
+        "Connection to db:5432 refused. Check that the hostname and port are correct",
+    ),
+    Cause.HOST_UNREACHABLE: (
+        "could not receive data from server: No route to host",
+        "could not create socket: Address family not supported by protocol",
+        "Error: connect EHOSTUNREACH 10.0.0.1:5432",
+    ),
+    Cause.CONNECTION_TIMEOUT: (
+        "SqlState: 08S01 Message: could not receive data from server: Connection timed out",
+        "Error: connect ETIMEDOUT 10.0.0.1:5432",
+        "asyncio.exceptions.TimeoutError",
+    ),
+    Cause.CONNECTION_RESET: (
+        "Error: read ECONNRESET",
+        "ConnectionDoesNotExistError: connection was closed in the middle of operation",
+        "ConnectionError: unexpected connection_lost() call",
+    ),
+    Cause.NOT_POSTGRESQL: (
+        "received invalid response to GSSAPI negotiation: H",
+        'unexpected response from server; first received character was "H"',
+    ),
+    Cause.SSL_OFF: (
+        'PostgreSQL server at "db:5432" rejected SSL upgrade',
+        "tls error (server refused TLS connection)",
+    ),
+    Cause.PROTOCOL_VIOLATION: (
+        "received unencrypted data after GSSAPI encryption response",
+        "duplicate GSS authentication request",
+        "FATAL:  expected SASL response, got message type 88",
+        "FATAL:  invalid password packet size",
+        "FATAL:  incomplete startup packet",
+    ),
+    Cause.TLS_NO_SHARED_CIPHER: ("SSL error: Received fatal alert: handshake_failure",),
+    Cause.TLS_NO_SHARED_PROTOCOL: ("SSL error: Received fatal alert: protocol_version",),
+    Cause.CA_BUNDLE_MISSING: ("Could not open SSL root certificate file /root/root.crt.",),
+    Cause.CA_BUNDLE_INVALID: (
+        "[X509: NO_CERTIFICATE_OR_CRL_FOUND] no certificate or crl found (_ssl.c:4149)",
+    ),
+    Cause.CERTIFICATE_EXPIRED: ("java.security.cert.CertificateExpiredException: NotAfter: x",),
+    Cause.HOSTNAME_MISMATCH: (
+        "No subject alternative names matching IP address 10.0.0.1 found",
+        "The hostname db could not be verified by hostnameverifier PgjdbcHostnameVerifier.",
+    ),
+    Cause.AUTHENTICATION_UNSUPPORTED: (
+        "The authentication type 12 is not supported. Check that you have configured the"
+        " pg_hba.conf file to include the client's IP address or subnet",
+        "GSSAPI context error: x",
+        "FATAL:  client selected an invalid SASL authentication mechanism",
+    ),
+    Cause.PASSWORD_MISSING: ("No password has been provided but the backend requires one",),
+    Cause.PASSWORD_REJECTED: ("The password that was provided for the role u is wrong.",),
+    Cause.UNSAFE_PASSWORD_REQUEST: (
+        "FATAL:  SCRAM channel binding negotiation error",
+        "FATAL:  unexpected SCRAM channel-binding attribute in client-final-message",
+    ),
+    Cause.ROLE_MISSING: ("FATAL:  role with OID 12 does not exist",),
+    Cause.DATABASE_MISSING: (
+        "FATAL:  database 12 does not exist",
+        'FATAL:  database "d" has disappeared from pg_database',
+    ),
+    Cause.PERMISSION_DENIED: ('FATAL:  permission denied to set parameter "x"',),
+    Cause.SERVER_SHUTTING_DOWN: ("FATAL:  must be superuser to connect during database shutdown",),
+    Cause.SERVER_STARTING: ("FATAL:  must be superuser to connect in binary upgrade mode",),
+    Cause.DIFFERENT_NODE_ANSWERS: ('could not make a writable connection to server "db:5432"',),
+    Cause.POOLER_REJECTED: (
+        'FATAL:  database "d" is disabled',
+        "FATAL:  odyssey: c12: route for 'd.u' is not found",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("cause", "text"), [(cause, text) for cause, texts in SAID.items() for text in texts]
+)
+def test_what_else_is_said(cause: Cause, text: str) -> None:
+    """Alone, behind the address that libpq puts before it, and inside what DMS writes around it."""
+    read = explain(text)
+    assert read.cause is cause
+    assert not {"[", "{"} & set(read.seen)
+    assert explain(f'connection to server at "db" (10.0.0.9), port 5432 failed: {text}').cause is (
+        cause
+    )
+    assert explain(f"{TEST}{NETWORK}Message: [unixODBC]{text}").cause is cause
+
+
 def wrapped(tail: str) -> list[str]:
     """A libpq text in every wrapping that DMS is known to use."""
     native = "RetCode: SQL_ERROR  SqlState: 08001 NativeError: 101 Message: [unixODBC]"
