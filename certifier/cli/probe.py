@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
+from certifier.decide import size
 from certifier.diagnosis import printable
-from certifier.models import Finding
+from certifier.models import Finding, SlotFacts
 from certifier.outcome import Severity, SslMode
 from certifier.probe import (
     TLS_VERSIONS,
@@ -36,6 +37,7 @@ _FILE_LIMIT = 16 * 1024 * 1024
 _MODES = ", ".join(("none", "disable", *list(SslMode)[1:]))
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVICE: "cyan"}
 _NAMES_SHOWN = 8
+_SLOTS_SHOWN = 8
 
 
 class Unusable(Exception):
@@ -282,16 +284,30 @@ def _of_login(evidence: Evidence) -> Iterator[tuple[str, str]]:
         yield "login", f"{how}: {login.method}{bound}"
     if login is not None and login.server_version is not None:
         least = f", at least {login.min_tls}" if login.min_tls else ""
-        yield "server", f"PostgreSQL {login.server_version}, ssl {login.ssl or 'unknown'}{least}"
+        standby = ", a standby" if login.in_recovery else ""
+        ssl = f"ssl {login.ssl or 'unknown'}{least}"
+        yield "server", f"PostgreSQL {login.server_version}{standby}, {ssl}"
         if login.session_ssl is not None:
             session = f"{login.session_version}, {login.session_cipher}"
             yield "its view", session if login.session_ssl else "this session has no TLS"
         others = login.plaintext_sessions
         count = "this role may not see them" if others is None else str(others)
         yield "plain text", f"other sessions without TLS: {count}"
+        yield from _of_slots(login.slots or ())
     if evidence.plaintext is not None:
         answer = "accepted" if evidence.plaintext.accepted else "refused"
         yield "without TLS", f"{answer}: {printable(evidence.plaintext.seen)}"
+
+
+def _of_slots(slots: Sequence[SlotFacts]) -> Iterator[tuple[str, str]]:
+    """The slots that matter most for change data capture, which are told first."""
+    for number, slot in enumerate(slots[:_SLOTS_SHOWN]):
+        state = "active" if slot.active else "nobody reads from it"
+        kept = "" if slot.retained_bytes is None else f", keeps {size(slot.retained_bytes)} of WAL"
+        status = "" if slot.wal_status is None else f", {printable(slot.wal_status)}"
+        yield ("" if number else "slots"), f"{printable(slot.name)}: {state}{kept}{status}"
+    if len(slots) > _SLOTS_SHOWN:
+        yield "", f"and {len(slots) - _SLOTS_SHOWN} more"
 
 
 def _of_timings(timings: Timings, connections: int) -> str:

@@ -1,6 +1,7 @@
 """`certifier probe`: exit status, JSON, the sheet, and wrong usage."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,6 +105,24 @@ def test_the_sheet_says_verdict_why_and_evidence_in_this_order(
     assert places == sorted(places)
 
 
+def test_the_sheet_tells_of_replication_slots(
+    ca: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever keeps WAL and is read by nobody stands in it, as in the JSON."""
+    monkeypatch.setenv("COLUMNS", "120")
+    with Postgres.start(tls=_LEAF, hba=Access.TLS_ONLY) as server:
+        monkeypatch.setenv("THE_PASSWORD", server.password)
+        server.execute("SELECT pg_create_physical_replication_slot('orders', true)")
+        for number in range(8):
+            server.execute(f"SELECT pg_create_physical_replication_slot('never_{number}')")
+        login = ["--user", server.user, "--password-env", "THE_PASSWORD", "--ca-bundle", ca]
+        assert main(arguments(server.port, *login)) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"\nslots +orders: nobody reads from it, keeps .* of WAL, reserved *\n", out)
+    assert re.search(r" +never_0: nobody reads from it *\n", out)
+    assert re.search(r" +and 1 more *\n", out)
+
+
 def test_the_intended_certificate_can_be_given(
     postgres: Postgres, ca: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,6 +160,7 @@ def test_the_intended_certificate_can_be_given(
         (["--no-such-option"], "--no-such-option"),
         (["--ca-bundle"], "--ca-bundle"),
         (["--user", "a\0b"], "user"),
+        (["--user", ""], "user"),
     ],
 )
 def test_wrong_usage_is_2_and_names_what_is_wrong(
