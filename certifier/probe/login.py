@@ -29,33 +29,38 @@ from certifier.probe.request import ProbeRequest
 from certifier.probe.scram import Scram, unproven
 from certifier.probe.tls import TlsSocket
 
+# Every name is qualified, because the role's search_path may hold another of that name.
 _ASKED = """
-SELECT current_setting('ssl'),
-       current_setting('server_version'),
-       CASE WHEN pg_has_role(current_user, 'pg_read_all_settings', 'USAGE')
-            THEN current_setting('ssl_min_protocol_version', true) END,
+SELECT pg_catalog.current_setting('ssl'),
+       pg_catalog.current_setting('server_version'),
+       CASE WHEN pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE')
+            THEN pg_catalog.current_setting('ssl_min_protocol_version', true) END,
        own.ssl::text, own.version, own.cipher,
-       CASE WHEN pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
-            THEN (SELECT count(*)::text
-                    FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
+       CASE WHEN pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
+            THEN (SELECT pg_catalog.count(*)::text
+                    FROM pg_catalog.pg_stat_ssl s JOIN pg_catalog.pg_stat_activity a USING (pid)
                    WHERE NOT s.ssl AND a.client_addr IS NOT NULL) END,
-       pg_is_in_recovery()::text"""
+       pg_catalog.pg_is_in_recovery()::text"""
 SLOTS_SHOWN = 50
 # One row for each slot, or one row without any. The positions are asked for beside a slot only:
 # where there can be none (Aurora without logical replication), asking is an error. A column of the
 # view that an older server lacks is null in JSON.
 QUERY = f"""{_ASKED},
        slot.slot_name::text, slot.active::text,
-       pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery()
-                            THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
-                            ELSE pg_current_wal_lsn() END, slot.restart_lsn)::bigint::text,
-       to_jsonb(slot) ->> 'wal_status'
-  FROM pg_stat_ssl own LEFT JOIN pg_replication_slots slot ON true
- WHERE own.pid = pg_backend_pid()
+       pg_catalog.pg_wal_lsn_diff(
+           CASE WHEN pg_catalog.pg_is_in_recovery()
+                THEN greatest(pg_catalog.pg_last_wal_receive_lsn(),
+                              pg_catalog.pg_last_wal_replay_lsn())
+                ELSE pg_catalog.pg_current_wal_lsn() END,
+           slot.restart_lsn)::bigint::text,
+       pg_catalog.to_jsonb(slot) ->> 'wal_status'
+  FROM pg_catalog.pg_stat_ssl own LEFT JOIN pg_catalog.pg_replication_slots slot ON true
+ WHERE own.pid = pg_catalog.pg_backend_pid()
  ORDER BY slot.active, slot.restart_lsn, slot.slot_name
  LIMIT {SLOTS_SHOWN}
 """
-_QUERY_WITHOUT_SLOTS = f"{_ASKED} FROM pg_stat_ssl own WHERE own.pid = pg_backend_pid()"
+_QUERY_WITHOUT_SLOTS = f"""{_ASKED}
+  FROM pg_catalog.pg_stat_ssl own WHERE own.pid = pg_catalog.pg_backend_pid()"""
 # SQLSTATE classes of a server that has no slots to tell this role of: no such function here (Aurora
 # replicas), the view was taken from PUBLIC, not in the state for it. Then the rest is asked alone.
 _SLOTS_NOT_TOLD = frozenset({"0A", "42", "55"})
@@ -238,7 +243,8 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
             )
 
     def _password(self) -> bytes:
-        if self._request.password is None:
+        password = "" if self._request.password is None else self._request.password()
+        if not password:  # which libpq takes for none
             raise StageFailed(
                 Stage.LOGIN,
                 Cause.PASSWORD_MISSING,
@@ -246,7 +252,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
                 libpq="fe_sendauth: no password supplied",
             )
         try:
-            return self._request.password().encode("utf-8")
+            return password.encode("utf-8")
         except UnicodeError:
             raise StageFailed(
                 Stage.LOGIN,

@@ -126,6 +126,8 @@ class ProbeRequest:
                 raise ValueError(f"{name}: {value!r} is no TLS version; allowed are {allowed}")
         if self.min_tls and self.max_tls and self.min_tls > self.max_tls:
             raise ValueError(f"min_tls: {self.min_tls} is above max_tls, {self.max_tls}")
+        if self.user == "":
+            raise ValueError("user: is empty; without a user, leave it out")
         for name in ("user", "database"):
             if "\0" in (getattr(self, name) or ""):
                 raise ValueError(f"{name}: contains a NUL")

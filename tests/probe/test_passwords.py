@@ -187,10 +187,13 @@ def test_a_verified_server_gets_what_it_asks_for(request_: bytes, expected: byte
         assert expected in fake.told
 
 
-def test_a_missing_password_is_named() -> None:
-    """A server that wants a password when none was given has its own cause."""
-    with Fake(scripted_login(_LEAF, _CLEAR_TEXT)) as fake:
-        report = ask(fake.port, ca=_ROOT.certificate_pem, password=None)
+@pytest.mark.parametrize("request_", [_CLEAR_TEXT, _MD5, _SCRAM], ids=["clear", "md5", "scram"])
+@pytest.mark.parametrize("password", [None, lambda: ""], ids=["none", "empty"])
+def test_a_missing_password_is_named(password: Callable[[], str] | None, request_: bytes) -> None:
+    """A server that wants a password when none was given has its own cause; so for libpq."""
+    with Fake(scripted_login(_LEAF, request_)) as fake:
+        report = ask(fake.port, ca=_ROOT.certificate_pem, password=password)
+        assert nothing_leaked(fake)
     assert report.findings[0].cause is Cause.PASSWORD_MISSING
     assert report.verdict == "fail"
 

@@ -99,6 +99,23 @@ def test_the_evidence_is_the_servers_own(postgres: Postgres) -> None:
     assert sum(part or 0 for part in parts) <= timings.total
 
 
+def test_what_a_search_path_holds_is_not_asked(postgres: Postgres) -> None:
+    """A role may be set to look elsewhere before the catalog; our question is none about that."""
+    postgres.execute(
+        "CREATE SCHEMA other; CREATE VIEW other.pg_stat_ssl AS SELECT 1 AS pid;"
+        "CREATE TABLE other.pg_replication_slots (); CREATE TABLE other.pg_stat_activity ();"
+        "CREATE FUNCTION other.current_setting(text) RETURNS text RETURN 'nonsense';"
+        "ALTER ROLE postgres SET search_path = other, pg_catalog"
+    )
+    try:
+        report = ask(postgres)
+    finally:
+        postgres.execute("ALTER ROLE postgres RESET search_path; DROP SCHEMA other CASCADE")
+    assert report.evidence.login is not None
+    assert report.evidence.login.server_version == postgres.server_version
+    assert report.evidence.login.slots == ()
+
+
 def test_without_a_user_it_stops_after_tls(postgres: Postgres) -> None:
     """No login is tried, and the verdicts are the same."""
     report = ask(postgres, user=None, password=None)
