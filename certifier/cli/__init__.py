@@ -7,6 +7,7 @@ Exit status of every command: 0 yes, 1 no (refused, failed verdict, content that
 import argparse
 import contextlib
 import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -30,8 +31,9 @@ _INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. `argv` is without the program's name."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character gets \xNN
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        # What is no character, or none that the terminal has, becomes \xNN.
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         args = _parser(arguments).parse_args(arguments)
@@ -49,6 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"certifier: unexpected {type(error).__name__}; please report it", file=sys.stderr)
         return 1
     return status
+
+
+def at_once(path: str, flags: int) -> int:
+    """An opener for `open`: a named pipe that nobody writes to is empty, and not waited for."""
+    handle = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(handle, True)
+    return handle
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

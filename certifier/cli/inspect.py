@@ -13,6 +13,7 @@ from rich.text import Text
 
 from certifier.certificate import CertificateFacts, Intake, Policy, intake
 from certifier.certificate.pem import MAX_BYTES
+from certifier.cli import at_once
 from certifier.diagnosis import printable
 from certifier.models import Finding
 from certifier.outcome import Severity, SslMode
@@ -82,7 +83,7 @@ def _read(path: Path | None) -> bytes | None:
     """Read a file as far as the intake looks; one byte more, for it to see that there is more."""
     if path is None:
         return None
-    with path.open("rb") as file:
+    with open(path, "rb", opener=at_once) as file:
         return file.read(MAX_BYTES + 1)
 
 

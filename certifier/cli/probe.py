@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
+from certifier.cli import at_once
 from certifier.decide import size
 from certifier.diagnosis import printable
 from certifier.models import Finding, SlotFacts
@@ -112,6 +113,8 @@ def run(args: argparse.Namespace, resolve: Resolve = system_resolver) -> int:
 def _request(args: argparse.Namespace) -> ProbeRequest:
     if args.password_env is not None and args.user is None:
         raise Unusable("--password-env needs --user")
+    if args.plaintext and args.user is None:
+        raise Unusable("--plaintext needs --user, whose login it asks about")
     intended = _read("--certificate", args.certificate)
     try:
         return ProbeRequest(
@@ -148,7 +151,7 @@ def _read(option: str, path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=at_once) as file:
             content = file.read(_FILE_LIMIT + 1)
     except OSError as error:
         raise Unusable(f"{option}: {path}: {error.strerror}") from None

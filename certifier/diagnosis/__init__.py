@@ -71,8 +71,9 @@ class Diagnosis(Fact):
 def explain(text: str) -> Diagnosis:
     """Return the cause behind a text; ``unknown``, with the text as what was seen, if it is new.
 
-    Reads the first 8 KiB. Never raises.
+    Reads the first 8 KiB. Never raises. What looks like a password is not repeated.
     """
+    text = _discreet(text)
     told = _flat(text)
     word = told.partition(":")[0].strip().lower()
     if word in _CAUSES:
@@ -103,6 +104,7 @@ def from_sqlstate(state: str, message: str = "") -> Diagnosis:
         state: the five characters of field ``C``.
         message: field ``M``, in any language.
     """
+    message = _discreet(message)
     read = _best(_masked(_flat(message))[0])
     if read is not None and read[0].cause is not Cause.UNKNOWN:
         return explain(message)
@@ -209,6 +211,13 @@ _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": 
 _SERVERLESS = re.compile(r"for endpoint '[^']*'(?: and replication config '[^']*')?")
 _ESCAPED_QUOTE = re.compile(r'\\+"')
 _ESCAPED_BLANK = re.compile(r"\\+[nrt](?=[A-Z\\\s]|$|connection to|before or)")
+# password=..., "password": "...", PWD={...}; and postgresql://user:...@host
+_AFTER_NAME = re.compile(
+    r"""((?:passw(?:or)?d|\bpwd|secret)(?:["'\\]*\s*:\s*(?=["'\\])|\s*=\s*))"""
+    r"""(?:\\*"[^"]*"?|\\*'[^']*'?|\{[^}]*\}?|[^\s;,&"']+)""",
+    re.IGNORECASE,
+)
+_IN_ADDRESS = re.compile(r"""(://[^\s:/@"']{0,256}:)[^\s"']{1,1024}(?=@)""")
 _OPTIONAL = re.compile(r"\[([^\]]*)\]")
 _FIELD = re.compile(r"\{(\w+)\}")
 _BLANKS = re.compile(r"\s+")
@@ -237,9 +246,17 @@ _WRAPPERS = (
 )
 
 
+def _discreet(text: str) -> str:
+    """The part of a text that is read, without the values of passwords.
+
+    A client that cannot read its connection string prints it.
+    """
+    return _IN_ADDRESS.sub(r"\1***", _AFTER_NAME.sub(r"\1***", text[:_LONGEST]))
+
+
 def _flat(text: str) -> str:
     """The text in one line: blanks collapsed, quotes straight, what JSON or HTML escaped undone."""
-    head = _SERVERLESS.sub("", html.unescape(text[:_LONGEST])).translate(_QUOTES)
+    head = _SERVERLESS.sub("", html.unescape(text)).translate(_QUOTES)
     head = head.replace("\x01", " ").replace("\x02", " ")
     if _ESCAPED_QUOTE.search(head):  # a piece of JSON: its own quotes are not the message's
         head = _ESCAPED_QUOTE.sub("\x01", head).replace('"', " ").replace("\x01", '"')

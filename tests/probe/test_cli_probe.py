@@ -1,9 +1,12 @@
 """`certifier probe`: exit status, JSON, the sheet, and wrong usage."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,6 +164,7 @@ def test_the_intended_certificate_can_be_given(
         (["--ca-bundle"], "--ca-bundle"),
         (["--user", "a\0b"], "user"),
         (["--user", ""], "user"),
+        (["--plaintext"], "--user"),
     ],
 )
 def test_wrong_usage_is_2_and_names_what_is_wrong(
@@ -172,6 +176,30 @@ def test_wrong_usage_is_2_and_names_what_is_wrong(
     assert captured.out == ""
     assert part in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is an empty file; what is written to one, as a shell does it, is read."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert main(["probe", _HOST, "--certificate", str(pipe)]) == 2
+    assert "0 server certificates" in capsys.readouterr().err
+    assert main(["inspect", "--certificate", str(pipe)]) == 1
+    capsys.readouterr()
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        time.sleep(0.1)
+        with os.fdopen(writing, "wb") as file:
+            file.write(_LEAF.fullchain_pem)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert main(["inspect", "--certificate", f"/dev/fd/{reading}"]) == 0
+    writer.join()
+    os.close(reading)
 
 
 @pytest.mark.parametrize("word", ["disable", "none"])

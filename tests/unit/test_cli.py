@@ -56,6 +56,21 @@ def test_explain_names_cause_and_remedy(
     assert "\x1b" not in out
 
 
+def test_explain_reads_bytes_that_are_no_text() -> None:
+    """From standard input, whatever the terminal thinks of them, and however many there are."""
+    done = subprocess.run(
+        [sys.executable, "-m", "certifier", "explain", "-"],
+        cwd=_PROJECT,
+        env={"PYTHONIOENCODING": "utf-8:strict", "PATH": ""},
+        input=b"FATAL:  sorry, too many clients already \xff\x00" + b"\xfe" * 1_000_000,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"too_many_connections")
+
+
 def test_a_bug_is_told_in_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

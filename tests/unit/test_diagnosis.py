@@ -450,6 +450,30 @@ def test_a_finding_has_the_remedy_and_severity_of_the_catalogue() -> None:
     )
 
 
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'invalid port number: "postgresql://u:{SECRET}@db:x/d"',
+        f"postgresql://u:{SECRET}/more@{SECRET}@db/d does not work",
+        f'missing "=" after "x" in connection info string: user=u password={SECRET} host=db',
+        f"PGPASSWORD='{SECRET} and {SECRET}' psql: FATAL:  new",
+        f"Driver={{PostgreSQL}};UID=u;PWD={{{SECRET};}};Server=db",
+        f'{{"username": "u", "password": "{SECRET} x", "host": "db"}}',
+        f'{{\\"password\\": \\"{SECRET} x\\"}}',
+        f"sslpassword = {SECRET}",
+        f'password="{SECRET} cut',
+    ],
+)
+def test_a_password_in_a_text_is_not_repeated(text: str) -> None:
+    """A client that cannot read its connection string prints it; we do not print it again."""
+    for read in (explain(text), from_sqlstate("XX000", text), from_sqlstate("28P01", text)):
+        assert SECRET not in read.model_dump_json()
+    assert "***" in explain(text).raw
+
+
 @given(st.text(max_size=2000))
 def test_printable_is_printable_and_short(text: str) -> None:
     """No character can move a terminal, and the limit holds."""
