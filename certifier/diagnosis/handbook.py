@@ -31,7 +31,8 @@ This file is generated: `{COMMAND}`.
 def scenarios(tests: Path) -> Mapping[Cause, tuple[str, ...]]:
     """The tests below a folder that show each cause, as ``path::name`` relative to its parent.
 
-    Raises ValueError, naming file and line, for a mark whose argument is no cause.
+    Raises ValueError, naming file and line, for a mark whose argument is no cause, and for one on
+    what pytest does not run: no test by its name or its file's, or one that is skipped.
     """
     found: dict[Cause, list[str]] = {}
     for file in sorted(tests.rglob("*.py")):
@@ -84,11 +85,22 @@ def _marks(tree: ast.Module, path: str) -> Iterator[tuple[Cause, str]]:
                 tables[name] = statement
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            causes: list[Cause] = []
             for decorator in node.decorator_list:
-                yield from ((cause, node.name) for cause in _causes(decorator, path))
+                causes += _causes(decorator, path)
                 for part in ast.walk(decorator):
                     if isinstance(part, ast.Name) and part.id in tables:
-                        yield from ((cause, node.name) for cause in _causes(tables[part.id], path))
+                        causes += _causes(tables[part.id], path)
+            if causes and not _is_run(node, path):
+                raise ValueError(f"{path}:{node.lineno}: {node.name} is no test that is run")
+            yield from ((cause, node.name) for cause in causes)
+
+
+def _is_run(node: ast.FunctionDef | ast.ClassDef, path: str) -> bool:
+    """Whether pytest collects it, and runs it, at least on one platform."""
+    marks = " ".join(ast.unparse(decorator) for decorator in node.decorator_list)
+    named = node.name.startswith(("test_", "Test")) and Path(path).name.startswith("test_")
+    return named and not re.search(r"\.mark\.(?:skip(?!if\(sys\.platform )|xfail)", marks)
 
 
 def _causes(node: ast.AST, path: str) -> Iterator[Cause]:

@@ -82,6 +82,31 @@ def test_a_mark_that_is_no_cause_is_an_error(
     assert "test_it.py:2" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@pytest.mark.shows('ssl_off')\ndef helper(): ...\n",
+        "@pytest.mark.shows('ssl_off')\nclass Fake: ...\n",
+        "@pytest.mark.skip\n@pytest.mark.shows('ssl_off')\ndef test_a(): ...\n",
+        "@pytest.mark.shows('ssl_off')\n@pytest.mark.xfail(strict=True)\ndef test_a(): ...\n",
+        "@pytest.mark.skipif(True)\n@pytest.mark.shows('ssl_off')\nclass TestA: ...\n",
+    ],
+)
+def test_a_mark_on_what_is_not_run_is_an_error(tmp_path: Path, text: str) -> None:
+    """A helper, or a test that is skipped, shows nothing."""
+    with pytest.raises(ValueError, match=r"test_it\.py:\d: \w+ is no test that is run"):
+        scenarios(folder_with(tmp_path, text))
+
+
+def test_a_mark_outside_of_the_files_of_tests_is_an_error(tmp_path: Path) -> None:
+    """pytest does not look for tests there."""
+    (tmp_path / "tests").mkdir()
+    text = "@pytest.mark.shows('ssl_off')\ndef test_a(): ...\n"
+    (tmp_path / "tests" / "fakes.py").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"fakes\.py:2: test_a is no test that is run"):
+        scenarios(tmp_path / "tests")
+
+
 def test_the_command_prints_the_document(capsys: pytest.CaptureFixture[str]) -> None:
     """A folder that is not there is said so."""
     assert main([str(TESTS)]) == 0
