@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 SERVER_NAME_LIMIT = 255  # OpenSSL's TLSEXT_MAXLEN_host_name: libpq fails in every mode above it
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
-_ADDRESSES_TRIED = 16
+_SHARES = 16
 _ANSWER_SHOWN = 1024
 _UNREACHABLE = frozenset(
     {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL}
@@ -153,10 +153,7 @@ def connect(
     outcomes: list[Address] = []
     failure: StageFailed | None = None
     for position, (family, kind, protocol, _name, target) in enumerate(infos):
-        if position >= _ADDRESSES_TRIED:
-            outcomes.append(Address(ip=target[0], outcome="not_tried"))
-            continue
-        share = deadline.left(Stage.TCP) / (min(len(infos), _ADDRESSES_TRIED) - position)
+        share = deadline.left(Stage.TCP) / min(len(infos) - position, _SHARES)
         try:
             sock = _connected(socket.socket(family, kind, protocol), target, share)
         except OSError as error:

@@ -266,7 +266,9 @@ class _Look:
         """In TLS 1.3 a server asks for a client certificate, and complains, after we are done."""
         if tls.version() != "TLSv1.3":
             return
-        wait = _ALERT_WAIT + 2 * self.timings.get("tcp", 0.0)
+        # One round trip, whichever tells it: addresses that do not answer count as TCP.
+        trip = min(self.timings.get("tcp", 0.0), self.timings.get("tls", 0.0))
+        wait = _ALERT_WAIT + 2 * trip
         patience = Deadline(
             min(self.deadline.at, self.deadline.clock() + wait), wait, self.deadline.clock
         )

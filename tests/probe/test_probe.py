@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -503,6 +504,51 @@ def test_the_next_address_is_tried_when_one_refuses(postgres: Postgres) -> None:
         ("127.0.0.3", "not_tried"),
     ]
     assert report.evidence.peer == "127.0.0.1"
+
+
+def test_every_address_is_tried(postgres: Postgres) -> None:
+    """As libpq does, however many refuse."""
+
+    def resolve(_host: str, port: int, **_: Any) -> Any:
+        addresses = (*(f"127.0.1.{n}" for n in range(1, 30)), "127.0.0.1")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses]
+
+    request = ProbeRequest(
+        _HOST,
+        port=postgres.port,
+        ca_bundle=_ROOT.certificate_pem,
+        policy=AddressPolicy.anywhere(),
+    )
+    report = probe(request, resolve=resolve)
+    assert report.passed
+    assert report.evidence.peer == "127.0.0.1"
+    assert len(report.evidence.addresses) == 30
+
+
+def test_an_address_that_does_not_answer_costs_its_share_and_no_more(postgres: Postgres) -> None:
+    """The time that it took is no measure of the way to the one that answers."""
+
+    def resolve(_host: str, port: int, **_: Any) -> Any:
+        addresses = ("127.0.0.2", "127.0.0.1")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses]
+
+    request = ProbeRequest(
+        _HOST,
+        port=postgres.port,
+        ca_bundle=_ROOT.certificate_pem,
+        timeout=4.0,
+        policy=AddressPolicy.anywhere(),
+    )
+    with ExitStack() as stack:
+        stack.enter_context(socket.create_server(("127.0.0.2", postgres.port), backlog=0))
+        for _ in range(4):  # its queue is full
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.2", postgres.port))
+        report = probe(request, resolve=resolve)
+    assert report.passed
+    assert [a.outcome for a in report.evidence.addresses] == ["timeout", "connected"]
+    assert report.evidence.timings.total < 3500
 
 
 @pytest.mark.parametrize(
