@@ -211,18 +211,18 @@ def _text(value: bytes) -> str:
 
 def _subject_and_extensions(der: bytes) -> tuple[bytes, bytes]:
     """The subject and the list of extensions (RFC 5280, section 4.1), each without its header."""
-    parts = _values(_values(_values(der)[0][1])[0][1])
+    parts = values(values(values(der)[0][1])[0][1])
     if parts[0][0] == _VERSION:
         parts = parts[1:]
     wrapped = next((content for tag, content in parts[6:] if tag == _EXTENSIONS), b"")
-    return parts[4][1], _values(wrapped)[0][1] if wrapped else b""
+    return parts[4][1], values(wrapped)[0][1] if wrapped else b""
 
 
 def _first_common_name(subject: bytes) -> bytes | None:
     try:
-        for _tag, group in _values(subject):
-            for _tag, attribute in _values(group):
-                name, value = _values(attribute)[:2]
+        for _tag, group in values(subject):
+            for _tag, attribute in values(group):
+                name, value = values(attribute)[:2]
                 if name == _COMMON_NAME:
                     return _string(*value)
     except (ValueError, IndexError):
@@ -232,13 +232,13 @@ def _first_common_name(subject: bytes) -> bytes | None:
 
 def _alternatives(extensions: bytes) -> tuple[tuple[NameKind, bytes], ...]:
     try:
-        for _tag, extension in _values(extensions):
-            fields = _values(extension)
+        for _tag, extension in values(extensions):
+            fields = values(extension)
             if fields[0] == _SAN:
                 tag, names, _end = _value(fields[-1][1], 0, _NESTED_LIMIT)
                 return tuple(
                     (_KINDS[kind & ~_CONSTRUCTED], _string(kind, name))
-                    for kind, name in (_values(names) if tag == _SEQUENCE else ())
+                    for kind, name in (values(names) if tag == _SEQUENCE else ())
                     if kind & ~_CONSTRUCTED in _KINDS
                 )
     except (ValueError, IndexError):
@@ -250,10 +250,10 @@ def _string(tag: int, content: bytes) -> bytes:
     """The bytes of a string, put together when it came in pieces."""
     if not tag & _CONSTRUCTED:
         return content
-    return b"".join(_string(*piece) for piece in _values(content))
+    return b"".join(_string(*piece) for piece in values(content))
 
 
-def _values(content: bytes) -> list[tuple[int, bytes]]:
+def values(content: bytes) -> list[tuple[int, bytes]]:
     """(tag, content) of each value. Raises ValueError or IndexError where there is none."""
     found, at = [], 0
     while at < len(content):

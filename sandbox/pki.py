@@ -412,6 +412,17 @@ def bundle(*authorities: Authority | Leaf) -> bytes:
     return b"".join(a.certificate_pem for a in authorities)
 
 
+def without_seconds(holder: Authority | Leaf) -> bytes:
+    """The certificate in PEM with dates that have no seconds; its signature no longer fits."""
+    tbs, *rest = _children(_content(holder.certificate.public_bytes(Encoding.DER)))
+    parts = _children(_content(tbs))
+    at = 4 if parts[0][0] == _VERSION else 3
+    dates = [_tlv(date[0], _content(date)[:-3] + b"Z") for date in _children(_content(parts[at]))]
+    parts[at] = _tlv(_SEQUENCE, b"".join(dates))
+    tbs = _tlv(_SEQUENCE, b"".join(parts))
+    return _pem("CERTIFICATE", _tlv(_SEQUENCE, tbs + b"".join(rest)))
+
+
 # ---- keys
 
 

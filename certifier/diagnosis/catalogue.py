@@ -341,6 +341,8 @@ _VERIFYING = (
         "SSL error: certificate verify failed",
         "certificate verify failed: invalid CA certificate",
         "certificate verify failed: path length constraint exceeded",
+        "SSL error: invalid certificate",
+        "SSL error: utctime is too short",
         why="libpq says no more than this, whatever is wrong: an unknown or incomplete chain, an "
         "expired certificate, a wrong CA, a revoked certificate, a wrong purpose.",
         remedy="Run `certifier probe HOST --ca-bundle FILE`: it names which of them it is.",

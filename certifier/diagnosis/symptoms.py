@@ -901,7 +901,8 @@ _VERIFY: tuple[tuple[frozenset[int], str, Cause, str], ...] = (
     (
         frozenset(),
         "certificate[ _]verify[ _]failed|tls: failed to verify certificate"
-        "|remote certificate (?:is invalid|was rejected)",
+        "|remote certificate (?:is invalid|was rejected)"
+        "|SSL error: (?:invalid certificate|(?:utc|generalized)time is too short)",
         Cause.CERTIFICATE_REJECTED,
         "the server's certificate does not verify; libpq does not say why",
     ),

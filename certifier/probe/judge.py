@@ -1,6 +1,7 @@
 """From what was seen to the verdicts and findings. Pure: no socket, no clock."""
 
 import re
+import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ _ROOT_MISSING = (
 )
 # Verify codes that say: the issuer of something in the chain was not found.
 _ISSUER_NOT_FOUND = frozenset({20, 21})
+_NEWER_SIGNATURES = re.compile(r"ecdsa-with-SHA3-|ML-DSA-")
 _INTERMEDIATE = re.compile(
     r"\b(int|intermediate|issuing|sub(ordinate)?[ -]?ca|ica)\b", re.IGNORECASE
 )
@@ -38,6 +40,7 @@ class Seen:
         chain_failure: why the chain did not verify; None when it did, or was not asked to.
         verified: whether the chain was verified.
         unverified_failure: why the second look, which verifies nothing, failed.
+        turned_away: the alert by which the server ended a handshake that we had found good.
         names, match: of the leaf; None when no leaf was seen.
         chain: as served; bundle: the certificates of the CA file.
     """
@@ -48,6 +51,7 @@ class Seen:
     chain_failure: StageFailed | None = None
     verified: bool = False
     unverified_failure: StageFailed | None = None
+    turned_away: StageFailed | None = None
     names: HostNames | None = None
     match: Match | None = None
     chain: tuple[CertificateFacts, ...] = ()
@@ -70,7 +74,13 @@ def verdicts(request: ProbeRequest, seen: Seen, now: datetime) -> Verdicts:
             passed=True, seen="the connection is encrypted; without a CA file nothing is verified"
         )
     full = chain if not chain.passed else _name_verdict(request, seen)
+    require, chain, full = (_unless_turned_away(one, seen) for one in (require, chain, full))
     return _assembled(require, chain, full, _dms_reading(require, seen))
+
+
+def _unless_turned_away(verdict: Verdict, seen: Seen) -> Verdict:
+    away = verdict.passed and seen.turned_away
+    return _of_failure(away) if away else verdict
 
 
 def _assembled(
@@ -88,7 +98,7 @@ def _of_failure(failure: StageFailed) -> Verdict:
 
 
 def _dms_reading(require: Verdict, seen: Seen) -> DmsReading:
-    failure = seen.unverified_failure
+    failure = seen.unverified_failure or seen.turned_away
     if failure is not None:
         return DmsReading(
             passed=False, cause=failure.cause, seen=failure.seen, differs=require.passed
@@ -114,7 +124,10 @@ def _trust_verdict(request: ProbeRequest, seen: Seen) -> Verdict | None:
             passed=False,
             cause=Cause.CA_BUNDLE_INVALID,
             seen=f"the CA file cannot be loaded: {seen.trust_problem}",
-            libpq=f"could not read root certificate file: {seen.trust_problem}",
+            # It prints OpenSSL's first complaint; "PEM lib" is what is left of one that is gone.
+            libpq=None
+            if seen.trust_problem.endswith(" lib")
+            else f"could not read root certificate file: {seen.trust_problem}",
         )
     return None
 
@@ -125,7 +138,12 @@ def _chain_verdict(request: ProbeRequest, seen: Seen, now: datetime) -> Verdict:
         return trust
     if seen.chain_failure is not None:
         cause, text = _why_unverified(seen.chain_failure, seen, now)
-        return Verdict(passed=False, cause=cause, seen=text, libpq=seen.chain_failure.libpq)
+        return Verdict(
+            passed=False,
+            cause=cause,
+            seen=text + _perhaps_not_understood(seen),
+            libpq=seen.chain_failure.libpq,
+        )
     return Verdict(passed=True, seen="the chain leads to a CA of the CA file")
 
 
@@ -174,6 +192,18 @@ def _why_unverified(failure: StageFailed, seen: Seen, now: datetime) -> tuple[Ca
         case _:
             dated = []
     return failure.cause, "; ".join(dict.fromkeys(dated)) or failure.seen
+
+
+def _perhaps_not_understood(seen: Seen) -> str:
+    """What OpenSSL 3.0 cannot check and libpq's can: then the verdict is this machine's alone."""
+    signatures = {f.signature or "" for f in (*seen.chain, *seen.bundle)}
+    told = sorted(filter(_NEWER_SIGNATURES.match, signatures))
+    if not told:
+        return ""
+    return (
+        f"; but {', '.join(told)} is a signature that {ssl.OPENSSL_VERSION}, used here, may"
+        " not know, and libpq may"
+    )
 
 
 def _issuer_missing(failure: StageFailed, seen: Seen) -> tuple[Cause, str]:
@@ -304,7 +334,7 @@ def _of_verdict(request: ProbeRequest, seen: Seen, found: Verdicts) -> Iterator[
         verdict = found.of(request.ssl_mode)
     if verdict.cause is None:
         return
-    failure = seen.unreached or seen.chain_failure
+    failure = seen.unreached or seen.chain_failure or seen.turned_away
     if verdict.cause in (Cause.CA_BUNDLE_MISSING, Cause.CA_BUNDLE_INVALID):
         failure = None
     yield finding(

@@ -38,12 +38,14 @@ from certifier.probe.report import (
 )
 from certifier.probe.request import ProbeRequest
 from certifier.probe.tls import (
+    ChainUnreadable,
     ClientContext,
     TlsSocket,
     TrustUnusable,
     client_context,
     cut_off,
     server_name,
+    short_date,
 )
 
 CHAIN_SHOWN = 20
@@ -156,6 +158,8 @@ class _Look:
         try:
             with self._shaken(known, partial(client_context, self.request, verify=False)) as tls:
                 self._capture(tls)
+        except ChainUnreadable:
+            raise
         except StageFailed as failure:
             self.seen = replace(self.seen, unverified_failure=failure)
 
@@ -208,6 +212,9 @@ class _Look:
             verified=verified,
         )
         self.chain, self.chain_complete = tls.served_chain()
+        for der in self.chain:
+            if complaint := short_date(der):
+                raise ChainUnreadable(complaint)
         names = hostname.names_of(self.chain[0]) if self.chain else hostname.HostNames((), None)
         self.seen = replace(
             self.seen,
@@ -253,7 +260,7 @@ class _Look:
                 meanwhile=self._read_certificates,
             )
         except StageFailed as failure:
-            self.problems.append(failure)
+            self._not_logged_in(failure)
             self.login = progress.facts()
             self.reached = failure.stage
             self.timings["login"] = self.deadline.clock() - begin
@@ -278,7 +285,14 @@ class _Look:
                 self.problems.append(connection_lost(None, Stage.STARTUP))
         except StageFailed as failure:
             if failure.cause is not Cause.CONNECTION_TIMEOUT:
-                self.problems.append(failure)
+                self._not_logged_in(failure)
+
+    def _not_logged_in(self, failure: StageFailed) -> None:
+        """An alert in place of the first answer still belongs to the handshake of TLS 1.3."""
+        if failure.stage is Stage.STARTUP and (failure.libpq or "").startswith("SSL error"):
+            self.seen = replace(self.seen, turned_away=failure)
+        else:
+            self.problems.append(failure)
 
     def _ask_without_tls(self, infos: list[AddressInfo]) -> None:
         if self.request.user is None:

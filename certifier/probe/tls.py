@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from certifier import hostname
+from certifier.certificate.asn1 import GENERALIZED_TIME, SEQUENCE, UTC_TIME
 from certifier.diagnosis import explain, from_verify_code
 from certifier.outcome import Cause, Stage
 from certifier.probe.dial import connection_lost
@@ -22,10 +23,41 @@ from certifier.probe.request import ProbeRequest
 # servers that libpq accepts (RSA key exchange).
 _CIPHERS = "DEFAULT:@SECLEVEL=2"
 _ALPN = "postgresql"  # libpq 17 and newer offer it
-_LOWEST_TLS = "1.2"  # libpq's own default too
+_LOWEST_TLS, _HIGHEST_TLS = "1.2", "1.3"  # libpq's own defaults too
 _GRACE = 0.1  # seconds after the deadline until a connection is cut off
-_PEM_CRL = re.compile(rb"-----BEGIN X509 CRL-----\s([A-Za-z0-9+/=\s]+)-----END X509 CRL-----")
-_DELTA_INDICATOR = bytes.fromhex("0603551d1b")  # 2.5.29.27 (RFC 5280, section 5.2.4)
+_PEM = re.compile(
+    rb"^-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE|X509 CRL)-----"
+    rb"\s([A-Za-z0-9+/=\s]+)-----END \1-----",
+    re.MULTILINE,
+)
+# Lists that libpq's OpenSSL does not look at: a delta (2.5.29.27, a number) and one whose issuing
+# distribution point (2.5.29.28) is empty. RFC 5280, sections 5.2.4 and 5.2.5.
+_OVERLOOKED = re.compile(
+    rb"\x06\x03\x55\x1d(?:\x1b(?:\x01\x01.)?\x04.\x02|\x1c(?:\x01\x01.)?\x04\x02\x30\x00)",
+    re.DOTALL,
+)
+_SHORTEST_DATES = {
+    UTC_TIME: (13, "utctime is too short"),
+    GENERALIZED_TIME: (15, "generalizedtime is too short"),
+}
+_DATES = frozenset(bytes([kind]) for kind in _SHORTEST_DATES)
+# What libpq adds a hint about versions to (``open_client_SSL``).
+_OF_VERSIONS = frozenset(
+    {
+        "BAD_PROTOCOL_VERSION_NUMBER",
+        "NO_PROTOCOLS_AVAILABLE",
+        "TLSV1_ALERT_PROTOCOL_VERSION",
+        "UNKNOWN_PROTOCOL",
+        "UNKNOWN_SSL_VERSION",
+        "UNSUPPORTED_PROTOCOL",
+        "UNSUPPORTED_SSL_VERSION",
+        "VERSION_TOO_HIGH",
+        "VERSION_TOO_LOW",
+        "WRONG_SSL_VERSION",
+        "WRONG_VERSION_NUMBER",
+    }
+)
+_SIGNATURES = frozenset({7, 8})  # X509_V_ERR_CERT_SIGNATURE_FAILURE, and the same of a CRL
 _VERSIONS = {
     "1.0": ssl.TLSVersion.TLSv1,
     "1.1": ssl.TLSVersion.TLSv1_1,
@@ -45,16 +77,30 @@ class TrustUnusable(Exception):
 
 @dataclass(frozen=True)
 class ClientContext:
-    """An SSLContext, and why the CRL file could not be used, if it could not."""
+    """An SSLContext, the versions it offers, as libpq names them, and why no CRL file is used."""
 
     context: ssl.SSLContext
+    offered: tuple[str, str]
     crl_problem: str | None = None
+
+
+class ChainUnreadable(StageFailed):
+    """libpq's OpenSSL reads no certificate like one that was served: it fails in every mode."""
+
+    def __init__(self, complaint: str) -> None:
+        super().__init__(
+            Stage.TLS,
+            Cause.CERTIFICATE_REJECTED,
+            f"a certificate that is served cannot be read: {complaint}",
+            libpq=f"SSL error: {complaint}",
+        )
 
 
 class TlsSocket(ssl.SSLSocket):
     """An SSLSocket on which nothing waits beyond the deadline of the probe."""
 
     deadline: Deadline
+    offered: tuple[str, str]
 
     def handshake(self, deadline: Deadline) -> None:
         """Shake hands. Raises StageFailed, with `verify_code` when the chain did not verify."""
@@ -71,7 +117,10 @@ class TlsSocket(ssl.SSLSocket):
             if isinstance(error, _ENDS):
                 raise connection_lost(None, Stage.TLS) from None
             if isinstance(error, ssl.SSLError):
-                raise tls_failed(error, Stage.TLS, negotiated=self.cipher() is not None) from error
+                negotiated = self.cipher() is not None
+                raise tls_failed(
+                    error, Stage.TLS, negotiated=negotiated, offered=self.offered
+                ) from error
             raise connection_lost(error, Stage.TLS) from error
 
     def receive(self, size: int, stage: Stage) -> bytes:
@@ -140,6 +189,7 @@ class TlsSocket(ssl.SSLSocket):
         except OSError as error:  # the peer is gone already
             raise connection_lost(error, Stage.TLS) from error
         assert isinstance(wrapped, cls)
+        wrapped.offered = client.offered
         return wrapped
 
 
@@ -188,31 +238,44 @@ def client_context(request: ProbeRequest, *, verify: bool) -> ClientContext:
     context.minimum_version = _VERSIONS[max(request.min_tls or _LOWEST_TLS, _LOWEST_TLS)]
     if request.max_tls:
         context.maximum_version = _VERSIONS[request.max_tls]
+    offered = _named(request.min_tls or _LOWEST_TLS), _named(request.max_tls or _HIGHEST_TLS)
     context.set_ciphers(_CIPHERS)
     context.set_alpn_protocols([_ALPN])
     if not verify:
-        return ClientContext(context)
+        return ClientContext(context, offered)
     problem = _load(context, request.ca_bundle or b"")
     if problem:
         raise TrustUnusable(problem)
     if request.crl is None:
-        return ClientContext(context)
+        return ClientContext(context, offered)
     problem = _load(context, request.crl)
     if problem is None:
         context.verify_flags |= (
             ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF | ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
         )
-    return ClientContext(context, problem)
+    return ClientContext(context, offered, problem)
+
+
+def _named(version: str) -> str:
+    return f"TLSv{version.removesuffix('.0')}"
 
 
 def _load(context: ssl.SSLContext, content: bytes) -> str | None:
     """Load a file of certificates and CRLs with OpenSSL's own reader; the problem, if any.
 
     That reader decides what a CA file is: it skips text, stops at damage, and takes CRLs too.
-    Python's own reading of `cadata` differs. Delta CRLs are left out once the file has been read:
-    libpq's OpenSSL looks at none, and OpenSSL 3.0 takes one for a whole list.
+    Python's own reading of `cadata` differs. Where OpenSSL 3.0 takes what libpq's does not, libpq's
+    is followed: a date that is too short is damage, and some CRLs are left out once the file has
+    been read.
     """
-    rest = _PEM_CRL.sub(_unless_delta, content)
+    blocks = [(block, _decoded(block)) for block in _PEM.finditer(content)]
+    for _block, der in blocks:
+        if problem := short_date(der):
+            return problem
+    rest = content
+    for block, der in blocks:
+        if block[1] == b"X509 CRL" and _OVERLOOKED.search(der):
+            rest = rest.replace(block[0], b"")
     if rest == content:
         return _read_into(context, content)
     problem = _read_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), content)
@@ -221,12 +284,30 @@ def _load(context: ssl.SSLContext, content: bytes) -> str | None:
     return problem
 
 
-def _unless_delta(block: re.Match[bytes]) -> bytes:
+def _decoded(block: re.Match[bytes]) -> bytes:
     try:
-        der = base64.b64decode(block[1])
+        return base64.b64decode(block[2])
     except ValueError:
-        return block[0]
-    return b"" if _DELTA_INDICATOR in der else block[0]
+        return b""
+
+
+def short_date(der: bytes) -> str | None:
+    """OpenSSL's complaint about a certificate or CRL that has a date without seconds or zone.
+
+    OpenSSL 3.0 reads it, and libpq's refuses the whole. The dates of the single entries of a CRL
+    are not looked at.
+    """
+    try:
+        parts = hostname.values(hostname.values(hostname.values(der)[0][1])[0][1])[:6]
+        for tag, content in parts:
+            dates = content[:1] in _DATES and tag == SEQUENCE  # the validity of a certificate
+            for kind, value in hostname.values(content) if dates else ((tag, content),):
+                shortest, complaint = _SHORTEST_DATES.get(kind, (0, ""))
+                if len(value) < shortest:
+                    return complaint
+    except (ValueError, IndexError):  # it cannot be read at all
+        return None
+    return None
 
 
 def _read_into(context: ssl.SSLContext, content: bytes) -> str | None:
@@ -243,7 +324,8 @@ def _read_into(context: ssl.SSLContext, content: bytes) -> str | None:
 def reason_text(error: ssl.SSLError) -> str:
     """OpenSSL's reason in the words that libpq prints: ``no certificate or crl found``."""
     if error.reason:
-        return error.reason.replace("_", " ").lower()
+        words = error.reason.replace("_", " ").lower()
+        return words.replace("sslv3 alert", "ssl/tls alert")  # since OpenSSL 3.2
     # Without a reason of its own, Python writes "[X509] PEM lib (_ssl.c:4154)".
     return re.sub(r"^\[\w+\] | \(_ssl\.c:\d+\)$", "", str(error))
 
@@ -255,18 +337,27 @@ def _not_verified(error: ssl.SSLCertVerificationError) -> StageFailed:
         diagnosis.cause,
         diagnosis.seen,
         raw=f"{error.verify_message} (verify code {error.verify_code})",
-        libpq="SSL error: certificate verify failed",
+        # Of a signature it prints the first complaint of the algorithm, which Python does not tell.
+        libpq=None if error.verify_code in _SIGNATURES else "SSL error: certificate verify failed",
         verify_code=error.verify_code,
     )
 
 
-def tls_failed(error: ssl.SSLError, stage: Stage, *, negotiated: bool) -> StageFailed:
+def tls_failed(
+    error: ssl.SSLError, stage: Stage, *, negotiated: bool, offered: tuple[str, str] | None = None
+) -> StageFailed:
     """A failure of TLS that is none of verification.
 
     `negotiated`: whether version and cipher had been agreed on. An alert "handshake failure" after
-    that is how a TLS 1.2 server says that it wants a client certificate.
+    that is how a TLS 1.2 server says that it wants a client certificate. `offered`: the lowest and
+    the highest version, during a handshake.
     """
     libpq = f"SSL error: {reason_text(error)}"
+    if offered and error.reason in _OF_VERSIONS:
+        libpq += (
+            "\nThis may indicate that the server does not support any SSL protocol version"
+            f" between {offered[0]} and {offered[1]}."
+        )
     diagnosis = explain(libpq)
     cause, seen = diagnosis.cause, diagnosis.seen
     if negotiated and "alert handshake failure" in libpq:

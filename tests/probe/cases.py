@@ -31,12 +31,21 @@ from sandbox.pki import (
     Key,
     Leaf,
     self_signed,
+    without_seconds,
 )
 
 HOST = "db.example.com"
 _ANY_USAGE = x509.ObjectIdentifier("2.5.29.37.0")
 _DAY = timedelta(days=1)
 _DELTA = ((x509.CRLNumber(2), False), (x509.DeltaCRLIndicator(1), True))
+
+
+def _raw(name: str, der: str, *, critical: bool) -> tuple[x509.UnrecognizedExtension, bool]:
+    made = x509.UnrecognizedExtension(x509.ObjectIdentifier(name), bytes.fromhex(der))
+    return made, critical
+
+
+_EMPTY_POINT = (_raw("2.5.29.28", "3000", critical=True),)
 
 
 class Dates(Enum):
@@ -70,23 +79,42 @@ class Ca:
     version: int = 3
     digest: str | None = None
     name_constraint: str | None = None
+    odd: str | None = None
 
     def keywords(self) -> dict[str, Any]:
-        constraints = []
+        extensions: list[tuple[x509.ExtensionType, bool]] = []
         if self.name_constraint is not None:
-            constraints.append((_constraint(self.name_constraint), True))
+            extensions.append((_constraint(self.name_constraint), True))
+        if self.odd is not None:
+            extensions.append(ODD_EXTENSIONS[self.odd])
         return {
             "key": self.key,
             "basic_constraints": self.basic_constraints,
             "path_length": self.path_length,
-            "key_usage": self.key_usage,
+            "key_usage": self.key_usage and self.odd not in ("empty usage", "signs lists alone"),
             "ski": self.key_ids,
             "aki": self.key_ids,
             "version": self.version,
             "digest": _digest(self.digest, self.key),
-            "extensions": tuple(constraints),
+            "extensions": tuple(extensions),
             **self.dates.keywords(),
         }
+
+
+ODD_EXTENSIONS: Mapping[str, tuple[x509.ExtensionType, bool]] = {
+    "unknown": _raw("1.2.3.4", "0500", critical=True),
+    "empty usage": _raw("2.5.29.15", "030100", critical=True),
+    "signs lists alone": _raw("2.5.29.15", "03020102", critical=True),
+    "for clients": (x509.ExtendedKeyUsage([CLIENT_AUTH]), False),
+    "for servers": (x509.ExtendedKeyUsage([SERVER_AUTH]), True),
+    "damaged usage": _raw("2.5.29.37", "0500", critical=False),
+    "asks for a policy": (x509.PolicyConstraints(0, None), True),
+    "no policy": (x509.InhibitAnyPolicy(0), True),
+    "damaged policies": _raw("2.5.29.36", "0500", critical=True),
+    "addresses of another network": _raw("1.3.6.1.5.5.7.1.7", "3000", critical=True),
+    "must staple": (x509.TLSFeature([x509.TLSFeatureType.status_request]), False),
+    "damaged constraint": _raw("2.5.29.30", "0500", critical=True),
+}
 
 
 def _constraint(text: str) -> x509.NameConstraints:
@@ -152,6 +180,7 @@ class Served(Enum):
     REVERSED = auto()
     TWICE = auto()
     STRANGER_BETWEEN = auto()
+    WITHOUT_SECONDS = auto()
 
 
 class Issuer(Enum):
@@ -280,6 +309,7 @@ class CaFile(Enum):
     NO_CERTIFICATE_AFTER = auto()
     NO_LAST_NEWLINE = auto()
     LONG_LINE_BEFORE = auto()
+    WITHOUT_SECONDS_AFTER = auto()
 
 
 class CrlFile(Enum):
@@ -298,6 +328,8 @@ class CrlFile(Enum):
     ALL_AND_ROOT = auto()
     DELTA_ONLY = auto()
     ALL_AND_DELTA = auto()
+    EMPTY_POINT_ONLY = auto()
+    ALL_AND_EMPTY_POINT = auto()
 
 
 @dataclass(frozen=True)
@@ -341,6 +373,8 @@ class World:
                 return leaf + b"".join(chain) + b"".join(chain) + leaf
             case Served.STRANGER_BETWEEN:
                 return leaf + self.stranger.certificate_pem + b"".join(chain)
+            case Served.WITHOUT_SECONDS:
+                return without_seconds(self.leaf) + b"".join(chain)
 
     @cached_property
     def stranger(self) -> Authority:
@@ -383,6 +417,7 @@ class World:
             CaFile.NO_CERTIFICATE_AFTER: lambda: root + _pem_of(b"\x30\x00"),
             CaFile.NO_LAST_NEWLINE: root.rstrip,
             CaFile.LONG_LINE_BEFORE: lambda: b"#" * 3000 + b"\n" + root,
+            CaFile.WITHOUT_SECONDS_AFTER: lambda: root + without_seconds(self.stranger),
         }
         return made[shape]()
 
@@ -424,6 +459,10 @@ class World:
                 return everyone(extensions=_DELTA)
             case CrlFile.ALL_AND_DELTA:
                 return everyone() + nearest.crl([self.leaf], extensions=_DELTA)
+            case CrlFile.EMPTY_POINT_ONLY:
+                return everyone(extensions=_EMPTY_POINT)
+            case CrlFile.ALL_AND_EMPTY_POINT:
+                return everyone() + nearest.crl([self.leaf], extensions=_EMPTY_POINT)
 
     def _namesake(self, *, ski: bool = True) -> Authority:
         return Authority.root("Example root", key=self.server.root.key, fresh=True, ski=ski)
@@ -544,6 +583,7 @@ _ca_like = st.builds(
     version=_mostly(3, 1),
     digest=_mostly(None, "sha384", "sha1"),
     name_constraint=_mostly(None, "+example.com", "-example.com", "+org", "+10.0.0.0/8"),
+    odd=_mostly(None, *ODD_EXTENSIONS),
 )
 _names = st.one_of(
     st.builds(

@@ -318,7 +318,11 @@ def test_a_server_that_wants_a_client_certificate(
         peer.accept_tls(_LEAF, maximum=version, client_ca=_ROOT.certificate_pem)
 
     with Fake(script) as fake:
-        assert first(look(fake, user=user))[0] is Cause.CLIENT_CERTIFICATE_REQUIRED
+        report = look(fake, user=user)
+    assert first(report)[0] is Cause.CLIENT_CERTIFICATE_REQUIRED
+    for mode in (SslMode.REQUIRE, SslMode.VERIFY_CA, SslMode.VERIFY_FULL):
+        assert report.verdicts.of(mode).cause is Cause.CLIENT_CERTIFICATE_REQUIRED
+    assert not report.verdicts.require.dms_reading.passed
 
 
 def test_a_server_that_hangs_up_after_the_handshake() -> None:

@@ -147,3 +147,12 @@ def test_a_deadline_is_an_instant() -> None:
     with pytest.raises(StageFailed) as caught:
         deadline.left(Stage.TLS)
     assert (caught.value.cause, caught.value.stage) == (Cause.CONNECTION_TIMEOUT, Stage.TLS)
+
+
+def test_a_signature_that_our_openssl_may_not_know_is_named() -> None:
+    """OpenSSL 3.0 verifies no ECDSA with SHA-3, and libpq's does; the verdict says so."""
+    (served,) = facts(Authority.root().issue(dns=[_HOST]))
+    newer = served.model_copy(update={"signature": "ecdsa-with-SHA3-256"})
+    failure = unverified(20, Cause.UNKNOWN_AUTHORITY)
+    assert "ecdsa-with-SHA3-256 is a signature that" in judged(failure, (newer,), (served,))[1]
+    assert "is a signature that" not in judged(failure, (served,), (served,))[1]
