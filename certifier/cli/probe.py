@@ -202,7 +202,7 @@ def show(report: ProbeReport, console: Console) -> None:
     place = f"{printable(evidence.host)}, port {evidence.port}"
     console.print(word.append(f"  {report.ssl_mode} to {place}", "not bold default"))
     console.print()
-    grid = _grid()
+    grid = _grid(columns=3)
     for mode in list(SslMode)[1:]:
         grid.add_row(mode.value, *_of_verdict(report.verdicts.of(mode)))
     reading = report.verdicts.require.dms_reading
@@ -219,9 +219,11 @@ def show(report: ProbeReport, console: Console) -> None:
     console.print(facts)
 
 
-def _grid() -> Table:
+def _grid(columns: int = 2) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
+    for _ in range(columns - 1):
+        grid.add_column(overflow="fold")  # a fingerprint is of no use with its end cut off
     return grid
 
 

@@ -94,7 +94,12 @@ def _assembled(
 
 
 def _of_failure(failure: StageFailed) -> Verdict:
-    return Verdict(passed=False, cause=failure.cause, seen=failure.seen, libpq=failure.libpq)
+    return Verdict(
+        passed=False,
+        cause=failure.cause,
+        seen=printable(failure.seen),
+        libpq=None if failure.libpq is None else printable(failure.libpq),
+    )
 
 
 def _dms_reading(require: Verdict, seen: Seen) -> DmsReading:

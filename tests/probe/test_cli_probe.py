@@ -84,17 +84,24 @@ def test_every_field_of_the_json_is_documented() -> None:
     ProbeReport.model_validate_json(example)
 
 
+@pytest.mark.parametrize("width", [40, 80, 200])
 def test_the_sheet_says_verdict_why_and_evidence_in_this_order(
-    postgres: Postgres, ca: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres,
+    ca: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
 ) -> None:
-    """A reader finds the answer in the first line, the reason next, and what it rests on below."""
-    monkeypatch.setenv("COLUMNS", "120")
+    """The answer comes first, the reason next, then what it rests on; nothing is cut off."""
+    monkeypatch.setenv("COLUMNS", str(width))
     other = arguments(postgres.port, "--ca-bundle", ca)
     other[1] = "other.example.com"
     assert main(other) == 1
-    out = capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    out = "".join("".join(lines).split())
     places = [
-        out.index(part)
+        out.index(part.replace(" ", ""))
         for part in (
             "FAIL",
             "verify-full",
