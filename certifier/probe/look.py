@@ -273,9 +273,8 @@ class _Look:
         """In TLS 1.3 a server asks for a client certificate, and complains, after we are done."""
         if tls.version() != "TLSv1.3":
             return
-        # One round trip, whichever tells it: addresses that do not answer count as TCP.
-        trip = min(self.timings.get("tcp", 0.0), self.timings.get("tls", 0.0))
-        wait = _ALERT_WAIT + 2 * trip
+        # As long as all of TLS took, which tells how far away and how busy the server is.
+        wait = _ALERT_WAIT + self.timings["tls"]
         patience = Deadline(
             min(self.deadline.at, self.deadline.clock() + wait), wait, self.deadline.clock
         )

@@ -325,6 +325,23 @@ def test_a_server_that_wants_a_client_certificate(
     assert not report.verdicts.require.dms_reading.passed
 
 
+def test_an_alert_that_takes_its_time_is_waited_for() -> None:
+    """Behind a proxy that is near, the server may be far: the handshake tells how far."""
+
+    def wants_a_certificate(peer: Peer) -> None:
+        peer.accept_tls(_LEAF, client_ca=_ROOT.certificate_pem)
+
+    def proxy(peer: Peer) -> None:
+        with socket.create_connection(("127.0.0.1", server.port)) as far:
+            while block := peer.receive():
+                peer.pause(0.1)
+                far.sendall(block)
+                peer.send(far.recv(65536))
+
+    with Fake(wants_a_certificate) as server, Fake(proxy) as fake:
+        assert first(look(fake, user=None))[0] is Cause.CLIENT_CERTIFICATE_REQUIRED
+
+
 def test_a_server_that_hangs_up_after_the_handshake() -> None:
     """A connection that ends before the login is no connection, with a user and without."""
     for user in (None, "u"):
