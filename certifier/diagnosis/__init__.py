@@ -209,12 +209,13 @@ _CAUSES = {cause.value: cause for cause in Cause}
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'"})
 # names that people gave: they mean nothing
 _SERVERLESS = re.compile(r"for endpoint '[^']*'(?: and replication config '[^']*')?")
-_ESCAPED_QUOTE = re.compile(r'\\+"')
-_ESCAPED_BLANK = re.compile(r"\\+[nrt](?=[A-Z\\\s]|$|connection to|before or)")
+_ESCAPED_QUOTE = re.compile(r'(?<!\\)\\+"')
+_ESCAPED_BLANK = re.compile(r"(?<!\\)\\+[nrt](?=[A-Z\\\s]|$|connection to|before or)")
 # password=..., "password": "...", PWD={...}; and postgresql://user:...@host
 _AFTER_NAME = re.compile(
     r"""((?:passw(?:or)?d|\bpwd|secret)(?:["'\\]*\s*:\s*(?=["'\\])|\s*=\s*))"""
-    r"""(?:\\*"[^"]*"?|\\*'[^']*'?|\{[^}]*\}?|[^\s;,&"']+)""",
+    r"""(?:\\+"[^"]*"?|"(?:\\.|[^"\\])*"?|\\+'[^']*'?|'(?:\\.|[^'\\])*'?|\{[^}]*\}?"""
+    r"""|(?:\\.|[^\s;,&"'\\])+)""",
     re.IGNORECASE,
 )
 _IN_ADDRESS = re.compile(r"""(://[^\s:/@"']{0,256}:)[^\s"']{1,1024}(?=@)""")

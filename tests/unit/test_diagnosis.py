@@ -464,6 +464,9 @@ SECRET = "hunter2"
         f'{{"username": "u", "password": "{SECRET} x", "host": "db"}}',
         f'{{\\"password\\": \\"{SECRET} x\\"}}',
         f"sslpassword = {SECRET}",
+        f"password='it\\'s {SECRET}' host=db",
+        f"password=my\\ {SECRET} host=db",
+        f'"password": "my\\"{SECRET}", "host": "db"',
         f'password="{SECRET} cut',
     ],
 )
@@ -497,5 +500,6 @@ def test_no_text_is_too_odd(text: str) -> None:
 
 def test_a_megabyte_of_text_takes_no_time() -> None:
     """Only the head is read; no pattern runs away on repeated blanks or quotes."""
-    for piece in ('"', " ", 'user "a", ', "FATAL:  ", "certificate ", "cannot ", "a" * 99 + " "):
+    pieces = ('"', " ", 'user "a", ', "FATAL:  ", "certificate ", "cannot ", "a" * 99 + " ", "\\")
+    for piece in pieces:
         assert explain(piece * (1_000_000 // len(piece))).cause is Cause.UNKNOWN
