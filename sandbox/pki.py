@@ -510,7 +510,7 @@ def _ski(certificate: x509.Certificate, key: PrivateKey) -> bytes:
         return certificate.extensions.get_extension_for_class(
             x509.SubjectKeyIdentifier
         ).value.digest
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, ValueError):  # none, or beside one that cannot be read
         return x509.SubjectKeyIdentifier.from_public_key(key.public_key()).digest
 
 

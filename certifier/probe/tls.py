@@ -57,6 +57,7 @@ _OF_VERSIONS = frozenset(
         "WRONG_VERSION_NUMBER",
     }
 )
+_LIBPQ_OPENSSL = (3, 5)
 _SIGNATURES = frozenset({7, 8})  # X509_V_ERR_CERT_SIGNATURE_FAILURE, and the same of a CRL
 _VERSIONS = {
     "1.0": ssl.TLSVersion.TLSv1,
@@ -364,6 +365,11 @@ def tls_failed(
         cause = Cause.CLIENT_CERTIFICATE_REQUIRED
         seen = (
             "the server gave up after the ciphers were agreed on, as one that wants a certificate"
+        )
+    elif cause is Cause.TLS_NO_SHARED_CIPHER and ssl.OPENSSL_VERSION_INFO < _LIBPQ_OPENSSL:
+        seen += (
+            f"; {ssl.OPENSSL_VERSION}, used here, does not offer all that libpq's offers"
+            " (ML-KEM, and brainpool in TLS 1.3)"
         )
     return StageFailed(stage, cause, seen, raw=str(error), libpq=libpq)
 

@@ -113,7 +113,6 @@ ODD_EXTENSIONS: Mapping[str, tuple[x509.ExtensionType, bool]] = {
     "damaged policies": _raw("2.5.29.36", "0500", critical=True),
     "addresses of another network": _raw("1.3.6.1.5.5.7.1.7", "3000", critical=True),
     "must staple": (x509.TLSFeature([x509.TLSFeatureType.status_request]), False),
-    "damaged constraint": _raw("2.5.29.30", "0500", critical=True),
 }
 
 

@@ -229,6 +229,17 @@ def test_a_handshake_that_goes_wrong(then: Script, causes: set[Cause]) -> None:
         assert stage is Stage.TLS
 
 
+@pytest.mark.parametrize(("version", "told"), [((3, 0, 19, 0, 0), True), ((3, 5, 0, 0, 0), False)])
+def test_an_older_openssl_says_that_libpq_offers_more(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], told: bool
+) -> None:
+    """Without a cipher in common, OpenSSL before 3.5 does not speak for libpq's, and says so."""
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", version)
+    with Fake(_after_s(lambda peer: peer.send(b"\x15\x03\x03\x00\x02\x02\x28"))) as fake:
+        seen = look(fake).verdicts.require.seen
+    assert ("does not offer all that libpq's offers" in seen) == told
+
+
 @pytest.mark.parametrize(
     "block",
     [
