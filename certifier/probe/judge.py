@@ -98,8 +98,13 @@ def _of_failure(failure: StageFailed) -> Verdict:
         passed=False,
         cause=failure.cause,
         seen=printable(failure.seen),
-        libpq=None if failure.libpq is None else printable(failure.libpq),
+        libpq=None if failure.libpq is None else _by_line(failure.libpq),
     )
+
+
+def _by_line(text: str) -> str:
+    """Printable, but for the line ends, since libpq's hints are lines of their own."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _dms_reading(require: Verdict, seen: Seen) -> DmsReading:

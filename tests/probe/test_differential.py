@@ -174,6 +174,14 @@ def _serve(postgres: Postgres, world: World) -> None:
         assume(False)  # PostgreSQL itself does not take every certificate
 
 
+def test_the_hint_about_versions_is_libpqs() -> None:
+    """With no TLS version in common, libpq says which ones it tried, and so does the probe."""
+    world = Server().build()
+    older = {"ssl_max_protocol_version": "TLSv1.2"}
+    with Postgres.start(tls=world, hba=_TRUST, settings=older) as postgres:
+        compare(postgres, world, Client(min_tls="1.3"))
+
+
 # ---- does it find what is wrong?
 
 
