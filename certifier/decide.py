@@ -43,6 +43,8 @@ BACK_OFF = (
     *([timedelta(hours=1)] * 24),
 )
 """How long after the first, second, ... run that ended the same way; after these, daily."""
+TRIES_IN_VAIN = 2
+"""How often a run that stopped tasks in vain is tried again soon: each time they stand still."""
 PATIENCE = timedelta(days=7)
 """How long something that time may mend waits before a person is told."""
 
@@ -121,6 +123,11 @@ class Found(Fact):
         return tuple(pause.task_arn for pause in self.pauses)
 
     @property
+    def stopped_tasks(self) -> bool:
+        """Whether this run has stopped tasks, or kept them from being started."""
+        return self.paused is not None and bool(self.paused.tasks)
+
+    @property
     def retained_before(self) -> Mapping[str, int]:
         """Return how much WAL each slot kept when the first of the owed tasks was to be stopped."""
         kept: dict[str, int] = {}
@@ -162,6 +169,7 @@ class Ending:
         erase_undo: the endpoint was proven new, or read back as old, or is not ours to put back.
         bad_end: this run changed something and ended badly: it counts for the breaker.
         waits_for_wave: the breaker is open, so the change did not begin.
+        in_vain: this run stopped tasks, and then refused the change before it was begun.
     """
 
     outcome: Outcome
@@ -169,6 +177,7 @@ class Ending:
     erase_undo: bool = False
     bad_end: bool = False
     waits_for_wave: bool = False
+    in_vain: bool = False
 
 
 def ending(found: Found, problem: Problem | None, *, run: str) -> Ending:
@@ -184,11 +193,12 @@ def ending(found: Found, problem: Problem | None, *, run: str) -> Ending:
         erase_undo=found.undo is not None and _undo_is_done(found),
         bad_end=changed and outcome in (Outcome.RESTORED, Outcome.FAILED),
         waits_for_wave=outcome is Outcome.DEFERRED,
+        in_vain=_in_vain(found, problem),
     )
 
 
 def _outcome(found: Found, problem: Problem | None) -> Outcome:
-    refused = problem is not None and problem.error == "Refused"
+    refused = _refused(problem)
     broke = problem is not None and not refused
     back = found.put_back
     if found.paused is not None and _has(found.paused.findings, Cause.WAVE_STOPPED):
@@ -196,7 +206,7 @@ def _outcome(found: Found, problem: Problem | None) -> Outcome:
     if back is not None:
         connects = back.put_back and found.tested_old is not None and found.tested_old.passed
         return Outcome.RESTORED if connects and not broke else Outcome.FAILED
-    if refused and found.undo is None:
+    if refused and found.undo is None and not found.stopped_tasks:
         return Outcome.REFUSED
     if problem is not None:
         return Outcome.FAILED
@@ -205,6 +215,14 @@ def _outcome(found: Found, problem: Problem | None) -> Outcome:
     if found.plan is not None and found.plan.decision is Decision.PLANNED:
         return Outcome.PLANNED
     return Outcome.FAILED
+
+
+def _refused(problem: Problem | None) -> bool:
+    return problem is not None and problem.error == "Refused"
+
+
+def _in_vain(found: Found, problem: Problem | None) -> bool:
+    return _refused(problem) and found.undo is None and found.stopped_tasks
 
 
 def _undo_is_done(found: Found) -> bool:
@@ -350,7 +368,8 @@ def next_due(
         return Due(min(now + DAY, opening), waiting_since=since)
     reason = end.outcome.value + "".join(f" {cause}" for cause in sorted(_causes(mendable)))
     count = state.backoff + 1 if reason == state.reason else 1
-    wait = BACK_OFF[count - 1] if count <= len(BACK_OFF) else DAY
+    often = TRIES_IN_VAIN if end.in_vain else len(BACK_OFF)
+    wait = BACK_OFF[count - 1] if count <= often else DAY
     return Due(min(now + wait, opening), reason, count, since)
 
 
@@ -360,11 +379,11 @@ def _causes(findings: Iterable[Finding]) -> set[str]:
 
 def _backs_off(end: Ending, mendable: tuple[Finding, ...]) -> bool:
     match end.outcome:
-        case Outcome.FAILED:
+        case Outcome.FAILED if not end.in_vain:
             return True
         case Outcome.CERTIFIED:
             return bool(mendable)
-        case Outcome.REFUSED:  # as long as one reason needs a person, soon is no use
+        case Outcome.REFUSED | Outcome.FAILED:  # as long as one needs a person, soon is no use
             errors = errors_in(end.findings)
             return bool(errors) and all(may_mend(found) for found in errors)
         case _:

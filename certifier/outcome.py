@@ -14,7 +14,7 @@ class Outcome(StrEnum):
     CERTIFIED = "certified"  # proven: by our probe and by the DMS test
     REFUSED = "refused"  # our checks or the rehearsal said no; endpoint and tasks untouched
     RESTORED = "restored"  # changed, DMS could not connect, put back
-    FAILED = "failed"  # unexpected; or put back and still not connecting; or never connected
+    FAILED = "failed"  # unexpected; or it does not connect; or given up once a task was stopped
     PLANNED = "planned"  # plan mode, or waiting for its window
     DEFERRED = "deferred"  # another execution has the source, or the breaker is open
 

@@ -383,17 +383,36 @@ def plan_tasks(
         findings.append(
             _found(Cause.TASKS_RUNNING, f"the change needs these tasks to stop: {names}")
         )
-        if any(change.field == PASSWORD for change in plan.changes):
-            seen = f"the endpoint holds the old password, with which {names} cannot start again"
-            findings.append(_found(Cause.ENDPOINT_HOLDS_OLD_PASSWORD, seen))
+        findings += _of_old_password(plan.changes, names, Severity.ERROR)
     if loading and may_stop and not closed:
         findings.append(_found(Cause.TASK_IN_FULL_LOAD, f"a full load is under way: {loading}"))
     if findings:
         return TaskPlan(Decision.CHANGE, running, findings=tuple(findings))
-    if running and window is not None and closed:
-        opens = window.next_opening(now)
-        waits = _found(
-            Cause.WINDOW_CLOSED, f"{names} may stop again from {opens:%Y-%m-%d %H:%M} UTC"
-        )
-        return TaskPlan(Decision.PLANNED, running, opens_at=opens, findings=(waits,))
-    return TaskPlan(Decision.CHANGE, running)
+    return until_window(source, plan.changes, running, now) or TaskPlan(Decision.CHANGE, running)
+
+
+def until_window(
+    source: Source, changes: Iterable[Change], running: tuple[ReplicationTask, ...], now: datetime
+) -> TaskPlan | None:
+    """Return the plan that waits while the running tasks may not stop; ``None``: they may."""
+    window = source.window
+    if not running or window is None or window.is_open(now):
+        return None
+    names = ", ".join(task.identifier for task in running)
+    opens = window.next_opening(now)
+    waits = _found(Cause.WINDOW_CLOSED, f"{names} may stop again from {opens:%Y-%m-%d %H:%M} UTC")
+    old = _of_old_password(changes, names, Severity.WARNING)
+    return TaskPlan(Decision.PLANNED, running, opens_at=opens, findings=(waits, *old))
+
+
+def _of_old_password(
+    changes: Iterable[Change], names: str, severity: Severity
+) -> tuple[Finding, ...]:
+    """Return what a new password means for tasks that run on with the connections they have."""
+    fields = {change.field for change in changes}
+    if PASSWORD not in fields:
+        return ()
+    # With two users in turn, the one before goes on working until it is its turn again.
+    until = " once that user's password is changed, too" if "username" in fields else ""
+    seen = f"the endpoint holds the old password, with which {names} cannot start again{until}"
+    return (_found(Cause.ENDPOINT_HOLDS_OLD_PASSWORD, seen, severity),)

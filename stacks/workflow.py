@@ -291,7 +291,7 @@ class Workflow(Construct):
                 "problem": _NULL,
                 "decision": "none",
                 **dict.fromkeys(
-                    ("claimed", "tail", "paused", "done", "wave_stopped", "proven", "was_put_back"),
+                    ("claimed", "tail", "paused", "done", "not_now", "proven", "was_put_back"),
                     False,
                 ),
                 **dict.fromkeys(self._counters, 0),
@@ -367,11 +367,11 @@ class Workflow(Construct):
             "Pause tasks",
             "pause_tasks",
             minutes=self._pace.pause,
-            assign=_flags(wave_stopped="stopped_wave"),
+            assign=_flags(not_now="not_now"),
             failed=leave,
             lost=deferred,
         )
-        loop.done.when(sfn.Condition.jsonata("{% $wave_stopped %}"), leave).otherwise(configure)
+        loop.done.when(sfn.Condition.jsonata("{% $not_now %}"), leave).otherwise(configure)
         return loop.start
 
     def _configure(

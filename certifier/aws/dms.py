@@ -178,7 +178,7 @@ class Dms:
             NotYetConsistent: the role was just made, and DMS may not assume it yet.
             Refused: ``dms_quota``, ``not_applied``, ``aws_denied``.
         """
-        params = _params(fields, password, by_secret=fields.secret_id is not None)
+        own = params = _params(fields, password, by_secret=fields.secret_id is not None)
         if like is not None:
             params = _copied(self._described(like) or {}, params)
         answer = self._ask(
@@ -196,7 +196,7 @@ class Dms:
             case _Fault(code=code) if code == _QUOTA:
                 raise Refused(Cause.DMS_QUOTA, seen=f"no room for the endpoint {identifier}")
             case _Fault():
-                raise _not_taken(identifier, answer, secret=password is not None)
+                raise _not_taken(identifier, answer, secret=password is not None or params != own)
         return _endpoint(answer["Endpoint"])
 
     def modify_endpoint(
@@ -701,7 +701,10 @@ def _task(described: Mapping[str, Any]) -> ReplicationTask:
 
 
 def _not_taken(identifier: str, fault: _Fault, *, secret: bool) -> NotYetConsistent | Refused:
-    """Return our error for a create or modify. DMS may quote a value: not where a password went."""
+    """Return our error for a create or modify. DMS may quote a value: not where a secret went.
+
+    That is a password, or a setting of somebody else's that may hold one.
+    """
     if fault.code == _DENIED:
         return NotYetConsistent(f"{identifier}: {_DENIED}")
     said = fault.code if secret else f"{fault.code}: {fault.text}"

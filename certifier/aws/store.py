@@ -361,10 +361,13 @@ class Store:
         item = self._table.get(_owner_key(endpoint))
         return None if item is None else str(item["source"])
 
-    def own_endpoint(self, name: str, *keys: str) -> str | None:
+    def own_endpoint(self, name: str, run: str, *keys: str) -> str | None:
         """Hold an endpoint under all of its names; return the source that has it already, if any.
 
         A source may name an endpoint by identifier or by ARN, so both are written once known.
+
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more).
         """
         state = self.state(name)
         owned = state.owned if state is not None else ()
@@ -377,13 +380,11 @@ class Store:
                 {":name": name},
                 {"#s": "source"},
             )
-            if not self._table.wrote(hold):
-                return self.endpoint_owner(key)
-            self._table.write(
-                self._table.changing(
-                    _source_key(name, "STATE"), "ADD owned :key", values={":key": {key}}
-                )
+            note = self._table.changing(
+                _source_key(name, "STATE"), "ADD owned :key", _OURS, {":key": {key}, ":run": run}
             )
+            if not self._wrote_while_ours(name, run, note, hold):
+                return self.endpoint_owner(key)
         return None
 
     # -- due
@@ -547,17 +548,11 @@ class Store:
         Raises:
             ClaimLost: ``run`` does not own the source (any more).
         """
-        try:
-            self._table.transact(
-                [
-                    self._table.checking(_source_key(name, "STATE"), _OURS, {":run": run}),
-                    self._table.putting(
-                        {**_source_key(name, "UNDO"), "log": log.model_dump_json(), "run": run}
-                    ),
-                ]
-            )
-        except Lost:
-            raise ClaimLost(name) from None
+        item = {**_source_key(name, "UNDO"), "log": log.model_dump_json(), "run": run}
+        if not self._wrote_while_ours(
+            name, run, self._claim_of(name, run), self._table.putting(item)
+        ):
+            raise ClaimLost(name)
 
     def undo(self, name: str) -> UndoLog | None:
         """Return how to put the source's endpoint back; ``None`` when nothing is unfinished."""
@@ -571,22 +566,26 @@ class Store:
             return None
         return UndoLog.model_validate_json(item["log"]), str(item["run"])
 
-    # -- tasks that we stopped
+    # -- tasks that we stopped; each write of a run is refused once its claim is lost
 
     def pause_task(
         self,
-        task: str,
         name: str,
+        run: str,
+        task: str,
         now: datetime,
         *,
         retained: Mapping[str, int] | None = None,
         anew: bool = False,
-    ) -> Pause:
+    ) -> None:
         """Note that ``name`` needs ``task`` stopped; written before the stop.
 
         Args:
             retained: bytes of WAL by slot; ``None`` when this source has not seen the task's slots.
             anew: the task runs, so what is noted of an earlier stop is over.
+
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more).
         """
         noted: dict[str, Any] = {"since": stamp(now)}
         if retained is not None:
@@ -597,31 +596,41 @@ class Store:
             gone = f" REMOVE {', '.join(over)}"
         else:
             sets, gone = [f"{field} = if_not_exists({field}, :{field})" for field in noted], ""
-        return _pause_of(
-            self._table.updated(
-                self._table.changing(
-                    _pause_key(task),
-                    f"ADD sources :one SET {', '.join(sets)}{gone}",
-                    values={":one": {name}, **{f":{f}": value for f, value in noted.items()}},
-                )
-            )
+        self._change_pause(
+            name,
+            run,
+            self._table.changing(
+                _pause_key(task),
+                f"ADD sources :one SET {', '.join(sets)}{gone}",
+                values={":one": {name}, **{f":{f}": value for f, value in noted.items()}},
+            ),
         )
 
-    def note_stopped(self, task: str, stop_date: datetime) -> None:
-        """Remember the StopDate of the stop that is ours, unless one is remembered already."""
-        self._note_once(task, "stop_date", stop_date.isoformat())
+    def note_stopped(self, name: str, run: str, task: str, stop_date: datetime) -> None:
+        """Remember the StopDate of the stop that is ours, unless one is remembered already.
 
-    def note_started(self, task: str, now: datetime) -> None:
-        """Remember that we asked a paused task to start again, the first time."""
-        self._note_once(task, "started_at", stamp(now))
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more).
+        """
+        self._note_once(name, run, task, "stop_date", stop_date.isoformat())
 
-    def _note_once(self, task: str, field: str, value: str) -> None:
-        self._table.wrote(
+    def note_started(self, name: str, run: str, task: str, now: datetime) -> None:
+        """Remember that we asked a paused task to start again, the first time.
+
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more).
+        """
+        self._note_once(name, run, task, "started_at", stamp(now))
+
+    def _note_once(self, name: str, run: str, task: str, field: str, value: str) -> None:
+        self._change_pause(
+            name,
+            run,
             self._table.updating(
                 _pause_key(task),
                 set_={field: value},
                 condition=f"attribute_exists(pk) AND attribute_not_exists({field})",
-            )
+            ),
         )
 
     def pause(self, task: str) -> Pause | None:
@@ -637,12 +646,15 @@ class Store:
         """Return the tasks that are stopped for the sake of a source."""
         return tuple(pause for pause in self.pauses_all() if name in pause.sources)
 
-    def leave_pause(self, task: str, name: str) -> bool:
+    def leave_pause(self, name: str, run: str, task: str) -> bool:
         """Say that ``name`` no longer needs ``task`` stopped; return whether it is the last one.
 
         The last one stays in the item until the task runs (``delete_pause``): who leaves last
         starts the task, and may die before that. ``False``: others still need it, or there is no
         pause.
+
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more).
         """
         for _ in range(_RACES):
             pause = self.pause(task)
@@ -656,24 +668,30 @@ class Store:
                 "size(sources) > :single",
                 {":one": {name}, ":single": 1},
             )
-            if self._table.wrote(left):
+            if self._change_pause(name, run, left):
                 return False
         raise Busy(f"pause of {task}")
 
-    def delete_pause(self, task: str, name: str) -> bool:
+    def delete_pause(self, name: str, run: str, task: str) -> bool:
         """Delete the pause of a task that runs again.
 
         ``False`` when another source needs the task stopped meanwhile: then ``name`` only leaves.
+
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more).
         """
         for _ in range(_RACES):
             alone = self._table.deleting(
                 _pause_key(task), "attribute_not_exists(pk) OR sources = :one", {":one": {name}}
             )
-            if self._table.wrote(alone):
+            if self._change_pause(name, run, alone):
                 return True
-            if not self.leave_pause(task, name):
+            if not self.leave_pause(name, run, task):
                 return False
         raise Busy(f"pause of {task}")
+
+    def _change_pause(self, name: str, run: str, write: Write) -> bool:
+        return self._wrote_while_ours(name, run, self._claim_of(name, run), write)
 
     # -- the end of a run
 
@@ -829,6 +847,22 @@ class Store:
     def _while_ours(self, name: str, write: Write) -> None:
         if not self._table.wrote(write):
             raise ClaimLost(name)
+
+    def _claim_of(self, name: str, run: str) -> Write:
+        return self._table.checking(_source_key(name, "STATE"), _OURS, {":run": run})
+
+    def _wrote_while_ours(self, name: str, run: str, *writes: Write) -> bool:
+        """Make writes, one of which asks for the claim; ``False``: another's condition was lost.
+
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more).
+        """
+        try:
+            self._table.transact(writes)
+        except Lost:
+            self.hold(name, run)
+            return False
+        return True
 
 
 def _json(value: object) -> object:

@@ -975,8 +975,11 @@ _CHANGING = (
     ),
     _row(
         Cause.ENDPOINT_HOLDS_OLD_PASSWORD,
-        why="The endpoint was put back, but with a password that is no longer the current one.",
-        remedy="Run the source again once the cause of the failure is mended.",
+        why="The secret has a new password, and the endpoint keeps the old one while a task runs "
+        "that may not be stopped now. The task goes on with the connections it has, and cannot "
+        "start again once the old password no longer works.",
+        remedy="Set restart_tasks to true, or stop the tasks that are named and run the source. "
+        "With a window, the password is set when it opens.",
     ),
     _row(
         Cause.TASK_DID_NOT_STOP,

@@ -113,7 +113,7 @@ def _apply(event: ConfigureEvent, tools: Tools[DmsSettings]) -> ConfigureAnswer:
     _check_the_rest(event, tools, endpoint, log)
     if log.created:
         # Before anybody can name it by the ARN that it has from now on.
-        owner = tools.store.own_endpoint(event.name, endpoint.identifier, endpoint.arn)
+        owner = tools.store.own_endpoint(event.name, event.run, endpoint.identifier, endpoint.arn)
         if owner is not None:
             seen = f"{endpoint.identifier} already belongs to the source {owner}"
             raise _refuse(Cause.ENDPOINT_TAKEN, seen)

@@ -1,18 +1,20 @@
-"""Pause tasks: stop what runs on the endpoint, only if it can be started again.
+"""Pause tasks: stop what runs on the endpoint, only if all of it can be started again.
 
-A stopped task lives in its pause item alone, written before the stop: whoever finds the item knows
-that the task is owed. A task that another source has stopped already is joined, so that it is not
-started in the middle of our change.
+Nothing is stopped while anything may still say no: the breaker, the window, a full load, a task
+that could not start again. A stopped task lives in its pause item alone, written before the stop:
+whoever finds the item knows that the task is owed. A task that another source has stopped already
+is joined, so that it is not started in the middle of our change.
 """
 
 from collections.abc import Mapping
 
 from certifier.diagnosis import finding
 from certifier.errors import Refused
-from certifier.models import Fact, Finding, ReplicationTask, TaskWork
+from certifier.models import Endpoint, Fact, Finding, ReplicationTask, TaskWork
 from certifier.outcome import Cause, Place
-from certifier.plan import PASSING, RUNNING
-from certifier.steps.endpoints import material_of
+from certifier.plan import PASSING, RUNNING, until_window
+from certifier.steps.endpoints import material_of, planned
+from certifier.steps.plan_changes import STEP as PLAN
 from certifier.steps.probe_tls import Probed
 from certifier.steps.proving import explained, prove
 from certifier.steps.tools import PolledEvent, StepSettings, Tools
@@ -27,10 +29,10 @@ class PauseSettings(StepSettings):
 
 
 class Paused(Fact):
-    """The answer: ``stopped_wave`` says that the breaker lets no change begin."""
+    """The answer. ``not_now``: the breaker lets no change begin, or the window has closed since."""
 
     done: bool
-    stopped_wave: bool = False
+    not_now: bool = False
 
 
 def run(event: PolledEvent, tools: Tools[PauseSettings]) -> Paused:
@@ -41,42 +43,76 @@ def run(event: PolledEvent, tools: Tools[PauseSettings]) -> Paused:
         Refused: a task may not stop, could not start again, or does not stop in time.
     """
     tools.store.hold(event.name, event.run)
-    pauses = {pause.task_arn: pause for pause in tools.store.pauses_all()}
-    begun = any(event.name in pause.sources for pause in pauses.values())
-    if not begun and tools.store.breaker().open:
+    before = tools.documents.read(event.run_id, STEP, TaskWork) or TaskWork()
+    if not before.tasks and tools.store.breaker().open:
         _write(tools, event, (), _found(Cause.WAVE_STOPPED, "too many changes ended badly today"))
-        return Paused(done=True, stopped_wave=True)
+        return Paused(done=True, not_now=True)
     material = material_of(event, tools)
     endpoint = material.endpoint if material else None
     if endpoint is None:
         return Paused(done=True)
+    pauses = {pause.task_arn: pause for pause in tools.store.pauses_all()}
     tasks = tools.dms.tasks(endpoint.arn)
+    running = [task for task in tasks if task.status == "running"]
+    passing = [task for task in tasks if task.status in PASSING]
+    if not before.tasks:
+        if _waits_for_window(event, tools, (*running, *passing)):
+            return Paused(done=True, not_now=True)
+        _refuse_serverless(tools, endpoint)
     _refuse_unwilling(event, tasks)
+    unproven = [t for t in running if not _can_restart(event, tools, t, endpoint.arn)]
+    if event.is_last and (running or passing):
+        raise _late([*passing, *(task for task in running if task not in unproven)], unproven)
     seen = _retained(event, tools) if tasks else None
-    waiting = False
+    stopped = dict.fromkeys((*before.tasks, *(t.arn for t in tasks if t.arn in pauses)))
+    if running and not passing and not unproven:
+        stopped |= dict.fromkeys(task.arn for task in running)
+        _write(tools, event, tuple(stopped))
+        for task in running:
+            _note(event, tools, task, endpoint, seen, anew=True)
+            tools.dms.stop_task(task.arn)
     for task in tasks:
         pause = pauses.get(task.arn)
-        retained = seen if task.source_endpoint_arn == endpoint.arn else None
-        if task.status == "running":
-            waiting = True
-            if _can_restart(event, tools, task, endpoint.arn):
-                tools.store.pause_task(
-                    task.arn, event.name, tools.now(), retained=retained, anew=True
-                )
-                tools.dms.stop_task(task.arn)
-        elif task.status in PASSING:
-            waiting = True
-        elif pause is not None:
-            joined = tools.store.pause_task(task.arn, event.name, tools.now(), retained=retained)
-            if joined.stop_date is None and task.stop_date is not None:
-                tools.store.note_stopped(task.arn, task.stop_date)
-    if waiting and event.is_last:
-        late = [t for t in tasks if t.status in RUNNING | PASSING]
-        findings = tuple(_did_not_stop(task) for task in late)
-        raise Refused(Cause.TASK_DID_NOT_STOP, findings=findings)
-    if not waiting:
-        _write(tools, event, tuple(task.arn for task in tasks if task.arn in pauses))
-    return Paused(done=not waiting)
+        if pause is None or task in running or task in passing:
+            continue
+        _note(event, tools, task, endpoint, seen)
+        if pause.stop_date is None and task.stop_date is not None:
+            tools.store.note_stopped(event.name, event.run, task.arn, task.stop_date)
+    if running or passing:
+        return Paused(done=False)
+    _write(tools, event, tuple(stopped))
+    return Paused(done=True)
+
+
+def _note(
+    event: PolledEvent,
+    tools: Tools[PauseSettings],
+    task: ReplicationTask,
+    endpoint: Endpoint,
+    seen: Mapping[str, int] | None,
+    *,
+    anew: bool = False,
+) -> None:
+    """Note that this source needs the task stopped. The slots that it has seen are its source's."""
+    retained = seen if task.source_endpoint_arn == endpoint.arn else None
+    tools.store.pause_task(
+        event.name, event.run, task.arn, tools.now(), retained=retained, anew=anew
+    )
+
+
+def _waits_for_window(
+    event: PolledEvent, tools: Tools[PauseSettings], tasks: tuple[ReplicationTask, ...]
+) -> bool:
+    """Whether the window has closed since the plan was made: then the plan waits for the next."""
+    running = tuple(task for task in tasks if task.status in RUNNING)
+    plan = planned(event, tools)
+    waits = until_window(event.source.spec, plan.changes, running, tools.now())
+    if waits is None:
+        return False
+    found = {"opens_at": waits.opens_at, "findings": plan.findings + waits.findings}
+    plan = plan.model_copy(update={"decision": waits.decision, **found})
+    tools.documents.write(event.run_id, PLAN, plan)
+    return True
 
 
 def _retained(event: PolledEvent, tools: Tools[PauseSettings]) -> Mapping[str, int] | None:
@@ -97,9 +133,27 @@ def _write(
     tools.documents.write(event.run_id, STEP, TaskWork(tasks=tasks, findings=findings))
 
 
-def _did_not_stop(task: ReplicationTask) -> Finding:
-    seen = f"task {task.identifier} was still {task.status} in the last round"
-    return _found(Cause.TASK_DID_NOT_STOP, seen, raw=task.message)
+def _late(slow: list[ReplicationTask], unproven: list[ReplicationTask]) -> Refused:
+    """Return why not everything stood still in time."""
+    findings = [
+        _found(
+            Cause.TASK_DID_NOT_STOP,
+            f"task {task.identifier} was still {task.status} in the last round",
+            raw=task.message,
+        )
+        for task in slow
+    ]
+    for task in unproven:
+        seen = f"the test of the other endpoint of task {task.identifier} had no result in time"
+        findings.append(_found(Cause.TEST_NEVER_ENDED, seen))
+    return Refused(findings[0].cause, findings=tuple(findings))
+
+
+def _refuse_serverless(tools: Tools[PauseSettings], endpoint: Endpoint) -> None:
+    """Refuse for a serverless replication that has come since the plan was made."""
+    if configs := tools.dms.serverless_replications(endpoint.arn):
+        seen = f"serverless replications use {endpoint.identifier}: {', '.join(configs)}"
+        raise Refused(Cause.SERVERLESS_REPLICATION, seen=seen)
 
 
 def _refuse_unwilling(event: PolledEvent, tasks: tuple[ReplicationTask, ...]) -> None:

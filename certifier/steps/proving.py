@@ -13,6 +13,9 @@ from certifier.outcome import Cause, Place, Stage
 from certifier.steps.probe_tls import Probed
 from certifier.steps.tools import StepEvent, Tools
 
+ATTEMPTS = 3
+"""How often a test is made whose failure would block the next start of a task."""
+
 
 def prove(
     event: StepEvent,

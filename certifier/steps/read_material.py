@@ -91,7 +91,7 @@ def _owned_by_another(
     if event.mode is Mode.PLAN:
         owners = {tools.store.endpoint_owner(name) for name in names}
     else:
-        owners = {tools.store.own_endpoint(event.name, *names)}
+        owners = {tools.store.own_endpoint(event.name, event.run, *names)}
     for owner in sorted(owner for owner in owners if owner and owner != event.name):
         seen = f"{endpoint.identifier} already belongs to the source {owner}"
         yield _found(Cause.ENDPOINT_TAKEN, seen)

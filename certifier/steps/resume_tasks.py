@@ -11,7 +11,7 @@ from certifier.diagnosis import finding
 from certifier.memory import Pause
 from certifier.models import Finding, ReplicationTask, TaskWork
 from certifier.outcome import Cause, Place
-from certifier.steps.proving import explained, prove
+from certifier.steps.proving import ATTEMPTS, explained, prove
 from certifier.steps.tools import Done, PolledEvent, StepSettings, Tools
 
 STEP = "resume_tasks"
@@ -34,7 +34,7 @@ def run(event: PolledEvent, tools: Tools[StepSettings]) -> Done:
     tasks, findings, still = list(before.tasks), list(before.findings), before.stood_still
     owed: list[tuple[str, Finding]] = []
     for pause in tools.store.pauses_of(event.name):
-        if not tools.store.leave_pause(pause.task_arn, event.name):
+        if not tools.store.leave_pause(event.name, event.run, pause.task_arn):
             continue  # another source still needs it stopped, and will start it
         task = tools.dms.task(pause.task_arn)
         match _move_on(event, tools, pause, task):
@@ -42,13 +42,13 @@ def run(event: PolledEvent, tools: Tools[StepSettings]) -> Done:
                 owed.append((pause.task_arn, reason))
             case Finding() as reason:
                 findings.append(reason)
-                tools.store.delete_pause(pause.task_arn, event.name)
+                tools.store.delete_pause(event.name, event.run, pause.task_arn)
             case None:
                 tasks.append(pause.task_arn)
                 if pause.stop_date is not None:
                     seconds = (tools.now() - pause.stop_date).total_seconds()
                     still = max(still or 0.0, seconds)
-                tools.store.delete_pause(pause.task_arn, event.name)
+                tools.store.delete_pause(event.name, event.run, pause.task_arn)
     over = not owed or event.is_last
     work = TaskWork(
         tasks=tuple(tasks),
@@ -79,10 +79,12 @@ def _move_on(
         return None
     if task.status not in ("stopped", "failed"):
         return _owed(task, f"it is {task.status}")
-    if pause.started_at is None and (reason := _not_ours(pause, task)) is not None:
+    if (reason := _not_ours(pause, task)) is not None:
         seen = f"task {task.identifier} is {task.status}, and not by us: {reason}"
         return _found(Cause.TASK_LEFT_ALONE, seen, raw=task.message)
-    tools.store.note_started(task.arn, tools.now())
+    if pause.stop_date is None and task.stop_date is not None:
+        tools.store.note_stopped(event.name, event.run, task.arn, task.stop_date)
+    tools.store.note_started(event.name, event.run, task.arn, tools.now())
     answer = tools.dms.start_task(task.arn)
     if isinstance(answer, Rejected):
         return _mend(event, tools, task, answer)
@@ -93,12 +95,13 @@ def _not_ours(pause: Pause, task: ReplicationTask) -> str | None:
     """Return why the task does not stand still because of our stop; ``None`` when it does.
 
     A run that died between the stop and its note left no StopDate: then the task counts as ours if
-    it stopped after the pause was written.
+    it stopped after the pause was written. One that failed after we started it is still owed.
     """
+    started = pause.started_at is not None
     if task.status == "failed":
-        return "it failed"
+        return None if started else "it failed"
     if task.stop_reason is not None and NORMAL_STOP.lower() not in task.stop_reason.lower():
-        return f"its stop reason is {task.stop_reason}"
+        return None if started else f"its stop reason is {task.stop_reason}"
     if task.stop_date is None:
         return None
     if pause.stop_date is None:
@@ -112,7 +115,11 @@ def _not_ours(pause: Pause, task: ReplicationTask) -> str | None:
 def _mend(
     event: PolledEvent, tools: Tools[StepSettings], task: ReplicationTask, answer: Rejected
 ) -> Finding:
-    """DMS starts a task only after a passing test of both endpoints: make those tests."""
+    """DMS starts a task only after a passing test of both endpoints: make those tests.
+
+    New ones, whatever this run has seen before: a test that DMS, or somebody else, started since
+    may have failed, or a change that shows nowhere may have made the last pass worthless.
+    """
     reasons: list[str] = []
     for arn in (task.source_endpoint_arn, task.target_endpoint_arn):
         endpoint = tools.dms.endpoint(arn)
@@ -123,14 +130,17 @@ def _mend(
             event,
             tools,
             endpoint_arn=arn,
-            digest=endpoint.settings_digest,
+            digest=f"{endpoint.settings_digest} to start {task.arn}",
             instances=(task.instance_arn,),
+            attempts=ATTEMPTS,
         )
+        if tests is None:
+            reasons.append(f"{endpoint.identifier} is being tested")
         why = explained(tests or (), tools, place=Place.DMS_TEST)
         reasons += [f"{endpoint.identifier}: {found.seen}" for found in why]
     return _found(
         Cause.TASK_OWED,
         f"task {task.identifier}, which we stopped, may not start: "
-        + ("; ".join(reasons) or "its endpoints are being tested"),
+        + ("; ".join(reasons) or "DMS does not take the start, although both endpoints connect"),
         raw=answer.text,
     )

@@ -21,11 +21,8 @@ from certifier.steps.configure_endpoint import document as configured_document
 from certifier.steps.configure_endpoint import restorable
 from certifier.steps.endpoints import equal, material_of
 from certifier.steps.probe_tls import Probed
-from certifier.steps.proving import explained, prove, usable_instances
+from certifier.steps.proving import ATTEMPTS, explained, prove, usable_instances
 from certifier.steps.tools import PolledEvent, StepSettings, Tools
-
-ATTEMPTS_WHEN_UNCHANGED = 3
-"""A failure of an unchanged source is tested twice more: it would block the next task start."""
 
 
 class TestEvent(PolledEvent):
@@ -67,7 +64,7 @@ def run(event: TestEvent, tools: Tools[StepSettings]) -> TestAnswer:
         endpoint_arn=endpoint.arn,
         digest=endpoint.settings_digest,
         instances=instances,
-        attempts=ATTEMPTS_WHEN_UNCHANGED if unchanged else 1,
+        attempts=ATTEMPTS if unchanged else 1,
     )
     if tests is None:
         if not event.is_last:

@@ -274,7 +274,7 @@ def test_the_third_bad_end_is_told_as_a_stopped_wave(world: World) -> None:
 
 def test_an_owed_task_is_told_at_once_and_due_in_ten_minutes(world: World) -> None:
     """A certified source with a task that does not run again needs a person now."""
-    world.store.pause_task(TASK, "orders", NOW)
+    world.store.pause_task("orders", RUN, TASK, NOW)
     world.leave(**unchanged())
     assert world.record() == "certified"
     state = world.state()

@@ -59,19 +59,21 @@ def called(clients: Clients, table: str, text: str) -> dict[str, Any]:
     return answer
 
 
+SOURCE = {
+    "name": "orders",
+    "endpoint": "orders-source",
+    "host": "orders.db.example.com",
+    "ssl_mode": "require",
+}
+
+
 @pytest.fixture
 def orders(store: Store) -> Store:
     """A source in the middle of a change that a dead run has left: claim, undo log, paused task."""
-    source = {
-        "name": "orders",
-        "endpoint": "orders-source",
-        "host": "orders.db.example.com",
-        "ssl_mode": "require",
-    }
-    store.register(parse_source(source), NOW)
+    store.register(parse_source(SOURCE), NOW)
     store.claim("orders", RUN, NOW, lambda _: None)
     store.write_undo("orders", RUN, LOG)
-    store.pause_task(TASK, "orders", NOW)
+    store.pause_task("orders", RUN, TASK, NOW)
     return store
 
 
@@ -122,10 +124,12 @@ def test_an_owed_task_is_forgiven_only_if_nobody_else_waits(
 ) -> None:
     """The condition holds that no other source needs the task."""
     text = command("delete-item", "PAUSE")
-    orders.pause_task(TASK, "other", NOW)
+    orders.register(parse_source({**SOURCE, "name": "other", "endpoint": "other"}), NOW)
+    orders.claim("other", RUN, NOW, lambda _: None)
+    orders.pause_task("other", RUN, TASK, NOW)
     with pytest.raises(Exception, match="ConditionalCheckFailed"):
         called(clients, table, text)
-    orders.leave_pause(TASK, "other")
+    orders.leave_pause("other", RUN, TASK)
     called(clients, table, text)
     assert orders.pauses_all() == ()
 

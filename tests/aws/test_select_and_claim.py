@@ -228,7 +228,7 @@ def test_a_claim_tells_what_was_left_behind(
         new=EndpointFields(),
     )
     store.write_undo("orders", CHILD, log)
-    store.pause_task("arn:task", "orders", NOW)
+    store.pause_task("orders", CHILD, "arn:task", NOW)
     assert claim() == {"claimed": True, "tail": True, "paused": True}
 
 

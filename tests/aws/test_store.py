@@ -8,7 +8,7 @@ import pytest
 from certifier.aws.store import Claimed, Held, NotClaimed, Recorded, Store
 from certifier.diagnosis import finding
 from certifier.errors import ClaimLost, InvalidEvent
-from certifier.memory import Marker, Recording
+from certifier.memory import Marker, Pause, Recording
 from certifier.models import EndpointFields, UndoLog
 from certifier.outcome import Cause, Outcome, Place, SslMode
 from certifier.source import Source, parse_source
@@ -98,21 +98,22 @@ def test_two_sources_on_one_endpoint_are_refused(store: Store, orders: Source) -
 
 
 def test_an_arn_and_an_identifier_are_one_endpoint_once_both_are_known(
-    store: Store, orders: Source
+    store: Store, claimed: Claimed
 ) -> None:
     """A source that registers the ARN of an endpoint known by its identifier is refused."""
-    assert store.own_endpoint("orders", "orders-source", ARN) is None
-    assert store.own_endpoint("orders", "orders-source", ARN) is None
+    assert store.own_endpoint("orders", RUN, "orders-source", ARN) is None
+    assert store.own_endpoint("orders", RUN, "orders-source", ARN) is None
     with pytest.raises(InvalidEvent, match="endpoint_taken"):
         store.register(a_source("sales", endpoint=ARN), NOW)
     store.register(a_source("sales"), NOW)
-    assert store.own_endpoint("sales", ARN) == "orders"
+    store.claim("sales", OTHER, NOW, alive)
+    assert store.own_endpoint("sales", OTHER, ARN) == "orders"
 
 
 def test_another_endpoint_forgets_the_old_one(store: Store, orders: Source) -> None:
     """A source that moves to another endpoint gives the old one free under all of its names."""
-    store.own_endpoint("orders", ARN)
     store.claim("orders", RUN, NOW, alive)
+    store.own_endpoint("orders", RUN, ARN)
     store.remember("orders", RUN, endpoint_arn=ARN, applied=EndpointFields(port=5432))
     store.record("orders", RUN, recording(), breaker_limit=3)
     store.register(a_source(endpoint="orders-new"), NOW)
@@ -135,8 +136,8 @@ def test_a_run_of_the_endpoint_before_does_not_get_the_claim(store: Store, order
 
 def test_another_name_of_the_same_endpoint_forgets_nothing(store: Store, orders: Source) -> None:
     """Letter case, or its ARN: the password that we set is still the one that we set."""
-    store.own_endpoint("orders", "orders-source", ARN)
     store.claim("orders", RUN, NOW, alive)
+    store.own_endpoint("orders", RUN, "orders-source", ARN)
     store.remember("orders", RUN, applied_version="v1")
     for name in ("ORDERS-source", ARN, "orders-source"):
         store.register(a_source(endpoint=name), NOW)
@@ -157,7 +158,7 @@ def test_the_endpoint_cannot_be_changed_while_a_run_has_the_source(
     with pytest.raises(InvalidEvent, match="an undo log"):
         store.register(moved, NOW)
     store.claim("orders", RUN, NOW, alive)
-    store.pause_task(TASK, "orders", NOW)
+    store.pause_task("orders", RUN, TASK, NOW)
     store.record("orders", RUN, recording(erase_undo=True), breaker_limit=3)
     with pytest.raises(InvalidEvent, match=f"paused tasks: {TASK}"):
         store.register(moved, NOW)
@@ -206,7 +207,7 @@ def test_what_an_earlier_run_left_behind_is_told_with_the_claim(
 ) -> None:
     """The new owner learns of the undo log and of paused tasks."""
     store.write_undo("orders", RUN, UNDO)
-    store.pause_task(TASK, "orders", NOW)
+    store.pause_task("orders", RUN, TASK, NOW)
     got = store.claim("orders", OTHER, NOW + 5 * MINUTE, ended(NOW))
     assert isinstance(got, Claimed)
     assert got.undo == UNDO
@@ -221,6 +222,8 @@ def test_an_unknown_source_cannot_be_claimed(store: Store) -> None:
 
 def test_every_write_of_a_run_stops_with_its_claim(store: Store, claimed: Claimed) -> None:
     """Once another execution owns the source, the old owner can write nothing more."""
+    store.pause_task("orders", RUN, TASK, NOW)
+    pauses = store.pauses_all()
     store.claim("orders", OTHER, NOW + 5 * MINUTE, ended(NOW))
     marker = Marker(settings_digest="d", accepted_at=NOW)
     for write in (
@@ -230,11 +233,18 @@ def test_every_write_of_a_run_stops_with_its_claim(store: Store, claimed: Claime
         lambda: store.note_canary("orders", RUN, "certifier-canary-orders"),
         lambda: store.note_creating("orders", RUN, "orders-source"),
         lambda: store.mark_test("orders", RUN, "key", marker),
+        lambda: store.own_endpoint("orders", RUN, ARN),
+        lambda: store.pause_task("orders", RUN, TASK, NOW, anew=True),
+        lambda: store.note_stopped("orders", RUN, TASK, NOW),
+        lambda: store.note_started("orders", RUN, TASK, NOW),
+        lambda: store.delete_pause("orders", RUN, TASK),
         lambda: store.record("orders", RUN, recording(), breaker_limit=3),
     ):
         with pytest.raises(ClaimLost):
             write()
     assert store.undo("orders") is None
+    assert store.endpoint_owner(ARN) is None
+    assert store.pauses_all() == pauses
 
 
 def test_markers_live_as_long_as_the_claim(store: Store, claimed: Claimed) -> None:
@@ -341,60 +351,80 @@ def test_due_gives_the_oldest_first_and_at_most_a_batch(store: Store) -> None:
     assert store.due(NOW + 3 * MINUTE, 10) == ["s1", "s2", "s3"]
 
 
-def test_a_task_is_started_by_whoever_leaves_last(store: Store) -> None:
-    """The last source stays in the pause until the task runs, so that a death loses nothing."""
-    store.pause_task(TASK, "orders", NOW)
-    store.pause_task(TASK, "sales", NOW + MINUTE)
-    store.note_stopped(TASK, NOW + 2 * MINUTE)
-    store.note_stopped(TASK, NOW + 9 * MINUTE)
+@pytest.fixture
+def both(store: Store, claimed: Claimed) -> Store:
+    """Two sources, ``orders`` and ``sales``, that ``RUN`` and ``OTHER`` are at work on."""
+    store.register(a_source("sales"), NOW)
+    store.claim("sales", OTHER, NOW, alive)
+    return store
+
+
+ORDERS, SALES = ("orders", RUN), ("sales", OTHER)
+
+
+def paused(store: Store) -> Pause:
     pause = store.pause(TASK)
     assert pause is not None
+    return pause
+
+
+def test_a_task_is_started_by_whoever_leaves_last(both: Store) -> None:
+    """The last source stays in the pause until the task runs, so that a death loses nothing."""
+    both.pause_task(*ORDERS, TASK, NOW)
+    both.pause_task(*SALES, TASK, NOW + MINUTE)
+    both.note_stopped(*ORDERS, TASK, NOW + 2 * MINUTE)
+    both.note_stopped(*SALES, TASK, NOW + 9 * MINUTE)
+    pause = paused(both)
     assert pause.sources == ("orders", "sales")
     assert pause.since == NOW
     assert pause.stop_date == NOW + 2 * MINUTE
-    assert store.leave_pause(TASK, "orders") is False
-    assert store.pauses_of("orders") == ()
-    assert store.leave_pause(TASK, "sales") is True
-    assert [p.task_arn for p in store.pauses_of("sales")] == [TASK]
-    assert store.delete_pause(TASK, "sales") is True
-    assert store.pauses_all() == ()
-    assert store.delete_pause(TASK, "sales") is True
-    assert store.leave_pause(TASK, "sales") is False
+    assert both.leave_pause(*ORDERS, TASK) is False
+    assert both.pauses_of("orders") == ()
+    assert both.leave_pause(*SALES, TASK) is True
+    assert [p.task_arn for p in both.pauses_of("sales")] == [TASK]
+    assert both.delete_pause(*SALES, TASK) is True
+    assert both.pauses_all() == ()
+    assert both.delete_pause(*SALES, TASK) is True
+    assert both.leave_pause(*SALES, TASK) is False
 
 
-def test_a_task_that_runs_is_paused_anew(store: Store) -> None:
+def test_a_task_that_runs_is_paused_anew(both: Store) -> None:
     """What is noted of an earlier stop does not count for a task that has been started since."""
-    store.pause_task(TASK, "orders", NOW)
-    store.note_stopped(TASK, NOW + MINUTE)
-    store.note_started(TASK, NOW + 2 * MINUTE)
-    store.note_started("another", NOW)
-    pause = store.pause_task(TASK, "sales", NOW + 3 * MINUTE)
+    both.pause_task(*ORDERS, TASK, NOW)
+    both.note_stopped(*ORDERS, TASK, NOW + MINUTE)
+    both.note_started(*ORDERS, TASK, NOW + 2 * MINUTE)
+    both.note_started(*ORDERS, "another", NOW)
+    both.pause_task(*SALES, TASK, NOW + 3 * MINUTE)
+    pause = paused(both)
     assert (pause.stop_date, pause.started_at) == (NOW + MINUTE, NOW + 2 * MINUTE)
-    pause = store.pause_task(TASK, "orders", NOW + 4 * MINUTE, anew=True)
+    both.pause_task(*ORDERS, TASK, NOW + 4 * MINUTE, anew=True)
+    pause = paused(both)
     assert (pause.since, pause.stop_date, pause.started_at) == (NOW + 4 * MINUTE, None, None)
     assert pause.sources == ("orders", "sales")
-    assert store.pause("another") is None
+    assert both.pause("another") is None
 
 
-def test_a_pause_remembers_what_slots_kept_before_it(store: Store) -> None:
+def test_a_pause_remembers_what_slots_kept_before_it(both: Store) -> None:
     """The first look counts until the task is paused anew; who saw nothing changes nothing."""
-    assert store.pause_task(TASK, "orders", NOW, anew=True).retained == {}
-    assert store.pause_task(TASK, "sales", NOW, retained={"slot": 1}).retained == {"slot": 1}
-    assert store.pause_task(TASK, "orders", NOW, retained={"slot": 2}).retained == {"slot": 1}
-    assert store.pause_task(TASK, "sales", NOW).retained == {"slot": 1}
-    again = store.pause_task(TASK, "orders", NOW, retained={"slot": 2**40}, anew=True)
-    assert again.retained == {"slot": 2**40}
-    assert store.pause(TASK) == again
-    assert store.pause_task(TASK, "orders", NOW, anew=True).retained == {}
+    for who, seen, anew, kept in (
+        (ORDERS, None, True, {}),
+        (SALES, {"slot": 1}, False, {"slot": 1}),
+        (ORDERS, {"slot": 2}, False, {"slot": 1}),
+        (SALES, None, False, {"slot": 1}),
+        (ORDERS, {"slot": 2**40}, True, {"slot": 2**40}),
+        (ORDERS, None, True, {}),
+    ):
+        both.pause_task(*who, TASK, NOW, retained=seen, anew=anew)
+        assert paused(both).retained == kept
 
 
-def test_a_pause_that_another_source_joined_is_not_deleted(store: Store) -> None:
+def test_a_pause_that_another_source_joined_is_not_deleted(both: Store) -> None:
     """Who joins while the last one starts the task keeps the pause, and stops it again."""
-    store.pause_task(TASK, "orders", NOW)
-    assert store.leave_pause(TASK, "orders") is True
-    store.pause_task(TASK, "sales", NOW)
-    assert store.delete_pause(TASK, "orders") is False
-    assert [p.sources for p in store.pauses_all()] == [("sales",)]
+    both.pause_task(*ORDERS, TASK, NOW)
+    assert both.leave_pause(*ORDERS, TASK) is True
+    both.pause_task(*SALES, TASK, NOW)
+    assert both.delete_pause(*ORDERS, TASK) is False
+    assert [p.sources for p in both.pauses_all()] == [("sales",)]
 
 
 def test_a_source_in_the_middle_of_something_is_not_forgotten(
@@ -403,16 +433,16 @@ def test_a_source_in_the_middle_of_something_is_not_forgotten(
     """A claim, an undo log and a pause each hold it; then nothing of it remains."""
     assert isinstance(store.forget("orders"), Held)
     store.write_undo("orders", RUN, UNDO)
-    store.pause_task(TASK, "orders", NOW)
+    store.pause_task("orders", RUN, TASK, NOW)
     store.record("orders", RUN, recording(), breaker_limit=3)
     held = store.forget("orders")
     assert isinstance(held, Held)
     assert "undo log" in held.by
     assert TASK in held.by
-    store.delete_pause(TASK, "orders")
     store.claim("orders", OTHER, NOW, alive)
+    store.delete_pause("orders", OTHER, TASK)
+    store.own_endpoint("orders", OTHER, ARN)
     store.record("orders", OTHER, recording(erase_undo=True), breaker_limit=3)
-    store.own_endpoint("orders", ARN)
     assert store.forget("orders") is True
     assert store.forget("orders") is False
     assert store.names_all() == ()

@@ -45,7 +45,7 @@ GOOD: Mapping[str, Any] = {
     PLAN: {"decision": "change"},
     IMPORT_CA: {},
     REHEARSE: DONE,
-    PAUSE: {"done": True, "stopped_wave": False},
+    PAUSE: {"done": True, "not_now": False},
     CONFIGURE: {"done": True, "put_back": False},
     TEST: {"done": True, "passed": True},
     PUT_BACK: {"done": True, "put_back": True},
@@ -235,7 +235,7 @@ def test_a_claim_that_another_has(script: Script) -> None:
 
 def test_a_stopped_wave_defers_what_has_not_begun(script: Script) -> None:
     """The breaker is open: what was paused runs again, and Record says deferred."""
-    wave = {"done": True, "stopped_wave": True}
+    wave = {"done": True, "not_now": True}
     child = script.child({PAUSE: wave, RECORD: {"outcome": "deferred"}})
     assert child.states == [*TO_PLAN, IMPORT_CA, *polled(REHEARSE), *polled(PAUSE), *LEAVE_PAUSED]
 

@@ -130,6 +130,7 @@ def an_ending(outcome: Outcome, *findings: Finding, **fields: Any) -> Ending:
         ({**MINE, "put_back": Configured()}, None, Outcome.FAILED, False, True),
         # refused between the pause and the first write
         ({**CHANGE, "paused": TaskWork()}, REFUSED, Outcome.REFUSED, False, False),
+        ({**CHANGE, "paused": TaskWork(tasks=("t",))}, REFUSED, Outcome.FAILED, False, False),
         # an earlier run was cut off; its bad end was not ours
         (
             {"undo": LOG, "undo_run": "arn:other", "tested_new": OK},
@@ -335,6 +336,22 @@ def test_the_back_off_goes_from_the_next_tick_to_daily() -> None:
         state = STATE.model_copy(update={"reason": due.reason, "backoff": due.backoff})
     assert waits == [0, 15, 60, *[60] * 24, 1440, 1440, 1440]
     assert len(BACK_OFF) == 27
+
+
+@pytest.mark.parametrize(
+    ("cause", "minutes"),
+    [(Cause.CHANGED_MEANWHILE, [0, 15, 1440, 1440]), (Cause.TASK_DID_NOT_STOP, [1440, 1440])],
+)
+def test_a_task_is_not_stopped_in_vain_at_every_tick(cause: Cause, minutes: list[int]) -> None:
+    """Refused after a stop: twice more soon, if time may mend it, then once a day."""
+    found = Found(paused=TaskWork(tasks=("t",)), refusals=(seen(cause),))
+    end = ending(found, Problem(error="Refused", cause=cause), run=RUN)
+    assert end.in_vain
+    state = STATE
+    for wait in minutes:
+        due = next_due(end, state, now=NOW, owed=False)
+        assert due.at == NOW + wait * MINUTE
+        state = STATE.model_copy(update={"reason": due.reason, "backoff": due.backoff})
 
 
 def test_another_reason_begins_the_back_off_anew() -> None:

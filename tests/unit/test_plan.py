@@ -13,7 +13,7 @@ from certifier.models import (
     Trusted,
     Versions,
 )
-from certifier.outcome import Cause, Decision, SslMode
+from certifier.outcome import Cause, Decision, Severity, SslMode
 from certifier.plan import (
     EndpointPlan,
     Known,
@@ -349,9 +349,19 @@ def test_a_shrink_that_waits_for_a_window_is_due_when_it_opens() -> None:
     assert plan_tasks(source(), shrinking(), [task()], [], NOW).opens_at is None
 
 
-def test_an_old_password_under_a_running_task_is_an_error_of_its_own() -> None:
-    """The task keeps its connections, but could not start again."""
-    inline = source(credentials_mode="inline")
+@pytest.mark.parametrize(
+    ("restart", "user", "causes", "severity"),
+    [
+        (False, "dms", [Cause.TASKS_RUNNING], Severity.ERROR),
+        ("sun 14:00-16:00 UTC", "dms", [Cause.WINDOW_CLOSED], Severity.WARNING),
+        (False, "dms_clone", [Cause.TASKS_RUNNING], Severity.ERROR),
+    ],
+)
+def test_an_old_password_under_a_running_task_is_a_finding_of_its_own(
+    restart: bool | str, user: str, causes: list[Cause], severity: Severity
+) -> None:
+    """The task keeps its connections, but could not start again: also where it waits for days."""
+    inline = source(credentials_mode="inline", restart_tasks=restart)
     plain = endpoint(
         fields={
             "secret_id": None,
@@ -361,10 +371,10 @@ def test_an_old_password_under_a_running_task_is_an_error_of_its_own() -> None:
             "username": "dms",
         }
     )
-    found = material(endpoint=plain, username="dms", versions=Versions(credentials="v2"))
+    found = material(endpoint=plain, username=user, versions=Versions(credentials="v2"))
     planned = plan(inline, found, Known(password_version="v1"))
     decided = plan_tasks(inline, planned, [task()], [], NOW)
-    assert [f.cause for f in decided.findings] == [
-        Cause.TASKS_RUNNING,
-        Cause.ENDPOINT_HOLDS_OLD_PASSWORD,
-    ]
+    assert [f.cause for f in decided.findings] == [*causes, Cause.ENDPOINT_HOLDS_OLD_PASSWORD]
+    assert decided.findings[-1].severity is severity
+    # Two users in turn: the one on the endpoint still works for a while.
+    assert ("once that user's password is changed" in decided.findings[-1].seen) is (user != "dms")

@@ -1,0 +1,222 @@
+"""Between two steps of a change, somebody, or DMS itself, moves what the last one saw."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from moto.core.exceptions import JsonRESTError
+
+from certifier.aws.store import Store
+from certifier.memory import BadEnd, Breaker
+from sandbox.dms import Durations
+from sandbox.world import ENDPOINT, TARGET, World
+from tests.scenarios.live import CANARY, Live, emptied
+
+DAY = 24 * 60
+TOUCHED = {"StopReplicationTask", "ModifyEndpoint"}
+OTHER_TARGET = "archive-target"
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[World]:
+    with World.start() as world:
+        yield world
+
+
+@pytest.fixture
+def live(shared: World) -> Live:
+    """An account as nobody has used it yet."""
+    return Live(emptied(shared))
+
+
+def second_task(live: Live, **more: Any) -> str:
+    """Another task on the endpoint, to a target of its own that DMS does not connect with."""
+    live.fails("timeout expired", lambda one: one["EndpointIdentifier"] == OTHER_TARGET)
+    return live.dms.add_task(
+        "orders-to-archive",
+        source=live.arn,
+        target=live.adopted(OTHER_TARGET, EndpointType="target"),
+        instance=live.world.instance,
+        **more,
+    )
+
+
+# ------------------------------------------------------------------ before anything is stopped
+
+
+@pytest.mark.shows("task_could_not_restart")
+def test_no_task_is_stopped_while_another_one_could_not_start_again(live: Live) -> None:
+    """All are asked before the first is stopped, however soon the first one's answer comes."""
+    live.certified()
+    other = second_task(live)
+    live.dms.durations = Durations(testing=20)
+    since = live.now
+    live.change()
+    assert (live.outcome, live.status(), live.status(other)) == ("refused", "running", "running")
+    assert "task_could_not_restart" in live.causes
+    assert not TOUCHED & set(live.asked(since))
+
+
+@pytest.mark.shows("test_never_ended")
+def test_a_task_whose_other_end_is_being_tested_all_the_time_is_not_stopped(live: Live) -> None:
+    """Somebody else tests it again and again: our own test never begins, and that is the cause."""
+    live.certified()
+    live.when(
+        "Pause tasks",
+        lambda: live.client.test_connection(
+            EndpointArn=(live.world.endpoint(TARGET) or {})["EndpointArn"],
+            ReplicationInstanceArn=live.world.instance,
+        ),
+    )
+    live.when("Pause tasks", lambda: setattr(live.dms, "durations", Durations(testing=100_000)))
+    since = live.now
+    live.change()
+    live.dms.durations = Durations()
+    assert (live.outcome, live.status()) == ("refused", "running")
+    assert "test_never_ended" in live.causes
+    assert "task_did_not_stop" not in live.causes
+    assert not TOUCHED & set(live.asked(since))
+
+
+@pytest.mark.shows("window_closed")
+def test_a_window_that_closes_during_the_rehearsal_is_kept(live: Live) -> None:
+    """The task is not stopped outside it; the source is due when it opens again."""
+    live.certified()
+    now = live.cloud.clock.now()
+    closes = now + timedelta(hours=1)
+    opened = now - timedelta(hours=1)
+    window = f"{opened:%a} {opened:%H:%M}-{closes:%H:%M} UTC"
+    live.when("Pause tasks", lambda: live.cloud.clock.advance(minutes=90))
+    since = live.now
+    live.change(restart_tasks=window)
+    assert (live.outcome, live.status(), live.mode) == ("planned", "running", "verify-ca")
+    assert "window_closed" in live.causes
+    assert not TOUCHED & set(live.asked(since))
+    assert live.due_in() == pytest.approx(DAY, abs=1)
+    live.tick(minutes=7 * DAY - 100)
+    assert (live.outcome, live.status(), live.mode) == ("certified", "running", "verify-full")
+
+
+@pytest.mark.shows("serverless_replication")
+def test_a_serverless_replication_that_comes_during_the_rehearsal_is_seen(live: Live) -> None:
+    """DMS would refuse the change when the task stands still already."""
+    live.certified()
+    target = (live.world.endpoint(TARGET) or {})["EndpointArn"]
+    live.when("Rehearse", lambda: live.dms.add_serverless("stream", source=live.arn, target=target))
+    since = live.now
+    live.change()
+    assert (live.outcome, live.status(), live.mode) == ("refused", "running", "verify-ca")
+    assert "stream" in live.found("serverless_replication")["seen"]
+    assert not TOUCHED & set(live.asked(since))
+
+
+@pytest.mark.shows("wave_stopped")
+def test_a_task_that_is_owed_does_not_let_its_source_past_the_breaker(live: Live) -> None:
+    """An earlier run owes it; a new change is a new change, ten minutes later or not."""
+    live.certified()
+    live.dms.set_task(live.task, start_failure="the slot is in use")
+    live.dms.fail_after_change(ENDPOINT)
+    live.change()
+    assert (live.outcome, live.unfinished) == ("restored", [live.task])
+    store = Store(live.cloud.client("dynamodb"), live.cloud.table)
+    now = live.cloud.clock.now()
+    opened = Breaker(open_since=now, ends=(BadEnd(at=now, source="x", run="y"),), version=1)
+    store._table.write(store._put_breaker(opened))
+    since = live.now
+    live.tick()
+    assert live.outcome == "deferred"
+    assert "ModifyEndpoint" not in live.asked(since)
+    live.dms.set_task(live.task, start_failure=None)
+    live.tick()
+    assert (live.outcome, live.status(), live.unfinished) == ("deferred", "running", [])
+
+
+# ------------------------------------------------------------------ after a task was stopped
+
+
+@pytest.mark.shows("task_could_not_restart")
+def test_a_run_that_stopped_a_task_and_then_gave_up_has_failed(live: Live) -> None:
+    """A second task comes to life, and could not start again: the first one runs on, once a day."""
+    live.certified()
+    other = second_task(live, status="stopped")
+    live.when("Pause tasks: wait", lambda: live.dms.set_task(other, status="running"), nth=3)
+    since = live.now
+    live.change()
+    assert (live.outcome, live.mode) == ("failed", "verify-ca")
+    assert (live.status(), live.status(other), live.unfinished) == ("running", "running", [])
+    assert live.asked(since).count("StopReplicationTask") == 1
+    assert "task_could_not_restart" in live.causes
+    assert live.world.record()["tasks"]["paused"] == [live.task]
+    assert live.due_in() == pytest.approx(DAY, abs=1)
+
+
+@pytest.mark.shows("task_left_alone")
+def test_a_task_that_a_person_stops_after_we_have_started_it_stays_stopped(live: Live) -> None:
+    """It was slow to start, and owed; it ran, and was stopped again before anybody looked."""
+    live.certified()
+    live.dms.durations = Durations(task_starting=1_200)
+    live.change()
+    assert (live.outcome, live.status(), live.unfinished) == ("certified", "starting", [live.task])
+    live.cloud.clock.advance(1_300)
+    assert live.status() == "running"
+    live.dms.set_task(live.task, status="stopped")
+    since = live.now
+    live.tick()
+    assert (live.status(), live.unfinished) == ("stopped", [])
+    assert "task_left_alone" in live.causes
+    assert "StartReplicationTask" not in live.asked(since)
+
+
+@pytest.mark.parametrize("what", ["a late test fails", "the pass is worth nothing"])
+def test_a_start_that_is_rejected_in_spite_of_our_test_is_mended_by_a_new_one(
+    live: Live, what: str
+) -> None:
+    """DMS's own test ends after ours, or a password was set anew, which shows nowhere."""
+    live.certified()
+    key = (live.arn, live.world.instance)
+
+    def spoilt() -> None:
+        if what == "a late test fails":
+            live.dms.state.connections[key].status = "failed"
+        else:
+            live.dms.state.connections[key].revision = 0
+
+    live.when("Resume tasks", spoilt)
+    live.change()
+    assert (live.outcome, live.status(), live.unfinished) == ("certified", "running", [])
+
+
+# ------------------------------------------------------------------ what is somebody else's
+
+
+def test_what_dms_says_of_somebody_elses_settings_is_shown_nowhere(live: Live) -> None:
+    """Extra connection attributes may hold a secret, and the canary has them, too."""
+    live.certified(task=False)
+    live.modify(ExtraConnectionAttributes="password=hunter2")
+    live.cloud.clock.advance(60)
+    plain = live.dms._operations["CreateEndpoint"]
+
+    def quotes(params: Any) -> Any:
+        said = f"invalid: {params['ExtraConnectionAttributes']}"
+        raise JsonRESTError("InvalidParameterValueException", said)
+
+    live.dms._operations = {**live.dms._operations, "CreateEndpoint": quotes}
+    try:
+        live.change()
+    finally:
+        live.dms._operations = {**live.dms._operations, "CreateEndpoint": plain}
+    assert live.outcome == "refused"
+    assert "InvalidParameterValueException" in live.found("not_applied")["seen"]
+    kept = str((live.cloud.objects(""), live.cloud.items(), live.cloud.notices))
+    assert "hunter2" not in kept
+
+
+def test_an_endpoint_of_somebody_else_with_the_canarys_name_is_left_alone(live: Live) -> None:
+    """It lacks our tag, so no step may delete it."""
+    live.certified()
+    theirs = live.adopted(CANARY)
+    live.change()
+    assert (live.outcome, live.mode, live.status()) == ("refused", "verify-ca", "running")
+    assert (live.world.endpoint(CANARY) or {})["EndpointArn"] == theirs
+    assert live.unfinished == []
