@@ -383,10 +383,10 @@ class Dms:
             case _Fault(code=code, text=text) if code == _STATE:
                 if "already being tested" in text:
                     return TestStart.ALREADY_TESTING
-                self._require_available(instance_arn)
+                self.require_available(instance_arn)
                 raise Busy(f"TestConnection: {_STATE}")
             case _Fault(code=code) if code == _NOT_FOUND:
-                self._require_available(instance_arn)
+                self.require_available(instance_arn)
                 raise Refused(Cause.ENDPOINT_GONE, seen=f"{endpoint_arn} is gone")
             case _Fault(code=code) if code == _QUOTA:
                 seen = f"{instance_arn} serves no more endpoints"
@@ -434,14 +434,22 @@ class Dms:
                 raise Busy(f"DeleteConnection: {_STATE}")
         return True
 
-    def _require_available(self, instance_arn: str) -> None:
-        """Raise Refused unless the instance is there and available."""
-        for instance in self.instances((instance_arn,)):
-            if instance.status == "available":
-                return
-            seen = f"{instance.identifier} is {instance.status}, not available"
-            raise Refused(Cause.INSTANCE_UNAVAILABLE, seen=seen)
-        raise Refused(Cause.INSTANCE_UNAVAILABLE, seen=f"{instance_arn} does not exist")
+    def require_available(self, *instance_arns: str) -> None:
+        """Return if all these instances are there and available. One call.
+
+        Raises:
+            Refused: ``instance_unavailable``, naming each that is not.
+        """
+        known = {instance.arn: instance for instance in self.instances(instance_arns)}
+        away = []
+        for arn in instance_arns:
+            instance = known.get(arn)
+            if instance is None:
+                away.append(f"{arn} does not exist")
+            elif instance.status != "available":
+                away.append(f"{instance.identifier} is {instance.status}, not available")
+        if away:
+            raise Refused(Cause.INSTANCE_UNAVAILABLE, seen="; ".join(away))
 
     # ---- tasks and instances
 

@@ -59,6 +59,8 @@ def run(event: PolledEvent, tools: Tools[PauseSettings]) -> Paused:
         if _waits_for_window(event, tools, (*running, *passing)):
             return Paused(done=True, not_now=True)
         _refuse_serverless(tools, endpoint)
+        # The change could not be proven from an instance that is away.
+        tools.dms.require_available(*planned(event, tools).instances)
     _refuse_unwilling(event, tasks)
     unproven = [t for t in running if not _can_restart(event, tools, t, endpoint.arn)]
     if event.is_last and (running or passing):

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from certifier.aws.dms import Rejected
 from certifier.diagnosis import finding
+from certifier.errors import Busy, Refused
 from certifier.memory import Pause
 from certifier.models import Finding, ReplicationTask, TaskWork
 from certifier.outcome import Cause, Place
@@ -37,7 +38,7 @@ def run(event: PolledEvent, tools: Tools[StepSettings]) -> Done:
         if not tools.store.leave_pause(event.name, event.run, pause.task_arn):
             continue  # another source still needs it stopped, and will start it
         task = tools.dms.task(pause.task_arn)
-        match _move_on(event, tools, pause, task):
+        match _moved(event, tools, pause, task):
             case Finding() as reason if reason.cause is Cause.TASK_OWED:
                 owed.append((pause.task_arn, reason))
             case Finding() as reason:
@@ -67,6 +68,20 @@ def _found(cause: Cause, seen: str, raw: str | None = None) -> Finding:
 def _owed(task: ReplicationTask, what: str) -> Finding:
     seen = f"task {task.identifier}, which we stopped, does not run again yet: {what}"
     return _found(Cause.TASK_OWED, seen, raw=task.message)
+
+
+def _moved(
+    event: PolledEvent, tools: Tools[StepSettings], pause: Pause, task: ReplicationTask | None
+) -> Finding | None:
+    """Move one task on; what stands in its way alone keeps no other task from being started."""
+    try:
+        return _move_on(event, tools, pause, task)
+    except Refused as refused:
+        why = [found.seen for found in refused.findings] or [refused.seen or refused.cause.value]
+    except Busy as busy:
+        why = [str(busy)]
+    seen = f"task {pause.task_arn}, which we stopped, may not start: {'; '.join(why)}"
+    return _found(Cause.TASK_OWED, seen)
 
 
 def _move_on(

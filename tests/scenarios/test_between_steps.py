@@ -111,6 +111,20 @@ def test_a_serverless_replication_that_comes_during_the_rehearsal_is_seen(live: 
     assert not TOUCHED & set(live.asked(since))
 
 
+@pytest.mark.shows("instance_unavailable")
+def test_no_task_is_stopped_while_a_change_could_not_be_proven(live: Live) -> None:
+    """One of two instances begins to be changed during the rehearsal."""
+    second = live.dms.add_instance("replication-2")
+    both = [live.world.instance, second]
+    live.certified(replication_instances=both)
+    live.when("Pause tasks", lambda: live.dms.set_instance_status(second, "modifying"))
+    since = live.now
+    live.change(replication_instances=both)
+    assert (live.outcome, live.status(), live.mode) == ("refused", "running", "verify-ca")
+    assert "replication-2 is modifying" in live.found("instance_unavailable")["seen"]
+    assert not TOUCHED & set(live.asked(since))
+
+
 @pytest.mark.shows("wave_stopped")
 def test_a_task_that_is_owed_does_not_let_its_source_past_the_breaker(live: Live) -> None:
     """An earlier run owes it; a new change is a new change, ten minutes later or not."""
@@ -185,6 +199,29 @@ def test_a_start_that_is_rejected_in_spite_of_our_test_is_mended_by_a_new_one(
     live.when("Resume tasks", spoilt)
     live.change()
     assert (live.outcome, live.status(), live.unfinished) == ("certified", "running", [])
+
+
+def test_a_task_that_may_not_start_keeps_no_other_one_from_starting(live: Live) -> None:
+    """Its instance is not available: that one alone is owed, and the certification is good."""
+    second = live.dms.add_instance("replication-2")
+    live.certified()
+    other = live.dms.add_task(
+        "orders-from-2",
+        source=live.arn,
+        target=(live.world.endpoint(TARGET) or {})["EndpointArn"],
+        instance=second,
+    )
+    live.when(
+        "Resume tasks", lambda: live.dms.set_instance_status(live.world.instance, "modifying")
+    )
+    live.change()
+    assert (live.outcome, live.mode) == ("certified", "verify-full")
+    assert (live.status(), live.status(other)) == ("stopped", "running")
+    assert live.unfinished == [live.task]
+    assert "not available" in live.found("task_owed")["seen"]
+    live.dms.set_instance_status(live.world.instance, "available")
+    live.tick()
+    assert (live.status(), live.unfinished) == ("running", [])
 
 
 # ------------------------------------------------------------------ what is somebody else's
