@@ -58,11 +58,13 @@ def run(event: TestEvent, tools: Tools[StepSettings]) -> TestAnswer:
         return _answer(event, tools, passed=False)
     instances = (plan.instances if plan else ()) or usable_instances(event, tools, endpoint.arn)
     unchanged = log is None
+    digest = endpoint.settings_digest
     tests = prove(
         event,
         tools,
         endpoint_arn=endpoint.arn,
-        digest=endpoint.settings_digest,
+        # No digest tells a new password: a test of the rehearsal is none of what was set since.
+        digest=digest if unchanged else f"{digest} with {event.settings.value} settings",
         instances=instances,
         attempts=ATTEMPTS if unchanged else 1,
     )

@@ -1148,6 +1148,25 @@ def test_an_old_password_that_is_dead_is_put_back_without_hope(own: Live) -> Non
     assert (own.outcome, own.status(), own.unfinished) == ("certified", "running", [])
 
 
+@pytest.mark.parametrize("hidden", [True, False], ids=["hidden test", "no hidden test"])
+@pytest.mark.parametrize("works", [True, False], ids=["works", "does not work any more"])
+def test_a_new_password_is_proven_by_a_test_of_its_own(
+    own: Live, hidden: bool, works: bool
+) -> None:
+    """Nothing else changes on the endpoint, so no earlier test, ours or DMS's own, tells of it."""
+    own.certified(credentials_mode="inline", ssl_mode="verify-full")
+    own.dms.switches = Switches(hidden_test_after_modify=hidden)
+    if not works:
+        own.when(
+            "Test connection",
+            lambda: own.world.server.execute(f"ALTER ROLE {OWN} PASSWORD 'set-once-more'"),
+        )
+    rotate(own)
+    assert own.outcome == ("certified" if works else "failed")
+    assert ("password_rejected" in own.causes) is not works
+    assert own.status() == ("running" if works else "stopped")
+
+
 def test_a_secret_that_changes_in_the_middle_of_a_run_is_pinned(own: Live) -> None:
     """The run sets the version that it has read, and not the one that is current by then."""
     own.certified(credentials_mode="inline", ssl_mode="verify-full", task=False)
