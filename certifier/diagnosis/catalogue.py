@@ -817,7 +817,8 @@ _PLANNING = (
         Cause.FOUGHT_OVER,
         why="Someone else sets the endpoint back each time that we have changed it.",
         remedy="Find the other writer (Terraform, CloudFormation, a script) in CloudTrail, and "
-        "let one of the two own the endpoint's TLS settings.",
+        "let one of the two own the endpoint's TLS settings; in Terraform: lifecycle { "
+        "ignore_changes = [ssl_mode, certificate_arn] }. Then start the source yourself.",
     ),
     _row(
         Cause.OVERLAP_PENDING,

@@ -4,7 +4,7 @@ from certifier.diagnosis import finding
 from certifier.errors import Refused
 from certifier.identity import endpoint_ca_differs
 from certifier.models import Endpoint, Finding, Material, Plan, ReplicationTask, errors_in
-from certifier.outcome import Cause, Decision, Mode, Place
+from certifier.outcome import Cause, Decision, Mode, Origin, Place
 from certifier.plan import RUNNING, EndpointPlan, Known, desired_trust, plan_endpoint, plan_tasks
 from certifier.source import Source
 from certifier.steps.dms_settings import DmsSettings
@@ -29,7 +29,8 @@ def run(event: StepEvent, tools: Tools[DmsSettings]) -> Decided:
         password_version=state.applied_version,
         certified=state.applied,
         certified_digest=state.certificate_digest,
-        reverted=state.reverts,
+        # Who asks for this source by name has looked at who changes it back, and may try again.
+        reverted=0 if event.origin is Origin.DIRECT else state.reverts,
     )
     trust = desired_trust(source, material, probed.served, probed.union)
     endpoint_plan = plan_endpoint(

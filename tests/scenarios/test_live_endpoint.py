@@ -155,7 +155,10 @@ def test_what_could_not_be_put_back_needs_leave(live: Live) -> None:
 
 @pytest.mark.shows("fought_over")
 def test_somebody_who_changes_it_back_again_and_again_is_named(live: Live) -> None:
-    """The first time it is put right; the second time a person must say who has the endpoint."""
+    """The first time it is put right; the second time a person must say who has the endpoint.
+
+    Once they have, they start the source themselves.
+    """
     live.certified(task=False, ssl_mode="verify-full")
     for outcome, mode in (("certified", "verify-full"), ("refused", "require")):
         live.modify(SslMode="require")
@@ -163,6 +166,8 @@ def test_somebody_who_changes_it_back_again_and_again_is_named(live: Live) -> No
         live.tick(minutes=DAY)
         assert (live.outcome, live.mode) == (outcome, mode)
     assert "fought_over" in live.causes
+    live.world.recertify()
+    assert (live.outcome, live.mode) == ("certified", "verify-full")
 
 
 @pytest.mark.shows("tasks_running")
