@@ -1,4 +1,4 @@
-"""What all tests share: the mark by which a test says which causes of the catalogue it shows."""
+"""What all tests share: the mark by which a test says which causes it shows, and their order."""
 
 import pytest
 
@@ -8,3 +8,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "shows(*causes): something is really broken in the way that these causes name"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that in the end no worker is alone with it."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

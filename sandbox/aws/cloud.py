@@ -27,6 +27,7 @@ from typing import Any
 
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID, MockAWS
+from moto.moto_api._internal import mock_random
 from moto.sns.models import sns_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
@@ -247,6 +248,8 @@ class Cloud:
         bind = _binder(cloud, dict(handlers or {}), dict(environment or {}))
         with ExitStack() as stack:
             stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
+            # Every account gets the same names, so that the machine's definition is parsed once.
+            mock_random.seed(0)
             stack.enter_context(fast.installed())
             stack.enter_context(dms.installed())
             stack.enter_context(acm.installed())

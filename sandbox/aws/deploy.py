@@ -17,6 +17,7 @@ from unittest.mock import patch
 import moto.s3.urls
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch
 from moto.awslambda.models import LambdaFunction, LambdaVersion
+from moto.cloudformation.models import Stack
 from moto.core.serialize import JSONSerializer
 from moto.events.models import Rule
 from moto.s3.models import S3Backend
@@ -128,6 +129,8 @@ def installed(functions: Functions, log: TextIO) -> Iterator[None]:
 
     with (
         patch.object(S3Backend, "_url_module", urls),
+        # Ours is JSON, which takes moto long to read as YAML.
+        patch.object(Stack, "parse_template", staticmethod(json.loads)),
         patch.object(JSONSerializer, "_serialize_type_structure", structure),
         # Metrics are lines that a function prints; they belong to its log.
         patch.object(cloudwatch, "print", partial(print, file=log), create=True),

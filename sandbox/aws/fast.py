@@ -12,24 +12,43 @@ from unittest.mock import patch
 from botocore.auth import SigV4Auth
 from botocore.useragent import UserAgentString
 from moto.core import responses
+from moto.core.base_backend import BaseBackend
 from moto.core.serialize import AttributePicker, XFormedAttributePicker
 from moto.core.utils import method_names_from_class
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 
 USER_AGENT = "sandbox"
 
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """Remember names, say one user agent, and sign nothing: nobody here checks a signature."""
+    """Remember names and paths, say one user agent, sign nothing: nobody checks a signature."""
     with ExitStack() as stack:
         for picker in (AttributePicker, XFormedAttributePicker):
             stack.enter_context(patch.object(picker, "get_possible_keys", _remembering(picker)))
         methods = cache(method_names_from_class)
         stack.enter_context(patch.object(responses, "method_names_from_class", methods))
+        paths = cache(vars(result_path)["parse"])
+        stack.enter_context(patch.object(BaseBackend, "urls", property(_urls())))
+        stack.enter_context(patch.object(result_path, "parse", paths))
         stack.enter_context(patch.object(UserAgentString, "to_string", lambda _: USER_AGENT))
-        stack.enter_context(patch.object(SigV4Auth, "canonical_request", lambda *_: ""))
-        stack.enter_context(patch.object(SigV4Auth, "signature", lambda *_: "0"))
+        for name in ("canonical_request", "string_to_sign", "signature"):
+            stack.enter_context(patch.object(SigV4Auth, name, lambda *_: ""))
+        stack.enter_context(patch.object(SigV4Auth, "headers_to_sign", lambda *_: {}))
         yield
+
+
+def _urls() -> Any:
+    """Every backend of a service has the same URLs."""
+    plain = vars(BaseBackend)["urls"].fget
+    known: dict[type, Any] = {}
+
+    def urls(self: BaseBackend) -> Any:
+        if type(self) not in known:
+            known[type(self)] = plain(self)
+        return known[type(self)]
+
+    return urls
 
 
 def _remembering(picker: Any) -> Any:

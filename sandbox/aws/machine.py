@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -164,25 +165,22 @@ def installed(machines: Machines) -> Iterator[None]:
 
 def _definitions(machines: Machines) -> Iterable[Seam]:
     """Parse each definition once, and let a Map run real children."""
-    plain = AmazonStateLanguageParser.parse
-    programs: dict[str, Any] = {}
-    writers: dict[str, Mapping[str, str]] = {}
 
     def parse(definition: str) -> Any:
-        if definition not in programs:
-            programs[definition] = plain(_readable(definition, writers))
-        return programs[definition]
+        return _parsed(definition)[0]
 
     def map_run(self: Any, env: Any, eval_input: Any) -> None:
         context = env.states.context_object.context_object_data
         details = env.aws_execution_details
         backend = stepfunctions_parser_backends[details.account][details.region]
+        machine = backend.describe_state_machine(context["StateMachine"]["Id"])
+        _, writers = _parsed(machine.definition)
         run = MapRun(
             env=env,
             given=eval_input,
             items=env.stack.pop(),
             program=self._get_iteration_program(),
-            machine=backend.describe_state_machine(context["StateMachine"]["Id"]),
+            machine=machine,
             s3=machines.client(details.region, "s3"),
             writer=writers.get(eval_input.state_name),
         )
@@ -194,19 +192,24 @@ def _definitions(machines: Machines) -> Iterable[Seam]:
     yield distributed.DistributedIterationComponent, "_map_run", map_run
 
 
-def _readable(definition: str, writers: dict[str, Mapping[str, str]]) -> str:
-    """Return a definition that moto's grammar takes.
+_plain_parse = AmazonStateLanguageParser.parse
 
-    A tolerance is an integer to CDK and the schema, a float to moto. The result writer of a JSONata
-    Map, which moto does not know, is moved to ``writers``, by the name of its state.
+
+@cache
+def _parsed(definition: str) -> tuple[Any, Mapping[str, Mapping[str, str]]]:
+    """Return moto's program, and the result writers of its Maps, by the name of their state.
+
+    A tolerance is an integer to CDK and the schema, a float to moto. Of the result writer of a
+    JSONata Map, moto does not know.
     """
     parsed = json.loads(definition)
+    writers = {}
     for name, state in parsed["States"].items():
         if "ToleratedFailurePercentage" in state:
             state["ToleratedFailurePercentage"] = float(state["ToleratedFailurePercentage"])
         if "ResultWriter" in state:
             writers[name] = state.pop("ResultWriter")["Arguments"]
-    return json.dumps(parsed)
+    return _plain_parse(json.dumps(parsed)), writers
 
 
 def _evaluation(machines: Machines) -> Iterable[Seam]:

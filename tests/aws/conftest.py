@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
+from botocore.loaders import Loader
 from moto import mock_aws
 
 from certifier.aws.clients import Clients
@@ -14,11 +16,19 @@ from certifier.aws.store import Store
 REGION = "eu-west-1"
 
 
+@pytest.fixture(scope="session")
+def models() -> Loader:
+    """What botocore knows of each service, read once: that takes longer than most tests."""
+    return Loader()
+
+
 @pytest.fixture
-def aws() -> Iterator[boto3.Session]:
+def aws(models: Loader) -> Iterator[boto3.Session]:
     """A session whose every call ends in moto."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", models)
     with mock_aws():
-        yield boto3.Session("testing", "testing", region_name=REGION)
+        yield boto3.Session("testing", "testing", region_name=REGION, botocore_session=core)
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ LATER = frozenset({"cryptography", "pg8000", "scramp", "jinja2", "difflib"})
 TIMER = """
 import importlib, sys, time
 start = time.process_time()
-importlib.import_module(sys.argv[1])
+for name in sys.argv[1:]:
+    importlib.import_module(name)
 print(time.process_time() - start)
 print(*{name.partition(".")[0] for name in sys.modules})
 """
@@ -37,20 +38,20 @@ print(*{name.partition(".")[0] for name in sys.modules})
 
 @dataclass(frozen=True)
 class Loaded:
-    """One import in a fresh interpreter: its processor time, and the top-level modules after it."""
+    """Imports in a fresh interpreter: their processor time, and the top-level modules after it."""
 
     seconds: float
     modules: frozenset[str]
 
 
-def load(module: str, byte_code: Path | None) -> Loaded:
-    """Import a module, from byte code kept in a folder, or from source text alone."""
+def load(*modules: str, byte_code: Path | None) -> Loaded:
+    """Import modules, from byte code kept in a folder, or from source text alone."""
     environ = {**os.environ, "PYTHONPYCACHEPREFIX": str(byte_code or "/nowhere")}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if byte_code is None:
         environ["PYTHONDONTWRITEBYTECODE"] = "1"
     done = subprocess.run(
-        [sys.executable, "-c", TIMER, module],
+        [sys.executable, "-c", TIMER, *modules],
         cwd=LAMBDAS.parent,
         env=environ,
         capture_output=True,
@@ -58,14 +59,17 @@ def load(module: str, byte_code: Path | None) -> Loaded:
         check=True,
         timeout=60,
     )
-    took, modules = done.stdout.splitlines()
-    return Loaded(float(took), frozenset(modules.split()))
+    took, found = done.stdout.splitlines()
+    return Loaded(float(took), frozenset(found.split()))
 
 
 def ratio(module: str, byte_code: Path | None) -> float:
     """Return the best time of a few, in the best of boto3 alone, side by side."""
-    rounds = [(load(module, byte_code), load("boto3", byte_code)) for _ in range(ROUNDS)]
-    return min(one.seconds for one, _ in rounds) / min(base.seconds for _, base in rounds)
+    rounds = [
+        [load(name, byte_code=byte_code).seconds for name in (module, "boto3")]
+        for _ in range(ROUNDS)
+    ]
+    return min(ours for ours, _ in rounds) / min(boto3 for _, boto3 in rounds)
 
 
 def handler(name: str) -> Step[Any, Any]:
@@ -105,14 +109,14 @@ def test_an_event_of_another_shape_is_one_clear_error() -> None:
         bound({"nonsense": 1}, None)
 
 
+@pytest.mark.slow
 def test_no_handler_takes_long_to_import(tmp_path: Path) -> None:
     """Cold starts: what only some runs need is loaded later, and the rest is no burden on boto3.
 
     The slowest of all is timed from byte code and from source text.
     """
-    loaded = {}
-    for _ in range(2):  # the first time writes the byte code
-        loaded = {name: load(f"lambdas.{name}", tmp_path) for name in NAMES}
+    load(*(f"lambdas.{name}" for name in NAMES), byte_code=tmp_path)  # which it writes
+    loaded = {name: load(f"lambdas.{name}", byte_code=tmp_path) for name in NAMES}
     assert {name: one.modules & LATER for name, one in loaded.items() if one.modules & LATER} == {}
     slowest = max(loaded, key=lambda name: loaded[name].seconds)
     assert ratio(f"lambdas.{slowest}", tmp_path) <= BYTE_CODE_RATIO, slowest

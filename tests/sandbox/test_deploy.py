@@ -28,7 +28,8 @@ def test_functions_get_the_templates_environment(monkeypatch: pytest.MonkeyPatch
         assert cloud.run({}).status == "SUCCEEDED"
         assert (SEEN["TABLE"], SEEN["BUCKET"]) == (cloud.table, cloud.bucket)
         assert SEEN["BATCH"] == "7"
-        first = cloud.bucket
+        cloud.client("s3").put_object(Bucket=cloud.bucket, Key="left", Body=b"behind")
     with Cloud.start() as cloud:
         assert cloud.objects() == {}
-        assert cloud.bucket != first
+        assert cloud.run({}).status == "SUCCEEDED"
+        assert SEEN["BATCH"] != "7"

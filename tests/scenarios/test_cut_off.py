@@ -26,6 +26,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(MINUTES * 60 + 60)
 @pytest.mark.parametrize(("story", "share"), CASES)
 def test_cut_off(
