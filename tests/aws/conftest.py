@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from certifier.aws.clients import Clients
 from certifier.aws.store import Store
+from sandbox.aws import fast
 
 REGION = "eu-west-1"
 
@@ -27,7 +28,7 @@ def aws(models: Loader) -> Iterator[boto3.Session]:
     """A session whose every call ends in moto."""
     core = botocore.session.get_session()
     core.register_component("data_loader", models)
-    with mock_aws():
+    with mock_aws(), fast.installed():
         yield boto3.Session("testing", "testing", region_name=REGION, botocore_session=core)
 
 
