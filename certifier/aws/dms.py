@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from certifier import certificate
 from certifier.aws.clients import code_of, message_of, translate
+from certifier.diagnosis import discreet
 from certifier.errors import Busy, NotYetConsistent, Refused, Throttled, Unexpected
 from certifier.models import (
     Connection,
@@ -685,7 +686,7 @@ def _connection(described: Mapping[str, Any]) -> Connection:
         endpoint_arn=described["EndpointArn"],
         instance_arn=described["ReplicationInstanceArn"],
         status=status,
-        message=described.get("LastFailureMessage") if status == "failed" else None,
+        message=_said(described) if status == "failed" else None,
     )
 
 
@@ -704,8 +705,13 @@ def _task(described: Mapping[str, Any]) -> ReplicationTask:
         full_load=loads and stats.get("FullLoadProgressPercent", 0) < 100,
         stop_reason=described.get("StopReason") or None,
         stop_date=stopped.astimezone(UTC) if stopped else None,
-        message=described.get("LastFailureMessage") or None,
+        message=_said(described),
     )
+
+
+def _said(described: Mapping[str, Any]) -> str | None:
+    """Return what DMS said last, without what looks like a password: it is kept and shown."""
+    return discreet(described.get("LastFailureMessage") or "") or None
 
 
 def _not_taken(identifier: str, fault: _Fault, *, secret: bool) -> NotYetConsistent | Refused:

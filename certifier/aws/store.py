@@ -596,15 +596,13 @@ class Store:
             gone = f" REMOVE {', '.join(over)}"
         else:
             sets, gone = [f"{field} = if_not_exists({field}, :{field})" for field in noted], ""
-        self._change_pause(
-            name,
-            run,
-            self._table.changing(
-                _pause_key(task),
-                f"ADD sources :one SET {', '.join(sets)}{gone}",
-                values={":one": {name}, **{f":{f}": value for f, value in noted.items()}},
-            ),
+        write = self._table.changing(
+            _pause_key(task),
+            f"ADD sources :one SET {', '.join(sets)}{gone}",
+            values={":one": {name}, **{f":{f}": value for f, value in noted.items()}},
         )
+        if not self._change_pause(name, run, write):
+            raise ClaimLost(name)  # whoever goes on would stop a task that nobody knows of
 
     def note_stopped(self, name: str, run: str, task: str, stop_date: datetime) -> None:
         """Remember the StopDate of the stop that is ours, unless one is remembered already.

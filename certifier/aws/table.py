@@ -207,7 +207,7 @@ def _not_made(error: ClientError | BotoCoreError) -> Exception:
     """Return what a transaction that was not made means, from the codes of its reasons."""
     if not isinstance(error, ClientError) or code_of(error) != "TransactionCanceledException":
         return translate(error)
-    # Which reason is whose does not matter: all conditions of a transaction say the same thing.
+    # Which reason is whose is not asked: who has several conditions reads the items again.
     reasons: Any = error.response.get("CancellationReasons", ())
     codes = {str(reason.get("Code", "")) for reason in reasons}
     if "ConditionalCheckFailed" in codes:

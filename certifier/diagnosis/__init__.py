@@ -27,6 +27,7 @@ __all__ = [
     "CHAPTERS",
     "Diagnosis",
     "Row",
+    "discreet",
     "explain",
     "finding",
     "from_alert",
@@ -73,7 +74,7 @@ def explain(text: str) -> Diagnosis:
 
     Reads the first 8 KiB. Never raises. What looks like a password is not repeated.
     """
-    text = _discreet(text)
+    text = discreet(text)
     told = _flat(text)
     word = told.partition(":")[0].strip().lower()
     if word in _CAUSES:
@@ -104,7 +105,7 @@ def from_sqlstate(state: str, message: str = "") -> Diagnosis:
         state: the five characters of field ``C``.
         message: field ``M``, in any language.
     """
-    message = _discreet(message)
+    message = discreet(message)
     read = _best(_masked(_flat(message))[0])
     if read is not None and read[0].cause is not Cause.UNKNOWN:
         return explain(message)
@@ -192,6 +193,14 @@ def finding(
     )
 
 
+def discreet(text: str) -> str:
+    """The part of a text that is read, without the values of passwords.
+
+    A client that cannot read its connection string prints it.
+    """
+    return _IN_ADDRESS.sub(r"\1***", _AFTER_NAME.sub(r"\1***", text[:_LONGEST]))
+
+
 def printable(text: str, limit: int = 1024) -> str:
     """Return ``text`` with whatever could move a terminal escaped, at most ``limit`` characters.
 
@@ -245,14 +254,6 @@ _WRAPPERS = (
     re.compile(r"^RetCode: \S+ SqlState: \S+ NativeError: \S+ Message: ?"),
     re.compile(r"^\[unixODBC\] ?"),
 )
-
-
-def _discreet(text: str) -> str:
-    """The part of a text that is read, without the values of passwords.
-
-    A client that cannot read its connection string prints it.
-    """
-    return _IN_ADDRESS.sub(r"\1***", _AFTER_NAME.sub(r"\1***", text[:_LONGEST]))
 
 
 def _flat(text: str) -> str:

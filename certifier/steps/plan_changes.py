@@ -29,7 +29,7 @@ def run(event: StepEvent, tools: Tools[DmsSettings]) -> Decided:
         password_version=state.applied_version,
         certified=state.applied,
         certified_digest=state.certificate_digest,
-        # Who asks for this source by name has looked at who changes it back, and may try again.
+        # Who starts a run themselves has been told of whoever changes it back, and may try again.
         reverted=0 if event.origin is Origin.DIRECT else state.reverts,
     )
     trust = desired_trust(source, material, probed.served, probed.union)

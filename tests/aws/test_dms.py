@@ -556,6 +556,18 @@ def test_an_old_message_is_not_read_after_a_success(start: Start) -> None:
     assert (good.status, good.message) == ("successful", None)
 
 
+def test_a_password_in_what_dms_says_is_left_out(start: Start) -> None:
+    """A driver that cannot read its connection string may print it; the message is kept."""
+    world = start()
+    endpoint = world.endpoint()
+    world.standin.judge = lambda _: "missing = after x in connection info: password=S3cret x"
+    world.dms.test_connection(endpoint.arn, world.standin.add_instance("ri"))
+    message = world.dms.connections(endpoint.arn)[0].message
+    assert message is not None
+    assert "password=***" in message
+    assert "S3cret" not in message
+
+
 def test_an_instance_that_cannot_test_is_named(start: Start) -> None:
     """`instance_unavailable` with its status, or that it does not exist; the quota is its own."""
     world = start(settings={"quotas": Quotas(endpoints_per_instance=1)})

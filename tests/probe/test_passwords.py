@@ -34,6 +34,7 @@ _SALT = b"salt"
 _CLEAR_TEXT = authentication(3)
 _MD5 = authentication(5, _SALT)
 _SCRAM = authentication(10, b"SCRAM-SHA-256\0\0")
+_BOUND_OFFER = b"SCRAM-SHA-256-PLUS\0\0"
 
 
 def ask(
@@ -251,21 +252,22 @@ def test_a_second_request_does_not_get_around_the_first() -> None:
     assert Cause.UNSAFE_PASSWORD_REQUEST in {f.cause for f in report.findings}
 
 
+class Edited(ScramServer):
+    """One whose first message is not what it should be."""
+
+    def __init__(self, edit: Callable[[bytes], bytes]) -> None:
+        super().__init__(_PASSWORD)
+        self._edit = edit
+
+    def answer_first(self, client_first: bytes) -> bytes:
+        return self._edit(super().answer_first(client_first))
+
+
 @pytest.mark.parametrize("iterations", [2_000_000_000, 10**40, 0, -1])
 def test_work_without_end_is_not_begun(iterations: int) -> None:
     """A server that asks for hours of hashing is turned away, inside the deadline."""
-    server = ScramServer(_PASSWORD)
-
-    def script(peer: Peer) -> None:
-        peer.accept_tls(_LEAF)
-        peer.read_startup()
-        peer.send(authentication(10, b"SCRAM-SHA-256-PLUS\0\0"))
-        _kind, first = peer.read_message()
-        answer = server.answer_first(first.split(b"\0", 1)[1][4:])
-        peer.send(authentication(11, answer.replace(b"i=4096", f"i={iterations}".encode())))
-        peer.read_message()
-
-    with Fake(script) as fake:
+    server = Edited(lambda first: first.replace(b"i=4096", f"i={iterations}".encode()))
+    with Fake(scram_login(_LEAF, _BOUND_OFFER, server)) as fake:
         report = ask(fake.port, ca=_ROOT.certificate_pem)
     assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION
 
@@ -288,17 +290,7 @@ def test_a_first_message_that_is_none_gets_no_proof(
     edit: Callable[[bytes], bytes], mode: SslMode
 ) -> None:
     """A nonce that does not extend ours, no salt, no sense: the exchange ends there."""
-    server = ScramServer(_PASSWORD)
-
-    def script(peer: Peer) -> None:
-        peer.accept_tls(_LEAF)
-        peer.read_startup()
-        peer.send(authentication(10, b"SCRAM-SHA-256-PLUS\0\0"))
-        _kind, first = peer.read_message()
-        peer.send(authentication(11, edit(server.answer_first(first.split(b"\0", 1)[1][4:]))))
-        peer.read_message()
-
-    with Fake(script) as fake:
+    with Fake(scram_login(_LEAF, _BOUND_OFFER, Edited(edit))) as fake:
         report = ask(fake.port, mode, ca=_ROOT.certificate_pem)
         assert b",p=" not in fake.told
     assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION
@@ -307,12 +299,11 @@ def test_a_first_message_that_is_none_gets_no_proof(
 def test_a_stranger_gets_no_proof_that_is_soon_guessed() -> None:
     """Few iterations are answered to a server that is verified, and to nobody else."""
     server = ScramServer(_PASSWORD, iterations=1)
-    offer = b"SCRAM-SHA-256-PLUS\0\0"
-    with Fake(scram_login(_LEAF, offer, server)) as fake:
+    with Fake(scram_login(_LEAF, _BOUND_OFFER, server)) as fake:
         assert ask(fake.port, ca=_ROOT.certificate_pem).evidence.login == LoginFacts(
             succeeded=True, method="scram-sha-256-plus", channel_binding=True
         )
-    with Fake(scram_login(_STRANGER, offer, server)) as fake:
+    with Fake(scram_login(_STRANGER, _BOUND_OFFER, server)) as fake:
         report = ask(fake.port, SslMode.REQUIRE)
         assert b",p=" not in fake.told
     assert (report.verdict, report.findings[0].cause) == ("pass", Cause.UNSAFE_PASSWORD_REQUEST)

@@ -1,12 +1,27 @@
-"""The table of what was cut off, at the end of a run."""
+"""An account to change a live endpoint in, and the table of what was cut off, at the end."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from sandbox.chaos.__main__ import table
+from sandbox.world import World
+from tests.scenarios.live import Live, emptied
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[World]:
+    with World.start() as world:
+        yield world
+
+
+@pytest.fixture
+def live(shared: World) -> Live:
+    """An account as nobody has used it yet."""
+    return Live(emptied(shared))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

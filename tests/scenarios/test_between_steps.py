@@ -1,6 +1,5 @@
 """Between two steps of a change, somebody, or DMS itself, moves what the last one saw."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,24 +9,12 @@ from moto.core.exceptions import JsonRESTError
 from certifier.aws.store import Store
 from certifier.memory import BadEnd, Breaker
 from sandbox.dms import Durations
-from sandbox.world import ENDPOINT, TARGET, World
-from tests.scenarios.live import CANARY, Live, emptied
+from sandbox.world import ENDPOINT, TARGET
+from tests.scenarios.live import CANARY, Live
 
 DAY = 24 * 60
 TOUCHED = {"StopReplicationTask", "ModifyEndpoint"}
 OTHER_TARGET = "archive-target"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    with World.start() as world:
-        yield world
-
-
-@pytest.fixture
-def live(shared: World) -> Live:
-    """An account as nobody has used it yet."""
-    return Live(emptied(shared))
 
 
 def second_task(live: Live, **more: Any) -> str:

@@ -10,23 +10,11 @@ import pytest
 
 from certifier.record import Subject
 from sandbox.dms import Durations, Quotas, Switches
-from sandbox.world import CREDENTIALS, ENDPOINT, NAME, PAIR, TARGET, World
-from tests.scenarios.live import CANARY, SECOND, Live, emptied
+from sandbox.world import CREDENTIALS, ENDPOINT, NAME, PAIR, TARGET
+from tests.scenarios.live import CANARY, SECOND, Live
 
 NOT_TOUCHED = {"StopReplicationTask", "ModifyEndpoint"}
 DAY = 24 * 60
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    with World.start() as world:
-        yield world
-
-
-@pytest.fixture
-def live(shared: World) -> Live:
-    """An account as nobody has used it yet."""
-    return Live(emptied(shared))
 
 
 # ------------------------------------------------------------------ which endpoint it is
