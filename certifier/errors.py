@@ -22,7 +22,7 @@ ASL knows no inheritance: Retry and Catch lists are generated from :func:`concre
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 
 if TYPE_CHECKING:
     from certifier.models import Finding

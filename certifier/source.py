@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from certifier.models import Fact
-from certifier.outcome import SslMode
+from certifier.vocabulary import SslMode
 from certifier.window import Window, WindowError
 
 _PARTITION = r"arn:aws[a-z-]*"

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from certifier.diagnosis import printable
 from certifier.errors import InvalidEvent
-from certifier.outcome import Mode, Origin
 from certifier.source import InvalidSource, Source, parse_source
+from certifier.text import printable
+from certifier.vocabulary import Mode, Origin
 
 CURRENT = "AWSCURRENT"
 LABEL_UPDATED = "Secret Label Updated"

@@ -25,19 +25,12 @@ from certifier.errors import (
     Retryable,
     Unexpected,
 )
-from certifier.models import Fact, Refusal
-from certifier.outcome import Outcome, Place
+from certifier.models import Fact
+from certifier.run.documents import Refusal
+from certifier.run.event import Event, StepEvent, run_id
 from certifier.source import problems_of
-from certifier.steps.tools import (
-    Clock,
-    Event,
-    Resolve,
-    StepEvent,
-    StepSettings,
-    Tools,
-    run_id,
-    utc_now,
-)
+from certifier.steps.context import Clock, Resolve, StepSettings, Tools, utc_now
+from certifier.vocabulary import Outcome, Place
 
 ANSWER_LIMIT = 8 * 1024
 """Bytes of an answer, as JSON: ``States.DataLimitExceeded`` cannot be caught."""

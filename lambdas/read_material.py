@@ -1,7 +1,7 @@
 """Reads secrets and CA bundle at pinned versions, and the endpoint as it is."""
 
+from certifier.run.event import StepEvent
 from certifier.steps.read_material import ReadSettings, run
-from certifier.steps.tools import StepEvent
 from lambdas._step import Step
 
 handler = Step(run, event=StepEvent, settings=ReadSettings)

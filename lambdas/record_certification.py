@@ -2,6 +2,7 @@
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from certifier.steps.context import Tools
 from certifier.steps.record_certification import (
     Answer,
     Measured,
@@ -9,7 +10,6 @@ from certifier.steps.record_certification import (
     RecordSettings,
 )
 from certifier.steps.record_certification import run as record
-from certifier.steps.tools import Tools
 from lambdas._step import Step
 
 

@@ -11,12 +11,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from certifier.aws.clients import Clients, code_of, message_of, translate
 from certifier.aws.dms import AlreadyExists, Deletion, Dms, TestStart
 from certifier.aws.secrets import Secret, Secrets
-from certifier.belief import Move, next_move
-from certifier.diagnosis import printable
+from certifier.endpoint.connection_test import Move, next_move
+from certifier.endpoint.facts import Connection, DmsCertificate, Endpoint, EndpointFields
 from certifier.errors import CertifierError, Refused, Retryable
-from certifier.memory import Marker
-from certifier.models import Connection, DmsCertificate, Endpoint, EndpointFields
-from certifier.outcome import SslMode
+from certifier.run.state import Marker
+from certifier.text import printable
+from certifier.vocabulary import SslMode
 from smoke.request import Request, WrongInput
 
 TAG = "certifier:smoke"

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
-from certifier.diagnosis import explain, printable
-from certifier.outcome import Cause
+from certifier.diagnosis import explain
+from certifier.text import printable
+from certifier.vocabulary import Cause
 from sandbox.acm import AcmSwitches
 from sandbox.dms.switches import Switches
 

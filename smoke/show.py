@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from certifier.diagnosis import printable
+from certifier.text import printable
 from smoke.account import PREFIX, TAG
 from smoke.book import DEFAULTS, QUESTIONS, Book
 from smoke.request import parser

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from certifier.errors import InvalidSettings
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 
 __all__ = ["InvalidSettings", "Settings"]
 

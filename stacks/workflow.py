@@ -29,7 +29,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from certifier.errors import CertifierError, ClaimLost, Retryable, concrete
-from certifier.outcome import Action, Decision, Outcome, Settings
+from certifier.vocabulary import Action, Decision, Outcome, Settings
 
 # A task is given up a little after the longest function timeout (2 minutes), so that the next
 # attempt never meets the last one still at work.

@@ -17,7 +17,7 @@ from certifier.aws.clients import code_of, message_of, translate
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.errors import Busy, NotYetConsistent, Refused, Unexpected
 from certifier.models import Fact
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 
 if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient

@@ -26,7 +26,7 @@ from certifier.errors import (
     Unavailable,
     Unexpected,
 )
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 
 if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient

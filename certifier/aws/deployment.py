@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from certifier.aws.clients import code_of, translate
 from certifier.errors import Refused, Unexpected
 from certifier.models import Fact
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

@@ -18,17 +18,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from certifier import certificate
 from certifier.aws.clients import code_of, message_of, translate
-from certifier.diagnosis import discreet
-from certifier.errors import Busy, NotYetConsistent, Refused, Throttled, Unexpected
-from certifier.models import (
+from certifier.endpoint.facts import (
     Connection,
     DmsCertificate,
     Endpoint,
     EndpointFields,
-    Fact,
     ReplicationTask,
 )
-from certifier.outcome import Cause, SslMode
+from certifier.errors import Busy, NotYetConsistent, Refused, Throttled, Unexpected
+from certifier.models import Fact
+from certifier.text import discreet
+from certifier.vocabulary import Cause, SslMode
 
 if TYPE_CHECKING:
     from mypy_boto3_dms import DatabaseMigrationServiceClient

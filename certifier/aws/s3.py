@@ -20,7 +20,7 @@ from certifier.aws.clients import code_of, message_of, translate, translated
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.models import Fact, Finding
-from certifier.outcome import Cause, Outcome, Place
+from certifier.vocabulary import Cause, Outcome, Place
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

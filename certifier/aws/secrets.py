@@ -10,7 +10,7 @@ from certifier.aws.clients import code_of, message_of, translate
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.models import Finding
-from certifier.outcome import Cause, Place
+from certifier.vocabulary import Cause, Place
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from certifier.aws.clients import translated
-from certifier.diagnosis import printable
+from certifier.text import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

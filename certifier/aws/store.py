@@ -29,7 +29,9 @@ from pydantic import ValidationError
 from certifier.aws.clients import translated
 from certifier.aws.table import Lost, Table, Write, packed, unpacked
 from certifier.errors import Busy, ClaimLost, InvalidEvent, Unexpected
-from certifier.memory import (
+from certifier.models import Fact
+from certifier.run.documents import UndoLog
+from certifier.run.state import (
     OF_ENDPOINT,
     REMEMBERED,
     BadEnd,
@@ -41,9 +43,8 @@ from certifier.memory import (
     Registration,
     SourceState,
 )
-from certifier.models import Fact, UndoLog
-from certifier.outcome import Outcome
 from certifier.source import InvalidSource, Source, parse_source
+from certifier.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

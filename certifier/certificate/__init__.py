@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from certifier.certificate.bundle import Bundle, trust_bundle
     from certifier.certificate.canonical import bundle_digest, certificates_in, union
     from certifier.certificate.expiry import Expiring, Role, expiring
-    from certifier.certificate.facts import CertificateFacts, Names, certificate_facts
+    from certifier.certificate.facts import CertificateFacts, certificate_facts
+    from certifier.certificate.intake import Intake, check_material
     from certifier.certificate.keys import PrivateKey
-    from certifier.certificate.material import Intake, intake
+    from certifier.certificate.names import Names
     from certifier.certificate.policy import POLICY_CAUSES, Policy, policy_findings
     from certifier.certificate.reading import Certificate
     from certifier.certificate.secret import SECRET_KEYS, SecretParts, material_from_secret
@@ -28,8 +29,8 @@ else:
             "canonical": ("bundle_digest", "certificates_in", "union"),
             "expiry": ("Expiring", "Role", "expiring"),
             "facts": ("CertificateFacts", "Names", "certificate_facts"),
+            "intake": ("Intake", "check_material"),
             "keys": ("PrivateKey",),
-            "material": ("Intake", "intake"),
             "policy": ("POLICY_CAUSES", "Policy", "policy_findings"),
             "reading": ("Certificate",),
             "secret": ("SECRET_KEYS", "SecretParts", "material_from_secret"),
@@ -52,8 +53,8 @@ __all__ = [
     "bundle_digest",
     "certificate_facts",
     "certificates_in",
+    "check_material",
     "expiring",
-    "intake",
     "material_from_secret",
     "policy_findings",
     "trust_bundle",

@@ -6,11 +6,12 @@ from datetime import datetime
 from certifier.certificate.canonical import bundle_digest, canonical
 from certifier.certificate.chain import TOO_MUCH, Graph
 from certifier.certificate.facts import CertificateFacts, facts_of
-from certifier.certificate.field import Field, instant, read_field
+from certifier.certificate.field import Field, read_field
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import finding
 from certifier.models import Finding
-from certifier.outcome import Cause, Place, Severity
+from certifier.text import instant
+from certifier.vocabulary import Cause, Place, Severity
 
 
 @dataclass(frozen=True)

@@ -11,31 +11,18 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import Field
 
-from certifier.diagnosis import printable
 from certifier.models import Fact
+from certifier.text import printable
 
 if TYPE_CHECKING:
     from cryptography import x509
 
     from certifier.certificate.reading import Certificate
 
+
+from certifier.certificate.names import Names
+
 _SERIAL_CAP: Final = 80  # twice the 20 bytes of RFC 5280, section 4.1.2.2
-
-
-class Names(Fact):
-    """The names a certificate carries, in its own order, as text for people.
-
-    ``certifier.hostname`` compares names, and reads the bytes of the certificate for that.
-
-    Attributes:
-        dns: dNSName entries of the SAN; what cannot be printed appears as ``\\xNN``.
-        ips: iPAddress entries; one that has neither 4 nor 16 bytes appears as ``0x`` and its hex.
-        cn: the first CN of the subject, the one that libpq looks at.
-    """
-
-    dns: tuple[str, ...] = ()
-    ips: tuple[str, ...] = ()
-    cn: str | None = None
 
 
 class CertificateFacts(Fact):
@@ -133,3 +120,11 @@ def _read(certificate: "Certificate") -> dict[str, Any]:
         certificate.purposes_allow_tls,
     )  # what they cannot read shall be named too
     return {**values, "unreadable": certificate.unreadable}
+
+
+class Leaf(Fact):
+    """What is remembered of a server certificate; ``sha256`` is of its DER, in lower-case hex."""
+
+    sha256: str
+    subject: str | None = None
+    not_after: datetime | None = None

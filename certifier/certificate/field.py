@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from certifier.certificate.identify import DER_ENCRYPTED_KEY, EMPTY
@@ -16,9 +15,11 @@ from certifier.certificate.pem import (
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import finding
 from certifier.models import Finding
-from certifier.outcome import Cause, Place
+from certifier.vocabulary import Cause, Place
 
 _REQUEST: Final = "a certificate signing request, where what the CA made of it is needed"
+
+
 _WHAT: Final = {
     "CERTIFICATE REQUEST": _REQUEST,
     "NEW CERTIFICATE REQUEST": _REQUEST,
@@ -33,6 +34,8 @@ _WHAT: Final = {
     "PGP PUBLIC KEY BLOCK": "an OpenPGP key, which is not used in TLS",
     "PGP PRIVATE KEY BLOCK": "an OpenPGP key, which is not used in TLS",
 }
+
+
 _SILENT: Final = frozenset({"EC PARAMETERS"})  # `openssl ecparam -genkey` writes it before each key
 
 
@@ -132,8 +135,3 @@ def _unreadable(certificate: Certificate) -> str:
     name = certificate.subject
     what = f"the certificate of {name}" if name else "a block labelled as certificate"
     return f"{what} cannot be read ({'; '.join(certificate.unreadable)})"
-
-
-def instant(moment: datetime) -> str:
-    """Write an instant for people, in UTC."""
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -18,7 +18,7 @@ from certifier.certificate import asn1
 from certifier.certificate.asn1 import DerError
 from certifier.certificate.guard import guarded
 from certifier.certificate.identify import DER_ENCRYPTED_KEY, DER_KEY, identify
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 
 _RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
 _DSA: Final = "1.2.840.10040.4.1"

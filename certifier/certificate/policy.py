@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from certifier.certificate.facts import CertificateFacts
 from certifier.diagnosis import finding
 from certifier.models import Fact, Finding
-from certifier.outcome import Cause, Place, Severity
+from certifier.vocabulary import Cause, Place, Severity
 
 POLICY_CAUSES: Final = frozenset(
     {

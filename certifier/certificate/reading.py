@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
 
 from certifier.certificate import asn1
 from certifier.certificate.asn1 import DerError, Element
-from certifier.certificate.facts import Names
 from certifier.certificate.guard import guarded
 from certifier.certificate.keys import KeyKind, key_kind
-from certifier.diagnosis import printable
+from certifier.certificate.names import Names
+from certifier.text import printable
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from certifier.diagnosis import finding
 from certifier.models import Finding
-from certifier.outcome import Cause, Place
+from certifier.vocabulary import Cause, Place
 
 SECRET_KEYS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {

@@ -19,10 +19,10 @@ from rich.text import Text
 from certifier.aws.states import ExecutionState
 from certifier.cli.installation import Installation, add_options, complain, find, guarded
 from certifier.cli.status import STYLES
-from certifier.diagnosis import printable
-from certifier.outcome import Outcome
-from certifier.record import Line, Summary
+from certifier.run.summary import Line, Summary
 from certifier.source import InvalidSource, Source, parse_source
+from certifier.text import printable
+from certifier.vocabulary import Outcome
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name

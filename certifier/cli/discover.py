@@ -21,11 +21,12 @@ from rich.text import Text
 from certifier.aws.dms import Dms
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.cli.installation import add_options, clients, complain, guarded
-from certifier.diagnosis import printable
-from certifier.models import Connection, DmsCertificate, Endpoint, Fact, ReplicationTask
-from certifier.outcome import SslMode
+from certifier.endpoint.facts import Connection, DmsCertificate, Endpoint, ReplicationTask
+from certifier.models import Fact
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
 from certifier.source import Source
+from certifier.text import printable
+from certifier.vocabulary import SslMode
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name

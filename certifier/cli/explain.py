@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from certifier.diagnosis import explain
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from certifier.aws.store import Held
 from certifier.cli.installation import add_options, find, guarded
-from certifier.diagnosis import printable
+from certifier.text import printable
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name

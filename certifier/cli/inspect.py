@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from certifier.certificate import CertificateFacts, Intake, Policy, intake
+from certifier.certificate import CertificateFacts, Intake, Policy, check_material
 from certifier.certificate.pem import MAX_BYTES
 from certifier.cli import at_once
-from certifier.diagnosis import printable
 from certifier.models import Finding
-from certifier.outcome import Severity, SslMode
+from certifier.text import printable
+from certifier.vocabulary import Severity, SslMode
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         return _complain(_why(error))
     now = datetime.now(UTC)
-    result = intake(
+    result = check_material(
         certificate=files["certificate"],
         private_key=files["private_key"],
         chain=files["chain"],

@@ -11,8 +11,8 @@ from certifier.aws.deployment import Deployment, find_deployment
 from certifier.aws.s3 import Documents
 from certifier.aws.states import States
 from certifier.aws.store import Store
-from certifier.diagnosis import printable
 from certifier.errors import CertifierError, InvalidEvent, Refused
+from certifier.text import printable
 
 STACK = "Certifier"
 

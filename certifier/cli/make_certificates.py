@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from certifier.certificate.make import MAX_LEAF_DAYS, KeyType, Made, host_problem, make
-from certifier.diagnosis import printable
+from certifier.text import printable
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name

@@ -14,10 +14,8 @@ from rich.text import Text
 
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.cli import at_once
-from certifier.decide import size
-from certifier.diagnosis import printable
-from certifier.models import Finding, SlotFacts
-from certifier.outcome import Severity, SslMode
+from certifier.evidence import SlotFacts
+from certifier.models import Finding
 from certifier.probe import (
     TLS_VERSIONS,
     AddressPolicy,
@@ -30,6 +28,8 @@ from certifier.probe import (
     probe,
     system_resolver,
 )
+from certifier.text import printable, size
+from certifier.vocabulary import Severity, SslMode
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from certifier.cli.installation import add_options, complain, find, guarded
-from certifier.diagnosis import printable
-from certifier.memory import Breaker, SourceState
-from certifier.outcome import Outcome
+from certifier.run.state import Breaker, SourceState
+from certifier.text import printable
+from certifier.vocabulary import Outcome
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name

@@ -20,7 +20,8 @@ from certifier.diagnosis.catalogue import CATALOGUE, CHAPTERS, Row
 from certifier.diagnosis.symptoms import ALERTS, SQLSTATES, SYMPTOMS, VERIFY_CODES, Symptom
 from certifier.errors import CertifierError, Refused, Retryable
 from certifier.models import Fact, Finding
-from certifier.outcome import Cause, Place, Severity, Stage
+from certifier.text import discreet, printable
+from certifier.vocabulary import Cause, Place, Severity, Stage
 
 __all__ = [
     "CATALOGUE",
@@ -37,7 +38,7 @@ __all__ = [
     "printable",
 ]
 
-_LONGEST = 8_192  # characters of a text that are read
+
 _STAGES = tuple(Stage)
 
 
@@ -193,62 +194,65 @@ def finding(
     )
 
 
-def discreet(text: str) -> str:
-    """The part of a text that is read, without the values of passwords.
-
-    A client that cannot read its connection string prints it.
-    """
-    return _IN_ADDRESS.sub(r"\1***", _AFTER_NAME.sub(r"\1***", text[:_LONGEST]))
-
-
-def printable(text: str, limit: int = 1024) -> str:
-    """Return ``text`` with whatever could move a terminal escaped, at most ``limit`` characters.
-
-    That is everything but graphic characters and the blank: controls of both ranges, escape
-    sequences, marks that turn the direction of writing, private and unassigned code points.
-    """
-    head = text[: limit + 1]
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in head)
-    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
-
-
 # ---- reading a text
 
 _CAUSES = {cause.value: cause for cause in Cause}
+
+
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'"})
+
+
 # names that people gave: they mean nothing
 _SERVERLESS = re.compile(r"for endpoint '[^']*'(?: and replication config '[^']*')?")
+
+
 _ESCAPED_QUOTE = re.compile(r'(?<!\\)\\+"')
+
+
 _ESCAPED_BLANK = re.compile(r"(?<!\\)\\+[nrt](?=[A-Z\\\s]|$|connection to|before or)")
-# password=..., "password": "...", PWD={...}; and postgresql://user:...@host
-_AFTER_NAME = re.compile(
-    r"""((?:passw(?:or)?d|\bpwd|secret)(?:["'\\]*\s*:\s*(?=["'\\])|\s*=\s*))"""
-    r"""(?:\\+"[^"]*"?|"(?:\\.|[^"\\])*"?|\\+'[^']*'?|'(?:\\.|[^'\\])*'?|\{[^}]*\}?"""
-    r"""|(?:\\.|[^\s;,&"'\\])+)""",
-    re.IGNORECASE,
-)
-_IN_ADDRESS = re.compile(r"""(://[^\s:/@"']{0,256}:)[^\s"']{1,1024}(?=@)""")
+
+
 _OPTIONAL = re.compile(r"\[([^\]]*)\]")
+
+
 _FIELD = re.compile(r"\{(\w+)\}")
+
+
 _BLANKS = re.compile(r"\s+")
+
+
 _QUOTED = re.compile(r'"([^"]{0,512})"')
+
+
 _PART = re.compile("\x01(\\d+)\x02")
+
+
 _SERVER = re.compile(
     r'(?:connection to server at|server at) "(?P<host>[^"]*)"(?: \((?P<address>[^)]*)\))?,'
     r" port (?P<port>\S+?) failed"
 )
+
+
 _DIALLED = re.compile(r"dial tcp (?P<address>\S+?): ?")
+
+
 _STATE = re.compile(
     r"(?:NativeErrorCode|SQLSTATE|SqlState|'C')['\"]?\s*[:= ]\s*[\[(]?'?([0-9A-Z]{5})\b"
     r"|(?:FATAL|ERROR): ([0-9][0-9A-Z]{4}): ",
     re.IGNORECASE,
 )
+
+
 _GENERIC = re.compile(r"^(?:08|00|HY|IM|01)")
+
+
 _UNKNOWN_STAGES = (
     (re.compile(r"\bFATAL\b|\bERROR\b: "), Stage.STARTUP),
     (re.compile(r"\b(?:SSL|TLS|certificate)\b", re.IGNORECASE), Stage.TLS),
     (re.compile(r"connection to server .{1,600} failed|dial tcp|\bsocket\b"), Stage.TCP),
 )
+
+
 _WRAPPERS = (
     re.compile(r"^.*Application-Detailed-Message: ?", re.DOTALL),
     re.compile(r"^RetCode: \S+ SqlState: \S+ NativeError: \S+ Message: ?"),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from certifier.outcome import Cause, Severity
+from certifier.vocabulary import Cause, Severity
 
 
 @dataclass(frozen=True, kw_only=True)

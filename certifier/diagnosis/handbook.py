@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from certifier.diagnosis.catalogue import CHAPTERS, Row
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 
 COMMAND = "python -m certifier.diagnosis > docs/causes.md"
 _INTRODUCTION = f"""\

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from certifier.outcome import Cause, Stage
+from certifier.vocabulary import Cause, Stage
 
 
 @dataclass(frozen=True)

@@ -12,24 +12,24 @@ Loaded when first asked for: most Lambdas only read reports of the one that prob
 
 from typing import TYPE_CHECKING
 
+from certifier.evidence import (
+    Address,
+    DmsReading,
+    Evidence,
+    LoginFacts,
+    PlaintextFacts,
+    ProbeReport,
+    RequireVerdict,
+    Timings,
+    TlsFacts,
+    Verdict,
+    Verdicts,
+)
 from certifier.lazy import lazily
 
 if TYPE_CHECKING:
     from certifier.probe.dial import Resolve, system_resolver
     from certifier.probe.look import probe
-    from certifier.probe.report import (
-        Address,
-        DmsReading,
-        Evidence,
-        LoginFacts,
-        PlaintextFacts,
-        ProbeReport,
-        RequireVerdict,
-        Timings,
-        TlsFacts,
-        Verdict,
-        Verdicts,
-    )
     from certifier.probe.request import TLS_VERSIONS, AddressPolicy, ProbeRequest
 else:
     __getattr__ = lazily(
@@ -37,19 +37,6 @@ else:
         {
             "dial": ("Resolve", "system_resolver"),
             "look": ("probe",),
-            "report": (
-                "Address",
-                "DmsReading",
-                "Evidence",
-                "LoginFacts",
-                "PlaintextFacts",
-                "ProbeReport",
-                "RequireVerdict",
-                "Timings",
-                "TlsFacts",
-                "Verdict",
-                "Verdicts",
-            ),
             "request": ("TLS_VERSIONS", "AddressPolicy", "ProbeRequest"),
         },
     )

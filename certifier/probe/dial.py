@@ -9,11 +9,11 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from certifier.hostname import is_address, sends_server_name
-from certifier.outcome import Cause, Stage
+from certifier.certificate.hostname import is_address, sends_server_name
+from certifier.evidence import Address
 from certifier.probe.failure import Deadline, StageFailed
-from certifier.probe.report import Address
 from certifier.probe.request import ProbeRequest
+from certifier.vocabulary import Cause, Stage
 
 # What `socket.getaddrinfo` answers, and anything that is called and answers like it.
 AddressInfo = tuple[Any, Any, int, str, Any]

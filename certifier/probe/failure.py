@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from certifier.outcome import Cause, Severity, Stage
+from certifier.vocabulary import Cause, Severity, Stage
 
 Clock = Callable[[], float]
 

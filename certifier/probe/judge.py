@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from certifier.certificate import CertificateFacts, policy_findings
-from certifier.diagnosis import finding, printable
-from certifier.hostname import HostNames, Match
+from certifier.certificate.hostname import HostNames, Match
+from certifier.diagnosis import finding
+from certifier.evidence import DmsReading, Evidence, RequireVerdict, Verdict, Verdicts
 from certifier.models import Finding
-from certifier.outcome import Cause, Place, Severity, SslMode, Stage
 from certifier.probe.failure import StageFailed
-from certifier.probe.report import DmsReading, Evidence, RequireVerdict, Verdict, Verdicts
 from certifier.probe.request import ProbeRequest
+from certifier.text import printable
+from certifier.vocabulary import Cause, Place, Severity, SslMode, Stage
 
 NAMES_SHOWN = 20
 _ROOT_MISSING = (

@@ -19,15 +19,15 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from pg8000.core import Context, CoreConnection
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from certifier.diagnosis import from_sqlstate, printable
-from certifier.models import SlotFacts
-from certifier.outcome import Cause, Severity, Stage
+from certifier.diagnosis import from_sqlstate
+from certifier.evidence import LoginFacts, SlotFacts
 from certifier.probe.dial import connection_lost
 from certifier.probe.failure import StageFailed
-from certifier.probe.report import LoginFacts
 from certifier.probe.request import ProbeRequest
 from certifier.probe.scram import Scram, unproven
 from certifier.probe.tls import TlsSocket
+from certifier.text import printable
+from certifier.vocabulary import Cause, Severity, Stage
 
 # Every name is qualified, because the role's search_path may hold another of that name.
 _ASKED = """

@@ -9,10 +9,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 
-from certifier import hostname
-from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
-from certifier.diagnosis import printable
-from certifier.outcome import Cause, SslMode, Stage
+from certifier.certificate import CertificateFacts, certificate_facts, certificates_in, hostname
+from certifier.evidence import (
+    Address,
+    Evidence,
+    LoginFacts,
+    PlaintextFacts,
+    ProbeReport,
+    Timings,
+    TlsFacts,
+)
 from certifier.probe import judge
 from certifier.probe.dial import (
     AddressInfo,
@@ -27,15 +33,6 @@ from certifier.probe.dial import (
 )
 from certifier.probe.failure import Clock, Deadline, StageFailed
 from certifier.probe.judge import Seen
-from certifier.probe.report import (
-    Address,
-    Evidence,
-    LoginFacts,
-    PlaintextFacts,
-    ProbeReport,
-    Timings,
-    TlsFacts,
-)
 from certifier.probe.request import ProbeRequest
 from certifier.probe.tls import (
     ChainUnreadable,
@@ -47,6 +44,8 @@ from certifier.probe.tls import (
     server_name,
     short_date,
 )
+from certifier.text import printable
+from certifier.vocabulary import Cause, SslMode, Stage
 
 CHAIN_SHOWN = 20
 _BUNDLE_READ = 500

@@ -3,12 +3,12 @@
 import socket
 import struct
 
-from certifier.outcome import Cause, Stage
+from certifier.evidence import PlaintextFacts
 from certifier.probe.dial import connection_lost
 from certifier.probe.failure import Deadline, StageFailed
 from certifier.probe.login import APPLICATION, AUTHENTICATION_METHODS, error_response
-from certifier.probe.report import PlaintextFacts
 from certifier.probe.request import ProbeRequest
+from certifier.vocabulary import Cause, Stage
 
 _PROTOCOL_3_0 = 196608
 _ANSWER_LIMIT = 8 * 1024

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from certifier.certificate import Policy
 from certifier.models import Fact
-from certifier.outcome import SslMode
+from certifier.vocabulary import SslMode
 
 IpAddress = IPv4Address | IPv6Address
 

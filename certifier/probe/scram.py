@@ -12,8 +12,8 @@ import hmac
 import re
 import secrets
 
-from certifier.outcome import Cause, Severity, Stage
 from certifier.probe.failure import StageFailed
+from certifier.vocabulary import Cause, Severity, Stage
 
 _ITERATIONS_LIMIT = 1_000_000  # about half a second of work
 _ITERATIONS_USUAL = 4096

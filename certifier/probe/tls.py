@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from certifier import hostname
+from certifier.certificate import hostname
 from certifier.certificate.asn1 import GENERALIZED_TIME, SEQUENCE, UTC_TIME
 from certifier.diagnosis import explain, from_verify_code
-from certifier.outcome import Cause, Stage
 from certifier.probe.dial import connection_lost
 from certifier.probe.failure import Deadline, StageFailed
 from certifier.probe.request import ProbeRequest
+from certifier.vocabulary import Cause, Stage
 
 # Level 2 is what libpq's OpenSSL (3.2 and newer) starts with; Python's own list of ciphers refuses
 # servers that libpq accepts (RSA key exchange).
@@ -232,7 +232,7 @@ def client_context(request: ProbeRequest, *, verify: bool) -> ClientContext:
     Raises TrustUnusable when the CA file cannot be loaded.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # libpq has its own rules: certifier.hostname
+    context.check_hostname = False  # libpq has its own rules: certifier.certificate.hostname
     context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
     context.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
     # Level 2 has no TLS below 1.2, but some builds of OpenSSL (Debian's) try it all the same.

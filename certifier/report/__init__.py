@@ -10,9 +10,10 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from certifier.decide import size
-from certifier.outcome import Outcome, Severity, SslMode
-from certifier.record import Certification, Summary
+from certifier.run.record import Certification
+from certifier.run.summary import Summary
+from certifier.text import size
+from certifier.vocabulary import Outcome, Severity, SslMode
 
 if TYPE_CHECKING:
     from jinja2 import Environment

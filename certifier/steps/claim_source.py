@@ -6,8 +6,9 @@ Plan mode claims nothing. The loser writes nothing to the table: it leaves word 
 from certifier.aws.s3 import Ending
 from certifier.aws.store import NotClaimed
 from certifier.models import Fact
-from certifier.outcome import Mode, Outcome
-from certifier.steps.tools import StepEvent, StepSettings, Tools, run_id
+from certifier.run.event import StepEvent, run_id
+from certifier.steps.context import StepSettings, Tools
+from certifier.vocabulary import Mode, Outcome
 
 
 class Claimed(Fact):

@@ -5,33 +5,17 @@ what it shall be, so that a call that was cut off, or whose answer was lost, is 
 """
 
 from certifier.diagnosis import finding
+from certifier.endpoint.facts import Endpoint, EndpointFields
+from certifier.endpoint.fields import beside, equal, only, replaced_by, written_names
 from certifier.errors import Refused
-from certifier.models import (
-    Configured,
-    Endpoint,
-    EndpointFields,
-    Fact,
-    Finding,
-    Plan,
-    Rehearsal,
-    UndoLog,
-)
-from certifier.outcome import Action, Cause, Place, Severity
+from certifier.models import Fact, Finding
+from certifier.run.documents import Configured, Plan, Rehearsal, UndoLog
+from certifier.run.event import PolledEvent
+from certifier.steps.context import Tools
 from certifier.steps.dms_settings import DmsSettings
-from certifier.steps.endpoints import (
-    beside,
-    equal,
-    material_of,
-    new_fields,
-    only,
-    password,
-    password_at,
-    planned,
-    replaced_by,
-    written_names,
-)
+from certifier.steps.endpoints import material_of, new_fields, password, password_at, planned
 from certifier.steps.rehearse_changes import STEP as REHEARSE
-from certifier.steps.tools import PolledEvent, Tools
+from certifier.vocabulary import Action, Cause, Place, Severity
 
 STEP = "configure_endpoint"
 READY = "active"

@@ -1,6 +1,6 @@
 """The environment of the steps that create or change endpoints."""
 
-from certifier.steps.tools import StepSettings
+from certifier.steps.context import StepSettings
 
 
 class DmsSettings(StepSettings):

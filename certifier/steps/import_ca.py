@@ -5,9 +5,10 @@ harm: the next call finds it and compares.
 """
 
 from certifier.errors import Refused
-from certifier.models import ImportedCa, Material, Plan
-from certifier.outcome import Cause
-from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools
+from certifier.run.documents import ImportedCa, Material, Plan
+from certifier.run.event import Nothing, StepEvent
+from certifier.steps.context import StepSettings, Tools
+from certifier.vocabulary import Cause
 
 STEP = "import_ca"
 IDENTIFIER_DIGITS = 40

@@ -8,12 +8,15 @@ from certifier import certificate
 from certifier.aws.acm import Pair, Reconciled
 from certifier.aws.secrets import Secret
 from certifier.certificate import Policy, material_from_secret
+from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
-from certifier.memory import SourceState
-from certifier.models import Finding, ImportedCertificate, Leaf, Material
-from certifier.outcome import Cause, Place, Severity
-from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools
+from certifier.models import Finding
+from certifier.run.documents import ImportedCertificate, Material
+from certifier.run.event import Nothing, StepEvent
+from certifier.run.state import SourceState
+from certifier.steps.context import StepSettings, Tools
+from certifier.vocabulary import Cause, Place, Severity
 
 STEP = "import_certificate"
 
@@ -99,7 +102,7 @@ def _private_key(event: StepEvent, tools: Tools[ImportSettings], material: Mater
     if not isinstance(secret, Secret):
         raise Refused(secret.cause, seen=secret.seen)
     parts = material_from_secret(secret)
-    taken = certificate.intake(
+    taken = certificate.check_material(
         certificate=parts.certificate,
         private_key=parts.private_key,
         chain=parts.chain,

@@ -9,15 +9,17 @@ is joined, so that it is not started in the middle of our change.
 from collections.abc import Mapping
 
 from certifier.diagnosis import finding
+from certifier.endpoint.facts import Endpoint, ReplicationTask
 from certifier.errors import Refused
-from certifier.models import Endpoint, Fact, Finding, ReplicationTask, TaskWork
-from certifier.outcome import Cause, Place
-from certifier.plan import PASSING, RUNNING, until_window
+from certifier.models import Fact, Finding
+from certifier.run.documents import Probed, TaskWork
+from certifier.run.event import PolledEvent
+from certifier.run.plan import PASSING, RUNNING, until_window
+from certifier.steps.context import StepSettings, Tools
 from certifier.steps.endpoints import material_of, planned
 from certifier.steps.plan_changes import STEP as PLAN
-from certifier.steps.probe_tls import Probed
 from certifier.steps.proving import explained, prove
-from certifier.steps.tools import PolledEvent, StepSettings, Tools
+from certifier.vocabulary import Cause, Place
 
 STEP = "pause_tasks"
 

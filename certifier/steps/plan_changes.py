@@ -1,15 +1,24 @@
 """Plan changes: what the endpoint needs, and whether that may happen now. Writes nothing to AWS."""
 
 from certifier.diagnosis import finding
+from certifier.endpoint.facts import Endpoint, ReplicationTask
 from certifier.errors import Refused
-from certifier.identity import endpoint_ca_differs
-from certifier.models import Endpoint, Finding, Material, Plan, ReplicationTask, errors_in
-from certifier.outcome import Cause, Decision, Mode, Origin, Place
-from certifier.plan import RUNNING, EndpointPlan, Known, desired_trust, plan_endpoint, plan_tasks
+from certifier.models import Finding, errors_in
+from certifier.run.documents import Material, Plan, Probed
+from certifier.run.drift import endpoint_ca_differs
+from certifier.run.event import Decided, StepEvent
+from certifier.run.plan import (
+    RUNNING,
+    EndpointPlan,
+    Known,
+    desired_trust,
+    plan_endpoint,
+    plan_tasks,
+)
 from certifier.source import Source
+from certifier.steps.context import Tools
 from certifier.steps.dms_settings import DmsSettings
-from certifier.steps.probe_tls import Probed
-from certifier.steps.tools import Decided, StepEvent, Tools
+from certifier.vocabulary import Cause, Decision, Mode, Origin, Place
 
 STEP = "plan_changes"
 

@@ -14,21 +14,28 @@ from pydantic import Json
 
 from certifier import probe
 from certifier.aws.secrets import Secret
-from certifier.certificate import Policy, bundle_digest, union
+from certifier.certificate import Policy, union
+from certifier.endpoint.facts import EndpointFields
 from certifier.errors import Refused
-from certifier.identity import Answering, answering
-from certifier.models import EndpointFields, Fact, Finding, Material, SlotFacts, errors_in
-from certifier.outcome import Severity, SslMode, Stage
-from certifier.plan import Served, Union
+from certifier.evidence import SlotFacts
+from certifier.models import Finding, errors_in
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest
+from certifier.run.documents import Answering, LookedAgain, Material, Probed, _slots
+from certifier.run.drift import answering
+from certifier.run.event import Nothing, StepEvent, run_id
 from certifier.source import ProbePolicy, Source
-from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools, run_id
+from certifier.steps.context import StepSettings, Tools
+from certifier.vocabulary import Severity, SslMode, Stage
 
 STEP = "probe_tls"
+
+
 AGAIN = f"{STEP}-again"
+
 
 TIMEOUT = 20.0
 """Seconds for one probe; with an overlap there are two, and both fit the function's limit."""
+
 
 REACHING = frozenset({Stage.ADDRESS, Stage.DNS, Stage.TCP, Stage.STARTUP, Stage.LOGIN, Stage.QUERY})
 """Stages whose failures may be due to where our probe stands, or to its login."""
@@ -45,69 +52,6 @@ class ProbeEvent(StepEvent):
     """``again``: the tasks were resumed, and only the replication slots are looked at."""
 
     again: bool = False
-
-
-class LookedAgain(Fact):
-    """What the second look saw: ``probe_tls-again.json``; ``None``: nobody logged in."""
-
-    slots: tuple[SlotFacts, ...] | None = None
-
-
-class Probed(Fact):
-    """What the probe saw: ``probe_tls.json``.
-
-    Attributes:
-        report: with the source's CAs alone; ``None``: the source turned the probe off.
-        union_report: with those and the CAs on the endpoint, when the first did not verify.
-        findings: of the report that counts, with the source's own leniency applied.
-    """
-
-    report: ProbeReport | None = None
-    union_report: ProbeReport | None = None
-    union_pem: str | None = None
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def effective(self) -> ProbeReport | None:
-        """The report that speaks for the CA which the endpoint shall have."""
-        return self.union_report or self.report
-
-    @property
-    def passed(self) -> bool:
-        """Whether our probe connected as strictly as the source asks."""
-        return self.effective is not None and self.effective.verdict == "pass"
-
-    @property
-    def answering(self) -> Answering:
-        """Who answered."""
-        if self.effective is None:
-            return Answering()
-        evidence = self.effective.evidence
-        login = evidence.login
-        return Answering(evidence.leaf_sha256, login.in_recovery if login else None)
-
-    @property
-    def slots(self) -> tuple[SlotFacts, ...] | None:
-        """The replication slots, where somebody logged in and was told."""
-        return _slots(self.effective) if self.effective else None
-
-    @property
-    def served(self) -> Served:
-        """What the plan may conclude about the served chain."""
-        if self.report is None or not self.report.evidence.chain:
-            return Served(seen=False)
-        return Served(
-            seen=True,
-            by_bundle=self.report.verdicts.verify_ca.passed,
-            by_union=self.union_report is not None and self.union_report.verdicts.verify_ca.passed,
-        )
-
-    @property
-    def union(self) -> Union | None:
-        """The source's CAs and the endpoint's, where they differ."""
-        if self.union_pem is None:
-            return None
-        return Union(self.union_pem, bundle_digest(self.union_pem))
 
 
 def run(event: ProbeEvent, tools: Tools[ProbeSettings]) -> Nothing:
@@ -167,11 +111,6 @@ def _look_again(event: ProbeEvent, tools: Tools[ProbeSettings]) -> tuple[SlotFac
         return _slots(probe.probe(request, resolve=tools.resolve, now=tools.now))
     except Refused:  # the password could not be read
         return None
-
-
-def _slots(report: ProbeReport) -> tuple[SlotFacts, ...] | None:
-    login = report.evidence.login
-    return login.slots if login else None
 
 
 def _union(source: Source, material: Material) -> str | None:

@@ -1,17 +1,19 @@
-"""How a DMS test is started and followed; ``certifier.belief`` says when its result counts."""
+"""How a DMS test is started and followed; ``endpoint.connection_test`` says when it counts."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from certifier.aws.dms import TestStart
-from certifier.belief import Move, next_move
 from certifier.diagnosis import explain, finding
+from certifier.endpoint.connection_test import Move, next_move
+from certifier.endpoint.facts import Connection
 from certifier.errors import Refused
-from certifier.memory import Marker
-from certifier.models import Connection, Finding, InstanceTest
-from certifier.outcome import Cause, Place, Stage
-from certifier.steps.probe_tls import Probed
-from certifier.steps.tools import StepEvent, Tools
+from certifier.models import Finding
+from certifier.run.documents import InstanceTest, Probed
+from certifier.run.event import StepEvent
+from certifier.run.state import Marker
+from certifier.steps.context import Tools
+from certifier.vocabulary import Cause, Place, Stage
 
 ATTEMPTS = 3
 """How often a test is made whose failure would block the next start of a task."""

@@ -13,12 +13,15 @@ from certifier import certificate
 from certifier.aws.secrets import Secret
 from certifier.certificate import Policy, material_from_secret
 from certifier.diagnosis import finding
+from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused
-from certifier.memory import SourceState
-from certifier.models import Endpoint, Finding, Material, Trusted, Versions, errors_in
-from certifier.outcome import Cause, Mode, Place, Severity
+from certifier.models import Finding, errors_in
+from certifier.run.documents import Material, Trusted, Versions
+from certifier.run.event import Nothing, StepEvent
+from certifier.run.state import SourceState
 from certifier.source import CredentialsMode, Source
-from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools
+from certifier.steps.context import StepSettings, Tools
+from certifier.vocabulary import Cause, Mode, Place, Severity
 
 STEP = "read_material"
 
@@ -185,7 +188,7 @@ def _intake(
         if parts.ca is None and source.ca_bundle is None and source.ssl_mode.verifies:
             seen = f"{source.ssl_mode.value} needs a CA, and neither source nor {pair.arn} has one"
             findings.append(_found(Cause.CA_BUNDLE_MISSING, seen))
-    taken = certificate.intake(
+    taken = certificate.check_material(
         certificate=parts.certificate if parts else None,
         private_key=parts.private_key if parts else None,
         chain=parts.chain if parts else None,

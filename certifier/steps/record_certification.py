@@ -17,39 +17,33 @@ from certifier.certificate import (
     certificates_in,
     expiring,
 )
-from certifier.decide import (
-    Due,
-    Found,
-    Notice,
-    Problem,
-    attention,
-    ending,
-    next_due,
-    notice,
-    owed_wal,
-)
-from certifier.decide import Ending as Decided
-from certifier.diagnosis import finding, printable
+from certifier.diagnosis import finding
+from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused, Unexpected
-from certifier.identity import Answering
-from certifier.memory import Recording, SourceState
-from certifier.models import (
+from certifier.models import Fact, Finding
+from certifier.report import certification_page
+from certifier.run.documents import (
+    Answering,
     Configured,
     ConnectionTest,
-    Endpoint,
-    Fact,
-    Finding,
     ImportedCa,
     ImportedCertificate,
     InstanceTest,
+    LookedAgain,
     Material,
     Plan,
+    Probed,
     Refusal,
     Rehearsal,
     TaskWork,
 )
-from certifier.outcome import Action, Cause, Mode, Outcome, Place, Settings, Severity
-from certifier.record import (
+from certifier.run.dossier import Found
+from certifier.run.due import Due, next_due
+from certifier.run.ending import Ending as Decided
+from certifier.run.ending import ending
+from certifier.run.event import Problem, StepEvent, run_id
+from certifier.run.notice import Notice, attention, notice, owed_wal
+from certifier.run.record import (
     Certification,
     DmsTest,
     EndpointRecord,
@@ -59,10 +53,12 @@ from certifier.record import (
     Trust,
     Verified,
 )
-from certifier.report import certification_page
+from certifier.run.state import Recording, SourceState
 from certifier.steps import configure_endpoint, test_connection
-from certifier.steps.probe_tls import AGAIN, LookedAgain, Probed
-from certifier.steps.tools import StepEvent, StepSettings, Tools, run_id
+from certifier.steps.context import StepSettings, Tools
+from certifier.steps.probe_tls import AGAIN
+from certifier.text import printable
+from certifier.vocabulary import Action, Cause, Mode, Outcome, Place, Settings, Severity
 
 STEPS = (
     "read_material",

@@ -5,31 +5,17 @@ old settings connected. Safe to call again at any moment; the store remembers ca
 """
 
 from certifier.diagnosis import finding
+from certifier.endpoint.facts import Endpoint, EndpointFields
+from certifier.endpoint.fields import LOGIN, only, replaced_by
 from certifier.errors import Busy, Refused
-from certifier.models import (
-    Endpoint,
-    EndpointFields,
-    Fact,
-    Finding,
-    InstanceTest,
-    Plan,
-    Rehearsal,
-    errors_in,
-)
-from certifier.outcome import Cause, Place, Severity
+from certifier.models import Fact, Finding, errors_in
+from certifier.run.documents import InstanceTest, Plan, Probed, Rehearsal
+from certifier.run.event import Done, PolledEvent
+from certifier.steps.context import Tools
 from certifier.steps.dms_settings import DmsSettings
-from certifier.steps.endpoints import (
-    LOGIN,
-    material_of,
-    new_fields,
-    only,
-    password,
-    planned,
-    replaced_by,
-)
-from certifier.steps.probe_tls import Probed
+from certifier.steps.endpoints import material_of, new_fields, password, planned
 from certifier.steps.proving import explained, prove
-from certifier.steps.tools import Done, PolledEvent, Tools
+from certifier.vocabulary import Cause, Place, Severity
 
 STEP = "rehearse_changes"
 CANARY = "rehearse_changes-canary"

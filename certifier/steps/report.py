@@ -5,12 +5,12 @@ each source. A direct start fails unless all its sources are certified (in plan 
 """
 
 from certifier.aws.s3 import HTML, JSON, Ending
-from certifier.decide import Problem, failure
 from certifier.models import Fact
-from certifier.outcome import Mode, Origin, Outcome
-from certifier.record import Line, Summary
 from certifier.report import summary_page
-from certifier.steps.tools import Event, StepSettings, Tools, run_id
+from certifier.run.event import Event, Problem, run_id
+from certifier.run.summary import Line, Summary, failure
+from certifier.steps.context import StepSettings, Tools
+from certifier.vocabulary import Mode, Origin, Outcome
 
 CAUSE_LIMIT = 4000
 """Characters of the text with which an execution fails; more than a person reads."""

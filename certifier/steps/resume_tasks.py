@@ -8,12 +8,15 @@ from datetime import timedelta
 
 from certifier.aws.dms import Rejected
 from certifier.diagnosis import finding
+from certifier.endpoint.facts import ReplicationTask
 from certifier.errors import Busy, Refused
-from certifier.memory import Pause
-from certifier.models import Finding, ReplicationTask, TaskWork
-from certifier.outcome import Cause, Place
+from certifier.models import Finding
+from certifier.run.documents import TaskWork
+from certifier.run.event import Done, PolledEvent
+from certifier.run.state import Pause
+from certifier.steps.context import StepSettings, Tools
 from certifier.steps.proving import ATTEMPTS, explained, prove
-from certifier.steps.tools import Done, PolledEvent, StepSettings, Tools
+from certifier.vocabulary import Cause, Place
 
 STEP = "resume_tasks"
 

@@ -11,11 +11,11 @@ from pydantic import Json
 
 from certifier.aws.s3 import Ending
 from certifier.errors import InvalidEvent, Unexpected
-from certifier.memory import Registration
 from certifier.models import Fact
-from certifier.outcome import Cause, Mode, Origin, Outcome
+from certifier.run.event import Event, run_id
+from certifier.run.state import Registration
 from certifier.source import Source
-from certifier.steps.tools import Event, StepSettings, Tools, run_id
+from certifier.steps.context import StepSettings, Tools
 from certifier.triggers import (
     Due,
     Everything,
@@ -27,6 +27,7 @@ from certifier.triggers import (
     concerned,
     understand,
 )
+from certifier.vocabulary import Cause, Mode, Origin, Outcome
 
 
 class SelectSettings(StepSettings):

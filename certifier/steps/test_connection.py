@@ -6,23 +6,17 @@ what the endpoint should be.
 """
 
 from certifier.diagnosis import finding
-from certifier.models import (
-    Configured,
-    ConnectionTest,
-    Endpoint,
-    Fact,
-    Finding,
-    InstanceTest,
-    Plan,
-    UndoLog,
-)
-from certifier.outcome import Action, Cause, Place, Settings
+from certifier.endpoint.facts import Endpoint
+from certifier.endpoint.fields import equal
+from certifier.models import Fact, Finding
+from certifier.run.documents import Configured, ConnectionTest, InstanceTest, Plan, Probed, UndoLog
+from certifier.run.event import PolledEvent
 from certifier.steps.configure_endpoint import document as configured_document
 from certifier.steps.configure_endpoint import restorable
-from certifier.steps.endpoints import equal, material_of
-from certifier.steps.probe_tls import Probed
+from certifier.steps.context import StepSettings, Tools
+from certifier.steps.endpoints import material_of
 from certifier.steps.proving import ATTEMPTS, explained, prove, usable_instances
-from certifier.steps.tools import PolledEvent, StepSettings, Tools
+from certifier.vocabulary import Action, Cause, Place, Settings
 
 
 class TestEvent(PolledEvent):

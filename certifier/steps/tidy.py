@@ -9,10 +9,11 @@ taken away right before the deletion, so that a run in between is not left witho
 from datetime import timedelta
 
 from certifier.aws.dms import OURS
+from certifier.endpoint.facts import DmsCertificate
 from certifier.errors import Refused
-from certifier.models import DmsCertificate
-from certifier.outcome import Mode
-from certifier.steps.tools import Event, Nothing, StepSettings, Tools
+from certifier.run.event import Event, Nothing
+from certifier.steps.context import StepSettings, Tools
+from certifier.vocabulary import Mode
 
 KEPT = timedelta(days=7)
 """How long a certificate stays after the last endpoint has let go of it."""

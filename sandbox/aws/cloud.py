@@ -89,7 +89,7 @@ class Execution:
 
     @property
     def outcome(self) -> str | None:
-        """How a child ended, in the words of ``certifier.outcome``; None when it was cut off."""
+        """How a child ended, in the words of ``certifier.vocabulary``; None when it was cut off."""
         return self.output.get("outcome") if isinstance(self.output, dict) else None
 
     @property

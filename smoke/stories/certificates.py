@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from certifier.aws.dms import Deletion
 from certifier.certificate import bundle_digest
 from certifier.errors import Refused
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 from sandbox.pki import Authority, Key, bundle
 from smoke.account import Account, Broken
 from smoke.book import Book

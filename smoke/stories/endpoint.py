@@ -7,8 +7,8 @@ from typing import Any
 
 from certifier.aws.dms import AlreadyExists, Deletion, TestStart
 from certifier.diagnosis import explain
-from certifier.models import Endpoint, EndpointFields
-from certifier.outcome import Cause, SslMode
+from certifier.endpoint.facts import Endpoint, EndpointFields
+from certifier.vocabulary import Cause, SslMode
 from sandbox.dms.switches import FailureStyle
 from sandbox.pki import Authority, Key
 from smoke.account import ENDPOINT_SECONDS, Account, Broken, Tested

@@ -1,7 +1,7 @@
 """An endpoint that refers to a secret, as `credentials_mode: secret` makes it."""
 
-from certifier.models import EndpointFields
-from certifier.outcome import SslMode
+from certifier.endpoint.facts import EndpointFields
+from certifier.vocabulary import SslMode
 from smoke.account import Account
 from smoke.book import Book
 from smoke.stories.story import Story

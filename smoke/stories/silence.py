@@ -1,7 +1,7 @@
 """A host that answers nothing: a test that lasts, so that much can be tried while it does."""
 
-from certifier.belief import SETTLED
-from certifier.outcome import Cause, SslMode
+from certifier.endpoint.connection_test import SETTLED
+from certifier.vocabulary import Cause, SslMode
 from smoke.account import Account, Broken
 from smoke.book import Book
 from smoke.stories.story import Story

@@ -3,9 +3,9 @@
 import json
 
 from certifier.aws.dms import Rejected, Started
+from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.errors import Busy, Refused
-from certifier.models import Endpoint, EndpointFields
-from certifier.outcome import Cause, SslMode
+from certifier.vocabulary import Cause, SslMode
 from smoke.account import FAST_POLL, TASK_SECONDS, Account, Broken, Fault
 from smoke.book import Book
 from smoke.stories.story import Story

@@ -1,7 +1,7 @@
 """Trust anchors that are no roots: a server that signed itself, and an intermediate alone."""
 
-from certifier.models import EndpointFields
-from certifier.outcome import Cause, SslMode
+from certifier.endpoint.facts import EndpointFields
+from certifier.vocabulary import Cause, SslMode
 from smoke.account import Account, Tested
 from smoke.book import Book
 from smoke.stories.story import Story

@@ -6,22 +6,7 @@ from typing import Any
 from cryptography import x509
 
 from certifier.certificate import CertificateFacts, bundle_digest
-from certifier.models import (
-    Change,
-    Configured,
-    ConnectionTest,
-    Endpoint,
-    EndpointFields,
-    ImportedCa,
-    InstanceTest,
-    Material,
-    Plan,
-    Rehearsal,
-    TaskWork,
-    Trusted,
-    Versions,
-)
-from certifier.outcome import Cause, Decision, SslMode, Stage
+from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.probe import (
     Address,
     DmsReading,
@@ -34,7 +19,21 @@ from certifier.probe import (
     Verdict,
     Verdicts,
 )
-from certifier.steps.probe_tls import Probed
+from certifier.run.documents import (
+    Change,
+    Configured,
+    ConnectionTest,
+    ImportedCa,
+    InstanceTest,
+    Material,
+    Plan,
+    Probed,
+    Rehearsal,
+    TaskWork,
+    Trusted,
+    Versions,
+)
+from certifier.vocabulary import Cause, Decision, SslMode, Stage
 from sandbox.pki import Authority
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

@@ -16,7 +16,7 @@ import pytest
 from certifier.aws.acm import SOURCE_TAG, STACK_TAG, Acm, Pair, Reconciled
 from certifier.aws.clients import Clients
 from certifier.errors import Refused, Throttled, Unavailable, Unexpected
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 from sandbox.acm import AcmStandIn, AcmSwitches
 from sandbox.pki import Authority, Key, Leaf
 from tests.aws.faults import Faults, Kind, injected

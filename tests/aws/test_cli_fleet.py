@@ -16,10 +16,10 @@ from certifier.aws.dms import Dms
 from certifier.aws.store import Store
 from certifier.certificate import bundle_digest
 from certifier.cli import discover, forget, resume_wave, status
-from certifier.memory import BadEnd, Recording
-from certifier.models import EndpointFields
-from certifier.outcome import Outcome, SslMode
+from certifier.endpoint.facts import EndpointFields
+from certifier.run.state import BadEnd, Recording
 from certifier.source import parse_source
+from certifier.vocabulary import Outcome, SslMode
 from sandbox.dms import INSTANT, DmsStandIn
 from sandbox.pki import Authority
 from tests.aws.certifications import SPEC

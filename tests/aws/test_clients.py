@@ -15,7 +15,7 @@ from botocore.exceptions import (
 
 from certifier.aws.clients import Clients, code_of, message_of, translate, translated
 from certifier.errors import Busy, CertifierError, Refused, Throttled, Unavailable, Unexpected
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 
 
 def answered(code: str, status: int = 400, message: str = "the secret text") -> ClientError:

@@ -22,9 +22,9 @@ from certifier.aws.dms import (
     TestStart,
 )
 from certifier.certificate import bundle_digest, union
+from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.errors import Busy, NotYetConsistent, Refused, Throttled, Unavailable, Unexpected
-from certifier.models import Endpoint, EndpointFields
-from certifier.outcome import Cause, SslMode
+from certifier.vocabulary import Cause, SslMode
 from sandbox.dms import INSTANT, DmsStandIn, Durations, Quotas, Switches
 from sandbox.pki import Authority, bundle
 from tests.aws.faults import Faults, Kind, injected

@@ -11,8 +11,9 @@ from certifier.aws.s3 import Bucket, Bundle, Documents, Ending
 from certifier.aws.sns import Topic
 from certifier.aws.states import LONG_AGO, States
 from certifier.errors import Unexpected
-from certifier.models import ConnectionTest, Finding, Material
-from certifier.outcome import Cause, Outcome
+from certifier.models import Finding
+from certifier.run.documents import ConnectionTest, Material
+from certifier.vocabulary import Cause, Outcome
 
 
 @pytest.fixture

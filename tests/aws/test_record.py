@@ -16,11 +16,13 @@ from certifier.aws.s3 import Documents
 from certifier.aws.store import Store
 from certifier.certificate import bundle_digest
 from certifier.diagnosis import finding
+from certifier.endpoint.facts import EndpointFields
 from certifier.errors import ClaimLost
-from certifier.memory import BadEnd, SourceState
-from certifier.models import Configured, EndpointFields, Fact, Plan, Refusal, UndoLog
-from certifier.outcome import Cause, Decision, Outcome, Place, SslMode
+from certifier.models import Fact
+from certifier.run.documents import Configured, Plan, Refusal, UndoLog
+from certifier.run.state import BadEnd, SourceState
 from certifier.source import parse_source
+from certifier.vocabulary import Cause, Decision, Outcome, Place, SslMode
 from lambdas.record_certification import handler
 from sandbox.dms import INSTANT, DmsStandIn, Switches
 from tests.aws.certifications import (

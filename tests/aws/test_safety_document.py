@@ -12,9 +12,10 @@ import pytest
 
 from certifier.aws.clients import Clients
 from certifier.aws.store import Store
-from certifier.models import EndpointFields, UndoLog
-from certifier.outcome import SslMode
+from certifier.endpoint.facts import EndpointFields
+from certifier.run.documents import UndoLog
 from certifier.source import parse_source
+from certifier.vocabulary import SslMode
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/safety.md").read_text(encoding="utf-8")

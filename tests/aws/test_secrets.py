@@ -9,7 +9,7 @@ import pytest
 from certifier.aws.clients import Clients
 from certifier.aws.secrets import Secret, Secrets
 from certifier.models import Finding
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 
 PASSWORD = "hunter2-correct-horse"
 

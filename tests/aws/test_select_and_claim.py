@@ -11,10 +11,11 @@ import pytest
 from certifier.aws.clients import Clients
 from certifier.aws.s3 import Documents
 from certifier.aws.store import Store
+from certifier.endpoint.facts import EndpointFields
 from certifier.errors import InvalidEvent
-from certifier.memory import Recording
-from certifier.models import EndpointFields, UndoLog
-from certifier.outcome import Outcome
+from certifier.run.documents import UndoLog
+from certifier.run.state import Recording
+from certifier.vocabulary import Outcome
 from lambdas.claim_source import handler as claim_handler
 from lambdas.select_sources import handler as select_handler
 

@@ -7,11 +7,12 @@ import pytest
 
 from certifier.aws.store import Claimed, Held, NotClaimed, Recorded, Store
 from certifier.diagnosis import finding
+from certifier.endpoint.facts import EndpointFields
 from certifier.errors import ClaimLost, InvalidEvent
-from certifier.memory import Marker, Pause, Recording
-from certifier.models import EndpointFields, UndoLog
-from certifier.outcome import Cause, Outcome, Place, SslMode
+from certifier.run.documents import UndoLog
+from certifier.run.state import Marker, Pause, Recording
 from certifier.source import Source, parse_source
+from certifier.vocabulary import Cause, Outcome, Place, SslMode
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -14,10 +14,11 @@ from certifier.aws.dms import Dms
 from certifier.aws.s3 import Documents, Ending
 from certifier.aws.store import Store
 from certifier.certificate import bundle_digest
-from certifier.memory import Recording
-from certifier.models import DmsCertificate, EndpointFields, UndoLog
-from certifier.outcome import Cause, Outcome, SslMode
+from certifier.endpoint.facts import DmsCertificate, EndpointFields
+from certifier.run.documents import UndoLog
+from certifier.run.state import Recording
 from certifier.source import parse_source
+from certifier.vocabulary import Cause, Outcome, SslMode
 from lambdas.report import handler as report_handler
 from lambdas.tidy import handler as tidy_handler
 from sandbox.dms import INSTANT, DmsStandIn

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 from sandbox.acm import AcmSwitches, KeyTypeHeld
 from sandbox.dms import FailureStyle, Switches
 from sandbox.pki import Authority

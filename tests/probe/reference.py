@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 
-from certifier.outcome import SslMode
+from certifier.vocabulary import SslMode
 
 MODES = (SslMode.REQUIRE, SslMode.VERIFY_CA, SslMode.VERIFY_FULL)
 

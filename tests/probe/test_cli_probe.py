@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from certifier.cli import main
-from certifier.outcome import Cause
 from certifier.probe import ProbeReport
+from certifier.vocabulary import Cause
 from sandbox.pki import Authority
 from sandbox.postgres import Access, Postgres
 from tests.probe.fakes import Fake, error, scripted_login

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, Phase, assume, given, note, settings
 from hypothesis import strategies as st
 
 from certifier.diagnosis import explain
-from certifier.outcome import Cause
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, Verdict, probe
+from certifier.vocabulary import Cause
 from sandbox.postgres import Postgres, PostgresError, available_majors
 from tests.probe.cases import Client, Server, World, clients, servers
 from tests.probe.reference import MODES, libpq_says

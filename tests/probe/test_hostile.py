@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from certifier.outcome import Cause, SslMode, Stage
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
+from certifier.vocabulary import Cause, SslMode, Stage
 from sandbox.pki import Authority, Key, Leaf
 from tests.probe.fakes import (
     READY,

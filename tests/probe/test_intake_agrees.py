@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, note, settings
 
-from certifier.certificate import Policy, intake
+from certifier.certificate import Policy, check_material
 from certifier.models import errors_in
-from certifier.outcome import SslMode
+from certifier.vocabulary import SslMode
 from sandbox.postgres import Postgres, PostgresError
 from tests.probe.cases import Client, Server, World, clients, servers
 from tests.probe.reference import libpq_says
@@ -32,7 +32,7 @@ def refusals(postgres: Postgres, world: World, client: Client) -> Iterator[str]:
     """Yield why the intake refuses what libpq connects with."""
     ca = world.ca_file(client.ca)
     for mode in MODES if ca is not None else ():
-        taken = intake(
+        taken = check_material(
             certificate=world.fullchain_pem,
             private_key=world.key_pem,
             chain=None,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from certifier.diagnosis import explain
-from certifier.outcome import Cause, Severity, SslMode
 from certifier.probe import AddressPolicy, LoginFacts, ProbeReport, ProbeRequest, probe
+from certifier.vocabulary import Cause, Severity, SslMode
 from sandbox.pki import Authority, Key, Leaf
 from sandbox.postgres import Access, Postgres
 from tests.probe.fakes import (

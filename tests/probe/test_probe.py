@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from certifier.certificate import Policy
-from certifier.outcome import Cause, Severity, SslMode, Stage
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
+from certifier.vocabulary import Cause, Severity, SslMode, Stage
 from sandbox.pki import Authority, Key, Leaf, bundle, self_signed
 from sandbox.postgres import Access, Postgres
 from tests.probe.reference import MODES, libpq_says

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from certifier.models import SlotFacts
-from certifier.outcome import Cause, Stage
+from certifier.evidence import SlotFacts
 from certifier.probe import AddressPolicy, LoginFacts, ProbeRequest, probe
+from certifier.vocabulary import Cause, Stage
 from sandbox.pki import Authority
 from sandbox.postgres import Postgres
 from tests.probe.fakes import READY, Fake, authentication, error, message, scripted_login

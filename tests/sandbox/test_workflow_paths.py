@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from certifier.errors import ClaimLost, InvalidEvent, Refused, Retryable, Unexpected, concrete
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 from sandbox.aws import Cloud, Execution, LambdaFault
 
 # ---------------------------------------------------------------------- stubs that follow a script

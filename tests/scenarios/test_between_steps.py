@@ -7,7 +7,7 @@ import pytest
 from moto.core.exceptions import JsonRESTError
 
 from certifier.aws.store import Store
-from certifier.memory import BadEnd, Breaker
+from certifier.run.state import BadEnd, Breaker
 from sandbox.dms import Durations
 from sandbox.world import ENDPOINT, TARGET
 from tests.scenarios.live import CANARY, Live

@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives import hashes
 from psycopg.conninfo import make_conninfo
 
 from certifier.diagnosis import CATALOGUE, explain, from_verify_code
-from certifier.outcome import Cause, Severity, SslMode
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
+from certifier.vocabulary import Cause, Severity, SslMode
 from sandbox.libpq import refusal
 from sandbox.listener import listening
 from sandbox.pki import CLIENT_AUTH, Authority, BasicConstraints, Key, Leaf, self_signed

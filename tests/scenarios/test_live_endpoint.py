@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from certifier.record import Subject
+from certifier.run.record import Subject
 from sandbox.dms import Durations, Quotas, Switches
 from sandbox.world import CREDENTIALS, ENDPOINT, NAME, PAIR, TARGET
 from tests.scenarios.live import CANARY, SECOND, Live

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 from lambdas._step import Step
 from tests.stacks.conftest import (
     EVERY_SETTING,

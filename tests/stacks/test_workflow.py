@@ -12,7 +12,7 @@ import pytest
 from jsonata.jsonata import Jsonata
 
 from certifier.errors import ClaimLost, Retryable, concrete
-from certifier.outcome import Action, Decision, Outcome, Settings
+from certifier.vocabulary import Action, Decision, Outcome, Settings
 from tests.stacks.conftest import ROOT, flat, only
 
 Definition = dict[str, Any]
@@ -367,7 +367,7 @@ def test_states_pass_nothing_but_variables(definition: Definition) -> None:
 
 
 def test_the_vocabulary_is_the_domains(child: States) -> None:
-    """What Choices compare with and payloads say are the words of certifier.outcome."""
+    """What Choices compare with and payloads say are the words of certifier.vocabulary."""
     conditions = " ".join(choice["Condition"] for choice in child["Decided?"]["Choices"])
     assert set(re.findall(r"'(\w+)'", conditions)) == {word.value for word in Decision}
     assert {

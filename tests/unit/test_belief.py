@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from certifier.belief import LOST, SETTLED, Move, next_move
-from certifier.memory import Marker
-from certifier.models import Connection
+from certifier.endpoint.connection_test import LOST, SETTLED, Move, next_move
+from certifier.endpoint.facts import Connection
+from certifier.run.state import Marker
 
 START = datetime(2026, 1, 4, 12, tzinfo=UTC)
 

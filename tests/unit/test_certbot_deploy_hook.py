@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from certifier.certificate import SECRET_KEYS, Policy, intake, material_from_secret
-from certifier.outcome import SslMode
+from certifier.certificate import SECRET_KEYS, Policy, check_material, material_from_secret
+from certifier.vocabulary import SslMode
 from sandbox.pki import Authority
 
 HOOK = Path(__file__).resolve().parents[2] / "examples" / "certbot-deploy-hook"
@@ -86,7 +86,7 @@ def test_a_renewed_pair_is_put_into_the_secret(machine: Machine) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(machine.secret) == ["ca", "fullchain.pem", "privkey.pem"]
     parts = material_from_secret(machine.secret)
-    result = intake(
+    result = check_material(
         certificate=parts.certificate,
         private_key=parts.private_key,
         chain=parts.chain,

@@ -27,7 +27,7 @@ from certifier.certificate import (
 from certifier.certificate.asn1 import DerError, bits, element, integer, oid
 from certifier.certificate.asn1 import time as asn1_time
 from certifier.certificate.reading import Certificate
-from certifier.outcome import Cause, Place, Severity
+from certifier.vocabulary import Cause, Place, Severity
 from sandbox.pki import Authority, BasicConstraints, Key, Leaf, bundle, self_signed
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)

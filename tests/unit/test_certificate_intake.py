@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from certifier.certificate import Intake, Policy, PrivateKey, intake
+from certifier.certificate import Intake, Policy, PrivateKey, check_material
 from certifier.certificate.pem import MAX_BLOCKS, MAX_BYTES
-from certifier.outcome import Cause, Place, Severity, SslMode
+from certifier.vocabulary import Cause, Place, Severity, SslMode
 from sandbox.pki import CLIENT_AUTH, Authority, BasicConstraints, Key, Leaf, bundle, self_signed
 
 HOST = "orders.db.example.com"
@@ -80,7 +80,7 @@ def taken(**material: Any) -> Intake:
         "now": NOW,
         "policy": Policy(),
     }
-    return intake(**{**usual, **material})
+    return check_material(**{**usual, **material})
 
 
 def pair(leaf: Leaf | None = None, **more: Any) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certifier.certificate import Intake, Policy, certificate_facts, intake
+from certifier.certificate import Intake, Policy, certificate_facts, check_material
 from certifier.certificate.keys import KeyKind
 from certifier.certificate.pem import MAX_BLOCKS, MAX_BYTES
-from certifier.outcome import Cause, SslMode
+from certifier.vocabulary import Cause, SslMode
 from sandbox.pki import Authority, BasicConstraints, Key, Leaf, bundle, self_signed
 
 HOST = "orders.db.example.com"
@@ -50,7 +50,7 @@ def taken(**material: Any) -> Intake:
         "now": NOW,
         "policy": Policy(),
     }
-    return intake(**{**usual, **material})
+    return check_material(**{**usual, **material})
 
 
 def quickest(run: Callable[[], object], tries: int = 3) -> float:

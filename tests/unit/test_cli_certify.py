@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from certifier.cli.certify import Word, _live, _view
-from certifier.outcome import Outcome
+from certifier.vocabulary import Outcome
 
 
 def test_the_live_view_shows_what_is_busy_first_and_stays_short() -> None:

@@ -5,36 +5,29 @@ from typing import Any
 
 import pytest
 
-from certifier.decide import (
-    BACK_OFF,
-    DAY,
-    Ending,
-    Found,
-    Problem,
-    attention,
-    ending,
-    failure,
-    next_due,
-    notice,
-    owed_wal,
-    size,
-)
+from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
-from certifier.memory import BadEnd, Breaker, Pause, SourceState
-from certifier.models import (
+from certifier.endpoint.facts import EndpointFields
+from certifier.evidence import SlotFacts
+from certifier.models import Finding
+from certifier.run.documents import (
     Configured,
     ConnectionTest,
-    EndpointFields,
-    Finding,
     ImportedCertificate,
-    Leaf,
     Material,
     Plan,
-    SlotFacts,
     TaskWork,
     UndoLog,
 )
-from certifier.outcome import Cause, Decision, Outcome, Place, Severity
+from certifier.run.dossier import Found
+from certifier.run.due import BACK_OFF, DAY, next_due
+from certifier.run.ending import Ending, ending
+from certifier.run.event import Problem
+from certifier.run.notice import attention, notice, owed_wal
+from certifier.run.state import BadEnd, Breaker, Pause, SourceState
+from certifier.run.summary import failure
+from certifier.text import size
+from certifier.vocabulary import Cause, Decision, Outcome, Place, Severity
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

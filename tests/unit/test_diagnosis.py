@@ -18,10 +18,10 @@ from certifier.diagnosis import (
     from_exception,
     from_sqlstate,
     from_verify_code,
-    printable,
 )
 from certifier.errors import InvalidSettings, Refused, Throttled
-from certifier.outcome import Cause, Place, Severity, Stage
+from certifier.text import printable
+from certifier.vocabulary import Cause, Place, Severity, Stage
 
 LOOKS = [(row.cause, look) for row in CATALOGUE.values() for look in row.looks]
 PLAIN = (  # libpq's own words alone, as DMS wraps them

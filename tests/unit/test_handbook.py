@@ -9,7 +9,7 @@ import pytest
 from certifier.diagnosis import CATALOGUE
 from certifier.diagnosis.__main__ import main
 from certifier.diagnosis.handbook import COMMAND, markdown, scenarios
-from certifier.outcome import Cause
+from certifier.vocabulary import Cause
 
 TESTS = Path(__file__).resolve().parents[1]
 

@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certifier.hostname import HostNames, is_address, match, names_of, sends_server_name
+from certifier.certificate.hostname import HostNames, is_address, match, names_of, sends_server_name
 from sandbox.pki import Authority
 
 _ROOT = Authority.root("Example root")

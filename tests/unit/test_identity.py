@@ -5,15 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from certifier.certificate import CertificateFacts
+from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
-from certifier.identity import (
-    Answering,
-    acm_behind,
-    answering,
-    endpoint_ca_differs,
-)
-from certifier.models import Finding, Leaf
-from certifier.outcome import Cause, Place, Severity
+from certifier.models import Finding
+from certifier.run.documents import Answering
+from certifier.run.drift import acm_behind, answering, endpoint_ca_differs
+from certifier.vocabulary import Cause, Place, Severity
 from sandbox.pki import Authority, bundle
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64

@@ -12,10 +12,10 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from cryptography import x509
 
-from certifier.certificate import Policy, intake
+from certifier.certificate import Policy, check_material
 from certifier.certificate.make import KeyType, host_problem
 from certifier.cli import main
-from certifier.outcome import SslMode
+from certifier.vocabulary import SslMode
 
 HOST = "orders.db.example.com"
 COMPOSE = Path(__file__).resolve().parents[2] / "examples" / "postgresql-tls" / "docker-compose.yml"
@@ -49,7 +49,7 @@ def test_what_is_made_passes_our_own_intake(tmp_path: Path, key_type: KeyType) -
     hosts = [HOST, "*.example.com", "10.0.0.7", "2001:db8::1"]
     assert made(tmp_path, "--host", *hosts, "--key-type", key_type) == 0
     for host in (HOST, "orders.example.com"):
-        result = intake(
+        result = check_material(
             certificate=(tmp_path / "server.crt").read_bytes(),
             private_key=(tmp_path / "server.key").read_bytes(),
             chain=None,

@@ -5,26 +5,11 @@ from typing import Any
 
 import pytest
 
-from certifier.models import (
-    Endpoint,
-    EndpointFields,
-    Material,
-    ReplicationTask,
-    Trusted,
-    Versions,
-)
-from certifier.outcome import Cause, Decision, Severity, SslMode
-from certifier.plan import (
-    EndpointPlan,
-    Known,
-    Served,
-    Trust,
-    Union,
-    desired_trust,
-    plan_endpoint,
-    plan_tasks,
-)
+from certifier.endpoint.facts import Endpoint, EndpointFields, ReplicationTask
+from certifier.run.documents import Material, Served, Trusted, Union, Versions
+from certifier.run.plan import EndpointPlan, Known, Trust, desired_trust, plan_endpoint, plan_tasks
 from certifier.source import Source, parse_source
+from certifier.vocabulary import Cause, Decision, Severity, SslMode
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders-AbCdEf"
 ROLE = "arn:aws:iam::111122223333:role/ours"

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from certifier.certificate import CertificateFacts, certificate_facts
-from certifier.outcome import Cause, Severity, SslMode, Stage
 from certifier.probe import ProbeRequest
 from certifier.probe.failure import Deadline, StageFailed
 from certifier.probe.judge import Seen, of_problems, verdicts
+from certifier.vocabulary import Cause, Severity, SslMode, Stage
 from sandbox.pki import Authority, Leaf
 
 _NOW = datetime.now(UTC)

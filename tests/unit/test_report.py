@@ -6,19 +6,14 @@ from typing import Any
 
 import pytest
 
-from certifier.decide import Problem
 from certifier.diagnosis import finding
-from certifier.models import Change, SlotFacts
-from certifier.outcome import Cause, Mode, Origin, Outcome, Place, Stage
-from certifier.record import (
-    Certification,
-    Line,
-    SlotsRecord,
-    Summary,
-    TaskRecord,
-    Verified,
-)
+from certifier.evidence import SlotFacts
 from certifier.report import certification_page, summary_page
+from certifier.run.documents import Change
+from certifier.run.event import Problem
+from certifier.run.record import Certification, SlotsRecord, TaskRecord, Verified
+from certifier.run.summary import Line, Summary
+from certifier.vocabulary import Cause, Mode, Origin, Outcome, Place, Stage
 from tests.aws.certifications import NOW, SPEC, probe_report
 
 HOSTILE = "<script>alert('x')</script>\"'&{{ 7*7 }}"

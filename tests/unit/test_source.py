@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from certifier.outcome import SslMode
 from certifier.source import InvalidSource, json_schema, parse_source
+from certifier.vocabulary import SslMode
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders-AbCdEf"
 GOOD: dict[str, Any] = {

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from certifier.errors import InvalidEvent
-from certifier.outcome import Mode, Origin
 from certifier.source import Source, parse_source
 from certifier.triggers import (
     Due,
@@ -19,6 +18,7 @@ from certifier.triggers import (
     concerned,
     understand,
 )
+from certifier.vocabulary import Mode, Origin
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders-AbCdEf"
 OTHER = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders-tls-GhIjKl"

@@ -9,8 +9,8 @@ or two reads well after the acceptance say the same.
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from certifier.memory import Marker
-from certifier.models import Connection
+from certifier.endpoint.facts import Connection
+from certifier.run.state import Marker
 
 SETTLED = timedelta(seconds=10)
 """How long after its acceptance a result that never showed ``testing`` may be believed."""

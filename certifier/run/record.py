@@ -13,20 +13,14 @@ from typing import Any
 from pydantic import Field
 
 from certifier.certificate import CertificateFacts
-from certifier.decide import Problem
-from certifier.models import (
-    Change,
-    EndpointFields,
-    Fact,
-    Finding,
-    ImportedCertificate,
-    SlotFacts,
-    Versions,
-)
-from certifier.outcome import Mode, Origin, Outcome
+from certifier.endpoint.facts import EndpointFields
+from certifier.evidence import SlotFacts
+from certifier.models import Fact, Finding
+from certifier.run.documents import Change, ImportedCertificate, Versions
+from certifier.run.event import Problem
+from certifier.vocabulary import Mode, Origin, Outcome
 
 FORMAT = "certifier.certification/1"
-SUMMARY_FORMAT = "certifier.summary/1"
 
 
 class Subject(StrEnum):
@@ -140,35 +134,3 @@ class Certification(Fact):
     expires_at: datetime | None = None
     findings: tuple[Finding, ...] = ()
     next_due: datetime | None = None
-
-
-class Line(Fact):
-    """One source in the summary of an execution."""
-
-    name: str
-    outcome: Outcome
-    cause: str | None = None
-    seen: str | None = None
-    ssl_mode: str | None = None
-    days_left: int | None = None
-    owed: int = 0
-    record: str | None = None
-
-
-class Summary(Fact):
-    """What one execution did with all its sources. ``failed``: why the execution itself fails."""
-
-    format: str = SUMMARY_FORMAT
-    execution: str
-    mode: Mode | None = None
-    origin: Origin | None = None
-    reported_at: datetime
-    problem: Problem | None = None
-    failed: str = ""
-    lines: tuple[Line, ...] = ()
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many sources ended in each way, in the order of ``Outcome``."""
-        words = [line.outcome for line in self.lines]
-        return {o.value: words.count(o) for o in Outcome if o in words}

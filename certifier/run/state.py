@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from certifier.models import EndpointFields, Fact, Finding, Leaf
-from certifier.outcome import Outcome
+from certifier.certificate.facts import Leaf
+from certifier.endpoint.facts import EndpointFields
+from certifier.models import Fact, Finding
 from certifier.source import Source
+from certifier.vocabulary import Outcome
 
 BREAKER_SPAN = timedelta(hours=24)
 

@@ -10,17 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from certifier.diagnosis import finding
-from certifier.models import (
-    Change,
-    Endpoint,
-    EndpointFields,
-    Finding,
-    Material,
-    ReplicationTask,
-    errors_in,
-)
-from certifier.outcome import Cause, Decision, Place, Severity, SslMode
+from certifier.endpoint.facts import Endpoint, EndpointFields, ReplicationTask
+from certifier.models import Finding, errors_in
+from certifier.run.documents import Change, Material, Served, Union
 from certifier.source import CredentialsMode, Source
+from certifier.vocabulary import Cause, Decision, Place, Severity, SslMode
 
 CERTIFICATE = "certificate"
 PASSWORD = "password"
@@ -33,21 +27,6 @@ def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding
 
 
 @dataclass(frozen=True)
-class Served:
-    """What the probe learnt about the chain that the server serves.
-
-    Attributes:
-        seen: a chain was captured at all; without one, nothing is dropped.
-        by_bundle: it verifies against the source's own CAs alone.
-        by_union: it verifies against those and the CAs that the endpoint trusts now.
-    """
-
-    seen: bool
-    by_bundle: bool = False
-    by_union: bool = False
-
-
-@dataclass(frozen=True)
 class Trust:
     """The CAs that the endpoint shall trust. ``pem`` is ``None``: leave them alone."""
 
@@ -55,14 +34,6 @@ class Trust:
     digest: str | None = None
     overlap: bool = False
     findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True)
-class Union:
-    """The source's CAs and the endpoint's, in one canonical bundle."""
-
-    pem: str
-    digest: str
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,23 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from certifier.certificate import CertificateFacts
-from certifier.models import Fact, Finding, SlotFacts
-from certifier.outcome import Cause, SslMode, Stage
+from certifier.models import Fact, Finding
+from certifier.vocabulary import Cause, SslMode, Stage
+
+
+class SlotFacts(Fact):
+    """A replication slot of the PostgreSQL server.
+
+    Attributes:
+        active: somebody reads from it now.
+        retained_bytes: of WAL that the server keeps for it; None when it keeps none any more.
+        wal_status: ``reserved``, ``extended``, ``unreserved`` or ``lost``; PostgreSQL 13 and later.
+    """
+
+    name: str
+    active: bool
+    retained_bytes: int | None = None
+    wal_status: str | None = None
 
 
 class Verdict(Fact):

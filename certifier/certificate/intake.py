@@ -16,20 +16,21 @@ from typing import Any, Final
 
 from cryptography import x509
 
-from certifier import hostname
+from certifier.certificate import hostname
 from certifier.certificate.acm import unsuitable
 from certifier.certificate.bundle import Bundle, trust_bundle
 from certifier.certificate.canonical import to_pem
 from certifier.certificate.chain import TOO_MUCH, End, Graph, Path, in_order
 from certifier.certificate.facts import CertificateFacts, facts_of
-from certifier.certificate.field import Field, instant, read_field
+from certifier.certificate.field import Field, read_field
 from certifier.certificate.keys import KeyProblem, PrivateKey, load_private_key
 from certifier.certificate.pem import MAX_BLOCKS
 from certifier.certificate.policy import Policy, policy_findings
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import finding
 from certifier.models import Finding, errors_in
-from certifier.outcome import Cause, Place, Severity, SslMode
+from certifier.text import instant
+from certifier.vocabulary import Cause, Place, Severity, SslMode
 
 MAX_KEYS: Final = 8
 _SHOWN: Final = 5  # names in one sentence
@@ -81,7 +82,7 @@ class Intake:
         return None if self.ca is None else self.ca.digest
 
 
-def intake(
+def check_material(
     *,
     certificate: bytes | None,
     private_key: bytes | None,

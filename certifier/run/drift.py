@@ -6,27 +6,15 @@ the CA on the endpoint. Pure decisions over values.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
+from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
-from certifier.models import Finding, Leaf
-from certifier.outcome import Cause, Place, Severity, Stage
+from certifier.models import Finding
+from certifier.run.documents import Answering
+from certifier.vocabulary import Cause, Place, Severity, Stage
 
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Answering:
-    """Who answered a probe.
-
-    Attributes:
-        leaf: SHA-256 of the served certificate; ``None``: no certificate was seen.
-        in_recovery: whether it is a standby; ``None``: nobody logged in to ask.
-    """
-
-    leaf: str | None = None
-    in_recovery: bool | None = None
 
 
 def answering(

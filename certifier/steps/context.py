@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from certifier.aws.clients import Clients
 from certifier.aws.s3 import Bucket, Documents
@@ -15,89 +15,24 @@ from certifier.aws.sns import Topic
 from certifier.aws.states import States
 from certifier.aws.store import Store
 from certifier.errors import InvalidSettings
-from certifier.memory import SourceState
 from certifier.models import Fact
-from certifier.outcome import Decision, Mode, Origin
-from certifier.source import Source, problems_of
+from certifier.run.state import SourceState
+from certifier.source import problems_of
 
 if TYPE_CHECKING:
     from certifier.aws.acm import Acm
     from certifier.aws.dms import Dms
+from certifier.run.event import StepEvent
 
 Clock = Callable[[], datetime]
+
+
 Resolve = Callable[..., list[Any]]
 
 
 def utc_now() -> datetime:
     """Return the current time, aware, in UTC."""
     return datetime.now(UTC)
-
-
-def run_id(execution: str) -> str:
-    """Return the last part of an execution's ARN, which names it in the bucket."""
-    return execution.rsplit(":", 1)[-1]
-
-
-class Event(Fact):
-    """What the machine passes to a step; whatever else it passes is not this step's."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
-
-class Chosen(Event):
-    """A validated source, as the manifest holds it: the child uses this spec, never the table's."""
-
-    name: str
-    spec: Source
-    version: int
-
-
-class StepEvent(Event):
-    """One step of one certification. ``run`` and ``parent`` are execution ARNs."""
-
-    run: str
-    parent: str
-    mode: Mode
-    origin: Origin
-    source: Chosen
-
-    @property
-    def name(self) -> str:
-        """The source's name."""
-        return self.source.name
-
-    @property
-    def run_id(self) -> str:
-        """The run's name in the bucket."""
-        return run_id(self.run)
-
-
-class PolledEvent(StepEvent):
-    """A step that the machine calls again until it is done: round 0 to ``rounds`` - 1."""
-
-    round: int
-    rounds: int
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the machine will not call again: what is not done now has its own cause."""
-        return self.round >= self.rounds - 1
-
-
-class Done(Fact):
-    """The answer of a polled step."""
-
-    done: bool
-
-
-class Decided(Fact):
-    """The answer of Plan changes."""
-
-    decision: Decision
-
-
-class Nothing(Fact):
-    """The answer of a step that no Choice reads."""
 
 
 class StepSettings(Fact):

@@ -1,0 +1,1 @@
+"""One DMS endpoint: its facts, the fields that Certifier manages, and when a test result counts."""

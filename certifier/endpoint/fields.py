@@ -1,0 +1,66 @@
+"""The fields of a DMS endpoint that Certifier manages: groups, equality, what to send."""
+
+from collections.abc import Iterable
+
+from certifier.endpoint.facts import Endpoint, EndpointFields
+from certifier.run.documents import Plan
+
+LOGIN = ("server_name", "port", "username")
+
+
+SECRET = ("secret_id", "secret_role_arn")
+
+
+def written_names(plan: Plan, current: EndpointFields, new: EndpointFields) -> tuple[str, ...]:
+    """Return the names of the fields that must be written to get from ``current`` to ``new``."""
+    return tuple(
+        name
+        for name, wanted in new.said().items()
+        if plan.create or not equal(name, getattr(current, name), wanted)
+    )
+
+
+def equal(name: str, one: object, other: object) -> bool:
+    """Whether two values of a field mean the same: host names ignore case."""
+    if name == "server_name":
+        return str(one).lower() == str(other).lower()
+    return one == other
+
+
+def only(fields: EndpointFields, names: tuple[str, ...]) -> EndpointFields:
+    """Return ``fields`` with everything but ``names`` left out."""
+    return EndpointFields.model_validate({name: getattr(fields, name) for name in names})
+
+
+def replaced_by(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the fields that DMS may empty when ``names`` are written.
+
+    An endpoint has a secret, or a host, port and user of its own, never both (aws-facts 3).
+    """
+    written = set(names)
+    if written.intersection(SECRET):
+        return LOGIN
+    return SECRET if written.intersection(LOGIN) else ()
+
+
+def beside(
+    endpoint: Endpoint, names: tuple[str, ...], new: EndpointFields, *, password: bool = False
+) -> EndpointFields:
+    """Return what to send so that ``names`` get their new values and nothing else moves.
+
+    DMS has been seen to empty the database name when it was not sent along, and wants the whole
+    connection when a part of it changes (aws-facts 3, "Partial-update traps").
+
+    Args:
+        password: one is sent too, which is a part of the connection.
+    """
+    now = endpoint.fields
+    sent = {name: getattr(new, name) for name in names}
+    sent.setdefault("database_name", now.database_name)
+    if password or any(name in LOGIN for name in names):
+        for name in LOGIN:
+            sent.setdefault(name, getattr(now, name))
+    if any(name in SECRET for name in names):
+        for name in SECRET:
+            sent.setdefault(name, getattr(now, name))
+    return EndpointFields.model_validate(sent)

@@ -1,0 +1,311 @@
+"""The documents that the steps of one run leave: ``runs/<run id>/<name>.json``.
+
+None of them has a field that could hold a private key or a password.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import Field
+
+from certifier.certificate import bundle_digest
+from certifier.endpoint.facts import Endpoint, EndpointFields, ReplicationTask
+from certifier.evidence import ProbeReport, SlotFacts
+from certifier.models import Fact, Finding
+from certifier.vocabulary import Decision
+
+
+class Refusal(Fact):
+    """Why a step refused: ``<step>-refused.json``."""
+
+    findings: tuple[Finding, ...]
+
+
+class Versions(Fact):
+    """The version at which each secret or object was read; pinned for the run."""
+
+    credentials: str | None = None
+    server_certificate: str | None = None
+    ca_bundle: str | None = None
+
+
+class Trusted(Fact):
+    """The CA that the endpoint trusts now. ``pem`` is read only when it is needed."""
+
+    arn: str
+    digest: str
+    pem: str | None = None
+
+
+class Material(Fact):
+    """What Read material found: ``read_material.json``. Public parts only.
+
+    Attributes:
+        endpoint: as DMS describes it; ``None`` when there is none yet.
+        bundle_pem, bundle_digest: the CAs of the source, canonical.
+        leaf_sha256, leaf_pem, chain_pem, key_kind: the pair that PostgreSQL is meant to serve.
+    """
+
+    endpoint: Endpoint | None = None
+    trusted: Trusted | None = None
+    bundle_pem: str | None = None
+    bundle_digest: str | None = None
+    leaf_sha256: str | None = None
+    leaf_pem: str | None = None
+    chain_pem: str | None = None
+    key_kind: str | None = None
+    username: str | None = None
+    versions: Versions = Field(default_factory=Versions)
+    findings: tuple[Finding, ...] = ()
+
+
+class Change(Fact):
+    """One field of the endpoint that must change, with both values as a person may see them."""
+
+    field: str
+    old: str | None
+    new: str | None
+    reversible: bool = True
+
+
+class Plan(Fact):
+    """What Plan changes decided: ``plan_changes.json``.
+
+    Attributes:
+        create: the endpoint does not exist and will be created.
+        target: the fields that the endpoint shall have; its ``certificate_arn`` is only known
+            after Import CA, when ``desired_digest`` is not what the endpoint trusts already.
+        desired_pem, desired_digest: the CAs that the endpoint shall trust; ``None``: leave it.
+        overlap: old and new CAs are both trusted for now.
+        running: the running tasks that a change must pause.
+        instances: where tests run from; empty: every instance with a connection on the endpoint.
+        password_version, old_password_version: VersionIds of the credentials secret, when the
+            password must be set on the endpoint.
+        reverted: how often others have changed back what we had proven.
+        opens_at: when the window opens, for a plan that waits.
+    """
+
+    decision: Decision
+    changes: tuple[Change, ...] = ()
+    create: bool = False
+    target: EndpointFields = Field(default_factory=EndpointFields)
+    desired_pem: str | None = None
+    desired_digest: str | None = None
+    overlap: bool = False
+    running: tuple[ReplicationTask, ...] = ()
+    instances: tuple[str, ...] = ()
+    password_version: str | None = None
+    old_password_version: str | None = None
+    reverted: int = 0
+    opens_at: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class ImportedCa(Fact):
+    """What Import CA did: ``import_ca.json``."""
+
+    certificate_arn: str | None = None
+    digest: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class InstanceTest(Fact):
+    """One DMS test that was proven to belong to the settings it speaks of.
+
+    ``deleted``: somebody deleted the connection before it had a result.
+    """
+
+    instance_arn: str
+    passed: bool
+    message: str | None = None
+    deleted: bool = False
+
+
+class Rehearsal(Fact):
+    """What the rehearsal saw: ``rehearse_changes.json``.
+
+    ``old`` is empty for an endpoint that is to be created; ``canary`` is empty when the new
+    settings could be rehearsed by the probe only.
+    """
+
+    old: tuple[InstanceTest, ...] = ()
+    canary: tuple[InstanceTest, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def old_connects(self) -> bool | None:
+        """Whether the endpoint as it is connects from every instance; ``None``: not tested."""
+        return all(test.passed for test in self.old) if self.old else None
+
+
+class ConnectionTest(Fact):
+    """What Test connection saw: ``test_connection-new.json``, ``test_connection-old.json``."""
+
+    passed: bool
+    tests: tuple[InstanceTest, ...] = ()
+    settings_digest: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class Configured(Fact):
+    """What Configure endpoint did: ``configure_endpoint-apply.json``, ``...-put_back.json``.
+
+    Attributes:
+        put_back: the endpoint was read back with the old values.
+        settled: the undo log has nothing left to do: put back, or gone, or made by us and kept, or
+            changed by somebody else since.
+    """
+
+    endpoint: Endpoint | None = None
+    created: bool = False
+    put_back: bool = False
+    settled: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+class TaskWork(Fact):
+    """What Pause tasks and Resume tasks did: ``pause_tasks.json``, ``resume_tasks.json``.
+
+    ``stood_still`` is the longest time that a task did not run, in seconds.
+    """
+
+    tasks: tuple[str, ...] = ()
+    owed: tuple[str, ...] = ()
+    stood_still: float | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class ImportedCertificate(Fact):
+    """What Import certificate did: ``import_certificate.json``."""
+
+    acm_arn: str | None = None
+    leaf_sha256: str | None = None
+    changed: bool = False
+    not_after: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class UndoLog(Fact):
+    """How to put an endpoint back: only fields that this run writes, and VersionIds for passwords.
+
+    Attributes:
+        fields: names of the fields that are written, in ``EndpointFields``.
+        old, new: their values before and after.
+        created: the endpoint did not exist: it is kept, and there is nothing to put back.
+        old_connects: what the rehearsal saw of the old settings.
+    """
+
+    endpoint_arn: str | None
+    endpoint_identifier: str
+    fields: tuple[str, ...]
+    old: EndpointFields
+    new: EndpointFields
+    credentials: str | None = None
+    old_password_version: str | None = None
+    new_password_version: str | None = None
+    created: bool = False
+    old_connects: bool | None = None
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the probe learnt about the chain that the server serves.
+
+    Attributes:
+        seen: a chain was captured at all; without one, nothing is dropped.
+        by_bundle: it verifies against the source's own CAs alone.
+        by_union: it verifies against those and the CAs that the endpoint trusts now.
+    """
+
+    seen: bool
+    by_bundle: bool = False
+    by_union: bool = False
+
+
+@dataclass(frozen=True)
+class Union:
+    """The source's CAs and the endpoint's, in one canonical bundle."""
+
+    pem: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Answering:
+    """Who answered a probe.
+
+    Attributes:
+        leaf: SHA-256 of the served certificate; ``None``: no certificate was seen.
+        in_recovery: whether it is a standby; ``None``: nobody logged in to ask.
+    """
+
+    leaf: str | None = None
+    in_recovery: bool | None = None
+
+
+class LookedAgain(Fact):
+    """What the second look saw: ``probe_tls-again.json``; ``None``: nobody logged in."""
+
+    slots: tuple[SlotFacts, ...] | None = None
+
+
+class Probed(Fact):
+    """What the probe saw: ``probe_tls.json``.
+
+    Attributes:
+        report: with the source's CAs alone; ``None``: the source turned the probe off.
+        union_report: with those and the CAs on the endpoint, when the first did not verify.
+        findings: of the report that counts, with the source's own leniency applied.
+    """
+
+    report: ProbeReport | None = None
+    union_report: ProbeReport | None = None
+    union_pem: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def effective(self) -> ProbeReport | None:
+        """The report that speaks for the CA which the endpoint shall have."""
+        return self.union_report or self.report
+
+    @property
+    def passed(self) -> bool:
+        """Whether our probe connected as strictly as the source asks."""
+        return self.effective is not None and self.effective.verdict == "pass"
+
+    @property
+    def answering(self) -> Answering:
+        """Who answered."""
+        if self.effective is None:
+            return Answering()
+        evidence = self.effective.evidence
+        login = evidence.login
+        return Answering(evidence.leaf_sha256, login.in_recovery if login else None)
+
+    @property
+    def slots(self) -> tuple[SlotFacts, ...] | None:
+        """The replication slots, where somebody logged in and was told."""
+        return _slots(self.effective) if self.effective else None
+
+    @property
+    def served(self) -> Served:
+        """What the plan may conclude about the served chain."""
+        if self.report is None or not self.report.evidence.chain:
+            return Served(seen=False)
+        return Served(
+            seen=True,
+            by_bundle=self.report.verdicts.verify_ca.passed,
+            by_union=self.union_report is not None and self.union_report.verdicts.verify_ca.passed,
+        )
+
+    @property
+    def union(self) -> Union | None:
+        """The source's CAs and the endpoint's, where they differ."""
+        if self.union_pem is None:
+            return None
+        return Union(self.union_pem, bundle_digest(self.union_pem))
+
+
+def _slots(report: ProbeReport) -> tuple[SlotFacts, ...] | None:
+    login = report.evidence.login
+    return login.slots if login else None

@@ -1,0 +1,102 @@
+"""When a source is due again after a run. No clock: ``now`` is an argument."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from certifier.diagnosis import CATALOGUE
+from certifier.models import Finding, errors_in
+from certifier.run.ending import Ending, _has
+from certifier.run.state import SourceState
+from certifier.vocabulary import Cause, Outcome, Severity
+
+DAY = timedelta(days=1)
+
+
+OWED = timedelta(minutes=10)
+
+
+BACK_OFF = (
+    timedelta(0),  # the next tick
+    timedelta(minutes=15),
+    timedelta(minutes=60),
+    *([timedelta(hours=1)] * 24),
+)
+"""How long after the first, second, ... run that ended the same way; after these, daily."""
+
+
+TRIES_IN_VAIN = 2
+"""How often a run that stopped tasks in vain is tried again soon: each time they stand still."""
+
+
+# -- when the source is due again
+
+
+@dataclass(frozen=True)
+class Due:
+    """When a source is due again.
+
+    Attributes:
+        at: ``None``: not before somebody asks.
+        reason, backoff: what the back-off counts now, and how many runs in a row.
+        waiting_since: since when something is there that time may mend.
+    """
+
+    at: datetime | None
+    reason: str = ""
+    backoff: int = 0
+    waiting_since: datetime | None = None
+
+
+def may_mend(found: Finding) -> bool:
+    """Whether the finding may go away without anybody telling us."""
+    return CATALOGUE[found.cause].time_may_mend and found.severity is not Severity.ADVICE
+
+
+def next_due(
+    end: Ending,
+    state: SourceState,
+    *,
+    now: datetime,
+    owed: bool,
+    opens_at: datetime | None = None,
+) -> Due:
+    """Return when the source is due again, after a run that ended so.
+
+    Args:
+        state: as it was before this run, with the back-off so far.
+        opens_at: when the window of a planned change opens.
+    """
+    mendable = tuple(found for found in end.findings if may_mend(found))
+    since = (state.waiting_since or now) if mendable else None
+    if owed:
+        return Due(now + OWED, state.reason, state.backoff, since)
+    if end.waits_for_wave:
+        return Due(None, state.reason, state.backoff, since)
+    if _has(end.findings, Cause.INTERRUPTED_RUN_FINISHED) and end.erase_undo:
+        return Due(now, waiting_since=since)
+    opening = opens_at or now + DAY
+    if end.outcome is Outcome.PLANNED or not _backs_off(end, mendable):
+        return Due(min(now + DAY, opening), waiting_since=since)
+    reason = end.outcome.value + "".join(f" {cause}" for cause in sorted(_causes(mendable)))
+    count = state.backoff + 1 if reason == state.reason else 1
+    often = TRIES_IN_VAIN if end.in_vain else len(BACK_OFF)
+    wait = BACK_OFF[count - 1] if count <= often else DAY
+    return Due(min(now + wait, opening), reason, count, since)
+
+
+def _causes(findings: Iterable[Finding]) -> set[str]:
+    return {found.cause.value for found in findings}
+
+
+def _backs_off(end: Ending, mendable: tuple[Finding, ...]) -> bool:
+    match end.outcome:
+        case Outcome.FAILED if not end.in_vain:
+            return True
+        case Outcome.CERTIFIED:
+            return bool(mendable)
+        case Outcome.REFUSED | Outcome.FAILED:  # as long as one needs a person, soon is no use
+            errors = errors_in(end.findings)
+            return bool(errors) and all(may_mend(found) for found in errors)
+        case _:
+            return False

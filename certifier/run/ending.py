@@ -1,0 +1,171 @@
+"""How a run ended: a pure decision over its dossier.
+
+The table of rollbacks is in docs/architecture.md.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from certifier.diagnosis import finding
+from certifier.models import Finding, errors_in
+from certifier.run.dossier import Found
+from certifier.run.drift import acm_behind
+from certifier.run.event import Problem
+from certifier.vocabulary import Cause, Decision, Outcome, Place
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        findings: of all steps, and what the ending itself adds.
+        erase_undo: the endpoint was proven new, or read back as old, or is not ours to put back.
+        bad_end: this run changed something and ended badly: it counts for the breaker.
+        waits_for_wave: the breaker is open, so the change did not begin.
+        in_vain: this run stopped tasks, and then refused the change before it was begun.
+    """
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    erase_undo: bool = False
+    bad_end: bool = False
+    waits_for_wave: bool = False
+    in_vain: bool = False
+
+
+def ending(found: Found, problem: Problem | None, *, run: str) -> Ending:
+    """Return how the execution ``run`` ended, from what its steps left and what went wrong."""
+    outcome = _outcome(found, problem)
+    findings = found.findings
+    findings += _of_problem(problem, findings)
+    findings += _of_the_end(found, outcome, findings)
+    changed = found.undo is not None and found.undo_run == run
+    return Ending(
+        outcome=outcome,
+        findings=findings,
+        erase_undo=found.undo is not None and _undo_is_done(found),
+        bad_end=changed and outcome in (Outcome.RESTORED, Outcome.FAILED),
+        waits_for_wave=outcome is Outcome.DEFERRED,
+        in_vain=_in_vain(found, problem),
+    )
+
+
+def _outcome(found: Found, problem: Problem | None) -> Outcome:
+    refused = _refused(problem)
+    broke = problem is not None and not refused
+    back = found.put_back
+    if found.paused is not None and _has(found.paused.findings, Cause.WAVE_STOPPED):
+        return Outcome.FAILED if broke else Outcome.DEFERRED
+    if back is not None:
+        connects = back.put_back and found.tested_old is not None and found.tested_old.passed
+        return Outcome.RESTORED if connects and not broke else Outcome.FAILED
+    if refused and found.undo is None and not found.stopped_tasks:
+        return Outcome.REFUSED
+    if problem is not None:
+        return Outcome.FAILED
+    if found.tested_new is not None and found.tested_new.passed:
+        return Outcome.CERTIFIED
+    if found.plan is not None and found.plan.decision is Decision.PLANNED:
+        return Outcome.PLANNED
+    return Outcome.FAILED
+
+
+def _refused(problem: Problem | None) -> bool:
+    return problem is not None and problem.error == "Refused"
+
+
+def _in_vain(found: Found, problem: Problem | None) -> bool:
+    return _refused(problem) and found.undo is None and found.stopped_tasks
+
+
+def _undo_is_done(found: Found) -> bool:
+    """Whether the endpoint was proven new, or what was to be put back is."""
+    if found.put_back is not None:
+        return found.put_back.put_back or found.put_back.settled
+    return found.tested_new is not None and found.tested_new.passed
+
+
+def _has(findings: Iterable[Finding], cause: Cause) -> bool:
+    return any(found.cause is cause for found in findings)
+
+
+def _of_problem(problem: Problem | None, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return the finding for what the machine caught, unless a step has said it already."""
+    if problem is None:
+        return ()
+    if problem.error == "Refused":
+        if errors_in(findings):
+            return ()
+        cause = Cause(problem.cause) if problem.cause in set(Cause) else Cause.UNEXPECTED
+        return (_workflow(cause, "a step refused, and its reasons could not be read"),)
+    if problem.error in _PASSING:
+        seen = f"AWS did not let a step finish: {problem.error}"
+        return (_workflow(Cause.AWS_UNAVAILABLE, seen, problem.cause),)
+    seen = f"a step ended with {problem.error}, which nobody foresaw"
+    return (_workflow(Cause.UNEXPECTED, seen, problem.cause),)
+
+
+_PASSING = frozenset(
+    {
+        "Retryable",
+        "Throttled",
+        "Busy",
+        "NotYetConsistent",
+        "Unavailable",
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.ClientExecutionTimeoutException",
+        "Lambda.TooManyRequestsException",
+    }
+)
+
+
+def _workflow(cause: Cause, seen: str, raw: str | None = None) -> Finding:
+    return finding(cause, place=Place.WORKFLOW, seen=seen, raw=raw or None)
+
+
+def _of_the_end(
+    found: Found, outcome: Outcome, findings: tuple[Finding, ...]
+) -> tuple[Finding, ...]:
+    """Return what only the whole run shows."""
+    added = []
+    if found.finishes_another:
+        what = {
+            Outcome.CERTIFIED: "DMS connects with its new settings",
+            Outcome.RESTORED: "the endpoint has its old settings again",
+        }.get(outcome, "this run could not finish that")
+        seen = f"an earlier run was cut off in the middle of a change; {what}"
+        added.append(_workflow(Cause.INTERRUPTED_RUN_FINISHED, seen))
+    told = " ".join(f.seen for f in findings if f.cause is Cause.TASK_OWED)
+    if found.owed and not told:
+        names = ", ".join(found.owed)
+        seen = f"tasks that we stopped do not run again yet: {names}"
+        added.append(_workflow(Cause.TASK_OWED, seen))
+    if found.new_anchors:
+        names = "; ".join(found.new_anchors)
+        seen = f"the CA bundle, or the endpoint, holds a CA that was never there before: {names}"
+        added.append(finding(Cause.ANCHOR_UNTRUSTED_BEFORE, place=Place.INTAKE, seen=seen))
+    if found.canary_left is not None:
+        seen = f"the canary endpoint {found.canary_left} could not be deleted; the next run tries"
+        added.append(_workflow(Cause.CANARY_LEFT, seen))
+    added += _of_acm(found, outcome)
+    if outcome is Outcome.FAILED and not errors_in((*findings, *added)):
+        seen = "the run ended without a result"
+        added.append(_workflow(Cause.UNEXPECTED, seen))
+    return tuple(added)
+
+
+def _of_acm(found: Found, outcome: Outcome) -> list[Finding]:
+    """Return whether ACM is in step with the pair: a side record, so none of it is an error."""
+    added: list[Finding] = []
+    if found.material is None or found.material.leaf_sha256 is None:
+        return added
+    given_up = found.acm is None and found.material.leaf_pem and outcome is Outcome.CERTIFIED
+    if given_up:
+        seen = "the import into ACM did not end; ACM was too busy, or did not answer"
+        added.append(_workflow(Cause.ACM_FAILED, seen))
+    tried = found.acm is not None or bool(given_up)
+    behind = acm_behind(found.acm_leaf, found.material.leaf_sha256, tried=tried)
+    return [*added, behind] if behind is not None else added
