@@ -7,7 +7,7 @@ private key or a password.
 
 from pydantic import BaseModel, ConfigDict
 
-from certifier.vocabulary import Cause, Place, Severity, Stage
+from certifier.vocabulary import Cause, Severity, Stage, Witness
 
 
 class Fact(BaseModel):
@@ -33,7 +33,7 @@ class Finding(Fact):
     severity: Severity
     seen: str
     remedy: str
-    place: Place
+    place: Witness
     raw: str | None = None
     stage: Stage | None = None
 

@@ -21,7 +21,7 @@ def size(count: int) -> str:
     return f"{count / 1024**power:.{1 if power else 0}f} {_UNITS[power]}"
 
 
-def discreet(text: str) -> str:
+def redact_passwords(text: str) -> str:
     """The part of a text that is read, without the values of passwords.
 
     A client that cannot read its connection string prints it.

@@ -1,7 +1,7 @@
 """What started the machine: every event that Select sources understands, read into one value.
 
-The state machine gets each event raw. ``understand`` says what an event asks for, or refuses it in
-one sentence; which registered sources that concerns is ``concerned``. Both are pure.
+The state machine gets each event raw. ``parse_event`` says what an event asks for, or refuses it in
+one sentence; which registered sources that concerns is ``affected_sources``. Both are pure.
 """
 
 import re
@@ -32,7 +32,7 @@ _ALLOWED = (
 
 
 @dataclass(frozen=True)
-class Due:
+class AllDue:
     """The schedule: whatever is due."""
 
 
@@ -76,7 +76,7 @@ class Everything:
     """Every registered source."""
 
 
-Choice = Due | OfSecret | OfCertificate | OfHost | Register | Named | Everything
+Choice = AllDue | OfSecret | OfCertificate | OfHost | Register | Named | Everything
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Request:
     origin: Origin = Origin.EVENT
 
 
-def understand(event: object) -> Request:
+def parse_event(event: object) -> Request:
     """Return what the machine's input asks for.
 
     Raises:
@@ -97,7 +97,7 @@ def understand(event: object) -> Request:
     if not isinstance(event, Mapping):
         raise InvalidEvent(f"the input must be a JSON object; {_ALLOWED}")
     if not event:
-        return Request(Due(), origin=Origin.SCHEDULE)
+        return Request(AllDue(), origin=Origin.SCHEDULE)
     if "detail-type" in event or "source" in event:
         return Request(_delivered(event))
     return _direct(event)
@@ -181,7 +181,7 @@ def _direct(event: Mapping[str, Any]) -> Request:
     if not isinstance(mode, str) or mode not in set(Mode):
         problems.append("mode: must be 'apply' or 'plan'")
     chosen = [key for key in ("sources", "names", "all") if key in event]
-    choice: Choice = Due()
+    choice: Choice = AllDue()
     if len(chosen) != 1:
         problems.append(f"give exactly one of sources, names and all; {_ALLOWED}")
     elif chosen == ["all"]:
@@ -228,7 +228,7 @@ def _sources(value: object) -> tuple[Choice, list[str]]:
 # -- which sources an event concerns
 
 
-def concerned(
+def affected_sources(
     choice: OfSecret | OfCertificate | OfHost,
     sources: Iterable[Source],
     certificates: Mapping[str, tuple[str, ...]],

@@ -13,7 +13,7 @@ class Outcome(StrEnum):
 
     CERTIFIED = "certified"  # proven: by our probe and by the DMS test
     REFUSED = "refused"  # our checks or the rehearsal said no; endpoint and tasks untouched
-    RESTORED = "restored"  # changed, DMS could not connect, put back
+    ROLLED_BACK = "rolled_back"  # changed, DMS could not connect, put back
     FAILED = "failed"  # unexpected; or it does not connect; or given up once a task was stopped
     PLANNED = "planned"  # plan mode, or waiting for its window
     DEFERRED = "deferred"  # another execution has the source, or the breaker is open
@@ -50,7 +50,7 @@ class Decision(StrEnum):
     CHANGE = "change"
 
 
-class Settings(StrEnum):
+class SettingsUnderTest(StrEnum):
     """Which settings of the endpoint a DMS test is meant to prove."""
 
     NEW = "new"
@@ -61,10 +61,10 @@ class Action(StrEnum):
     """What Configure endpoint does: one Lambda serves two states."""
 
     APPLY = "apply"
-    PUT_BACK = "put_back"
+    ROLL_BACK = "roll_back"
 
 
-class Place(StrEnum):
+class Witness(StrEnum):
     """Where a finding was seen: a verdict always names its witness."""
 
     INTAKE = "intake"  # the material, read from secrets and bundle
@@ -158,7 +158,7 @@ class Cause(StrEnum):
     SERVER_STARTING = "server_starting"
     SERVER_SHUTTING_DOWN = "server_shutting_down"
     POOLER_REJECTED = "pooler_rejected"
-    POOLER_BETWEEN = "pooler_between"
+    TLS_ENDS_AT_PROXY = "tls_ends_at_proxy"
     PLAINTEXT_ACCEPTED = "plaintext_accepted"
     # what the served certificate and server are like
     CERTIFICATE_EXPIRES_SOON = "certificate_expires_soon"
@@ -192,7 +192,7 @@ class Cause(StrEnum):
     NO_USABLE_CA = "no_usable_ca"
     CA_EXPIRED_DROPPED = "ca_expired_dropped"
     MATERIAL_TOO_LARGE = "material_too_large"
-    ANCHOR_UNTRUSTED_BEFORE = "anchor_untrusted_before"
+    NEW_TRUST_ANCHOR = "new_trust_anchor"
     ACM_UNSUITABLE = "acm_unsuitable"
     ACM_AMBIGUOUS = "acm_ambiguous"
     ACM_BEHIND = "acm_behind"
@@ -208,7 +208,7 @@ class Cause(StrEnum):
     NEEDS_REPLACEMENT = "needs_replacement"
     WOULD_WEAKEN = "would_weaken"
     IRREVERSIBLE = "irreversible"
-    FOUGHT_OVER = "fought_over"
+    REVERTED_BY_OTHERS = "reverted_by_others"
     OVERLAP_PENDING = "overlap_pending"
     SHRINK_WAITS = "shrink_waits"
     TASKS_RUNNING = "tasks_running"
@@ -230,13 +230,13 @@ class Cause(StrEnum):
     TEST_NEVER_ENDED = "test_never_ended"
     CONNECTION_DELETED = "connection_deleted"
     BROKEN_BEFORE = "broken_before"
-    BROKEN_AFTER_RESTORE = "broken_after_restore"
+    BROKEN_AFTER_ROLLBACK = "broken_after_rollback"
     INTERRUPTED_RUN_FINISHED = "interrupted_run_finished"
     ENDPOINT_HOLDS_OLD_PASSWORD = "endpoint_holds_old_password"
     TASK_DID_NOT_STOP = "task_did_not_stop"
-    TASK_OWED = "task_owed"
+    TASK_NOT_RESTARTED = "task_not_restarted"
     TASK_LEFT_ALONE = "task_left_alone"
-    WAVE_STOPPED = "wave_stopped"
+    BREAKER_OPEN = "breaker_open"
     AWS_DENIED = "aws_denied"
     AWS_UNAVAILABLE = "aws_unavailable"
     UNEXPECTED = "unexpected"

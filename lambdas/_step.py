@@ -29,8 +29,8 @@ from certifier.models import Fact
 from certifier.run.documents import Refusal
 from certifier.run.event import Event, StepEvent, run_id
 from certifier.source import problems_of
-from certifier.steps.context import Clock, Resolve, StepSettings, Tools, utc_now
-from certifier.vocabulary import Outcome, Place
+from certifier.steps.context import Clock, Resolve, StepContext, StepSettings, utc_now
+from certifier.vocabulary import Outcome, Witness
 
 ANSWER_LIMIT = 8 * 1024
 """Bytes of an answer, as JSON: ``States.DataLimitExceeded`` cannot be caught."""
@@ -44,7 +44,7 @@ class Step(Generic[E, S]):
     """A Lambda handler around one step."""
 
     def __init__(
-        self, run: Callable[[E, Tools[S]], Fact], *, event: type[E], settings: type[S]
+        self, run: Callable[[E, StepContext[S]], Fact], *, event: type[E], settings: type[S]
     ) -> None:
         self._run = run
         self._event = event
@@ -67,7 +67,7 @@ class Step(Generic[E, S]):
         """
         settings = self._settings.read(environ)
         chosen = {} if resolve is None else {"resolve": resolve}
-        tools = Tools(settings, clients=Clients(session), now=now, **chosen)
+        context = StepContext(settings, clients=Clients(session), now=now, **chosen)
         log = Logger(service=environ.get("POWERTOOLS_SERVICE_NAME", "certifier"))
 
         def handle(raw: Mapping[str, Any], _context: Any) -> dict[str, Any]:
@@ -77,12 +77,12 @@ class Step(Generic[E, S]):
                 event = self._parse(raw)
                 if isinstance(event, StepEvent):
                     told |= {"run": event.run_id, "source": event.name}
-                answer = self._answer(self._run(event, tools))
+                answer = self._answer(self._run(event, context))
             except CertifierError as error:
                 if isinstance(error, Refused) and isinstance(event, StepEvent):
-                    _write_refusal(event, tools, self.name, error)
+                    _write_refusal(event, context, self.name, error)
                 if isinstance(error, ClaimLost) and isinstance(event, StepEvent):
-                    _leave_word(event, tools)
+                    _write_child_outcome(event, context)
                 kind = type(error).__name__
                 level = log.info if isinstance(error, Retryable) else log.warning
                 level("step ended early", extra={**told, "error": kind, "reason": str(error)})
@@ -117,15 +117,15 @@ class Step(Generic[E, S]):
         return self._bound(event, context)
 
 
-def _leave_word(event: StepEvent, tools: Tools[Any]) -> None:
+def _write_child_outcome(event: StepEvent, context: StepContext[Any]) -> None:
     """Tell the report that this child left its source to another: it touches nothing else."""
     word = Ending(name=event.name, outcome=Outcome.DEFERRED, run=event.run)
-    tools.documents.mark_ending(run_id(event.parent), word)
+    context.documents.write_child_outcome(run_id(event.parent), word)
 
 
-def _write_refusal(event: StepEvent, tools: Tools[Any], step: str, error: Refused) -> None:
+def _write_refusal(event: StepEvent, context: StepContext[Any], step: str, error: Refused) -> None:
     """Leave the reasons where Record finds them: the history only gets the first cause."""
     reasons = error.findings or (
-        finding(error.cause, place=Place.WORKFLOW, seen=error.seen or f"{step} was refused"),
+        finding(error.cause, place=Witness.WORKFLOW, seen=error.seen or f"{step} was refused"),
     )
-    tools.documents.write(event.run_id, f"{step}-refused", Refusal(findings=reasons))
+    context.documents.write(event.run_id, f"{step}-refused", Refusal(findings=reasons))

@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from certifier.steps.context import Tools
+from certifier.steps.context import StepContext
 from certifier.steps.record_certification import (
     Answer,
     Measured,
@@ -13,9 +13,9 @@ from certifier.steps.record_certification import run as record
 from lambdas._step import Step
 
 
-def run(event: RecordEvent, tools: Tools[RecordSettings]) -> Answer:
+def run(event: RecordEvent, context: StepContext[RecordSettings]) -> Answer:
     """Record, and put what was measured into the log, where CloudWatch reads metrics."""
-    settings = tools.settings
+    settings = context.settings
 
     def measure(seen: Measured) -> None:
         for dimensions in ({}, {"source": seen.source}):
@@ -26,12 +26,12 @@ def run(event: RecordEvent, tools: Tools[RecordSettings]) -> Answer:
             for name, value in dimensions.items():
                 metrics.add_dimension(name, value)
             metrics.add_metric(seen.outcome.value.capitalize(), MetricUnit.Count, 1)
-            metrics.add_metric("OwedTasks", MetricUnit.Count, seen.owed)
+            metrics.add_metric("PendingRestarts", MetricUnit.Count, seen.owed)
             if seen.days_left is not None:
                 metrics.add_metric("DaysLeft", MetricUnit.Count, seen.days_left)
             metrics.flush_metrics()
 
-    return record(event, tools, measure)
+    return record(event, context, measure)
 
 
 handler = Step(run, event=RecordEvent, settings=RecordSettings)

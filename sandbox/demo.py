@@ -30,7 +30,7 @@ COLOURS = {
     "planned": "bold cyan",
     "deferred": "bold cyan",
     "refused": "bold yellow",
-    "restored": "bold yellow",
+    "rolled_back": "bold yellow",
     "failed": "bold red",
 }
 WEIGHTS = {"error": "red", "warning": "yellow", "advice": "cyan"}
@@ -145,8 +145,8 @@ def _evidence(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if tests:
         yield "DMS tests", "; ".join(words)
     tasks = record.get("tasks") or {}
-    if tasks.get("stood_still") is not None:
-        yield "tasks", f"resumed after standing still for {tasks['stood_still']:.0f} s"
+    if tasks.get("stopped_seconds") is not None:
+        yield "tasks", f"resumed after standing still for {tasks['stopped_seconds']:.0f} s"
 
 
 @dataclass

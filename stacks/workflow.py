@@ -9,12 +9,13 @@ a key is a loop that runs out of rounds or a decision nobody knows, never an err
 
     Select sources → Certify sources (one child execution per source) → Tidy → Report
     child: Claim → Read → Probe → Plan → Import CA → Rehearse ⟲ → Pause ⟲ → Configure ⟲
-           → Test ⟲ [→ Put back ⟲ → Test old ⟲] → Resume ⟲ → Look again → Import certificate
+           → Test ⟲ [→ Roll back ⟲ → Test ⟲] → Resume ⟲ → Read slots → Import certificate
            → Record
 
 A child never ends in Fail. No exit reaches Record past a pause without Resume.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from certifier.errors import CertifierError, ClaimLost, Retryable, concrete
-from certifier.vocabulary import Action, Decision, Outcome, Settings
+from certifier.vocabulary import Action, Decision, Outcome, SettingsUnderTest
 
 # A task is given up a little after the longest function timeout (2 minutes), so that the next
 # attempt never meets the last one still at work.
@@ -263,9 +264,9 @@ class Workflow(Construct):
             .when(sfn.Condition.jsonata("{% $paused %}"), resume)
             .otherwise(record)
         )
-        put_back = self._put_back(leave, deferred)
-        test = self._test(resume, acm, put_back, deferred)
-        configure = self._configure(test, put_back, deferred)
+        rolled_back = self._roll_back(leave, deferred)
+        test = self._test(resume, acm, rolled_back, deferred)
+        configure = self._configure(test, rolled_back, deferred)
         pause = self._pause(configure, leave, deferred)
         rehearse = self._rehearse(pause, leave, deferred)
         import_ca = self._step("Import CA", "import_ca", failed=leave, lost=deferred)
@@ -291,7 +292,7 @@ class Workflow(Construct):
                 "problem": _NULL,
                 "decision": "none",
                 **dict.fromkeys(
-                    ("claimed", "tail", "paused", "done", "not_now", "proven", "was_put_back"),
+                    ("claimed", "tail", "paused", "done", "not_now", "proven", "was_rolled_back"),
                     False,
                 ),
                 **dict.fromkeys(self._counters, 0),
@@ -375,14 +376,14 @@ class Workflow(Construct):
         return loop.start
 
     def _configure(
-        self, test: sfn.IChainable, put_back: sfn.IChainable, deferred: sfn.IChainable
+        self, test: sfn.IChainable, rolled_back: sfn.IChainable, deferred: sfn.IChainable
     ) -> sfn.IChainable:
         loop = self._loop(
             "Configure endpoint",
             "configure_endpoint",
             minutes=self._pace.configure,
             extras={"action": Action.APPLY.value},
-            failed=put_back,
+            failed=rolled_back,
             lost=deferred,
         )
         loop.done.otherwise(test)
@@ -392,47 +393,47 @@ class Workflow(Construct):
         self,
         resume: sfn.IChainable,
         acm: sfn.IChainable,
-        put_back: sfn.IChainable,
+        rolled_back: sfn.IChainable,
         deferred: sfn.IChainable,
     ) -> sfn.IChainable:
         loop = self._loop(
             "Test connection",
             "test_connection",
             minutes=self._pace.test,
-            extras={"settings": Settings.NEW.value},
+            extras={"settings": SettingsUnderTest.NEW.value},
             assign=_flags(proven="passed"),
-            failed=put_back,
+            failed=rolled_back,
             lost=deferred,
         )
         loop.done.when(sfn.Condition.jsonata("{% $proven and $paused %}"), resume).when(
             sfn.Condition.jsonata("{% $proven %}"), acm
-        ).otherwise(put_back)
+        ).otherwise(rolled_back)
         return loop.start
 
-    def _put_back(self, leave: sfn.IChainable, deferred: sfn.IChainable) -> sfn.IChainable:
+    def _roll_back(self, leave: sfn.IChainable, deferred: sfn.IChainable) -> sfn.IChainable:
         """Undo, then prove that the old settings connect. Without an undo log, done at once."""
-        put_back = self._loop(
-            "Put endpoint back",
+        rolled_back = self._loop(
+            "Roll back endpoint",
             "configure_endpoint",
             minutes=self._pace.configure,
-            extras={"action": Action.PUT_BACK.value},
-            assign=_flags(was_put_back="put_back"),
+            extras={"action": Action.ROLL_BACK.value},
+            assign=_flags(was_rolled_back="rolled_back"),
             failed=leave,
             lost=deferred,
         )
         test_old = self._loop(
-            "Test old settings",
+            "Test rolled-back settings",
             "test_connection",
             minutes=self._pace.test,
-            extras={"settings": Settings.OLD.value},
+            extras={"settings": SettingsUnderTest.OLD.value},
             failed=leave,
             lost=deferred,
         )
-        put_back.done.when(sfn.Condition.jsonata("{% $was_put_back %}"), test_old.start).otherwise(
-            leave
-        )
+        rolled_back.done.when(
+            sfn.Condition.jsonata("{% $was_rolled_back %}"), test_old.start
+        ).otherwise(leave)
         test_old.done.otherwise(leave)
-        return put_back.start
+        return rolled_back.start
 
     def _resume(
         self, record: sfn.IChainable, acm: sfn.IChainable, deferred: sfn.IChainable
@@ -447,7 +448,7 @@ class Workflow(Construct):
             .otherwise(record)
         )
         look_again = self._invoke(
-            "Look again",
+            "Read replication slots",
             "probe_tls",
             payload=_step_payload(again=True),
             catch=[(_names(ClaimLost), deferred)],
@@ -511,7 +512,7 @@ class Workflow(Construct):
         of the step. ``assign_done`` is assigned on the default branch of ``done``.
         """
         rounds = self._pace.rounds(minutes)
-        counter = name.lower().replace(" ", "_") + "_round"  # a child enters each loop once
+        counter = _variable(name) + "_round"  # a child enters each loop once
         self._counters.append(counter)
         task = self._step(
             name,
@@ -639,3 +640,8 @@ def _function_arn(version: lambda_.IFunction) -> str:
         if isinstance(version, lambda_.Version)
         else version.function_arn
     )
+
+
+def _variable(state: str) -> str:
+    """Return a state's name as part of a JSONata variable, which takes no hyphen."""
+    return re.sub(r"\W+", "_", state.lower())

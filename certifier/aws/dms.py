@@ -27,7 +27,7 @@ from certifier.endpoint.facts import (
 )
 from certifier.errors import Busy, NotYetConsistent, Refused, Throttled, Unexpected
 from certifier.models import Fact
-from certifier.text import discreet
+from certifier.text import redact_passwords
 from certifier.vocabulary import Cause, SslMode
 
 if TYPE_CHECKING:
@@ -599,7 +599,7 @@ def _params(fields: EndpointFields, password: str | None, *, by_secret: bool) ->
     A connection is said at the top level and in PostgreSQLSettings alike; with a secret, which
     excludes a host, a port and a user, in the settings only.
     """
-    said = fields.said()
+    said = fields.given()
     params: dict[str, Any] = {}
     if fields.ssl_mode is not None:
         params["SslMode"] = fields.ssl_mode.value
@@ -711,7 +711,7 @@ def _task(described: Mapping[str, Any]) -> ReplicationTask:
 
 def _said(described: Mapping[str, Any]) -> str | None:
     """Return what DMS said last, without what looks like a password: it is kept and shown."""
-    return discreet(described.get("LastFailureMessage") or "") or None
+    return redact_passwords(described.get("LastFailureMessage") or "") or None
 
 
 def _not_taken(identifier: str, fault: _Fault, *, secret: bool) -> NotYetConsistent | Refused:

@@ -20,7 +20,7 @@ from certifier.aws.clients import code_of, message_of, translate, translated
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.models import Fact, Finding
-from certifier.vocabulary import Cause, Outcome, Place
+from certifier.vocabulary import Cause, Outcome, Witness
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -91,7 +91,7 @@ class Documents:
 
     # -- how the children of an execution ended
 
-    def mark_ending(self, execution: str, ending: Ending) -> None:
+    def write_child_outcome(self, execution: str, ending: Ending) -> None:
         """Leave word for the report. A name holds no full stop, so the key says both."""
         key = f"runs/{execution}/outcomes/{ending.name}.{ending.outcome.value}"
         self.put(key, ending.model_dump_json().encode(), JSON)
@@ -155,7 +155,7 @@ _WEIGHT = (
     Outcome.PLANNED,
     Outcome.CERTIFIED,
     Outcome.REFUSED,
-    Outcome.RESTORED,
+    Outcome.ROLLED_BACK,
     Outcome.FAILED,
 )
 
@@ -197,7 +197,7 @@ class Bucket:
         if len(body) > limit:
             return finding(
                 Cause.MATERIAL_TOO_LARGE,
-                place=Place.INTAKE,
+                place=Witness.INTAKE,
                 seen=f"the CA bundle {uri} is larger than {limit} bytes",
             )
         return Bundle(uri=uri, version=answer.get("VersionId"), body=body)
@@ -217,5 +217,5 @@ def _unreadable(uri: str, error: ClientError | BotoCoreError) -> Finding:
         case _:
             raise ours from None
     return finding(
-        Cause.BUNDLE_UNREADABLE, place=Place.INTAKE, seen=seen, raw=message_of(error) or None
+        Cause.BUNDLE_UNREADABLE, place=Witness.INTAKE, seen=seen, raw=message_of(error) or None
     )

@@ -10,7 +10,7 @@ from certifier.aws.clients import code_of, message_of, translate
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.models import Finding
-from certifier.vocabulary import Cause, Place
+from certifier.vocabulary import Cause, Witness
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -75,7 +75,7 @@ class Secret(Mapping[str, object]):
         return tuple(
             finding(
                 Cause.SECRET_INCOMPLETE,
-                place=Place.INTAKE,
+                place=Witness.INTAKE,
                 seen=f"the secret {self.arn} has no usable value for the key {key!r}",
             )
             for key in keys
@@ -130,7 +130,7 @@ class Secrets:
 
 def _incomplete(arn: str, what: str) -> Finding:
     return finding(
-        Cause.SECRET_INCOMPLETE, place=Place.INTAKE, seen=f"what the secret {arn} holds {what}"
+        Cause.SECRET_INCOMPLETE, place=Witness.INTAKE, seen=f"what the secret {arn} holds {what}"
     )
 
 
@@ -150,7 +150,7 @@ def _unreadable(arn: str, version: str | None, error: ClientError | BotoCoreErro
             raise ours from None
     return finding(
         Cause.SECRET_UNREADABLE,
-        place=Place.INTAKE,
+        place=Witness.INTAKE,
         seen=seen,
         raw=message_of(error) or None,
     )

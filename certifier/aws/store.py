@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from certifier.aws.clients import translated
-from certifier.aws.table import Lost, Table, Write, packed, unpacked
+from certifier.aws.table import ConditionFailed, Table, Write, packed, unpacked
 from certifier.errors import Busy, ClaimLost, InvalidEvent, Unexpected
 from certifier.models import Fact
 from certifier.run.documents import UndoLog
@@ -193,7 +193,7 @@ class Store:
                 return seen.version
             try:
                 return self._put_spec(source, seen, now)
-            except Lost:
+            except ConditionFailed:
                 continue
         raise Busy(f"source {source.name}")
 
@@ -225,10 +225,10 @@ class Store:
                 {":name": source.name},
                 {"#s": "source"},
             ),
-            self._table.updating(
+            self._table.update_op(
                 _source_key(source.name, "STATE"),
                 set_=state,
-                remove=(*OF_ENDPOINT, "waits_for_wave") if moved else ("waits_for_wave",),
+                remove=(*OF_ENDPOINT, "held_by_breaker") if moved else ("held_by_breaker",),
                 condition=condition,
             ),
         ]
@@ -236,7 +236,7 @@ class Store:
             assert seen.known is not None
             old = self.state(source.name)
             writes += [
-                self._table.checking(_source_key(source.name, "UNDO"), "attribute_not_exists(pk)"),
+                self._table.check_op(_source_key(source.name, "UNDO"), "attribute_not_exists(pk)"),
                 *self._release_owners(source.name, seen.known, old, keep=source.endpoint),
             ]
         self._table.transact(writes)
@@ -248,7 +248,7 @@ class Store:
         """Deletes of every hold that ``name`` has on an endpoint, by identifier and by ARN."""
         held = {spec.endpoint.lower()} | set(state.owned if state is not None else ())
         return [
-            self._table.deleting(
+            self._table.delete_op(
                 _owner_key(key),
                 "attribute_not_exists(pk) OR #s = :name",
                 {":name": name},
@@ -329,17 +329,17 @@ class Store:
             try:
                 table.transact(
                     [
-                        table.deleting(_source_key(name, "SPEC"), "version = :v", {":v": spec[1]}),
-                        table.deleting(
+                        table.delete_op(_source_key(name, "SPEC"), "version = :v", {":v": spec[1]}),
+                        table.delete_op(
                             _source_key(name, "STATE"),
                             f"attribute_not_exists(claim) AND {unchanged}",
                             values,
                         ),
-                        table.checking(_source_key(name, "UNDO"), "attribute_not_exists(pk)"),
+                        table.check_op(_source_key(name, "UNDO"), "attribute_not_exists(pk)"),
                         *self._release_owners(name, spec[0], state),
                     ]
                 )
-            except Lost:
+            except ConditionFailed:
                 continue
             return True
         raise Busy(f"source {name}")
@@ -381,7 +381,7 @@ class Store:
                 {":name": name},
                 {"#s": "source"},
             )
-            note = self._table.changing(
+            note = self._table.change_op(
                 _source_key(name, "STATE"), "ADD owned :key", _OURS, {":key": {key}, ":run": run}
             )
             if not self._wrote_while_ours(name, run, note, hold):
@@ -419,10 +419,10 @@ class Store:
     def _ask(self, name: str, now: datetime) -> None:
         """Make a source due, unless somebody has forgotten it meanwhile."""
         self._table.wrote(
-            self._table.updating(
+            self._table.update_op(
                 _source_key(name, "STATE"),
                 set_={"due_at": stamp(now), "due_partition": DUE},
-                remove=("waits_for_wave",),
+                remove=("held_by_breaker",),
                 condition="attribute_exists(pk)",
             )
         )
@@ -467,7 +467,7 @@ class Store:
                 values[":endpoint"] = state.endpoint
             due = _rescue(now)
             self._table.wrote(
-                self._table.updating(
+                self._table.update_op(
                     _source_key(name, "STATE"),
                     set_={
                         "claim": {"execution": run, "since": stamp(now), "due_at": due},
@@ -488,7 +488,7 @@ class Store:
             paused=bool(self.pauses_of(state.name)),
         )
 
-    def hold(self, name: str, run: str) -> SourceState:
+    def require_claim(self, name: str, run: str) -> SourceState:
         """Return the source's state, for a step that is about to write.
 
         Raises:
@@ -511,7 +511,7 @@ class Store:
             raise ValueError(f"not to be remembered: {sorted(unknown)}")
         self._while_ours(
             name,
-            self._table.updating(
+            self._table.update_op(
                 _source_key(name, "STATE"),
                 set_={key: _plain(value) for key, value in fields.items() if value is not None},
                 remove=tuple(key for key, value in fields.items() if value is None),
@@ -537,10 +537,10 @@ class Store:
         state, names = _source_key(name, "STATE"), {"#k": key}
         ours: dict[str, Any] = {":run": run}
         if marker is None:
-            write = self._table.changing(state, "REMOVE markers.#k", _OURS, ours, names)
+            write = self._table.change_op(state, "REMOVE markers.#k", _OURS, ours, names)
         else:
             values = {**ours, ":m": _plain(marker)}
-            write = self._table.changing(state, "SET markers.#k = :m", _OURS, values, names)
+            write = self._table.change_op(state, "SET markers.#k = :m", _OURS, values, names)
         self._while_ours(name, write)
 
     def write_undo(self, name: str, run: str, log: UndoLog) -> None:
@@ -597,7 +597,7 @@ class Store:
             gone = f" REMOVE {', '.join(over)}"
         else:
             sets, gone = [f"{field} = if_not_exists({field}, :{field})" for field in noted], ""
-        write = self._table.changing(
+        write = self._table.change_op(
             _pause_key(task),
             f"ADD sources :one SET {', '.join(sets)}{gone}",
             values={":one": {name}, **{f":{f}": value for f, value in noted.items()}},
@@ -625,7 +625,7 @@ class Store:
         self._change_pause(
             name,
             run,
-            self._table.updating(
+            self._table.update_op(
                 _pause_key(task),
                 set_={field: value},
                 condition=f"attribute_exists(pk) AND attribute_not_exists({field})",
@@ -661,7 +661,7 @@ class Store:
                 return False
             if pause.sources == (name,):
                 return True
-            left = self._table.changing(
+            left = self._table.change_op(
                 _pause_key(task),
                 "DELETE sources :one",
                 "size(sources) > :single",
@@ -680,7 +680,7 @@ class Store:
             ClaimLost: ``run`` does not own the source (any more).
         """
         for _ in range(_RACES):
-            alone = self._table.deleting(
+            alone = self._table.delete_op(
                 _pause_key(task), "attribute_not_exists(pk) OR sources = :one", {":one": {name}}
             )
             if self._change_pause(name, run, alone):
@@ -712,7 +712,7 @@ class Store:
                 raise ClaimLost(name)
             writes = [self._record_state(state, state.claim, recording)]
             if recording.erase_undo:
-                writes.append(self._table.deleting(_source_key(name, "UNDO")))
+                writes.append(self._table.delete_op(_source_key(name, "UNDO")))
             opened = False
             if recording.bad_end:
                 before = self.breaker()
@@ -723,7 +723,7 @@ class Store:
                 writes.append(self._put_breaker(after))
             try:
                 self._table.transact(writes)
-            except Lost:
+            except ConditionFailed:
                 continue
             return Recorded(recording.outcome, opened)
         raise Busy(f"source {name}")
@@ -752,9 +752,9 @@ class Store:
                 kept |= {"due_at": stamp(recording.due_at), "due_partition": DUE}
         else:
             condition += " AND due_at <> :claimed"
-            gone.append("waits_for_wave")
-            kept.pop("waits_for_wave", None)
-        return self._table.updating(
+            gone.append("held_by_breaker")
+            kept.pop("held_by_breaker", None)
+        return self._table.update_op(
             _source_key(state.name, "STATE"),
             set_=kept,
             remove=tuple(dict.fromkeys(gone)),
@@ -783,7 +783,7 @@ class Store:
             {":seen": breaker.version} if breaker.version else {},
         )
 
-    def resume_wave(self, now: datetime) -> tuple[str, ...]:
+    def reset_breaker(self, now: datetime) -> tuple[str, ...]:
         """Close the breaker, make due what it deferred, and return those names.
 
         The breaker closes first: a source that is made due while it is open would be deferred anew.
@@ -796,7 +796,7 @@ class Store:
                 break
         else:
             raise Busy("the breaker")
-        waiting = tuple(state.name for state in self.states_all() if state.waits_for_wave)
+        waiting = tuple(state.name for state in self.states_all() if state.held_by_breaker)
         self.set_due(waiting, now)
         return waiting
 
@@ -816,7 +816,7 @@ class Store:
     def note_unused(self, digest: str, now: datetime) -> datetime:
         """Note that nobody uses a DMS certificate, and return since when that is so."""
         item = self._table.updated(
-            self._table.changing(
+            self._table.change_op(
                 {"pk": "UNUSED", "sk": digest},
                 "SET since = if_not_exists(since, :now)",
                 values={":now": stamp(now)},
@@ -826,12 +826,12 @@ class Store:
 
     def forget_unused(self, digest: str) -> None:
         """Note that a DMS certificate is used again, or gone."""
-        self._table.write(self._table.deleting({"pk": "UNUSED", "sk": digest}))
+        self._table.write(self._table.delete_op({"pk": "UNUSED", "sk": digest}))
 
     def take_unused(self, digest: str, since: datetime) -> bool:
         """Claim the deletion of a certificate: ``False`` when a run uses it again since."""
         return self._table.wrote(
-            self._table.deleting(
+            self._table.delete_op(
                 {"pk": "UNUSED", "sk": digest}, "since = :since", {":since": stamp(since)}
             )
         )
@@ -848,7 +848,7 @@ class Store:
             raise ClaimLost(name)
 
     def _claim_of(self, name: str, run: str) -> Write:
-        return self._table.checking(_source_key(name, "STATE"), _OURS, {":run": run})
+        return self._table.check_op(_source_key(name, "STATE"), _OURS, {":run": run})
 
     def _wrote_while_ours(self, name: str, run: str, *writes: Write) -> bool:
         """Make writes, one of which asks for the claim; ``False``: another's condition was lost.
@@ -858,8 +858,8 @@ class Store:
         """
         try:
             self._table.transact(writes)
-        except Lost:
-            self.hold(name, run)
+        except ConditionFailed:
+            self.require_claim(name, run)
             return False
         return True
 

@@ -24,7 +24,7 @@ _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
-class Lost(Exception):
+class ConditionFailed(Exception):
     """A condition did not hold: nothing was written."""
 
 
@@ -89,7 +89,7 @@ class Table:
         """Put ``item`` in place of whatever is there."""
         return {"Put": self._request({"Item": packed(item)}, condition, values, names)}
 
-    def deleting(
+    def delete_op(
         self,
         key: Key,
         condition: str | None = None,
@@ -99,11 +99,11 @@ class Table:
         """Delete an item; one that is not there is no error."""
         return {"Delete": self._request({"Key": packed(key)}, condition, values, names)}
 
-    def checking(self, key: Key, condition: str, values: Mapping[str, Any] | None = None) -> Write:
+    def check_op(self, key: Key, condition: str, values: Mapping[str, Any] | None = None) -> Write:
         """Write nothing, but hold to a condition; only together with other writes."""
         return {"ConditionCheck": self._request({"Key": packed(key)}, condition, values)}
 
-    def updating(
+    def update_op(
         self,
         key: Key,
         *,
@@ -124,9 +124,9 @@ class Table:
         if remove:
             names |= {f"#r{i}": name for i, name in enumerate(remove)}
             parts.append("REMOVE " + ", ".join(f"#r{i}" for i in range(len(remove))))
-        return self.changing(key, " ".join(parts), condition, given, names)
+        return self.change_op(key, " ".join(parts), condition, given, names)
 
-    def changing(
+    def change_op(
         self,
         key: Key,
         expression: str,
@@ -160,7 +160,7 @@ class Table:
         """Make one write.
 
         Raises:
-            Lost: its condition did not hold.
+            ConditionFailed: its condition did not hold.
         """
         ((kind, request),) = write.items()
         call: dict[str, Callable[..., Any]] = {
@@ -172,14 +172,14 @@ class Table:
             call[kind](**request)
         except (ClientError, BotoCoreError) as error:
             if code_of(error) == "ConditionalCheckFailedException":
-                raise Lost from None
+                raise ConditionFailed from None
             raise translate(error) from None
 
     def wrote(self, write: Write) -> bool:
         """Make one write; ``False`` when its condition did not hold."""
         try:
             self.write(write)
-        except Lost:
+        except ConditionFailed:
             return False
         return True
 
@@ -193,7 +193,7 @@ class Table:
         """Make all writes or none.
 
         Raises:
-            Lost: a condition did not hold.
+            ConditionFailed: a condition did not hold.
             Busy: another transaction has one of the items.
         """
         chosen: Any = list(writes)
@@ -211,7 +211,7 @@ def _not_made(error: ClientError | BotoCoreError) -> Exception:
     reasons: Any = error.response.get("CancellationReasons", ())
     codes = {str(reason.get("Code", "")) for reason in reasons}
     if "ConditionalCheckFailed" in codes:
-        return Lost()
+        return ConditionFailed()
     if codes & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
         return Throttled("TransactWriteItems")
     if "TransactionConflict" in codes:

@@ -11,7 +11,7 @@ from certifier.certificate.reading import Certificate
 from certifier.diagnosis import finding
 from certifier.models import Finding
 from certifier.text import instant
-from certifier.vocabulary import Cause, Place, Severity
+from certifier.vocabulary import Cause, Severity, Witness
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Bundle:
     findings: tuple[Finding, ...]
 
 
-def trust_bundle(pem: bytes, now: datetime, *, place: Place = Place.INTAKE) -> Bundle:
+def trust_bundle(pem: bytes, now: datetime, *, place: Witness = Witness.INTAKE) -> Bundle:
     """Return what can be used of a CA bundle at ``now``, and why the rest cannot. Never raises.
 
     Kept are CAs, and certificates that signed themselves, which vouch for themselves alone. An
@@ -96,7 +96,7 @@ def _why_nothing(field: Field, kept: list[Certificate]) -> str | None:
 
 
 def _judged(
-    certificate: Certificate, graph: Graph, now: datetime, place: Place
+    certificate: Certificate, graph: Graph, now: datetime, place: Witness
 ) -> tuple[bool, list[Finding]]:
     """Return whether a certificate is dropped from use, and what is to be said of it."""
 

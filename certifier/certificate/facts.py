@@ -40,7 +40,7 @@ class CertificateFacts(Fact):
         serial: lower-case hex.
         is_ca: whether it may sign certificates, as OpenSSL decides it (``X509_check_ca``).
         self_signed: whether its own key made its signature.
-        not_strict: what stricter clients (Python 3.13, Go) miss in it, in words.
+        strict_violations: what stricter clients (Python 3.13, Go) miss in it, in words.
         unreadable: the parts that could not be read, and why.
     """
 
@@ -58,7 +58,7 @@ class CertificateFacts(Fact):
     serial: str | None = None
     is_ca: bool | None = None
     self_signed: bool | None = None
-    not_strict: tuple[str, ...] = ()
+    strict_violations: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
 
     @classmethod
@@ -113,7 +113,7 @@ def _read(certificate: "Certificate") -> dict[str, Any]:
         "serial": None if serial is None else printable(format(serial, "x"), _SERIAL_CAP),
         "is_ca": certificate.is_ca if known else None,
         "self_signed": certificate.self_signed if known else None,
-        "not_strict": certificate.not_strict if known else (),
+        "strict_violations": certificate.strict_violations if known else (),
     }
     _ = (
         certificate.loaded,

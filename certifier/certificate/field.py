@@ -15,7 +15,7 @@ from certifier.certificate.pem import (
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import finding
 from certifier.models import Finding
-from certifier.vocabulary import Cause, Place
+from certifier.vocabulary import Cause, Witness
 
 _REQUEST: Final = "a certificate signing request, where what the CA made of it is needed"
 
@@ -79,7 +79,7 @@ class Field:
             return "; it is empty" if self.present else ""
         return f"; it holds {', and '.join(held)}"
 
-    def ignored_findings(self, place: Place) -> list[Finding]:
+    def ignored_findings(self, place: Witness) -> list[Finding]:
         """Return what is said of blocks that nobody needs, in a field that is good otherwise."""
         if not self.others or not self.given:
             return []
@@ -88,7 +88,7 @@ class Field:
         return [finding(Cause.CHAIN_REPAIRED, place=place, seen=seen)]
 
 
-def read_field(name: str, data: bytes | None, place: Place) -> Field:
+def read_field(name: str, data: bytes | None, place: Witness) -> Field:
     """Sort what one field holds. Never raises; a field that is ``None`` holds nothing."""
     if data is None:
         return Field(name)

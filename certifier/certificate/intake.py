@@ -30,7 +30,7 @@ from certifier.certificate.reading import Certificate
 from certifier.diagnosis import finding
 from certifier.models import Finding, errors_in
 from certifier.text import instant
-from certifier.vocabulary import Cause, Place, Severity, SslMode
+from certifier.vocabulary import Cause, Severity, SslMode, Witness
 
 MAX_KEYS: Final = 8
 _SHOWN: Final = 5  # names in one sentence
@@ -92,7 +92,7 @@ def check_material(
     ssl_mode: SslMode,
     now: datetime,
     policy: Policy,
-    place: Place = Place.INTAKE,
+    place: Witness = Witness.INTAKE,
 ) -> Intake:
     """Read, repair and judge the material of one source. Never raises for what the material is.
 
@@ -128,7 +128,7 @@ class _Intake:
     ssl_mode: SslMode
     now: datetime
     policy: Policy
-    place: Place
+    place: Witness
     findings: list[Finding] = field(default_factory=list)
 
     def say(self, cause: Cause, seen: str, severity: Severity | None = None) -> None:

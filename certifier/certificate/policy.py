@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from certifier.certificate.facts import CertificateFacts
 from certifier.diagnosis import finding
 from certifier.models import Fact, Finding
-from certifier.vocabulary import Cause, Place, Severity
+from certifier.vocabulary import Cause, Severity, Witness
 
 POLICY_CAUSES: Final = frozenset(
     {
@@ -62,7 +62,7 @@ class Policy(Fact):
 
 
 def policy_findings(
-    chain: Sequence[CertificateFacts], policy: Policy, now: datetime, place: Place
+    chain: Sequence[CertificateFacts], policy: Policy, now: datetime, place: Witness
 ) -> tuple[Finding, ...]:
     """Return what the policy says of a chain, leaf first. Facts that could not be read are not
     judged.
@@ -112,10 +112,10 @@ def _judged(
                 f"{name} is valid for {validity.days} days;"
                 f" at most {policy.max_validity_days} are asked for",
             )
-    if facts.not_strict:
+    if facts.strict_violations:
         yield (
             Cause.CA_NOT_STRICT,
-            f"{name}: {', '.join(facts.not_strict)};"
+            f"{name}: {', '.join(facts.strict_violations)};"
             " clients that check strictly, such as Python 3.13, refuse it",
         )
 

@@ -530,7 +530,7 @@ class Certificate:
         return guarded(check)[0]
 
     @cached_property
-    def not_strict(self) -> tuple[str, ...]:
+    def strict_violations(self) -> tuple[str, ...]:
         """What OpenSSL's strict flag misses in it; Python 3.13 sets that flag, libpq does not."""
         if self.version != 3:
             return ("it is not a version 3 certificate",)

@@ -7,7 +7,7 @@ from typing import Final
 
 from certifier.diagnosis import finding
 from certifier.models import Finding
-from certifier.vocabulary import Cause, Place
+from certifier.vocabulary import Cause, Witness
 
 SECRET_KEYS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -46,7 +46,7 @@ class SecretParts:
         return tuple(
             finding(
                 Cause.SECRET_INCOMPLETE,
-                place=Place.INTAKE,
+                place=Witness.INTAKE,
                 seen=f"the secret {secret} has no {part.replace('_', ' ')};"
                 f" keys that are understood: {', '.join(SECRET_KEYS[part])}",
             )
@@ -78,7 +78,7 @@ def material_from_secret(secret: Mapping[str, object]) -> SecretParts:
                 findings.append(
                     finding(
                         Cause.SECRET_INCOMPLETE,
-                        place=Place.INTAKE,
+                        place=Witness.INTAKE,
                         seen=f"the value of {name} in the secret is not text; it must be PEM",
                     )
                 )

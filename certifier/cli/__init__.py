@@ -23,7 +23,7 @@ COMMANDS = (
     "certify",
     "status",
     "forget",
-    "resume-wave",
+    "reset-breaker",
 )
 _INTERRUPTED = 130
 

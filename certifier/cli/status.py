@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STYLES = {
     Outcome.CERTIFIED: "green",
     Outcome.REFUSED: "yellow",
-    Outcome.RESTORED: "yellow",
+    Outcome.ROLLED_BACK: "yellow",
     Outcome.FAILED: "bold red",
     Outcome.PLANNED: "blue",
     Outcome.DEFERRED: "blue",
@@ -79,7 +79,7 @@ def _told(state: SourceState, now: datetime) -> dict[str, Any]:
         "due_at": _iso(state.due_at),
         "owed": list(state.owed),
         "running": state.claim.execution if state.claim else None,
-        "waits_for_wave": state.waits_for_wave,
+        "held_by_breaker": state.held_by_breaker,
         "record": state.record,
     }
 
@@ -98,7 +98,7 @@ def _show(states: Sequence[SourceState], breaker: Breaker, now: datetime) -> Non
         console.print(
             Text(
                 "Changes are stopped: several ended badly within a day. Look at them, then "
-                "`certifier resume-wave`.",
+                "`certifier reset-breaker`.",
                 style="bold red",
             )
         )
@@ -150,8 +150,8 @@ def _ago(when: datetime | None, now: datetime) -> str:
 
 
 def _due(state: SourceState, now: datetime) -> str:
-    if state.waits_for_wave:
-        return "after resume-wave"
+    if state.held_by_breaker:
+        return "after reset-breaker"
     if state.due_at is None:
         return "when asked"
     return "now" if state.due_at <= now else f"in {_span(state.due_at - now)}"

@@ -20,15 +20,14 @@ from certifier.diagnosis.catalogue import CATALOGUE, CHAPTERS, Row
 from certifier.diagnosis.symptoms import ALERTS, SQLSTATES, SYMPTOMS, VERIFY_CODES, Symptom
 from certifier.errors import CertifierError, Refused, Retryable
 from certifier.models import Fact, Finding
-from certifier.text import discreet, printable
-from certifier.vocabulary import Cause, Place, Severity, Stage
+from certifier.text import printable, redact_passwords
+from certifier.vocabulary import Cause, Severity, Stage, Witness
 
 __all__ = [
     "CATALOGUE",
     "CHAPTERS",
     "Diagnosis",
     "Row",
-    "discreet",
     "explain",
     "finding",
     "from_alert",
@@ -36,6 +35,7 @@ __all__ = [
     "from_sqlstate",
     "from_verify_code",
     "printable",
+    "redact_passwords",
 ]
 
 
@@ -58,7 +58,7 @@ class Diagnosis(Fact):
     stage: Stage | None = None
     raw: str = ""
 
-    def at(self, place: Place, severity: Severity | None = None) -> Finding:
+    def at(self, place: Witness, severity: Severity | None = None) -> Finding:
         """Return the finding that says so."""
         return finding(
             self.cause,
@@ -75,7 +75,7 @@ def explain(text: str) -> Diagnosis:
 
     Reads the first 8 KiB. Never raises. What looks like a password is not repeated.
     """
-    text = discreet(text)
+    text = redact_passwords(text)
     told = _flat(text)
     word = told.partition(":")[0].strip().lower()
     if word in _CAUSES:
@@ -106,7 +106,7 @@ def from_sqlstate(state: str, message: str = "") -> Diagnosis:
         state: the five characters of field ``C``.
         message: field ``M``, in any language.
     """
-    message = discreet(message)
+    message = redact_passwords(message)
     read = _best(_masked(_flat(message))[0])
     if read is not None and read[0].cause is not Cause.UNKNOWN:
         return explain(message)
@@ -175,7 +175,7 @@ def from_exception(error: BaseException) -> Diagnosis:
 def finding(
     cause: Cause,
     *,
-    place: Place,
+    place: Witness,
     seen: str,
     raw: str | None = None,
     stage: Stage | None = None,

@@ -18,7 +18,7 @@ class Row:
 
     Attributes:
         severity: of a finding with this cause, unless the finder knows better.
-        time_may_mend: it may go away without anybody telling us (a server reloads, a network
+        may_clear_by_itself: it may go away without anybody telling us (a server reloads, a network
             heals), so the source is looked at again soon instead of tomorrow.
         looks: texts that mean this cause.
         why: how it comes about.
@@ -27,7 +27,7 @@ class Row:
 
     cause: Cause
     severity: Severity = Severity.ERROR
-    time_may_mend: bool = False
+    may_clear_by_itself: bool = False
     looks: tuple[str, ...] = ()
     why: str
     remedy: str
@@ -39,12 +39,12 @@ def _row(
     why: str,
     remedy: str,
     severity: Severity = Severity.ERROR,
-    time_may_mend: bool = False,
+    may_clear_by_itself: bool = False,
 ) -> Row:
     return Row(
         cause=cause,
         severity=severity,
-        time_may_mend=time_may_mend,
+        may_clear_by_itself=may_clear_by_itself,
         looks=looks,
         why=why,
         remedy=remedy,
@@ -81,7 +81,7 @@ _REACHING = (
         "that is gone, or a private zone that is not associated with that VPC.",
         remedy="Look the name up from the same network. For a private zone, associate it with the "
         "VPC and turn on DNS support and DNS host names there.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.CONNECTION_REFUSED,
@@ -91,7 +91,7 @@ _REACHING = (
         why="The host is there, but nothing listens on that port: PostgreSQL is stopped, listens "
         "on another port, or listen_addresses holds only localhost.",
         remedy="Start PostgreSQL; check its port and listen_addresses (a change needs a restart).",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.HOST_UNREACHABLE,
@@ -102,7 +102,7 @@ _REACHING = (
         why="There is no route to the host, or a firewall answers in its place. An IPv6 address "
         "in a network without IPv6 looks the same.",
         remedy="Check the route tables, peerings and network ACLs between the two subnets.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.CONNECTION_TIMEOUT,
@@ -115,7 +115,7 @@ _REACHING = (
         "drops packets; later it is a server that is overloaded or stuck.",
         remedy="Allow the port from the security group of the replication instance (or of the "
         "probe) in the security group of the database, and check network ACLs and routes.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.CONNECTION_RESET,
@@ -129,7 +129,7 @@ _REACHING = (
         "target, a firewall, a proxy that does not take this client, or a crashing server.",
         remedy="Look into the server's log at that moment; if it shows nothing, look at what "
         "stands between: load balancer, proxy, firewall.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
 )
 
@@ -151,7 +151,7 @@ _SPEAKING = (
         remedy="Set ssl = on, ssl_cert_file and ssl_key_file; the key file must belong to the "
         "server's user and have mode 0600. Then reload: SELECT pg_reload_conf(). If it stays off, "
         "the server's log says why.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.PROTOCOL_VIOLATION,
@@ -249,7 +249,7 @@ _VERIFYING = (
         remedy="Put leaf and intermediates, leaf first, into ssl_cert_file and reload. If the "
         "issuer that is missing is the root itself, the server is right and the CA bundle is the "
         "wrong one: put the root of the served chain into it.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.UNKNOWN_AUTHORITY,
@@ -264,7 +264,7 @@ _VERIFYING = (
         "Serverless v1 use Amazon Trust Services, not the RDS bundle.",
         remedy="Put the root of the served chain into the CA bundle, if it is meant to be trusted; "
         "otherwise give the server a certificate of the trusted CA and reload.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.SELF_SIGNED,
@@ -273,7 +273,7 @@ _VERIFYING = (
         why="The server's certificate is signed by itself, and it is not among the trusted ones.",
         remedy="Issue a certificate from a CA for the server. Until then ssl_mode require "
         "encrypts, and verifies nothing.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.SIGNATURE_INVALID,
@@ -287,7 +287,7 @@ _VERIFYING = (
         "under its old name, or a certificate is damaged.",
         remedy="Compare the fingerprints of the CA that signed and of the CA in the bundle, and "
         "supply the one that signed.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.CERTIFICATE_EXPIRED,
@@ -296,14 +296,14 @@ _VERIFYING = (
         why="A certificate of the chain is past its last day, or the clock is wrong.",
         remedy="Renew the certificate that is named, install it in ssl_cert_file and reload: "
         "SELECT pg_reload_conf().",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.CERTIFICATE_NOT_YET_VALID,
         "certificate verify failed: certificate is not yet valid",
         why="A certificate of the chain begins in the future, or the clock is wrong.",
         remedy="Wait for its first day or issue it anew; check the clocks of CA and server.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.CERTIFICATE_REVOKED,
@@ -346,7 +346,7 @@ _VERIFYING = (
         why="libpq says no more than this, whatever is wrong: an unknown or incomplete chain, an "
         "expired certificate, a wrong CA, a revoked certificate, a wrong purpose.",
         remedy="Run `certifier probe HOST --ca-bundle FILE`: it names which of them it is.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.HOSTNAME_MISMATCH,
@@ -360,7 +360,7 @@ _VERIFYING = (
         "address: an IP of its SAN), or as its CN when it has no such name.",
         remedy="Issue the certificate with the host in its SAN and reload, or connect by a name "
         "that it has. verify-ca does not look at the name.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.HOSTNAME_READING_DIFFERS,
@@ -468,7 +468,7 @@ _LOGGING_IN = (
         why="All slots of the server, role or database are taken.",
         remedy="Find the sessions in pg_stat_activity; raise max_connections or the CONNECTION "
         "LIMIT, or put fewer clients on it.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.SERVER_STARTING,
@@ -481,7 +481,7 @@ _LOGGING_IN = (
         "sessions.",
         remedy="Wait until recovery has ended. A standby needs hot_standby = on; point the source "
         "at the primary for change data capture.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.SERVER_SHUTTING_DOWN,
@@ -489,7 +489,7 @@ _LOGGING_IN = (
         "FATAL:  terminating connection due to administrator command",
         why="The server is being stopped or restarted.",
         remedy="Wait for the restart; a session that does not end holds up a smart shutdown.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.POOLER_REJECTED,
@@ -505,7 +505,7 @@ _LOGGING_IN = (
         "itself: change data capture does not work through a pooler.",
     ),
     _row(
-        Cause.POOLER_BETWEEN,
+        Cause.TLS_ENDS_AT_PROXY,
         why="The login works, but the server's own row in pg_stat_ssl says that this session has "
         "no TLS: a pooler or proxy ends TLS, and what is behind it is not what was verified.",
         remedy="Point the source at PostgreSQL itself: change data capture does not work through "
@@ -571,7 +571,7 @@ _LIKENESS = (
         "installed, or the server was not reloaded since.",
         remedy="Install certificate and key, then reload PostgreSQL: SELECT pg_reload_conf().",
         severity=_WARNING,
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.ENDPOINT_CA_DIFFERS,
@@ -592,7 +592,7 @@ _LIKENESS = (
         "or name one node in the source; change data capture needs the primary. If somebody has "
         "installed another certificate by hand, put it into the secret.",
         severity=_WARNING,
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.MODE_COULD_BE_RAISED,
@@ -713,7 +713,7 @@ _MATERIAL = (
         remedy="Leave out what is not needed; use the bundle of the Region, not the global one.",
     ),
     _row(
-        Cause.ANCHOR_UNTRUSTED_BEFORE,
+        Cause.NEW_TRUST_ANCHOR,
         why="The CA bundle of the source, or the endpoint, holds a CA that was never there before. "
         "Whoever can write it can make DMS trust anybody.",
         remedy="Nothing has to be done in a rotation: old and new CA are trusted until the server "
@@ -738,14 +738,14 @@ _MATERIAL = (
         why="ACM holds an older certificate than the server is meant to serve.",
         remedy="The next good run imports it; if it stays behind, read the findings about ACM.",
         severity=_WARNING,
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.ACM_FAILED,
         why="ACM refused the import or did not answer. The endpoint is not touched by that.",
         remedy="Read what ACM said; the next run tries again.",
         severity=_WARNING,
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.ACM_QUOTA,
@@ -814,7 +814,7 @@ _PLANNING = (
         "the secret, or give the endpoint its old login by hand.",
     ),
     _row(
-        Cause.FOUGHT_OVER,
+        Cause.REVERTED_BY_OTHERS,
         why="Someone else sets the endpoint back each time that we have changed it.",
         remedy="Find the other writer (Terraform, CloudFormation, a script) in CloudTrail, and "
         "let one of the two own the endpoint's TLS settings; in Terraform: lifecycle { "
@@ -826,7 +826,7 @@ _PLANNING = (
         "one.",
         remedy="Install the new certificate and reload PostgreSQL; the old CA then goes by itself.",
         severity=_WARNING,
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.SHRINK_WAITS,
@@ -846,7 +846,7 @@ _PLANNING = (
         Cause.TASK_IN_FULL_LOAD,
         why="A task on the endpoint is in its full load, which would begin again after a stop.",
         remedy="Wait until the full load is done.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.TASK_COULD_NOT_RESTART,
@@ -879,7 +879,7 @@ _PLANNING = (
         Cause.INSTANCE_UNAVAILABLE,
         why="The replication instance is being changed, rebooted, or is gone.",
         remedy="Wait until it is available; correct replication_instances if it was replaced.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.DMS_CERTIFICATE_CONFLICT,
@@ -910,7 +910,7 @@ _CHANGING = (
         "on it, or DMS did not let us.",
         remedy="The next run deletes it; or delete it by hand, nothing uses it.",
         severity=_WARNING,
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.DMS_CANNOT_READ_SECRET,
@@ -941,19 +941,19 @@ _CHANGING = (
         Cause.CHANGED_MEANWHILE,
         why="Someone else changed the endpoint during the run, so a test proves nothing.",
         remedy="Let the run repeat; if it happens again, find the other writer in CloudTrail.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.TEST_NEVER_ENDED,
         why="A connection test was still under way after the longest time that we wait.",
         remedy="Look at the replication instance: out of memory or busy, its tests stand still.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.CONNECTION_DELETED,
         why="The connection between endpoint and instance was deleted while it was tested.",
         remedy="Let the run repeat; if it happens again, find out who deletes it.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.BROKEN_BEFORE,
@@ -962,7 +962,7 @@ _CHANGING = (
         remedy="Read what DMS said of both; repair what both have in common.",
     ),
     _row(
-        Cause.BROKEN_AFTER_RESTORE,
+        Cause.BROKEN_AFTER_ROLLBACK,
         why="The endpoint was put back as it was, and still does not connect: something else "
         "changed meanwhile.",
         remedy="Act now: read what DMS says of the old settings. Tasks that wait are started as "
@@ -988,7 +988,7 @@ _CHANGING = (
         remedy="Look at the task; it is not forced. The change was given up.",
     ),
     _row(
-        Cause.TASK_OWED,
+        Cause.TASK_NOT_RESTARTED,
         why="A task that we stopped does not run again yet; it is tried every ten minutes.",
         remedy="Read why it does not start: its endpoints must connect, its instance be available.",
         severity=_WARNING,
@@ -1001,9 +1001,9 @@ _CHANGING = (
         severity=_WARNING,
     ),
     _row(
-        Cause.WAVE_STOPPED,
+        Cause.BREAKER_OPEN,
         why="Several changes failed within a day, so no further change is begun.",
-        remedy="Look at what failed, then `certifier resume-wave`.",
+        remedy="Look at what failed, then `certifier reset-breaker`.",
     ),
     _row(
         Cause.AWS_DENIED,
@@ -1019,7 +1019,7 @@ _CHANGING = (
         "Rate exceeded",
         why="A service did not answer, or asked us to slow down, longer than we retry.",
         remedy="The next run tries again; if it stays, look at the service's health.",
-        time_may_mend=True,
+        may_clear_by_itself=True,
     ),
     _row(
         Cause.UNEXPECTED,

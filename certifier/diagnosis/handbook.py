@@ -57,7 +57,9 @@ def markdown(shown: Mapping[Cause, Sequence[str]]) -> str:
 
 
 def _entry(row: Row, shown: Sequence[str]) -> str:
-    kind = row.severity.value.capitalize() + ("; time may mend it" if row.time_may_mend else "")
+    kind = row.severity.value.capitalize() + (
+        "; time may mend it" if row.may_clear_by_itself else ""
+    )
     lines = [f"### {row.cause.value}", "", f"*{kind}.* {_escaped(row.why)}", ""]
     if row.looks:
         lines += ["It looks like this:", "", "```text", *row.looks, "```", ""]

@@ -18,7 +18,7 @@ SETTLED = timedelta(seconds=10)
 EQUAL_READS = 2
 """How many reads in a row must say the same, when ``testing`` was never seen."""
 
-LOST = timedelta(seconds=60)
+MISSING_AFTER = timedelta(seconds=60)
 """How long a connection may be missing before it counts as deleted."""
 
 
@@ -46,7 +46,7 @@ def next_move(
         waits = connection is not None and connection.status in ("testing", "deleting")
         return (Move.WAIT if waits else Move.START), None
     if connection is None:
-        return (Move.MISSING if now - marker.accepted_at > LOST else Move.WAIT), marker
+        return (Move.MISSING if now - marker.accepted_at > MISSING_AFTER else Move.WAIT), marker
     status = connection.status
     if status not in ("successful", "failed"):
         seen = marker.testing_seen or status == "testing"

@@ -21,7 +21,7 @@ class EndpointFields(Fact):
     secret_id: str | None = None
     secret_role_arn: str | None = None
 
-    def said(self) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
         """Return the fields that are set, by name."""
         return {name: value for name, value in self if value is not None}
 

@@ -15,7 +15,7 @@ def written_names(plan: Plan, current: EndpointFields, new: EndpointFields) -> t
     """Return the names of the fields that must be written to get from ``current`` to ``new``."""
     return tuple(
         name
-        for name, wanted in new.said().items()
+        for name, wanted in new.given().items()
         if plan.create or not equal(name, getattr(current, name), wanted)
     )
 
@@ -27,7 +27,7 @@ def equal(name: str, one: object, other: object) -> bool:
     return one == other
 
 
-def only(fields: EndpointFields, names: tuple[str, ...]) -> EndpointFields:
+def subset(fields: EndpointFields, names: tuple[str, ...]) -> EndpointFields:
     """Return ``fields`` with everything but ``names`` left out."""
     return EndpointFields.model_validate({name: getattr(fields, name) for name in names})
 
@@ -43,7 +43,7 @@ def replaced_by(names: Iterable[str]) -> tuple[str, ...]:
     return SECRET if written.intersection(LOGIN) else ()
 
 
-def beside(
+def complete_modify(
     endpoint: Endpoint, names: tuple[str, ...], new: EndpointFields, *, password: bool = False
 ) -> EndpointFields:
     """Return what to send so that ``names`` get their new values and nothing else moves.

@@ -14,7 +14,7 @@ from certifier.models import Finding
 from certifier.probe.failure import StageFailed
 from certifier.probe.request import ProbeRequest
 from certifier.text import printable
-from certifier.vocabulary import Cause, Place, Severity, SslMode, Stage
+from certifier.vocabulary import Cause, Severity, SslMode, Stage, Witness
 
 NAMES_SHOWN = 20
 _ROOT_MISSING = (
@@ -31,7 +31,7 @@ _ROOT = re.compile(r"\broot\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observations:
     """What the connections showed, for the verdicts.
 
     Attributes:
@@ -59,7 +59,7 @@ class Seen:
     bundle: tuple[CertificateFacts, ...] = ()
 
 
-def verdicts(request: ProbeRequest, seen: Seen, now: datetime) -> Verdicts:
+def verdicts(request: ProbeRequest, seen: Observations, now: datetime) -> Verdicts:
     """The verdicts of all three modes."""
     if seen.unreached is not None:
         failed = _of_failure(seen.unreached)
@@ -79,7 +79,7 @@ def verdicts(request: ProbeRequest, seen: Seen, now: datetime) -> Verdicts:
     return _assembled(require, chain, full, _dms_reading(require, seen))
 
 
-def _unless_turned_away(verdict: Verdict, seen: Seen) -> Verdict:
+def _unless_turned_away(verdict: Verdict, seen: Observations) -> Verdict:
     away = verdict.passed and seen.turned_away
     return _of_failure(away) if away else verdict
 
@@ -108,7 +108,7 @@ def _by_line(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def _dms_reading(require: Verdict, seen: Seen) -> DmsReading:
+def _dms_reading(require: Verdict, seen: Observations) -> DmsReading:
     failure = seen.unverified_failure or seen.turned_away
     if failure is not None:
         return DmsReading(
@@ -121,7 +121,7 @@ def _dms_reading(require: Verdict, seen: Seen) -> DmsReading:
     )
 
 
-def _trust_verdict(request: ProbeRequest, seen: Seen) -> Verdict | None:
+def _trust_verdict(request: ProbeRequest, seen: Observations) -> Verdict | None:
     """Why nothing can be verified, whatever the server serves; None when something can."""
     if request.ca_bundle is None:
         return Verdict(
@@ -143,7 +143,7 @@ def _trust_verdict(request: ProbeRequest, seen: Seen) -> Verdict | None:
     return None
 
 
-def _chain_verdict(request: ProbeRequest, seen: Seen, now: datetime) -> Verdict:
+def _chain_verdict(request: ProbeRequest, seen: Observations, now: datetime) -> Verdict:
     trust = _trust_verdict(request, seen)
     if trust is not None:
         return trust
@@ -158,7 +158,7 @@ def _chain_verdict(request: ProbeRequest, seen: Seen, now: datetime) -> Verdict:
     return Verdict(passed=True, seen="the chain leads to a CA of the CA file")
 
 
-def _name_verdict(request: ProbeRequest, seen: Seen) -> Verdict:
+def _name_verdict(request: ProbeRequest, seen: Observations) -> Verdict:
     if seen.match is not None and seen.match.matched:
         return Verdict(
             passed=True,
@@ -179,7 +179,7 @@ def _name_verdict(request: ProbeRequest, seen: Seen) -> Verdict:
 # ---- why a chain did not verify
 
 
-def _why_unverified(failure: StageFailed, seen: Seen, now: datetime) -> tuple[Cause, str]:
+def _why_unverified(failure: StageFailed, seen: Observations, now: datetime) -> tuple[Cause, str]:
     involved = (*seen.chain, *seen.bundle)
     match failure.cause:
         case Cause.CERTIFICATE_EXPIRED:
@@ -205,7 +205,7 @@ def _why_unverified(failure: StageFailed, seen: Seen, now: datetime) -> tuple[Ca
     return failure.cause, "; ".join(dict.fromkeys(dated)) or failure.seen
 
 
-def _perhaps_not_understood(seen: Seen) -> str:
+def _perhaps_not_understood(seen: Observations) -> str:
     """What OpenSSL 3.0 cannot check and libpq's can: then the verdict is this machine's alone."""
     signatures = {f.signature or "" for f in (*seen.chain, *seen.bundle)}
     told = sorted(filter(_NEWER_SIGNATURES.match, signatures))
@@ -217,7 +217,7 @@ def _perhaps_not_understood(seen: Seen) -> str:
     )
 
 
-def _issuer_missing(failure: StageFailed, seen: Seen) -> tuple[Cause, str]:
+def _issuer_missing(failure: StageFailed, seen: Observations) -> tuple[Cause, str]:
     trusted = ", ".join(facts.title for facts in seen.bundle) or "no certificate"
     if failure.verify_code == 2:
         stub = next((f for f in seen.bundle if not f.self_signed), None)
@@ -284,7 +284,7 @@ def of_problems(problems: Iterable[StageFailed]) -> tuple[Finding, ...]:
     return tuple(
         finding(
             one.cause,
-            place=Place.PROBE,
+            place=Witness.PROBE,
             seen=one.seen,
             raw=one.raw,
             stage=one.stage,
@@ -296,7 +296,7 @@ def of_problems(problems: Iterable[StageFailed]) -> tuple[Finding, ...]:
 
 def passes(
     request: ProbeRequest,
-    seen: Seen,
+    seen: Observations,
     found: Verdicts,
     evidence: Evidence,
     problems: Iterable[Finding],
@@ -314,7 +314,7 @@ def passes(
 
 def findings(
     request: ProbeRequest,
-    seen: Seen,
+    seen: Observations,
     found: Verdicts,
     evidence: Evidence,
     *,
@@ -328,7 +328,7 @@ def findings(
         *_of_trust(request, seen),
         *_of_name(request, seen),
         *_of_evidence(request, evidence),
-        *policy_findings(seen.chain, request.certificate_policy, now, Place.PROBE),
+        *policy_findings(seen.chain, request.certificate_policy, now, Witness.PROBE),
         *_of_anchor(request, evidence, now),
         *_raisable(request, found),
     ]
@@ -336,7 +336,7 @@ def findings(
     return tuple(sorted(collected, key=lambda one: order.index(one.severity)))
 
 
-def _of_verdict(request: ProbeRequest, seen: Seen, found: Verdicts) -> Iterator[Finding]:
+def _of_verdict(request: ProbeRequest, seen: Observations, found: Verdicts) -> Iterator[Finding]:
     if request.ssl_mode is SslMode.NONE:
         verdict: Verdict = found.require
         if verdict.cause is Cause.SSL_OFF or seen.unreached is None:
@@ -350,30 +350,30 @@ def _of_verdict(request: ProbeRequest, seen: Seen, found: Verdicts) -> Iterator[
         failure = None
     yield finding(
         verdict.cause,
-        place=Place.PROBE,
+        place=Witness.PROBE,
         seen=verdict.seen,
         raw=failure.raw if failure else seen.trust_problem,
         stage=failure.stage if failure else Stage.TLS,
     )
 
 
-def _of_trust(request: ProbeRequest, seen: Seen) -> Iterator[Finding]:
+def _of_trust(request: ProbeRequest, seen: Observations) -> Iterator[Finding]:
     if seen.crl_problem is not None and request.crl is not None:
         yield finding(
             Cause.CRL_INVALID,
-            place=Place.PROBE,
+            place=Witness.PROBE,
             seen=f"the CRL file cannot be loaded ({seen.crl_problem}); libpq goes on without it",
             stage=Stage.TLS,
             severity=Severity.WARNING,
         )
 
 
-def _of_name(request: ProbeRequest, seen: Seen) -> Iterator[Finding]:
+def _of_name(request: ProbeRequest, seen: Observations) -> Iterator[Finding]:
     if seen.match is not None and seen.match.matched != seen.match.older_libpq:
         older = "accepts" if seen.match.older_libpq else "does not accept"
         yield finding(
             Cause.HOSTNAME_READING_DIFFERS,
-            place=Place.PROBE,
+            place=Witness.PROBE,
             seen=f"libpq 14 and older {older} this certificate for {request.host}: it knows no"
             " IP addresses in certificates",
             stage=Stage.TLS,
@@ -384,7 +384,7 @@ def _of_evidence(request: ProbeRequest, evidence: Evidence) -> Iterator[Finding]
     if evidence.served_intended is False:
         yield finding(
             Cause.SERVED_CERTIFICATE_DIFFERS,
-            place=Place.PROBE,
+            place=Witness.PROBE,
             seen=f"the server serves the certificate {(evidence.leaf_sha256 or '')[:16]}…, and is "
             f"meant to serve {(request.intended_leaf_sha256 or '')[:16]}… (SHA-256)",
             stage=Stage.TLS,
@@ -392,21 +392,21 @@ def _of_evidence(request: ProbeRequest, evidence: Evidence) -> Iterator[Finding]
     if evidence.login is not None and evidence.login.min_tls in ("TLSv1", "TLSv1.1"):
         yield finding(
             Cause.TLS_VERSION_OLD,
-            place=Place.PROBE,
+            place=Witness.PROBE,
             seen=f"the server accepts {evidence.login.min_tls}: ssl_min_protocol_version",
             stage=Stage.QUERY,
         )
     if evidence.login is not None and evidence.login.session_ssl is False:
         yield finding(
-            Cause.POOLER_BETWEEN,
-            place=Place.PROBE,
+            Cause.TLS_ENDS_AT_PROXY,
+            place=Witness.PROBE,
             seen="our connection has TLS, and the server says that this session has none",
             stage=Stage.QUERY,
         )
     if request.ssl_mode is not SslMode.NONE and evidence.plaintext and evidence.plaintext.accepted:
         yield finding(
             Cause.PLAINTEXT_ACCEPTED,
-            place=Place.PROBE,
+            place=Witness.PROBE,
             seen=f"a login without TLS was not refused: {evidence.plaintext.seen}",
             stage=Stage.STARTUP,
         )
@@ -417,7 +417,7 @@ def _of_anchor(request: ProbeRequest, evidence: Evidence, now: datetime) -> Iter
     anchor = evidence.anchor
     if anchor is None or anchor.sha256 in {facts.sha256 for facts in evidence.chain}:
         return
-    for one in policy_findings((anchor,), request.certificate_policy, now, Place.PROBE):
+    for one in policy_findings((anchor,), request.certificate_policy, now, Witness.PROBE):
         if one.cause is Cause.CERTIFICATE_EXPIRES_SOON:
             yield one
 
@@ -430,6 +430,6 @@ def _raisable(request: ProbeRequest, found: Verdicts) -> Iterator[Finding]:
     if stronger:
         yield finding(
             Cause.MODE_COULD_BE_RAISED,
-            place=Place.PROBE,
+            place=Witness.PROBE,
             seen=f"the mode is {mode}, and {stronger[-1]} would pass today",
         )

@@ -32,7 +32,7 @@ from certifier.probe.dial import (
     system_resolver,
 )
 from certifier.probe.failure import Clock, Deadline, StageFailed
-from certifier.probe.judge import Seen
+from certifier.probe.judge import Observations
 from certifier.probe.request import ProbeRequest
 from certifier.probe.tls import (
     ChainUnreadable,
@@ -80,7 +80,7 @@ class _Look:
     request: ProbeRequest
     resolve: Resolve
     deadline: Deadline
-    seen: Seen = field(default_factory=Seen)
+    seen: Observations = field(default_factory=Observations)
     problems: list[StageFailed] = field(default_factory=list)
     addresses: tuple[Address, ...] = ()
     peer: AddressInfo | None = None

@@ -22,7 +22,7 @@ SYMBOLS: Mapping[Outcome, str] = MappingProxyType(
     {
         Outcome.CERTIFIED: "✓",
         Outcome.REFUSED: "✕",
-        Outcome.RESTORED: "↺",
+        Outcome.ROLLED_BACK: "↺",
         Outcome.FAILED: "!",
         Outcome.PLANNED: "→",
         Outcome.DEFERRED: "…",
@@ -34,8 +34,8 @@ SENTENCES: Mapping[Outcome, str] = MappingProxyType(
     {
         Outcome.CERTIFIED: "DMS connects with TLS as strictly as the source asks.",
         Outcome.REFUSED: "A check said no. The endpoint was not changed.",
-        Outcome.RESTORED: "DMS could not connect with the new settings. The old ones are back, and "
-        "DMS connects with them.",
+        Outcome.ROLLED_BACK: "DMS could not connect with the new settings. The endpoint was "
+        "rolled back, and DMS connects with its old settings.",
         Outcome.FAILED: "This needs a person: read the findings below.",
         Outcome.PLANNED: "Nothing was changed. This is what a run would do.",
         Outcome.DEFERRED: "This run left the source alone.",
@@ -63,7 +63,7 @@ def summary_page(summary: Summary) -> str:
     """Return the page of one execution, as HTML; records are linked by relative addresses."""
     weight = [
         Outcome.FAILED,
-        Outcome.RESTORED,
+        Outcome.ROLLED_BACK,
         Outcome.REFUSED,
         Outcome.PLANNED,
         Outcome.DEFERRED,

@@ -148,17 +148,17 @@ class ConnectionTest(Fact):
 
 
 class Configured(Fact):
-    """What Configure endpoint did: ``configure_endpoint-apply.json``, ``...-put_back.json``.
+    """What Configure endpoint did: ``configure_endpoint-apply.json``, ``...-roll_back.json``.
 
     Attributes:
-        put_back: the endpoint was read back with the old values.
+        rolled_back: the endpoint was read back with the old values.
         settled: the undo log has nothing left to do: put back, or gone, or made by us and kept, or
             changed by somebody else since.
     """
 
     endpoint: Endpoint | None = None
     created: bool = False
-    put_back: bool = False
+    rolled_back: bool = False
     settled: bool = False
     findings: tuple[Finding, ...] = ()
 
@@ -166,12 +166,12 @@ class Configured(Fact):
 class TaskWork(Fact):
     """What Pause tasks and Resume tasks did: ``pause_tasks.json``, ``resume_tasks.json``.
 
-    ``stood_still`` is the longest time that a task did not run, in seconds.
+    ``stopped_seconds`` is the longest time that a task did not run, in seconds.
     """
 
     tasks: tuple[str, ...] = ()
     owed: tuple[str, ...] = ()
-    stood_still: float | None = None
+    stopped_seconds: float | None = None
     findings: tuple[Finding, ...] = ()
 
 

@@ -19,7 +19,7 @@ from certifier.run.documents import (
 from certifier.run.state import Pause
 
 
-class Found(Fact):
+class Dossier(Fact):
     """Everything that the steps of one run have left behind; ``None``: the step left nothing.
 
     Attributes:
@@ -41,7 +41,7 @@ class Found(Fact):
     rehearsal: Rehearsal | None = None
     paused: TaskWork | None = None
     applied: Configured | None = None
-    put_back: Configured | None = None
+    rolled_back: Configured | None = None
     tested_new: ConnectionTest | None = None
     tested_old: ConnectionTest | None = None
     resumed: TaskWork | None = None
@@ -85,7 +85,7 @@ class Found(Fact):
             self.applied,
             self.tested_new,
         )
-        after = (self.put_back, self.tested_old, self.resumed, self.acm)
+        after = (self.rolled_back, self.tested_old, self.resumed, self.acm)
         found = list(self.material.findings) if self.material else []
         found += self.probe_findings
         found += [f for doc in change if doc for f in doc.findings]

@@ -12,7 +12,7 @@ from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
 from certifier.models import Finding
 from certifier.run.documents import Answering
-from certifier.vocabulary import Cause, Place, Severity, Stage
+from certifier.vocabulary import Cause, Severity, Stage, Witness
 
 _SHOWN = 5
 
@@ -60,7 +60,7 @@ def _short(sha256: str | None) -> str:
 
 
 def _node(seen: str, stage: Stage) -> Finding:
-    return finding(Cause.DIFFERENT_NODE_ANSWERS, place=Place.PROBE, seen=seen, stage=stage)
+    return finding(Cause.DIFFERENT_NODE_ANSWERS, place=Witness.PROBE, seen=seen, stage=stage)
 
 
 def endpoint_ca_differs(
@@ -88,7 +88,7 @@ def endpoint_ca_differs(
         return None
     return finding(
         Cause.ENDPOINT_CA_DIFFERS,
-        place=Place.PLAN,
+        place=Witness.PLAN,
         seen=f"the endpoint trusts {_titles(on_endpoint)}, and the served chain ends in"
         f" {anchor.title}: DMS cannot verify the server until the endpoint is changed",
         severity=Severity.ADVICE if mended else None,
@@ -112,7 +112,7 @@ def acm_behind(copy: Leaf | None, intended: str | None, *, tried: bool) -> Findi
     until = f", valid until {copy.not_after:%Y-%m-%d}" if copy.not_after else ""
     return finding(
         Cause.ACM_BEHIND,
-        place=Place.WORKFLOW,
+        place=Witness.WORKFLOW,
         seen=f"ACM holds the certificate {_short(copy.sha256)}{until}; the one in the secret is"
         f" {_short(intended)}",
         severity=Severity.ADVICE if tried else None,

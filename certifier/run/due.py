@@ -48,9 +48,9 @@ class Due:
     waiting_since: datetime | None = None
 
 
-def may_mend(found: Finding) -> bool:
+def may_clear_by_itself(found: Finding) -> bool:
     """Whether the finding may go away without anybody telling us."""
-    return CATALOGUE[found.cause].time_may_mend and found.severity is not Severity.ADVICE
+    return CATALOGUE[found.cause].may_clear_by_itself and found.severity is not Severity.ADVICE
 
 
 def next_due(
@@ -67,11 +67,11 @@ def next_due(
         state: as it was before this run, with the back-off so far.
         opens_at: when the window of a planned change opens.
     """
-    mendable = tuple(found for found in end.findings if may_mend(found))
+    mendable = tuple(found for found in end.findings if may_clear_by_itself(found))
     since = (state.waiting_since or now) if mendable else None
     if owed:
         return Due(now + OWED, state.reason, state.backoff, since)
-    if end.waits_for_wave:
+    if end.held_by_breaker:
         return Due(None, state.reason, state.backoff, since)
     if _has(end.findings, Cause.INTERRUPTED_RUN_FINISHED) and end.erase_undo:
         return Due(now, waiting_since=since)
@@ -97,6 +97,6 @@ def _backs_off(end: Ending, mendable: tuple[Finding, ...]) -> bool:
             return bool(mendable)
         case Outcome.REFUSED | Outcome.FAILED:  # as long as one needs a person, soon is no use
             errors = errors_in(end.findings)
-            return bool(errors) and all(may_mend(found) for found in errors)
+            return bool(errors) and all(may_clear_by_itself(found) for found in errors)
         case _:
             return False

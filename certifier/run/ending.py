@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from certifier.diagnosis import finding
 from certifier.models import Finding, errors_in
-from certifier.run.dossier import Found
+from certifier.run.dossier import Dossier
 from certifier.run.drift import acm_behind
 from certifier.run.event import Problem
-from certifier.vocabulary import Cause, Decision, Outcome, Place
+from certifier.vocabulary import Cause, Decision, Outcome, Witness
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Ending:
         findings: of all steps, and what the ending itself adds.
         erase_undo: the endpoint was proven new, or read back as old, or is not ours to put back.
         bad_end: this run changed something and ended badly: it counts for the breaker.
-        waits_for_wave: the breaker is open, so the change did not begin.
+        held_by_breaker: the breaker is open, so the change did not begin.
         in_vain: this run stopped tasks, and then refused the change before it was begun.
     """
 
@@ -30,11 +30,11 @@ class Ending:
     findings: tuple[Finding, ...]
     erase_undo: bool = False
     bad_end: bool = False
-    waits_for_wave: bool = False
+    held_by_breaker: bool = False
     in_vain: bool = False
 
 
-def ending(found: Found, problem: Problem | None, *, run: str) -> Ending:
+def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
     """Return how the execution ``run`` ended, from what its steps left and what went wrong."""
     outcome = _outcome(found, problem)
     findings = found.findings
@@ -45,21 +45,21 @@ def ending(found: Found, problem: Problem | None, *, run: str) -> Ending:
         outcome=outcome,
         findings=findings,
         erase_undo=found.undo is not None and _undo_is_done(found),
-        bad_end=changed and outcome in (Outcome.RESTORED, Outcome.FAILED),
-        waits_for_wave=outcome is Outcome.DEFERRED,
+        bad_end=changed and outcome in (Outcome.ROLLED_BACK, Outcome.FAILED),
+        held_by_breaker=outcome is Outcome.DEFERRED,
         in_vain=_in_vain(found, problem),
     )
 
 
-def _outcome(found: Found, problem: Problem | None) -> Outcome:
+def _outcome(found: Dossier, problem: Problem | None) -> Outcome:
     refused = _refused(problem)
     broke = problem is not None and not refused
-    back = found.put_back
-    if found.paused is not None and _has(found.paused.findings, Cause.WAVE_STOPPED):
+    back = found.rolled_back
+    if found.paused is not None and _has(found.paused.findings, Cause.BREAKER_OPEN):
         return Outcome.FAILED if broke else Outcome.DEFERRED
     if back is not None:
-        connects = back.put_back and found.tested_old is not None and found.tested_old.passed
-        return Outcome.RESTORED if connects and not broke else Outcome.FAILED
+        connects = back.rolled_back and found.tested_old is not None and found.tested_old.passed
+        return Outcome.ROLLED_BACK if connects and not broke else Outcome.FAILED
     if refused and found.undo is None and not found.stopped_tasks:
         return Outcome.REFUSED
     if problem is not None:
@@ -75,14 +75,14 @@ def _refused(problem: Problem | None) -> bool:
     return problem is not None and problem.error == "Refused"
 
 
-def _in_vain(found: Found, problem: Problem | None) -> bool:
+def _in_vain(found: Dossier, problem: Problem | None) -> bool:
     return _refused(problem) and found.undo is None and found.stopped_tasks
 
 
-def _undo_is_done(found: Found) -> bool:
+def _undo_is_done(found: Dossier) -> bool:
     """Whether the endpoint was proven new, or what was to be put back is."""
-    if found.put_back is not None:
-        return found.put_back.put_back or found.put_back.settled
+    if found.rolled_back is not None:
+        return found.rolled_back.rolled_back or found.rolled_back.settled
     return found.tested_new is not None and found.tested_new.passed
 
 
@@ -102,7 +102,7 @@ def _of_problem(problem: Problem | None, findings: tuple[Finding, ...]) -> tuple
     if problem.error in _PASSING:
         seen = f"AWS did not let a step finish: {problem.error}"
         return (_workflow(Cause.AWS_UNAVAILABLE, seen, problem.cause),)
-    seen = f"a step ended with {problem.error}, which nobody foresaw"
+    seen = f"a step ended with {problem.error}, an unexpected error"
     return (_workflow(Cause.UNEXPECTED, seen, problem.cause),)
 
 
@@ -123,30 +123,30 @@ _PASSING = frozenset(
 
 
 def _workflow(cause: Cause, seen: str, raw: str | None = None) -> Finding:
-    return finding(cause, place=Place.WORKFLOW, seen=seen, raw=raw or None)
+    return finding(cause, place=Witness.WORKFLOW, seen=seen, raw=raw or None)
 
 
 def _of_the_end(
-    found: Found, outcome: Outcome, findings: tuple[Finding, ...]
+    found: Dossier, outcome: Outcome, findings: tuple[Finding, ...]
 ) -> tuple[Finding, ...]:
     """Return what only the whole run shows."""
     added = []
     if found.finishes_another:
         what = {
             Outcome.CERTIFIED: "DMS connects with its new settings",
-            Outcome.RESTORED: "the endpoint has its old settings again",
+            Outcome.ROLLED_BACK: "the endpoint has its old settings again",
         }.get(outcome, "this run could not finish that")
         seen = f"an earlier run was cut off in the middle of a change; {what}"
         added.append(_workflow(Cause.INTERRUPTED_RUN_FINISHED, seen))
-    told = " ".join(f.seen for f in findings if f.cause is Cause.TASK_OWED)
+    told = " ".join(f.seen for f in findings if f.cause is Cause.TASK_NOT_RESTARTED)
     if found.owed and not told:
         names = ", ".join(found.owed)
         seen = f"tasks that we stopped do not run again yet: {names}"
-        added.append(_workflow(Cause.TASK_OWED, seen))
+        added.append(_workflow(Cause.TASK_NOT_RESTARTED, seen))
     if found.new_anchors:
         names = "; ".join(found.new_anchors)
         seen = f"the CA bundle, or the endpoint, holds a CA that was never there before: {names}"
-        added.append(finding(Cause.ANCHOR_UNTRUSTED_BEFORE, place=Place.INTAKE, seen=seen))
+        added.append(finding(Cause.NEW_TRUST_ANCHOR, place=Witness.INTAKE, seen=seen))
     if found.canary_left is not None:
         seen = f"the canary endpoint {found.canary_left} could not be deleted; the next run tries"
         added.append(_workflow(Cause.CANARY_LEFT, seen))
@@ -157,7 +157,7 @@ def _of_the_end(
     return tuple(added)
 
 
-def _of_acm(found: Found, outcome: Outcome) -> list[Finding]:
+def _of_acm(found: Dossier, outcome: Outcome) -> list[Finding]:
     """Return whether ACM is in step with the pair: a side record, so none of it is an error."""
     added: list[Finding] = []
     if found.material is None or found.material.leaf_sha256 is None:

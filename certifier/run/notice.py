@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from certifier.evidence import SlotFacts
-from certifier.run.dossier import Found
-from certifier.run.due import may_mend
+from certifier.run.dossier import Dossier
+from certifier.run.due import may_clear_by_itself
 from certifier.run.ending import Ending
 from certifier.text import size
 from certifier.vocabulary import Cause, Outcome, Severity
@@ -15,7 +15,7 @@ PATIENCE = timedelta(days=7)
 """How long something that time may mend waits before a person is told."""
 
 
-BAD = frozenset({Outcome.REFUSED, Outcome.RESTORED, Outcome.FAILED})
+BAD = frozenset({Outcome.REFUSED, Outcome.ROLLED_BACK, Outcome.FAILED})
 """Outcomes that need a person, or at least one that knows."""
 
 
@@ -56,14 +56,14 @@ def attention(
             or (
                 found.severity is Severity.WARNING
                 and found.cause not in _OF_ONE_RUN
-                and (patient or not may_mend(found))
+                and (patient or not may_clear_by_itself(found))
             )
         }
     )
     return " ".join([*parts, *(f"owed:{task}" for task in sorted(owed))])
 
 
-def owed_wal(found: Found) -> str:
+def owed_wal(found: Dossier) -> str:
     """Return what the server keeps because of owed tasks, for people; empty when none is owed.
 
     Which slot is a task's, nobody tells: those that nobody reads from are named.

@@ -14,7 +14,7 @@ from certifier.endpoint.facts import Endpoint, EndpointFields, ReplicationTask
 from certifier.models import Finding, errors_in
 from certifier.run.documents import Change, Material, Served, Union
 from certifier.source import CredentialsMode, Source
-from certifier.vocabulary import Cause, Decision, Place, Severity, SslMode
+from certifier.vocabulary import Cause, Decision, Severity, SslMode, Witness
 
 CERTIFICATE = "certificate"
 PASSWORD = "password"
@@ -23,7 +23,7 @@ FIGHTS_BEFORE_WARNING = 2
 
 
 def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding:
-    return finding(cause, place=Place.PLAN, seen=seen, severity=severity)
+    return finding(cause, place=Witness.PLAN, seen=seen, severity=severity)
 
 
 @dataclass(frozen=True)
@@ -162,9 +162,9 @@ def _changes(
 ) -> list[Change]:
     """Return the fields that differ. A change that DMS cannot take back is not reversible."""
     now = endpoint.fields if endpoint else EndpointFields()
-    old = {"ssl_mode": SslMode.NONE, **now.said()} if endpoint else {}
+    old = {"ssl_mode": SslMode.NONE, **now.given()} if endpoint else {}
     changes = []
-    for name, wanted in target.said().items():
+    for name, wanted in target.given().items():
         had = old.get(name)
         if had == wanted or (name == "server_name" and _same_host(had, wanted)):
             continue
@@ -233,7 +233,7 @@ def plan_endpoint(
         names = ", ".join(change.field for change in changes) or "nothing this time"
         findings.append(
             _found(
-                Cause.FOUGHT_OVER,
+                Cause.REVERTED_BY_OTHERS,
                 f"somebody else has changed this endpoint back {reverted} times ({names})",
             )
         )
@@ -289,12 +289,12 @@ def _was_reverted(
     """Whether what must change now is what we had already proven: somebody changed it back."""
     if known.certified is None:
         return False
-    proven = known.certified.said()
+    proven = known.certified.given()
     for change in changes:
         if change.field == CERTIFICATE:
             if known.certified_digest == trust.digest:
                 return True
-        elif change.field != PASSWORD and proven.get(change.field) == target.said().get(
+        elif change.field != PASSWORD and proven.get(change.field) == target.given().get(
             change.field
         ):
             return True

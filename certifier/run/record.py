@@ -20,7 +20,7 @@ from certifier.run.documents import Change, ImportedCertificate, Versions
 from certifier.run.event import Problem
 from certifier.vocabulary import Mode, Origin, Outcome
 
-FORMAT = "certifier.certification/1"
+FORMAT = "certifier.certification/2"
 
 
 class Subject(StrEnum):
@@ -28,8 +28,8 @@ class Subject(StrEnum):
 
     CANARY = "canary with the new settings"
     BEFORE = "endpoint before the change"
-    NOW = "endpoint as it shall be"
-    RETURNED = "endpoint put back"
+    NOW = "endpoint with its target settings"
+    RETURNED = "endpoint rolled back"
 
 
 class DmsTest(Fact):
@@ -62,12 +62,12 @@ class EndpointRecord(Fact):
 
 
 class TaskRecord(Fact):
-    """The tasks that the change concerned. ``stood_still``: seconds, the longest of them."""
+    """The tasks that the change concerned. ``stopped_seconds``: seconds, the longest of them."""
 
     paused: tuple[str, ...] = ()
     resumed: tuple[str, ...] = ()
     owed: tuple[str, ...] = ()
-    stood_still: float | None = None
+    stopped_seconds: float | None = None
 
 
 class SlotsRecord(Fact):
@@ -119,7 +119,7 @@ class Certification(Fact):
     endpoint: EndpointRecord | None = None
     changes: tuple[Change, ...] = ()
     changed: bool = False
-    put_back: bool = False
+    rolled_back: bool = False
     opens_at: datetime | None = None
     trust: Trust | None = None
     probe: dict[str, Any] | None = None

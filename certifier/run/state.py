@@ -68,7 +68,7 @@ class SourceState(Fact):
         expires_at, expires: the expiry that comes first, and of which certificate.
         anchors: fingerprints of the CAs that its bundles, or the endpoint, have held so far.
         record: key of the last record in the bucket, without its suffix.
-        waits_for_wave: deferred by the breaker, until it is closed.
+        held_by_breaker: deferred by the breaker, until it is closed.
     """
 
     name: str
@@ -106,7 +106,7 @@ class SourceState(Fact):
     record: str | None = None
     ssl_mode: str | None = None
     owed: tuple[str, ...] = ()
-    waits_for_wave: bool = False
+    held_by_breaker: bool = False
 
     def is_of(self, endpoint: str) -> bool:
         """Whether ``endpoint``, an identifier or ARN, is the one that is remembered here."""

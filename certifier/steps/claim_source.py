@@ -7,11 +7,11 @@ from certifier.aws.s3 import Ending
 from certifier.aws.store import NotClaimed
 from certifier.models import Fact
 from certifier.run.event import StepEvent, run_id
-from certifier.steps.context import StepSettings, Tools
+from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Mode, Outcome
 
 
-class Claimed(Fact):
+class ClaimAnswer(Fact):
     """The answer.
 
     Attributes:
@@ -25,17 +25,17 @@ class Claimed(Fact):
     paused: bool = False
 
 
-def run(event: StepEvent, tools: Tools[StepSettings]) -> Claimed:
+def run(event: StepEvent, context: StepContext[StepSettings]) -> ClaimAnswer:
     """Claim the source for this execution.
 
     Raises:
         Retryable: the table or Step Functions did not answer, or many claim at once.
     """
     if event.mode is Mode.PLAN:
-        return Claimed(claimed=True)
+        return ClaimAnswer(claimed=True)
     spec = event.source.spec
-    got = tools.store.claim(
-        event.name, event.run, tools.now(), tools.states.ended_at, endpoint=spec.endpoint
+    got = context.store.claim(
+        event.name, event.run, context.now(), context.states.ended_at, endpoint=spec.endpoint
     )
     if isinstance(got, NotClaimed):
         seen = "another run has the source"
@@ -44,6 +44,6 @@ def run(event: StepEvent, tools: Tools[StepSettings]) -> Claimed:
         elif got.owner is None:
             seen = "the source was forgotten meanwhile"
         word = Ending(name=event.name, outcome=Outcome.DEFERRED, run=event.run, seen=seen)
-        tools.documents.mark_ending(run_id(event.parent), word)
-        return Claimed(claimed=False)
-    return Claimed(claimed=True, tail=got.undo is not None, paused=got.paused)
+        context.documents.write_child_outcome(run_id(event.parent), word)
+        return ClaimAnswer(claimed=False)
+    return ClaimAnswer(claimed=True, tail=got.undo is not None, paused=got.paused)

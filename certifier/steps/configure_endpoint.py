@@ -6,16 +6,16 @@ what it shall be, so that a call that was cut off, or whose answer was lost, is 
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
-from certifier.endpoint.fields import beside, equal, only, replaced_by, written_names
+from certifier.endpoint.fields import complete_modify, equal, replaced_by, subset, written_names
 from certifier.errors import Refused
 from certifier.models import Fact, Finding
 from certifier.run.documents import Configured, Plan, Rehearsal, UndoLog
 from certifier.run.event import PolledEvent
-from certifier.steps.context import Tools
+from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
 from certifier.steps.endpoints import material_of, new_fields, password, password_at, planned
 from certifier.steps.rehearse_changes import STEP as REHEARSE
-from certifier.vocabulary import Action, Cause, Place, Severity
+from certifier.vocabulary import Action, Cause, Severity, Witness
 
 STEP = "configure_endpoint"
 READY = "active"
@@ -29,10 +29,10 @@ class ConfigureEvent(PolledEvent):
 
 
 class ConfigureAnswer(Fact):
-    """``put_back``: the endpoint was read back with its old settings, which are to be tested."""
+    """``rolled_back``: the endpoint was read back with its old settings, which are to be tested."""
 
     done: bool
-    put_back: bool = False
+    rolled_back: bool = False
 
 
 class Sent(Fact):
@@ -46,21 +46,21 @@ def document(action: Action) -> str:
     return f"{STEP}-{action.value}"
 
 
-def run(event: ConfigureEvent, tools: Tools[DmsSettings]) -> ConfigureAnswer:
+def run(event: ConfigureEvent, context: StepContext[DmsSettings]) -> ConfigureAnswer:
     """Move the endpoint on by one round.
 
     Raises:
         ClaimLost: another execution owns the source.
         Refused: DMS does not take the settings, or shows others than were written.
     """
-    tools.store.hold(event.name, event.run)
-    if event.action is Action.PUT_BACK:
-        return _put_back(event, tools)
-    return _apply(event, tools)
+    context.store.require_claim(event.name, event.run)
+    if event.action is Action.ROLL_BACK:
+        return _roll_back(event, context)
+    return _apply(event, context)
 
 
 def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding:
-    return finding(cause, place=Place.WORKFLOW, seen=seen, severity=severity)
+    return finding(cause, place=Witness.WORKFLOW, seen=seen, severity=severity)
 
 
 def _refuse(cause: Cause, seen: str) -> Refused:
@@ -70,46 +70,46 @@ def _refuse(cause: Cause, seen: str) -> Refused:
 # -- apply
 
 
-def _apply(event: ConfigureEvent, tools: Tools[DmsSettings]) -> ConfigureAnswer:
-    plan = planned(event, tools)
-    new = new_fields(event, tools, plan)
-    log = tools.store.undo(event.name)
+def _apply(event: ConfigureEvent, context: StepContext[DmsSettings]) -> ConfigureAnswer:
+    plan = planned(event, context)
+    new = new_fields(event, context, plan)
+    log = context.store.undo(event.name)
     if log is None:
-        log = _begin(event, tools, plan, new)
-    endpoint = tools.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
+        log = _begin(event, context, plan, new)
+    endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if endpoint is None:
         if not log.created:
             raise _refuse(Cause.ENDPOINT_GONE, f"{log.endpoint_identifier} was deleted meanwhile")
-        _create(event, tools, plan, new, log)
+        _create(event, context, plan, new, log)
         return ConfigureAnswer(done=False)
-    if log.created and tools.dms.tags(endpoint.arn).get(SOURCE_TAG) != event.name:
+    if log.created and context.dms.tags(endpoint.arn).get(SOURCE_TAG) != event.name:
         seen = f"somebody else made an endpoint {endpoint.identifier} at the same time"
         raise _refuse(Cause.CHANGED_MEANWHILE, seen)
     if endpoint.status != READY:
         return _unless_last(event, f"{endpoint.identifier} is still {endpoint.status}")
-    sent = tools.documents.read(event.run_id, f"{STEP}-sent", Sent)
+    sent = context.documents.read(event.run_id, f"{STEP}-sent", Sent)
     wrong = _differing(log.fields, endpoint.fields, new)
     if sent is None and not log.created:
-        _modify(event, tools, endpoint, log, new)
+        _modify(event, context, endpoint, log, new)
         return ConfigureAnswer(done=False)
     if wrong:
         return _unless_last(event, _not_applied(wrong, endpoint.fields, new))
-    _check_the_rest(event, tools, endpoint, log)
+    _check_the_rest(event, context, endpoint, log)
     if log.created:
         # Before anybody can name it by the ARN that it has from now on.
-        owner = tools.store.own_endpoint(event.name, event.run, endpoint.identifier, endpoint.arn)
+        owner = context.store.own_endpoint(event.name, event.run, endpoint.identifier, endpoint.arn)
         if owner is not None:
             seen = f"{endpoint.identifier} already belongs to the source {owner}"
             raise _refuse(Cause.ENDPOINT_TAKEN, seen)
-        tools.store.remember(event.name, event.run, endpoint_arn=endpoint.arn)
-    tools.documents.write(
+        context.store.remember(event.name, event.run, endpoint_arn=endpoint.arn)
+    context.documents.write(
         event.run_id, document(Action.APPLY), Configured(endpoint=endpoint, created=log.created)
     )
     return ConfigureAnswer(done=True)
 
 
 def _begin(
-    event: ConfigureEvent, tools: Tools[DmsSettings], plan: Plan, new: EndpointFields
+    event: ConfigureEvent, context: StepContext[DmsSettings], plan: Plan, new: EndpointFields
 ) -> UndoLog:
     """Write the undo log, from the endpoint as it is at this moment.
 
@@ -117,24 +117,24 @@ def _begin(
         Refused: it is no longer what the plan was made for (``changed_meanwhile``).
     """
     source = event.source.spec
-    material = material_of(event, tools)
+    material = material_of(event, context)
     before = material.endpoint if material else None
     old = EndpointFields()
     if before is not None:
-        now = tools.dms.endpoint(before.arn)
+        now = context.dms.endpoint(before.arn)
         if now is None or now.settings_digest != before.settings_digest:
             seen = f"{before.identifier} is no longer as this run has read it"
             raise _refuse(Cause.CHANGED_MEANWHILE, seen)
         old = now.fields
     names = written_names(plan, old, new)
     stuck = {change.field for change in plan.changes if not change.reversible}
-    rehearsal = tools.documents.read(event.run_id, REHEARSE, Rehearsal)
+    rehearsal = context.documents.read(event.run_id, REHEARSE, Rehearsal)
     log = UndoLog(
         endpoint_arn=before.arn if before else None,
         endpoint_identifier=before.identifier if before else source.endpoint,
         fields=names,
-        old=only(old, tuple(name for name in names if name not in stuck)),
-        new=only(new, names),
+        old=subset(old, tuple(name for name in names if name not in stuck)),
+        new=subset(new, names),
         credentials=source.credentials,
         old_password_version=plan.old_password_version,
         new_password_version=plan.password_version,
@@ -142,42 +142,42 @@ def _begin(
         old_connects=rehearsal.old_connects if rehearsal else None,
     )
     if log.created:
-        tools.store.note_creating(event.name, event.run, log.endpoint_identifier)
-    tools.store.write_undo(event.name, event.run, log)
+        context.store.note_creating(event.name, event.run, log.endpoint_identifier)
+    context.store.write_undo(event.name, event.run, log)
     return log
 
 
 def _create(
     event: ConfigureEvent,
-    tools: Tools[DmsSettings],
+    context: StepContext[DmsSettings],
     plan: Plan,
     new: EndpointFields,
     log: UndoLog,
 ) -> None:
     source = event.source.spec
-    material = material_of(event, tools)
+    material = material_of(event, context)
     version = material.versions.credentials if material else None
-    tools.dms.create_endpoint(
+    context.dms.create_endpoint(
         log.endpoint_identifier,
         endpoint_type=source.endpoint_type,
         engine=source.engine,
         fields=new,
-        password=password(event, tools, version if plan.create else None),
+        password=password(event, context, version if plan.create else None),
         tags={SOURCE_TAG: event.name},
     )
 
 
 def _modify(
     event: ConfigureEvent,
-    tools: Tools[DmsSettings],
+    context: StepContext[DmsSettings],
     endpoint: Endpoint,
     log: UndoLog,
     new: EndpointFields,
 ) -> None:
-    secret = password(event, tools, log.new_password_version)
-    fields = beside(endpoint, log.fields, new, password=secret is not None)
-    tools.dms.modify_endpoint(endpoint, fields, password=secret)
-    tools.documents.write(
+    secret = password(event, context, log.new_password_version)
+    fields = complete_modify(endpoint, log.fields, new, password=secret is not None)
+    context.dms.modify_endpoint(endpoint, fields, password=secret)
+    context.documents.write(
         event.run_id, f"{STEP}-sent", Sent(password_version=log.new_password_version)
     )
 
@@ -202,13 +202,13 @@ def _unless_last(event: ConfigureEvent, seen: str) -> ConfigureAnswer:
 
 
 def _check_the_rest(
-    event: ConfigureEvent, tools: Tools[DmsSettings], endpoint: Endpoint, log: UndoLog
+    event: ConfigureEvent, context: StepContext[DmsSettings], endpoint: Endpoint, log: UndoLog
 ) -> None:
     """Refuse when the change moved something that nobody asked it to.
 
     A switch between a secret and a login of the endpoint's own empties the one that is left.
     """
-    material = material_of(event, tools)
+    material = material_of(event, context)
     before = material.endpoint if material else None
     if before is None or log.created:
         return
@@ -230,31 +230,31 @@ def _check_the_rest(
 # -- put back
 
 
-def _put_back(event: ConfigureEvent, tools: Tools[DmsSettings]) -> ConfigureAnswer:
-    log = tools.store.undo(event.name)
+def _roll_back(event: ConfigureEvent, context: StepContext[DmsSettings]) -> ConfigureAnswer:
+    log = context.store.undo(event.name)
     if log is None:
         return ConfigureAnswer(done=True)
-    endpoint = tools.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
+    endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if log.created:  # kept when it is there, and reported; there are no old settings
-        return _left(event, tools, endpoint)
+        return _left(event, context, endpoint)
     if endpoint is None:
         seen = f"{log.endpoint_identifier} is gone, so there is nothing to put back"
-        return _left(event, tools, None, _found(Cause.ENDPOINT_GONE, seen))
+        return _left(event, context, None, _found(Cause.ENDPOINT_GONE, seen))
     if endpoint.status != READY:
         return ConfigureAnswer(done=False)
     names = restorable(log)
-    returned = tools.documents.read(event.run_id, f"{STEP}-returned", Sent)
+    returned = context.documents.read(event.run_id, f"{STEP}-returned", Sent)
     needs_password = log.new_password_version is not None
     if not _differing(names, endpoint.fields, log.old) and (not needs_password or returned):
         back = Configured(
-            endpoint=endpoint, put_back=True, settled=True, findings=_not_put_back(log)
+            endpoint=endpoint, rolled_back=True, settled=True, findings=_not_rolled_back(log)
         )
-        tools.documents.write(event.run_id, document(Action.PUT_BACK), back)
-        return ConfigureAnswer(done=True, put_back=True)
+        context.documents.write(event.run_id, document(Action.ROLL_BACK), back)
+        return ConfigureAnswer(done=True, rolled_back=True)
     if not _still_ours(log, names, endpoint):
         seen = f"somebody else changed {endpoint.identifier} after we did; it is left as it is"
-        return _left(event, tools, endpoint, _found(Cause.CHANGED_MEANWHILE, seen))
-    _return_old(event, tools, endpoint, log, names)
+        return _left(event, context, endpoint, _found(Cause.CHANGED_MEANWHILE, seen))
+    _return_old(event, context, endpoint, log, names)
     return ConfigureAnswer(done=False)
 
 
@@ -266,7 +266,7 @@ def restorable(log: UndoLog) -> tuple[str, ...]:
     return tuple(name for name in log.fields if getattr(log.old, name) is not None)
 
 
-def _not_put_back(log: UndoLog) -> tuple[Finding, ...]:
+def _not_rolled_back(log: UndoLog) -> tuple[Finding, ...]:
     """Return what keeps its new value. A CA too many does no harm, and is not worth a word."""
     kept = [
         name for name in log.fields if name not in restorable(log) and name != "certificate_arn"
@@ -293,28 +293,28 @@ def _still_ours(log: UndoLog, names: tuple[str, ...], endpoint: Endpoint) -> boo
 
 def _return_old(
     event: ConfigureEvent,
-    tools: Tools[DmsSettings],
+    context: StepContext[DmsSettings],
     endpoint: Endpoint,
     log: UndoLog,
     names: tuple[str, ...],
 ) -> None:
     secret = None
     if log.old_password_version is not None and log.credentials is not None:
-        secret = password_at(tools, log.credentials, log.old_password_version)
-    fields = beside(endpoint, names, log.old, password=secret is not None)
-    tools.dms.modify_endpoint(endpoint, fields, password=secret)
-    tools.documents.write(
+        secret = password_at(context, log.credentials, log.old_password_version)
+    fields = complete_modify(endpoint, names, log.old, password=secret is not None)
+    context.dms.modify_endpoint(endpoint, fields, password=secret)
+    context.documents.write(
         event.run_id, f"{STEP}-returned", Sent(password_version=log.old_password_version)
     )
 
 
 def _left(
     event: ConfigureEvent,
-    tools: Tools[DmsSettings],
+    context: StepContext[DmsSettings],
     endpoint: Endpoint | None,
     *findings: Finding,
 ) -> ConfigureAnswer:
     """End without putting back: there is nothing to, or it is no longer ours to change."""
     left = Configured(endpoint=endpoint, settled=True, findings=findings)
-    tools.documents.write(event.run_id, document(Action.PUT_BACK), left)
+    context.documents.write(event.run_id, document(Action.ROLL_BACK), left)
     return ConfigureAnswer(done=True)

@@ -60,7 +60,7 @@ class StepSettings(Fact):
 S = TypeVar("S", bound=StepSettings)
 
 
-class Tools(Generic[S]):
+class StepContext(Generic[S]):
     """The collaborators of a step. Adapters are made when first used, and kept for the next call.
 
     The large ones that most steps do without are loaded only then.

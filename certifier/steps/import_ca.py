@@ -7,7 +7,7 @@ harm: the next call finds it and compares.
 from certifier.errors import Refused
 from certifier.run.documents import ImportedCa, Material, Plan
 from certifier.run.event import Nothing, StepEvent
-from certifier.steps.context import StepSettings, Tools
+from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Cause
 
 STEP = "import_ca"
@@ -19,16 +19,16 @@ def identifier_of(digest: str) -> str:
     return f"certifier-{digest[:IDENTIFIER_DIGITS]}"
 
 
-def run(event: StepEvent, tools: Tools[StepSettings]) -> Nothing:
+def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
     """Import the bundle that the plan asks for, unless the endpoint trusts it already.
 
     Raises:
         ClaimLost: another execution owns the source.
         Refused: the quota is reached, or the identifier holds something else.
     """
-    tools.store.hold(event.name, event.run)
-    plan = tools.documents.read(event.run_id, "plan_changes", Plan)
-    material = tools.documents.read(event.run_id, "read_material", Material) or Material()
+    context.store.require_claim(event.name, event.run)
+    plan = context.documents.read(event.run_id, "plan_changes", Plan)
+    material = context.documents.read(event.run_id, "read_material", Material) or Material()
     if plan is None:
         raise Refused(Cause.UNEXPECTED, seen="the plan of this run is gone")
     trusted = material.trusted
@@ -38,10 +38,10 @@ def run(event: StepEvent, tools: Tools[StepSettings]) -> Nothing:
         done = ImportedCa(certificate_arn=trusted.arn, digest=trusted.digest)
     else:
         # Tidy counts the days of what nobody uses; from now on somebody does.
-        tools.store.forget_unused(plan.desired_digest)
-        made = tools.dms.import_certificate(
+        context.store.forget_unused(plan.desired_digest)
+        made = context.dms.import_certificate(
             identifier_of(plan.desired_digest), plan.desired_pem, tags={"certifier": "ca"}
         )
         done = ImportedCa(certificate_arn=made.arn, digest=made.digest)
-    tools.documents.write(event.run_id, STEP, done)
+    context.documents.write(event.run_id, STEP, done)
     return Nothing()

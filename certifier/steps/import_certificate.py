@@ -15,8 +15,8 @@ from certifier.models import Finding
 from certifier.run.documents import ImportedCertificate, Material
 from certifier.run.event import Nothing, StepEvent
 from certifier.run.state import SourceState
-from certifier.steps.context import StepSettings, Tools
-from certifier.vocabulary import Cause, Place, Severity
+from certifier.steps.context import StepContext, StepSettings
+from certifier.vocabulary import Cause, Severity, Witness
 
 STEP = "import_certificate"
 
@@ -27,7 +27,7 @@ class ImportSettings(StepSettings):
     stack: str
 
 
-def run(event: StepEvent, tools: Tools[ImportSettings]) -> Nothing:
+def run(event: StepEvent, context: StepContext[ImportSettings]) -> Nothing:
     """Bring ACM in step with the pair, if the source has one.
 
     Raises:
@@ -35,13 +35,13 @@ def run(event: StepEvent, tools: Tools[ImportSettings]) -> Nothing:
         Retryable: ACM asked us to slow down, or did not answer.
     """
     source = event.source.spec
-    material = tools.documents.read(event.run_id, "read_material", Material)
+    material = context.documents.read(event.run_id, "read_material", Material)
     if source.server_certificate is None or material is None or material.leaf_pem is None:
         return Nothing()
-    state = tools.store.hold(event.name, event.run)
+    state = context.store.require_claim(event.name, event.run)
     try:
-        pair = _pair(event, tools, material)
-        done = _reconcile(event, tools, pair, state)
+        pair = _pair(event, context, material)
+        done = _reconcile(event, context, pair, state)
     except Refused as refused:
         cause = refused.cause if refused.cause in _ACM_CAUSES else Cause.ACM_FAILED
         seen = refused.seen or "the pair could not be brought into ACM"
@@ -53,7 +53,7 @@ def run(event: StepEvent, tools: Tools[ImportSettings]) -> Nothing:
     else:
         facts = pair.facts
         leaf = Leaf(sha256=facts.sha256, subject=facts.subject, not_after=facts.not_after)
-        tools.store.remember(
+        context.store.remember(
             event.name,
             event.run,
             acm_arn=done.arn,
@@ -66,7 +66,7 @@ def run(event: StepEvent, tools: Tools[ImportSettings]) -> Nothing:
             changed=done.changed,
             not_after=leaf.not_after,
         )
-    tools.documents.write(event.run_id, STEP, result)
+    context.documents.write(event.run_id, STEP, result)
     return Nothing()
 
 
@@ -74,29 +74,31 @@ _ACM_CAUSES = frozenset({Cause.ACM_AMBIGUOUS, Cause.ACM_UNSUITABLE, Cause.ACM_QU
 
 
 def _warning(cause: Cause, seen: str) -> Finding:
-    return finding(cause, place=Place.WORKFLOW, seen=seen, severity=Severity.WARNING)
+    return finding(cause, place=Witness.WORKFLOW, seen=seen, severity=Severity.WARNING)
 
 
-def _pair(event: StepEvent, tools: Tools[ImportSettings], material: Material) -> Pair:
+def _pair(event: StepEvent, context: StepContext[ImportSettings], material: Material) -> Pair:
     return Pair(
         certificate=material.leaf_pem or "",
         chain=material.chain_pem or "",
-        private_key=lambda: _private_key(event, tools, material),
+        private_key=lambda: _private_key(event, context, material),
     )
 
 
 def _reconcile(
-    event: StepEvent, tools: Tools[ImportSettings], pair: Pair, state: SourceState
+    event: StepEvent, context: StepContext[ImportSettings], pair: Pair, state: SourceState
 ) -> Reconciled:
-    return tools.acm(tools.settings.stack).reconcile(
+    return context.acm(context.settings.stack).reconcile(
         event.name, pair, remembered=state.acm_arn, unsettled=state.acm_superseded
     )
 
 
-def _private_key(event: StepEvent, tools: Tools[ImportSettings], material: Material) -> bytes:
+def _private_key(
+    event: StepEvent, context: StepContext[ImportSettings], material: Material
+) -> bytes:
     """Return the key that fits the leaf, in the form that ACM takes, from the pinned secret."""
     source = event.source.spec
-    secret = tools.secrets.read(
+    secret = context.secrets.read(
         source.server_certificate or "", material.versions.server_certificate
     )
     if not isinstance(secret, Secret):
@@ -109,7 +111,7 @@ def _private_key(event: StepEvent, tools: Tools[ImportSettings], material: Mater
         ca=None,
         host=None,
         ssl_mode=source.ssl_mode,
-        now=tools.now(),
+        now=context.now(),
         policy=Policy(),
     )
     if taken.private_key is None or taken.leaf_sha256 != material.leaf_sha256:

@@ -15,11 +15,11 @@ from certifier.models import Fact, Finding
 from certifier.run.documents import Probed, TaskWork
 from certifier.run.event import PolledEvent
 from certifier.run.plan import PASSING, RUNNING, until_window
-from certifier.steps.context import StepSettings, Tools
+from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.endpoints import material_of, planned
 from certifier.steps.plan_changes import STEP as PLAN
 from certifier.steps.proving import explained, prove
-from certifier.vocabulary import Cause, Place
+from certifier.vocabulary import Cause, Witness
 
 STEP = "pause_tasks"
 
@@ -37,60 +37,60 @@ class Paused(Fact):
     not_now: bool = False
 
 
-def run(event: PolledEvent, tools: Tools[PauseSettings]) -> Paused:
+def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
     """Move the pause on by one round.
 
     Raises:
         ClaimLost: another execution owns the source.
         Refused: a task may not stop, could not start again, or does not stop in time.
     """
-    tools.store.hold(event.name, event.run)
-    before = tools.documents.read(event.run_id, STEP, TaskWork) or TaskWork()
-    if not before.tasks and tools.store.breaker().open:
-        _write(tools, event, (), _found(Cause.WAVE_STOPPED, "too many changes ended badly today"))
+    context.store.require_claim(event.name, event.run)
+    before = context.documents.read(event.run_id, STEP, TaskWork) or TaskWork()
+    if not before.tasks and context.store.breaker().open:
+        _write(context, event, (), _found(Cause.BREAKER_OPEN, "too many changes ended badly today"))
         return Paused(done=True, not_now=True)
-    material = material_of(event, tools)
+    material = material_of(event, context)
     endpoint = material.endpoint if material else None
     if endpoint is None:
         return Paused(done=True)
-    pauses = {pause.task_arn: pause for pause in tools.store.pauses_all()}
-    tasks = tools.dms.tasks(endpoint.arn)
+    pauses = {pause.task_arn: pause for pause in context.store.pauses_all()}
+    tasks = context.dms.tasks(endpoint.arn)
     running = [task for task in tasks if task.status == "running"]
     passing = [task for task in tasks if task.status in PASSING]
     if not before.tasks:
-        if _waits_for_window(event, tools, (*running, *passing)):
+        if _waits_for_window(event, context, (*running, *passing)):
             return Paused(done=True, not_now=True)
-        _refuse_serverless(tools, endpoint)
+        _refuse_serverless(context, endpoint)
         # The change could not be proven from an instance that is away.
-        tools.dms.require_available(*planned(event, tools).instances)
+        context.dms.require_available(*planned(event, context).instances)
     _refuse_unwilling(event, tasks)
-    unproven = [t for t in running if not _can_restart(event, tools, t, endpoint.arn)]
+    unproven = [t for t in running if not _can_restart(event, context, t, endpoint.arn)]
     if event.is_last and (running or passing):
         raise _late([*passing, *(task for task in running if task not in unproven)], unproven)
-    seen = _retained(event, tools) if tasks else None
+    seen = _retained(event, context) if tasks else None
     stopped = dict.fromkeys((*before.tasks, *(t.arn for t in tasks if t.arn in pauses)))
     if running and not passing and not unproven:
         stopped |= dict.fromkeys(task.arn for task in running)
-        _write(tools, event, tuple(stopped))
+        _write(context, event, tuple(stopped))
         for task in running:
-            _note(event, tools, task, endpoint, seen, anew=True)
-            tools.dms.stop_task(task.arn)
+            _note(event, context, task, endpoint, seen, anew=True)
+            context.dms.stop_task(task.arn)
     for task in tasks:
         pause = pauses.get(task.arn)
         if pause is None or task in running or task in passing:
             continue
-        _note(event, tools, task, endpoint, seen)
+        _note(event, context, task, endpoint, seen)
         if pause.stop_date is None and task.stop_date is not None:
-            tools.store.note_stopped(event.name, event.run, task.arn, task.stop_date)
+            context.store.note_stopped(event.name, event.run, task.arn, task.stop_date)
     if running or passing:
         return Paused(done=False)
-    _write(tools, event, tuple(stopped))
+    _write(context, event, tuple(stopped))
     return Paused(done=True)
 
 
 def _note(
     event: PolledEvent,
-    tools: Tools[PauseSettings],
+    context: StepContext[PauseSettings],
     task: ReplicationTask,
     endpoint: Endpoint,
     seen: Mapping[str, int] | None,
@@ -99,42 +99,45 @@ def _note(
 ) -> None:
     """Note that this source needs the task stopped. The slots that it has seen are its source's."""
     retained = seen if task.source_endpoint_arn == endpoint.arn else None
-    tools.store.pause_task(
-        event.name, event.run, task.arn, tools.now(), retained=retained, anew=anew
+    context.store.pause_task(
+        event.name, event.run, task.arn, context.now(), retained=retained, anew=anew
     )
 
 
 def _waits_for_window(
-    event: PolledEvent, tools: Tools[PauseSettings], tasks: tuple[ReplicationTask, ...]
+    event: PolledEvent, context: StepContext[PauseSettings], tasks: tuple[ReplicationTask, ...]
 ) -> bool:
     """Whether the window has closed since the plan was made: then the plan waits for the next."""
     running = tuple(task for task in tasks if task.status in RUNNING)
-    plan = planned(event, tools)
-    waits = until_window(event.source.spec, plan.changes, running, tools.now())
+    plan = planned(event, context)
+    waits = until_window(event.source.spec, plan.changes, running, context.now())
     if waits is None:
         return False
     found = {"opens_at": waits.opens_at, "findings": plan.findings + waits.findings}
     plan = plan.model_copy(update={"decision": waits.decision, **found})
-    tools.documents.write(event.run_id, PLAN, plan)
+    context.documents.write(event.run_id, PLAN, plan)
     return True
 
 
-def _retained(event: PolledEvent, tools: Tools[PauseSettings]) -> Mapping[str, int] | None:
+def _retained(event: PolledEvent, context: StepContext[PauseSettings]) -> Mapping[str, int] | None:
     """Return how much WAL each slot kept before anything was stopped; ``None``: nobody saw it."""
-    probed = tools.documents.read(event.run_id, "probe_tls", Probed)
+    probed = context.documents.read(event.run_id, "probe_tls", Probed)
     if probed is None or probed.slots is None:
         return None
     return {s.name: s.retained_bytes for s in probed.slots if s.retained_bytes is not None}
 
 
 def _found(cause: Cause, seen: str, raw: str | None = None) -> Finding:
-    return finding(cause, place=Place.WORKFLOW, seen=seen, raw=raw)
+    return finding(cause, place=Witness.WORKFLOW, seen=seen, raw=raw)
 
 
 def _write(
-    tools: Tools[PauseSettings], event: PolledEvent, tasks: tuple[str, ...], *findings: Finding
+    context: StepContext[PauseSettings],
+    event: PolledEvent,
+    tasks: tuple[str, ...],
+    *findings: Finding,
 ) -> None:
-    tools.documents.write(event.run_id, STEP, TaskWork(tasks=tasks, findings=findings))
+    context.documents.write(event.run_id, STEP, TaskWork(tasks=tasks, findings=findings))
 
 
 def _late(slow: list[ReplicationTask], unproven: list[ReplicationTask]) -> Refused:
@@ -153,9 +156,9 @@ def _late(slow: list[ReplicationTask], unproven: list[ReplicationTask]) -> Refus
     return Refused(findings[0].cause, findings=tuple(findings))
 
 
-def _refuse_serverless(tools: Tools[PauseSettings], endpoint: Endpoint) -> None:
+def _refuse_serverless(context: StepContext[PauseSettings], endpoint: Endpoint) -> None:
     """Refuse for a serverless replication that has come since the plan was made."""
-    if configs := tools.dms.serverless_replications(endpoint.arn):
+    if configs := context.dms.serverless_replications(endpoint.arn):
         seen = f"serverless replications use {endpoint.identifier}: {', '.join(configs)}"
         raise Refused(Cause.SERVERLESS_REPLICATION, seen=seen)
 
@@ -176,20 +179,23 @@ def _refuse_unwilling(event: PolledEvent, tasks: tuple[ReplicationTask, ...]) ->
 
 
 def _can_restart(
-    event: PolledEvent, tools: Tools[PauseSettings], task: ReplicationTask, endpoint_arn: str
+    event: PolledEvent,
+    context: StepContext[PauseSettings],
+    task: ReplicationTask,
+    endpoint_arn: str,
 ) -> bool:
     """Whether DMS connects to the task's other endpoint now; ``False`` while that is being tested.
 
     Raises:
         Refused: it does not, so the task could not start again.
     """
-    other = tools.dms.endpoint(task.other_endpoint(endpoint_arn))
+    other = context.dms.endpoint(task.other_endpoint(endpoint_arn))
     if other is None:
         seen = f"the other endpoint of task {task.identifier} is gone"
         raise Refused(Cause.TASK_COULD_NOT_RESTART, seen=seen)
     tests = prove(
         event,
-        tools,
+        context,
         endpoint_arn=other.arn,
         digest=other.settings_digest,
         instances=(task.instance_arn,),
@@ -199,6 +205,6 @@ def _can_restart(
     if all(test.passed for test in tests):
         return True
     seen = f"task {task.identifier} could not start again: {other.identifier} does not connect"
-    why = explained(tests, tools, place=Place.DMS_TEST)
+    why = explained(tests, context, place=Witness.DMS_TEST)
     findings = (_found(Cause.TASK_COULD_NOT_RESTART, seen), *why)
     raise Refused(Cause.TASK_COULD_NOT_RESTART, findings=findings)

@@ -16,23 +16,23 @@ from certifier.run.plan import (
     plan_tasks,
 )
 from certifier.source import Source
-from certifier.steps.context import Tools
+from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
-from certifier.vocabulary import Cause, Decision, Mode, Origin, Place
+from certifier.vocabulary import Cause, Decision, Mode, Origin, Witness
 
 STEP = "plan_changes"
 
 
-def run(event: StepEvent, tools: Tools[DmsSettings]) -> Decided:
+def run(event: StepEvent, context: StepContext[DmsSettings]) -> Decided:
     """Decide, write the plan down, and say where the machine goes on.
 
     Raises:
         Refused: the change may not be made; every reason at once.
     """
     source = event.source.spec
-    material = tools.documents.read(event.run_id, "read_material", Material) or Material()
-    probed = tools.documents.read(event.run_id, "probe_tls", Probed) or Probed()
-    state = tools.remembered(event)
+    material = context.documents.read(event.run_id, "read_material", Material) or Material()
+    probed = context.documents.read(event.run_id, "probe_tls", Probed) or Probed()
+    state = context.remembered(event)
     known = Known(
         endpoint_arn=state.endpoint_arn,
         password_version=state.applied_version,
@@ -43,12 +43,12 @@ def run(event: StepEvent, tools: Tools[DmsSettings]) -> Decided:
     )
     trust = desired_trust(source, material, probed.served, probed.union)
     endpoint_plan = plan_endpoint(
-        source, material, trust, known, role=tools.settings.dms_secret_role, union=probed.union
+        source, material, trust, known, role=context.settings.dms_secret_role, union=probed.union
     )
-    plan = _with_tasks(event, tools, material, endpoint_plan)
+    plan = _with_tasks(event, context, material, endpoint_plan)
     differs = _differs(material, probed, plan)
     plan = plan.model_copy(update={"findings": plan.findings + differs})
-    tools.documents.write(event.run_id, STEP, plan)
+    context.documents.write(event.run_id, STEP, plan)
     if errors := errors_in(plan.findings):
         raise Refused(errors[0].cause, findings=plan.findings)
     return Decided(decision=plan.decision)
@@ -70,16 +70,16 @@ def _differs(material: Material, probed: Probed, plan: Plan) -> tuple[Finding, .
 
 
 def _with_tasks(
-    event: StepEvent, tools: Tools[DmsSettings], material: Material, planned: EndpointPlan
+    event: StepEvent, context: StepContext[DmsSettings], material: Material, planned: EndpointPlan
 ) -> Plan:
     """Return the whole plan. Tasks are listed only when something is to change."""
     source = event.source.spec
     endpoint = material.endpoint
     look = endpoint is not None and planned.changes and not errors_in(planned.findings)
-    tasks = tools.dms.tasks(endpoint.arn) if endpoint and look else ()
-    serverless = tools.dms.serverless_replications(endpoint.arn) if endpoint and look else ()
-    by_tasks = plan_tasks(source, planned, tasks, serverless, tools.now())
-    instances = _instances(source, tools, endpoint.arn if endpoint and look else None, tasks)
+    tasks = context.dms.tasks(endpoint.arn) if endpoint and look else ()
+    serverless = context.dms.serverless_replications(endpoint.arn) if endpoint and look else ()
+    by_tasks = plan_tasks(source, planned, tasks, serverless, context.now())
+    instances = _instances(source, context, endpoint.arn if endpoint and look else None, tasks)
     findings = planned.findings + by_tasks.findings
     if planned.changes and not instances and not errors_in(findings):
         findings += (_no_instance(source, endpoint),)
@@ -114,7 +114,7 @@ def _old_version(planned: EndpointPlan) -> str | None:
 
 def _instances(
     source: Source,
-    tools: Tools[DmsSettings],
+    context: StepContext[DmsSettings],
     endpoint_arn: str | None,
     tasks: tuple[ReplicationTask, ...],
 ) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ def _instances(
         return tuple(sorted({*source.replication_instances, *running}))
     if endpoint_arn is None:
         return ()
-    connected = {each.instance_arn for each in tools.dms.connections(endpoint_arn)}
+    connected = {each.instance_arn for each in context.dms.connections(endpoint_arn)}
     return tuple(sorted(connected.union(task.instance_arn for task in tasks)))
 
 
@@ -142,4 +142,4 @@ def _no_instance(source: Source, endpoint: Endpoint | None) -> Finding:
         seen += f"{source.endpoint}, which is to be created, cannot have one yet"
     else:
         seen += f"none has a connection or a task on {endpoint.identifier}"
-    return finding(Cause.NO_REPLICATION_INSTANCE, place=Place.PLAN, seen=seen)
+    return finding(Cause.NO_REPLICATION_INSTANCE, place=Witness.PLAN, seen=seen)

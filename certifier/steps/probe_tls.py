@@ -24,7 +24,7 @@ from certifier.run.documents import Answering, LookedAgain, Material, Probed, _s
 from certifier.run.drift import answering
 from certifier.run.event import Nothing, StepEvent, run_id
 from certifier.source import ProbePolicy, Source
-from certifier.steps.context import StepSettings, Tools
+from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Severity, SslMode, Stage
 
 STEP = "probe_tls"
@@ -54,30 +54,30 @@ class ProbeEvent(StepEvent):
     again: bool = False
 
 
-def run(event: ProbeEvent, tools: Tools[ProbeSettings]) -> Nothing:
+def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
     """Probe the host and write down what was seen.
 
     Raises:
         Refused: the probe failed in the source's mode; never by the second look.
     """
     if event.again:
-        tools.documents.write(event.run_id, AGAIN, LookedAgain(slots=_look_again(event, tools)))
+        context.documents.write(event.run_id, AGAIN, LookedAgain(slots=_look_again(event, context)))
         return Nothing()
     source = event.source.spec
-    material = tools.documents.read(event.run_id, "read_material", Material) or Material()
+    material = context.documents.read(event.run_id, "read_material", Material) or Material()
     both = _union(source, material)
     if source.probe is ProbePolicy.OFF:
-        tools.documents.write(event.run_id, STEP, Probed(union_pem=both))
+        context.documents.write(event.run_id, STEP, Probed(union_pem=both))
         return Nothing()
-    report = _look(source, material, material.bundle_pem, tools)
+    report = _look(source, material, material.bundle_pem, context)
     second = None
     if both is not None and _needs_old_ca(report):
-        second = _look(source, material, both, tools)
+        second = _look(source, material, both, context)
         if not second.verdicts.verify_ca.passed:
             second = None  # neither helps: the first report says why
     probed = Probed(report=report, union_report=second, union_pem=both)
     counted = second or report
-    state = tools.remembered(event)
+    state = context.remembered(event)
     findings = answering(
         _judged(source, counted),
         probed.answering,
@@ -86,29 +86,31 @@ def run(event: ProbeEvent, tools: Tools[ProbeSettings]) -> Nothing:
         writes=source.endpoint_type == "target",
     )
     probed = probed.model_copy(update={"findings": findings})
-    tools.documents.write(event.run_id, STEP, probed)
+    context.documents.write(event.run_id, STEP, probed)
     if errors := errors_in(findings):
         raise Refused(errors[0].cause, findings=findings)
     return Nothing()
 
 
-def _look_again(event: ProbeEvent, tools: Tools[ProbeSettings]) -> tuple[SlotFacts, ...] | None:
+def _look_again(
+    event: ProbeEvent, context: StepContext[ProbeSettings]
+) -> tuple[SlotFacts, ...] | None:
     """Log in once more, with the CAs that the first look came through with.
 
     A run that finishes another has read no material itself: then that of the other one counts.
     """
     source, first_run = event.source.spec, event.run_id
-    material = tools.documents.read(first_run, "read_material", Material)
-    if material is None and (undo := tools.store.undo_with_run(event.name)) is not None:
+    material = context.documents.read(first_run, "read_material", Material)
+    if material is None and (undo := context.store.undo_with_run(event.name)) is not None:
         first_run = run_id(undo[1])
-        material = tools.documents.read(first_run, "read_material", Material)
+        material = context.documents.read(first_run, "read_material", Material)
     if source.probe is ProbePolicy.OFF or not source.logs_in or material is None:
         return None
-    first = tools.documents.read(first_run, STEP, Probed) or Probed()
+    first = context.documents.read(first_run, STEP, Probed) or Probed()
     ca = first.union_pem if first.union_report else material.bundle_pem
-    request = replace(_request(source, material, ca, tools), probe_plaintext=False)
+    request = replace(_request(source, material, ca, context), probe_plaintext=False)
     try:
-        return _slots(probe.probe(request, resolve=tools.resolve, now=tools.now))
+        return _slots(probe.probe(request, resolve=context.resolve, now=context.now))
     except Refused:  # the password could not be read
         return None
 
@@ -132,13 +134,15 @@ def _needs_old_ca(report: ProbeReport) -> bool:
 
 
 def _look(
-    source: Source, material: Material, ca: str | None, tools: Tools[ProbeSettings]
+    source: Source, material: Material, ca: str | None, context: StepContext[ProbeSettings]
 ) -> ProbeReport:
-    return probe.probe(_request(source, material, ca, tools), resolve=tools.resolve, now=tools.now)
+    return probe.probe(
+        _request(source, material, ca, context), resolve=context.resolve, now=context.now
+    )
 
 
 def _request(
-    source: Source, material: Material, ca: str | None, tools: Tools[ProbeSettings]
+    source: Source, material: Material, ca: str | None, context: StepContext[ProbeSettings]
 ) -> ProbeRequest:
     verifies = source.ssl_mode.verifies
     there = material.endpoint.fields if material.endpoint else EndpointFields()
@@ -147,19 +151,19 @@ def _request(
         port=source.port,
         database=source.database or there.database_name,
         user=material.username if source.logs_in else None,
-        password=_password(source, material, tools) if source.logs_in else None,
+        password=_password(source, material, context) if source.logs_in else None,
         ssl_mode=source.ssl_mode,
         ca_bundle=ca.encode() if ca is not None and verifies else None,
         timeout=TIMEOUT,
         intended_leaf_sha256=material.leaf_sha256,
         probe_plaintext=source.probe_plaintext,
-        policy=tools.settings.probe_addresses,
-        certificate_policy=tools.settings.policy,
+        policy=context.settings.probe_addresses,
+        certificate_policy=context.settings.policy,
     )
 
 
 def _password(
-    source: Source, material: Material, tools: Tools[ProbeSettings]
+    source: Source, material: Material, context: StepContext[ProbeSettings]
 ) -> Callable[[], str] | None:
     """Return how to get the password: read again at its pinned version, when the probe asks."""
     arn = source.credentials
@@ -167,7 +171,7 @@ def _password(
         return None
 
     def read() -> str:
-        secret = tools.secrets.read(arn, material.versions.credentials)
+        secret = context.secrets.read(arn, material.versions.credentials)
         if not isinstance(secret, Secret):
             raise Refused(secret.cause, findings=(secret,))
         return secret.text("password") or ""

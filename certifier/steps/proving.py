@@ -12,8 +12,8 @@ from certifier.models import Finding
 from certifier.run.documents import InstanceTest, Probed
 from certifier.run.event import StepEvent
 from certifier.run.state import Marker
-from certifier.steps.context import Tools
-from certifier.vocabulary import Cause, Place, Stage
+from certifier.steps.context import StepContext
+from certifier.vocabulary import Cause, Stage, Witness
 
 ATTEMPTS = 3
 """How often a test is made whose failure would block the next start of a task."""
@@ -21,7 +21,7 @@ ATTEMPTS = 3
 
 def prove(
     event: StepEvent,
-    tools: Tools[Any],
+    context: StepContext[Any],
     *,
     endpoint_arn: str,
     digest: str,
@@ -40,16 +40,16 @@ def prove(
         Refused: instances cannot run a test (``instance_unavailable``); each is named.
     """
     instances = tuple(instances)
-    markers = tools.store.hold(event.name, event.run).markers
+    markers = context.store.require_claim(event.name, event.run).markers
     shown: dict[str, Connection] = {}
     if any(_is_for(markers.get(_key(endpoint_arn, at)), digest) for at in instances):
-        shown = {each.instance_arn: each for each in tools.dms.connections(endpoint_arn)}
+        shown = {each.instance_arn: each for each in context.dms.connections(endpoint_arn)}
     results = []
     unavailable: tuple[Finding, ...] = ()
     for instance in instances:
         key = _key(endpoint_arn, instance)
         before = markers.get(key)
-        move, marker = next_move(before, shown.get(instance), digest=digest, now=tools.now())
+        move, marker = next_move(before, shown.get(instance), digest=digest, now=context.now())
         result: InstanceTest | None = None
         if move is Move.MISSING:
             result = InstanceTest(instance_arn=instance, passed=False, deleted=True)
@@ -62,12 +62,12 @@ def prove(
             )
             if not result.passed and marker.failures + 1 < attempts:
                 pair, failures = (endpoint_arn, instance), marker.failures + 1
-                unavailable += _start(event, tools, pair, digest, failures)
+                unavailable += _start(event, context, pair, digest, failures)
                 result = None
         elif move is Move.START:
-            unavailable += _start(event, tools, (endpoint_arn, instance), digest, 0)
+            unavailable += _start(event, context, (endpoint_arn, instance), digest, 0)
         elif marker is not None and marker != before:
-            tools.store.mark_test(event.name, event.run, key, marker)
+            context.store.mark_test(event.name, event.run, key, marker)
         if result is not None:
             results.append(result)
     if unavailable:
@@ -85,7 +85,7 @@ def _is_for(marker: Marker | None, digest: str) -> bool:
 
 def _start(
     event: StepEvent,
-    tools: Tools[Any],
+    context: StepContext[Any],
     connection: tuple[str, str],
     digest: str,
     failures: int,
@@ -96,18 +96,20 @@ def _start(
     """
     endpoint_arn, instance = connection
     try:
-        started = tools.dms.test_connection(endpoint_arn, instance)
+        started = context.dms.test_connection(endpoint_arn, instance)
     except Refused as refused:
         if refused.cause is not Cause.INSTANCE_UNAVAILABLE:
             raise
-        return (finding(refused.cause, place=Place.DMS_TEST, seen=refused.seen),)
+        return (finding(refused.cause, place=Witness.DMS_TEST, seen=refused.seen),)
     if started is TestStart.ACCEPTED:
-        marker = Marker(settings_digest=digest, accepted_at=tools.now(), failures=failures)
-        tools.store.mark_test(event.name, event.run, _key(endpoint_arn, instance), marker)
+        marker = Marker(settings_digest=digest, accepted_at=context.now(), failures=failures)
+        context.store.mark_test(event.name, event.run, _key(endpoint_arn, instance), marker)
     return ()
 
 
-def usable_instances(event: StepEvent, tools: Tools[Any], endpoint_arn: str) -> tuple[str, ...]:
+def usable_instances(
+    event: StepEvent, context: StepContext[Any], endpoint_arn: str
+) -> tuple[str, ...]:
     """Return the instances that tests run from: the source's own list, else those in use.
 
     Raises:
@@ -116,8 +118,8 @@ def usable_instances(event: StepEvent, tools: Tools[Any], endpoint_arn: str) -> 
     named = event.source.spec.replication_instances
     if named:
         return named
-    found = {each.instance_arn for each in tools.dms.connections(endpoint_arn)}
-    found = found or {task.instance_arn for task in tools.dms.tasks(endpoint_arn)}
+    found = {each.instance_arn for each in context.dms.connections(endpoint_arn)}
+    found = found or {task.instance_arn for task in context.dms.tasks(endpoint_arn)}
     if not found:
         seen = (
             "the source names no replication instance, and none has a connection or a task on the "
@@ -129,9 +131,9 @@ def usable_instances(event: StepEvent, tools: Tools[Any], endpoint_arn: str) -> 
 
 def explained(
     tests: Iterable[InstanceTest],
-    tools: Tools[Any],
+    context: StepContext[Any],
     *,
-    place: Place,
+    place: Witness,
     probed: Probed | None = None,
 ) -> tuple[Finding, ...]:
     """Return the findings of the failed tests: what DMS said, and how it differs from our probe.
@@ -140,7 +142,7 @@ def explained(
         probed: what our probe saw of the same settings; ``None`` when it looked at none such.
     """
     failed = [test for test in tests if not test.passed]
-    known = tools.dms.instances(test.instance_arn for test in failed)
+    known = context.dms.instances(test.instance_arn for test in failed)
     names = {instance.arn: instance.identifier for instance in known}
     findings = []
     for test in failed:

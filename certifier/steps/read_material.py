@@ -20,8 +20,8 @@ from certifier.run.documents import Material, Trusted, Versions
 from certifier.run.event import Nothing, StepEvent
 from certifier.run.state import SourceState
 from certifier.source import CredentialsMode, Source
-from certifier.steps.context import StepSettings, Tools
-from certifier.vocabulary import Cause, Mode, Place, Severity
+from certifier.steps.context import StepContext, StepSettings
+from certifier.vocabulary import Cause, Mode, Severity, Witness
 
 STEP = "read_material"
 
@@ -42,7 +42,7 @@ class ReadSettings(StepSettings):
     allowed_bundle_buckets: Json[tuple[str, ...]]
 
 
-def run(event: StepEvent, tools: Tools[ReadSettings]) -> Nothing:
+def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
     """Read, check and write down the material.
 
     Raises:
@@ -51,17 +51,17 @@ def run(event: StepEvent, tools: Tools[ReadSettings]) -> Nothing:
     """
     source = event.source.spec
     findings: list[Finding] = []
-    credentials = _credentials(source, tools, findings)
-    pair = _secret(source.server_certificate, tools, findings)
-    bundle, bundle_version = _bundle(source, tools, findings)
-    taken = _intake(source, tools, pair, bundle, findings)
-    state = tools.remembered(event)
-    endpoint = _endpoint(event, tools, state)
+    credentials = _credentials(source, context, findings)
+    pair = _secret(source.server_certificate, context, findings)
+    bundle, bundle_version = _bundle(source, context, findings)
+    taken = _intake(source, context, pair, bundle, findings)
+    state = context.remembered(event)
+    endpoint = _endpoint(event, context, state)
     if endpoint is not None and endpoint.arn.lower() not in state.owned:
-        findings.extend(_owned_by_another(event, tools, endpoint))
+        findings.extend(_owned_by_another(event, context, endpoint))
     material = Material(
         endpoint=endpoint,
-        trusted=_trusted(tools, state, endpoint, taken.ca_digest),
+        trusted=_trusted(context, state, endpoint, taken.ca_digest),
         bundle_pem=taken.ca_pem.decode() or None,
         bundle_digest=taken.ca_digest,
         leaf_sha256=taken.leaf_sha256,
@@ -76,34 +76,36 @@ def run(event: StepEvent, tools: Tools[ReadSettings]) -> Nothing:
         ),
         findings=tuple(findings),
     )
-    tools.documents.write(event.run_id, STEP, material)
+    context.documents.write(event.run_id, STEP, material)
     if errors := errors_in(material.findings):
         raise Refused(errors[0].cause, findings=material.findings)
     return Nothing()
 
 
 def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding:
-    return finding(cause, place=Place.INTAKE, seen=seen, severity=severity)
+    return finding(cause, place=Witness.INTAKE, seen=seen, severity=severity)
 
 
 def _owned_by_another(
-    event: StepEvent, tools: Tools[ReadSettings], endpoint: Endpoint
+    event: StepEvent, context: StepContext[ReadSettings], endpoint: Endpoint
 ) -> Iterator[Finding]:
     """Hold the endpoint by identifier and by ARN, now that both are known, or say who has it."""
     names = (endpoint.identifier, endpoint.arn)
     if event.mode is Mode.PLAN:
-        owners = {tools.store.endpoint_owner(name) for name in names}
+        owners = {context.store.endpoint_owner(name) for name in names}
     else:
-        owners = {tools.store.own_endpoint(event.name, event.run, *names)}
+        owners = {context.store.own_endpoint(event.name, event.run, *names)}
     for owner in sorted(owner for owner in owners if owner and owner != event.name):
         seen = f"{endpoint.identifier} already belongs to the source {owner}"
         yield _found(Cause.ENDPOINT_TAKEN, seen)
 
 
-def _secret(arn: str | None, tools: Tools[ReadSettings], findings: list[Finding]) -> Secret | None:
+def _secret(
+    arn: str | None, context: StepContext[ReadSettings], findings: list[Finding]
+) -> Secret | None:
     if arn is None:
         return None
-    read = tools.secrets.read(arn)
+    read = context.secrets.read(arn)
     if isinstance(read, Finding):
         findings.append(read)
         return None
@@ -111,10 +113,10 @@ def _secret(arn: str | None, tools: Tools[ReadSettings], findings: list[Finding]
 
 
 def _credentials(
-    source: Source, tools: Tools[ReadSettings], findings: list[Finding]
+    source: Source, context: StepContext[ReadSettings], findings: list[Finding]
 ) -> Secret | None:
     """Return the credentials, checked as DMS will read them."""
-    secret = _secret(source.credentials, tools, findings)
+    secret = _secret(source.credentials, context, findings)
     if secret is None:
         return None
     by_secret = source.credentials_mode is CredentialsMode.SECRET
@@ -137,7 +139,7 @@ def _credentials(
 
 
 def _bundle(
-    source: Source, tools: Tools[ReadSettings], findings: list[Finding]
+    source: Source, context: StepContext[ReadSettings], findings: list[Finding]
 ) -> tuple[bytes | None, str | None]:
     """Return the CA bundle as it was read, and its version."""
     where = source.ca_bundle
@@ -145,19 +147,19 @@ def _bundle(
         return None, None
     if where.startswith("s3://"):
         bucket = where.removeprefix("s3://").partition("/")[0]
-        allowed = tools.settings.allowed_bundle_buckets
+        allowed = context.settings.allowed_bundle_buckets
         if bucket not in allowed:
             listed = ", ".join(allowed) or "none"
             seen = f"bucket {bucket} is not one of the allowed buckets: {listed}"
             findings.append(_found(Cause.BUCKET_NOT_ALLOWED, seen))
             return None, None
-        read = tools.bundles.read_bundle(where)
+        read = context.bundles.read_bundle(where)
         if isinstance(read, Finding):
             findings.append(read)
             return None, None
         body, version = read.body, read.version
     else:
-        secret = _secret(where, tools, findings)
+        secret = _secret(where, context, findings)
         if secret is None:
             return None, None
         ca = material_from_secret(secret).ca
@@ -170,7 +172,7 @@ def _bundle(
 
 def _intake(
     source: Source,
-    tools: Tools[ReadSettings],
+    context: StepContext[ReadSettings],
     pair: Secret | None,
     bundle: bytes | None,
     findings: list[Finding],
@@ -195,23 +197,25 @@ def _intake(
         ca=bundle if bundle is not None else (parts.ca if parts else None),
         host=source.host,
         ssl_mode=source.ssl_mode,
-        now=tools.now(),
-        policy=tools.settings.policy,
+        now=context.now(),
+        policy=context.settings.policy,
     )
     findings.extend(taken.findings)
     return taken
 
 
-def _endpoint(event: StepEvent, tools: Tools[ReadSettings], state: SourceState) -> Endpoint | None:
+def _endpoint(
+    event: StepEvent, context: StepContext[ReadSettings], state: SourceState
+) -> Endpoint | None:
     """Return the endpoint as DMS describes it; the one that we remember before the one named."""
-    endpoint = tools.dms.endpoint(state.endpoint_arn or event.source.spec.endpoint)
+    endpoint = context.dms.endpoint(state.endpoint_arn or event.source.spec.endpoint)
     if endpoint is not None and endpoint.status in IN_PASSING:
         raise Busy(f"endpoint {endpoint.identifier} is {endpoint.status}")
     return endpoint
 
 
 def _trusted(
-    tools: Tools[ReadSettings],
+    context: StepContext[ReadSettings],
     state: SourceState,
     endpoint: Endpoint | None,
     bundle_digest: str | None,
@@ -226,7 +230,7 @@ def _trusted(
         return None
     if state.certificate_arn == arn and state.certificate_digest == bundle_digest:
         return Trusted(arn=arn, digest=bundle_digest)
-    certificate = tools.dms.certificate_by_arn(arn)
+    certificate = context.dms.certificate_by_arn(arn)
     if certificate is None:
         return None
     return Trusted(arn=arn, digest=certificate.digest, pem=certificate.pem)

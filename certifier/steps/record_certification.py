@@ -37,7 +37,7 @@ from certifier.run.documents import (
     Rehearsal,
     TaskWork,
 )
-from certifier.run.dossier import Found
+from certifier.run.dossier import Dossier
 from certifier.run.due import Due, next_due
 from certifier.run.ending import Ending as Decided
 from certifier.run.ending import ending
@@ -55,10 +55,10 @@ from certifier.run.record import (
 )
 from certifier.run.state import Recording, SourceState
 from certifier.steps import configure_endpoint, test_connection
-from certifier.steps.context import StepSettings, Tools
+from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.probe_tls import AGAIN
 from certifier.text import printable
-from certifier.vocabulary import Action, Cause, Mode, Outcome, Place, Settings, Severity
+from certifier.vocabulary import Action, Cause, Mode, Outcome, SettingsUnderTest, Severity, Witness
 
 STEPS = (
     "read_material",
@@ -112,7 +112,7 @@ Measure = Callable[[Measured], None]
 F = TypeVar("F", bound=Fact)
 
 
-def run(event: RecordEvent, tools: Tools[RecordSettings], measure: Measure) -> Answer:
+def run(event: RecordEvent, context: StepContext[RecordSettings], measure: Measure) -> Answer:
     """Decide, keep, tell, and release the claim. A second call answers the same.
 
     Raises:
@@ -120,26 +120,26 @@ def run(event: RecordEvent, tools: Tools[RecordSettings], measure: Measure) -> A
         Retryable: AWS did not answer; nothing is released, so the machine calls again.
     """
     if event.mode is Mode.PLAN:
-        return _plan(event, tools)
-    state = tools.store.state(event.name)
+        return _plan(event, context)
+    state = context.store.state(event.name)
     if state is not None and state.claim is None and state.recorded_by == event.run:
-        return _again(event, tools, state)
-    return _record(event, tools, tools.store.hold(event.name, event.run), measure)
+        return _again(event, context, state)
+    return _record(event, context, context.store.require_claim(event.name, event.run), measure)
 
 
-def _plan(event: RecordEvent, tools: Tools[RecordSettings]) -> Answer:
-    state = tools.remembered(event)
-    found, probed = _gather(event, tools, state)
+def _plan(event: RecordEvent, context: StepContext[RecordSettings]) -> Answer:
+    state = context.remembered(event)
+    found, probed = _gather(event, context, state)
     end = ending(found, event.problem, run=event.run)
-    now = tools.now()
+    now = context.now()
     record = _certification(event, found, probed, end, at=now, next_due=None)
     key = _key(event, now)
-    _keep(tools, record, key)
-    tools.documents.mark_ending(run_id(event.parent), _word(record, key))
+    _keep(context, record, key)
+    context.documents.write_child_outcome(run_id(event.parent), _word(record, key))
     return Answer(outcome=end.outcome)
 
 
-def _again(event: RecordEvent, tools: Tools[RecordSettings], state: SourceState) -> Answer:
+def _again(event: RecordEvent, context: StepContext[RecordSettings], state: SourceState) -> Answer:
     """Answer as the first call did, whose answer was lost, and leave the word it may not have."""
     outcome = state.outcome or Outcome.FAILED
     weighty = _weightiest(state.findings)
@@ -151,19 +151,19 @@ def _again(event: RecordEvent, tools: Tools[RecordSettings], state: SourceState)
         seen=weighty.seen if weighty else None,
         record=state.record,
         ssl_mode=state.ssl_mode,
-        days_left=_days(state.expires_at, tools.now()),
+        days_left=_days(state.expires_at, context.now()),
         owed=len(state.owed),
     )
-    tools.documents.mark_ending(run_id(event.parent), word)
+    context.documents.write_child_outcome(run_id(event.parent), word)
     return Answer(outcome=outcome)
 
 
 def _record(
-    event: RecordEvent, tools: Tools[RecordSettings], state: SourceState, measure: Measure
+    event: RecordEvent, context: StepContext[RecordSettings], state: SourceState, measure: Measure
 ) -> Answer:
-    now = tools.now()
-    left = _delete_canary(event, tools, state)
-    found, probed = _gather(event, tools, state, canary_left=left)
+    now = context.now()
+    left = _delete_canary(event, context, state)
+    found, probed = _gather(event, context, state, canary_left=left)
     end = ending(found, event.problem, run=event.run)
     due = next_due(
         end,
@@ -173,7 +173,7 @@ def _record(
         opens_at=found.plan.opens_at if found.plan else None,
     )
     key = _key(event, state.claim.since if state.claim else now)
-    where = f"s3://{tools.documents.bucket}/{key}.html"
+    where = f"s3://{context.documents.bucket}/{key}.html"
     needs = attention(end, owed=found.owed, waiting_since=due.waiting_since, now=now)
     told = notice(
         event.name,
@@ -183,13 +183,13 @@ def _record(
         where=where,
         wal=owed_wal(found) if event.source.spec.endpoint_type == "source" else "",
     )
-    untold = None if told is None else _publish(tools, told)
+    untold = None if told is None else _publish(context, told)
     if untold is not None:
         end = replace(end, findings=(*end.findings, untold))
         needs = state.notified  # the next run tries again
     record = _certification(event, found, probed, end, at=now, next_due=due.at)
-    _keep(tools, record, key)
-    done = tools.store.record(
+    _keep(context, record, key)
+    done = context.store.record(
         event.name,
         event.run,
         Recording(
@@ -207,11 +207,11 @@ def _record(
                 "record": key,
             },
         ),
-        breaker_limit=tools.settings.breaker_limit,
+        breaker_limit=context.settings.breaker_limit,
     )
     if done.opened:
-        _publish(tools, _wave_stopped(event.name, tools.settings.breaker_limit, where))
-    tools.documents.mark_ending(run_id(event.parent), _word(record, key))
+        _publish(context, _breaker_opened(event.name, context.settings.breaker_limit, where))
+    context.documents.write_child_outcome(run_id(event.parent), _word(record, key))
     measure(
         Measured(
             source=event.name,
@@ -223,23 +223,23 @@ def _record(
     return Answer(outcome=end.outcome)
 
 
-def _wave_stopped(name: str, limit: int, where: str) -> Notice:
+def _breaker_opened(name: str, limit: int, where: str) -> Notice:
     return Notice(
         "Certifier: changes are stopped",
         f"{limit} changes ended badly within 24 hours, the last one of {name}. No further change "
-        f"begins until `certifier resume-wave`.\n\nRecord: {where}\n",
+        f"begins until `certifier reset-breaker`.\n\nRecord: {where}\n",
     )
 
 
-def _publish(tools: Tools[RecordSettings], told: Notice) -> Finding | None:
+def _publish(context: StepContext[RecordSettings], told: Notice) -> Finding | None:
     """Tell people; or return why that is not possible, which must not hold up the recording."""
     try:
-        tools.topic(tools.settings.topic).publish(told.subject, told.message)
+        context.topic(context.settings.topic).publish(told.subject, told.message)
     except (Refused, Unexpected) as error:
         why = error.seen if isinstance(error, Refused) and error.seen else str(error)
         return finding(
             Cause.AWS_DENIED,
-            place=Place.WORKFLOW,
+            place=Witness.WORKFLOW,
             seen=f"people could not be told: {why}",
             severity=Severity.WARNING,
         )
@@ -247,18 +247,18 @@ def _publish(tools: Tools[RecordSettings], told: Notice) -> Finding | None:
 
 
 def _delete_canary(
-    event: RecordEvent, tools: Tools[RecordSettings], state: SourceState
+    event: RecordEvent, context: StepContext[RecordSettings], state: SourceState
 ) -> str | None:
     """Delete a canary that this run has left behind; its identifier when that is not possible."""
     if state.canary is None:
         return None
-    canary = tools.dms.endpoint(state.canary)
+    canary = context.dms.endpoint(state.canary)
     try:
         if canary is not None and canary.status != "deleting":
-            tools.dms.delete_endpoint(canary.arn)
+            context.dms.delete_endpoint(canary.arn)
     except (Busy, Refused):
         return state.canary
-    tools.store.note_canary(event.name, event.run, None)
+    context.store.note_canary(event.name, event.run, None)
     return None
 
 
@@ -267,27 +267,27 @@ def _delete_canary(
 
 def _gather(
     event: RecordEvent,
-    tools: Tools[RecordSettings],
+    context: StepContext[RecordSettings],
     state: SourceState,
     canary_left: str | None = None,
-) -> tuple[Found, Probed | None]:
+) -> tuple[Dossier, Probed | None]:
     """Read what the steps of this run have left in the bucket, and what the table says of it."""
     written = {
         key.rsplit("/", 1)[-1].removesuffix(".json")
-        for key in tools.documents.keys(f"runs/{event.run_id}/")
+        for key in context.documents.keys(f"runs/{event.run_id}/")
     }
 
     def read(step: str, model: type[F]) -> F | None:
-        return tools.documents.read(event.run_id, step, model) if step in written else None
+        return context.documents.read(event.run_id, step, model) if step in written else None
 
     probed = read("probe_tls", Probed)
     again = read(AGAIN, LookedAgain)
     refusals = (read(f"{step}-refused", Refusal) for step in STEPS)
     apply = event.mode is Mode.APPLY
-    undo = tools.store.undo_with_run(event.name) if apply else None
-    pauses = tools.store.pauses_of(event.name) if apply else ()
+    undo = context.store.undo_with_run(event.name) if apply else None
+    pauses = context.store.pauses_of(event.name) if apply else ()
     material = read("read_material", Material)
-    found = Found(
+    found = Dossier(
         material=material,
         probe_findings=probed.findings if probed else (),
         plan=read("plan_changes", Plan),
@@ -295,9 +295,9 @@ def _gather(
         rehearsal=read("rehearse_changes", Rehearsal),
         paused=read("pause_tasks", TaskWork),
         applied=read(configure_endpoint.document(Action.APPLY), Configured),
-        put_back=read(configure_endpoint.document(Action.PUT_BACK), Configured),
-        tested_new=read(test_connection.document(Settings.NEW), ConnectionTest),
-        tested_old=read(test_connection.document(Settings.OLD), ConnectionTest),
+        rolled_back=read(configure_endpoint.document(Action.ROLL_BACK), Configured),
+        tested_new=read(test_connection.document(SettingsUnderTest.NEW), ConnectionTest),
+        tested_old=read(test_connection.document(SettingsUnderTest.OLD), ConnectionTest),
         resumed=read("resume_tasks", TaskWork),
         acm=read("import_certificate", ImportedCertificate),
         refusals=tuple(f for refusal in refusals if refusal for f in refusal.findings),
@@ -317,9 +317,9 @@ def _gather(
     return found, probed
 
 
-def _final_endpoint(found: Found) -> Endpoint | None:
+def _final_endpoint(found: Dossier) -> Endpoint | None:
     """Return the endpoint as the run left it, as far as it was described."""
-    for done in (found.put_back, found.applied, found.material):
+    for done in (found.rolled_back, found.applied, found.material):
         if done is not None and done.endpoint is not None:
             return done.endpoint
     return None
@@ -330,7 +330,7 @@ def _final_endpoint(found: Found) -> Endpoint | None:
 
 def _certification(
     event: RecordEvent,
-    found: Found,
+    found: Dossier,
     probed: Probed | None,
     end: Decided,
     *,
@@ -359,8 +359,8 @@ def _certification(
         ),
         endpoint=_endpoint_record(endpoint, found) if endpoint else None,
         changes=plan.changes if plan else (),
-        changed=found.applied is not None and found.put_back is None,
-        put_back=found.put_back is not None and found.put_back.put_back,
+        changed=found.applied is not None and found.rolled_back is None,
+        rolled_back=found.rolled_back is not None and found.rolled_back.rolled_back,
         opens_at=plan.opens_at if plan else None,
         trust=_trust(endpoint, found),
         probe=report.model_dump(mode="json", by_alias=True) if report else None,
@@ -384,7 +384,7 @@ def _all_passed(tests: tuple[InstanceTest, ...]) -> bool | None:
     return all(test.passed for test in tests) if tests else None
 
 
-def _endpoint_record(endpoint: Endpoint, found: Found) -> EndpointRecord:
+def _endpoint_record(endpoint: Endpoint, found: Dossier) -> EndpointRecord:
     return EndpointRecord(
         arn=endpoint.arn,
         identifier=endpoint.identifier,
@@ -395,7 +395,7 @@ def _endpoint_record(endpoint: Endpoint, found: Found) -> EndpointRecord:
     )
 
 
-def _trusted_pem(arn: str | None, found: Found) -> tuple[str | None, str | None]:
+def _trusted_pem(arn: str | None, found: Dossier) -> tuple[str | None, str | None]:
     """Return the digest of the DMS certificate ``arn``, and its PEM where this run has seen it."""
     plan, trusted = found.plan, found.material.trusted if found.material else None
     digest = None
@@ -411,7 +411,7 @@ def _trusted_pem(arn: str | None, found: Found) -> tuple[str | None, str | None]
     return digest, trusted.pem if trusted is not None and trusted.digest == digest else None
 
 
-def _trust(endpoint: Endpoint | None, found: Found) -> Trust | None:
+def _trust(endpoint: Endpoint | None, found: Dossier) -> Trust | None:
     arn = endpoint.fields.certificate_arn if endpoint else None
     if arn is None:
         return None
@@ -431,7 +431,7 @@ def _facts(pem: str | None) -> Iterator[CertificateFacts]:
         yield certificate_facts(der)
 
 
-def _tests(found: Found) -> Iterator[DmsTest]:
+def _tests(found: Dossier) -> Iterator[DmsTest]:
     rehearsal = found.rehearsal or Rehearsal()
     for subject, tests in (
         (Subject.BEFORE, rehearsal.old),
@@ -448,17 +448,17 @@ def _tests(found: Found) -> Iterator[DmsTest]:
             )
 
 
-def _tasks(found: Found) -> TaskRecord:
+def _tasks(found: Dossier) -> TaskRecord:
     paused, resumed = found.paused or TaskWork(), found.resumed or TaskWork()
     return TaskRecord(
         paused=paused.tasks,
         resumed=resumed.tasks,
         owed=found.owed,
-        stood_still=resumed.stood_still,
+        stopped_seconds=resumed.stopped_seconds,
     )
 
 
-def _expiries(found: Found, probed: Probed | None) -> tuple[Expiring, ...]:
+def _expiries(found: Dossier, probed: Probed | None) -> tuple[Expiring, ...]:
     """Return what expires and matters, the earliest first."""
     report = probed.effective if probed else None
     material = found.material or Material()
@@ -478,23 +478,23 @@ def _key(event: RecordEvent, since: datetime) -> str:
     return f"records/{event.name}/{since.strftime('%Y%m%dT%H%M%SZ')}-{event.run_id}"
 
 
-def _keep(tools: Tools[RecordSettings], record: Certification, key: str) -> None:
+def _keep(context: StepContext[RecordSettings], record: Certification, key: str) -> None:
     """Write the record as JSON and as a page."""
-    tools.documents.put(f"{key}.json", record.model_dump_json(indent=2).encode(), JSON)
-    tools.documents.put(f"{key}.html", certification_page(record).encode(), HTML)
+    context.documents.put(f"{key}.json", record.model_dump_json(indent=2).encode(), JSON)
+    context.documents.put(f"{key}.html", certification_page(record).encode(), HTML)
 
 
 # -- what is remembered, and the word for the report
 
 
-def _remembered(found: Found, end: Decided, due: Due, record: Certification) -> dict[str, Any]:
+def _remembered(found: Dossier, end: Decided, due: Due, record: Certification) -> dict[str, Any]:
     """Return the fields of STATE that this run changes; ``None`` removes one."""
     kept: dict[str, Any] = {
         "reason": due.reason,
         "backoff": due.backoff,
         "waiting_since": due.waiting_since,
         "owed": found.owed,
-        "waits_for_wave": True if end.waits_for_wave else None,
+        "held_by_breaker": True if end.held_by_breaker else None,
     }
     if record.expires_at is not None:
         kept |= {"expires_at": record.expires_at, "expires": record.expires}
@@ -521,7 +521,7 @@ def _remembered(found: Found, end: Decided, due: Due, record: Certification) -> 
     return kept
 
 
-def _anchors(found: Found, state: SourceState) -> dict[str, Any]:
+def _anchors(found: Dossier, state: SourceState) -> dict[str, Any]:
     """Return the CAs that are known from now on; people have been told of the new ones."""
     trusted = dict.fromkeys(facts.sha256 for facts in _trusted_facts(found.material))
     new = [sha256 for sha256 in trusted if sha256 not in state.anchors]
@@ -542,14 +542,14 @@ def _trusted_facts(material: Material | None) -> Iterator[CertificateFacts]:
         yield from _facts(material.trusted.pem if material.trusted else None)
 
 
-def _password_version(found: Found, end: Decided) -> str | None:
+def _password_version(found: Dossier, end: Decided) -> str | None:
     """Return the VersionId of the password that this run left on the endpoint, if it set one."""
     log = found.undo
     if log is None or not end.erase_undo:
         return None
-    if found.put_back is not None and found.put_back.put_back:
+    if found.rolled_back is not None and found.rolled_back.rolled_back:
         return log.old_password_version
-    if found.put_back is not None:
+    if found.rolled_back is not None:
         return None
     return log.new_password_version
 

@@ -6,16 +6,16 @@ old settings connected. Safe to call again at any moment; the store remembers ca
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
-from certifier.endpoint.fields import LOGIN, only, replaced_by
+from certifier.endpoint.fields import LOGIN, replaced_by, subset
 from certifier.errors import Busy, Refused
 from certifier.models import Fact, Finding, errors_in
 from certifier.run.documents import InstanceTest, Plan, Probed, Rehearsal
 from certifier.run.event import Done, PolledEvent
-from certifier.steps.context import Tools
+from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
 from certifier.steps.endpoints import material_of, new_fields, password, planned
 from certifier.steps.proving import explained, prove
-from certifier.vocabulary import Cause, Place, Severity
+from certifier.vocabulary import Cause, Severity, Witness
 
 STEP = "rehearse_changes"
 CANARY = "rehearse_changes-canary"
@@ -32,31 +32,31 @@ def canary_identifier(name: str) -> str:
     return f"certifier-canary-{name}"
 
 
-def run(event: PolledEvent, tools: Tools[DmsSettings]) -> Done:
+def run(event: PolledEvent, context: StepContext[DmsSettings]) -> Done:
     """Move the rehearsal on by one round.
 
     Raises:
         ClaimLost: another execution owns the source.
         Refused: DMS cannot connect with the new settings, or cannot test them in time.
     """
-    tools.store.hold(event.name, event.run)
-    plan = planned(event, tools)
-    material = material_of(event, tools)
+    context.store.require_claim(event.name, event.run)
+    plan = planned(event, context)
+    material = material_of(event, context)
     endpoint = material.endpoint if material else None
     instances = plan.instances
     old: tuple[InstanceTest, ...] | None = ()
     if endpoint is not None:
         old = prove(
             event,
-            tools,
+            context,
             endpoint_arn=endpoint.arn,
             digest=endpoint.settings_digest,
             instances=instances,
         )
-    obstacle = _obstacle(event, tools.settings.dms_secret_role, endpoint)
+    obstacle = _obstacle(event, context.settings.dms_secret_role, endpoint)
     canary: tuple[InstanceTest, ...] | None = ()
     if obstacle is None:
-        rehearsed = _rehearse(event, tools, plan, endpoint, instances)
+        rehearsed = _rehearse(event, context, plan, endpoint, instances)
         if isinstance(rehearsed, Finding):
             obstacle = rehearsed
         else:
@@ -65,7 +65,7 @@ def run(event: PolledEvent, tools: Tools[DmsSettings]) -> Done:
         if event.is_last:
             _give_up(event)
         return Done(done=False)
-    return _conclude(event, tools, old, canary, obstacle)
+    return _conclude(event, context, old, canary, obstacle)
 
 
 def _obstacle(event: PolledEvent, role: str, endpoint: Endpoint | None) -> Finding | None:
@@ -86,35 +86,35 @@ def _obstacle(event: PolledEvent, role: str, endpoint: Endpoint | None) -> Findi
         )
     else:
         return None
-    return finding(Cause.REHEARSED_BY_PROBE_ONLY, place=Place.REHEARSAL, seen=seen)
+    return finding(Cause.REHEARSED_BY_PROBE_ONLY, place=Witness.REHEARSAL, seen=seen)
 
 
 def _rehearse(
     event: PolledEvent,
-    tools: Tools[DmsSettings],
+    context: StepContext[DmsSettings],
     plan: Plan,
     endpoint: Endpoint | None,
     instances: tuple[str, ...],
 ) -> tuple[InstanceTest, ...] | Finding | None:
     """Return the canary's tests, ``None`` while they are under way, or why there is no canary."""
     identifier = canary_identifier(event.name)
-    canary = tools.dms.endpoint(identifier)
-    work = tools.documents.read(event.run_id, CANARY, CanaryWork)
+    canary = context.dms.endpoint(identifier)
+    work = context.documents.read(event.run_id, CANARY, CanaryWork)
     if work is None:
         if canary is not None:  # a run that died has left it behind
-            _delete(tools, canary)
+            _delete(context, canary)
             return None
-        tools.store.note_canary(event.name, event.run, identifier)
+        context.store.note_canary(event.name, event.run, identifier)
         work = CanaryWork()
-        tools.documents.write(event.run_id, CANARY, work)
+        context.documents.write(event.run_id, CANARY, work)
     if work.tests is None:
         if canary is None:
-            return _create(event, tools, plan, endpoint, identifier)
+            return _create(event, context, plan, endpoint, identifier)
         if canary.status != "active":
             return None
         tests = prove(
             event,
-            tools,
+            context,
             endpoint_arn=canary.arn,
             digest=canary.settings_digest,
             instances=instances,
@@ -122,58 +122,58 @@ def _rehearse(
         if tests is None:
             return None
         work = CanaryWork(tests=tests)
-        tools.documents.write(event.run_id, CANARY, work)
+        context.documents.write(event.run_id, CANARY, work)
     if canary is not None:
-        _delete(tools, canary)
+        _delete(context, canary)
         return None
-    tools.store.note_canary(event.name, event.run, None)
+    context.store.note_canary(event.name, event.run, None)
     return work.tests
 
 
 def _create(
     event: PolledEvent,
-    tools: Tools[DmsSettings],
+    context: StepContext[DmsSettings],
     plan: Plan,
     endpoint: Endpoint | None,
     identifier: str,
 ) -> Finding | None:
     """Make the canary: the endpoint's own fields, with the new ones over them."""
     source = event.source.spec
-    material = material_of(event, tools)
+    material = material_of(event, context)
     current = endpoint.fields if endpoint else EndpointFields()
-    new = new_fields(event, tools, plan).said()
+    new = new_fields(event, context, plan).given()
     gone = replaced_by(new)
     fields = EndpointFields.model_validate(
-        {**{name: had for name, had in current.said().items() if name not in gone}, **new}
+        {**{name: had for name, had in current.given().items() if name not in gone}, **new}
     )
     if fields.secret_id is not None:
         # The endpoint may keep a role of its own, which only its owner may give to another one.
-        role = tools.settings.dms_secret_role
+        role = context.settings.dms_secret_role
         fields = fields.model_copy(update={**dict.fromkeys(LOGIN), "secret_role_arn": role})
     version = material.versions.credentials if material else None
     try:
-        tools.dms.create_endpoint(
+        context.dms.create_endpoint(
             identifier,
             endpoint_type=source.endpoint_type,
             engine=source.engine,
-            fields=only(fields, tuple(fields.said())),
-            password=password(event, tools, version),
+            fields=subset(fields, tuple(fields.given())),
+            password=password(event, context, version),
             tags={"certifier:canary": event.name},
             like=endpoint.arn if endpoint else None,
         )
     except Refused as refused:
         if refused.cause is not Cause.DMS_QUOTA:
             raise
-        tools.store.note_canary(event.name, event.run, None)
+        context.store.note_canary(event.name, event.run, None)
         seen = "the account's endpoint quota leaves no room for a canary"
-        return finding(Cause.REHEARSED_BY_PROBE_ONLY, place=Place.REHEARSAL, seen=seen)
+        return finding(Cause.REHEARSED_BY_PROBE_ONLY, place=Witness.REHEARSAL, seen=seen)
     return None
 
 
-def _delete(tools: Tools[DmsSettings], canary: Endpoint) -> None:
+def _delete(context: StepContext[DmsSettings], canary: Endpoint) -> None:
     """Ask DMS to delete the canary; the next round sees whether it is gone."""
     try:
-        tools.dms.delete_endpoint(canary.arn)
+        context.dms.delete_endpoint(canary.arn)
     except Busy:
         return  # a test is still under way on it; the machine calls again
 
@@ -185,7 +185,7 @@ def _give_up(event: PolledEvent) -> None:
         findings=(
             finding(
                 Cause.TEST_NEVER_ENDED,
-                place=Place.REHEARSAL,
+                place=Witness.REHEARSAL,
                 seen=f"the rehearsal had no result after {event.rounds} rounds",
             ),
         ),
@@ -194,17 +194,17 @@ def _give_up(event: PolledEvent) -> None:
 
 def _conclude(
     event: PolledEvent,
-    tools: Tools[DmsSettings],
+    context: StepContext[DmsSettings],
     old: tuple[InstanceTest, ...],
     canary: tuple[InstanceTest, ...],
     obstacle: Finding | None,
 ) -> Done:
-    probed = tools.documents.read(event.run_id, "probe_tls", Probed) or Probed()
-    findings = explained(canary, tools, place=Place.REHEARSAL, probed=probed)
+    probed = context.documents.read(event.run_id, "probe_tls", Probed) or Probed()
+    findings = explained(canary, context, place=Witness.REHEARSAL, probed=probed)
     if obstacle is not None:
         findings = (obstacle if probed.passed else _untried(obstacle), *findings)
     rehearsal = Rehearsal(old=old, canary=canary, findings=findings)
-    tools.documents.write(event.run_id, STEP, rehearsal)
+    context.documents.write(event.run_id, STEP, rehearsal)
     if errors := errors_in(findings):
         raise Refused(errors[0].cause, findings=findings)
     return Done(done=True)

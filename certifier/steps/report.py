@@ -9,7 +9,7 @@ from certifier.models import Fact
 from certifier.report import summary_page
 from certifier.run.event import Event, Problem, run_id
 from certifier.run.summary import Line, Summary, failure
-from certifier.steps.context import StepSettings, Tools
+from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Mode, Origin, Outcome
 
 CAUSE_LIMIT = 4000
@@ -34,15 +34,15 @@ class Reported(Fact):
     cause: str
 
 
-def run(event: ReportEvent, tools: Tools[StepSettings]) -> Reported:
+def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
     """Write the summary, as JSON and as a page, and decide.
 
     Raises:
         Retryable: AWS did not answer; the machine calls again.
     """
     execution = run_id(event.execution)
-    endings = tools.documents.endings(execution)
-    manifest = tools.documents.read_manifest(event.key) if event.key else []
+    endings = context.documents.endings(execution)
+    manifest = context.documents.read_manifest(event.key) if event.key else []
     names = {str(item["name"]) for item in manifest} | endings.keys()
     lines = tuple(_line(name, endings.get(name)) for name in sorted(names))
     failed = failure(
@@ -56,14 +56,14 @@ def run(event: ReportEvent, tools: Tools[StepSettings]) -> Reported:
         execution=event.execution,
         mode=event.mode,
         origin=event.origin,
-        reported_at=tools.now(),
+        reported_at=context.now(),
         problem=event.problem,
         failed=failed,
         lines=lines,
     )
     key = f"reports/{execution}"
-    tools.documents.put(f"{key}.json", summary.model_dump_json(indent=2).encode(), JSON)
-    tools.documents.put(f"{key}.html", summary_page(summary).encode(), HTML)
+    context.documents.put(f"{key}.json", summary.model_dump_json(indent=2).encode(), JSON)
+    context.documents.put(f"{key}.html", summary_page(summary).encode(), HTML)
     return Reported(failed=bool(failed), cause=failed[:CAUSE_LIMIT])
 
 

@@ -14,9 +14,9 @@ from certifier.models import Finding
 from certifier.run.documents import TaskWork
 from certifier.run.event import Done, PolledEvent
 from certifier.run.state import Pause
-from certifier.steps.context import StepSettings, Tools
+from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import ATTEMPTS, explained, prove
-from certifier.vocabulary import Cause, Place
+from certifier.vocabulary import Cause, Witness
 
 STEP = "resume_tasks"
 
@@ -27,70 +27,76 @@ SAME_STOP = timedelta(seconds=5)
 """StopDates of one stop may differ by their rounding."""
 
 
-def run(event: PolledEvent, tools: Tools[StepSettings]) -> Done:
+def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
     """Move the resumption on by one round; in the last one, what does not run stays owed.
 
     Raises:
         ClaimLost: another execution owns the source.
     """
-    tools.store.hold(event.name, event.run)
-    before = tools.documents.read(event.run_id, STEP, TaskWork) or TaskWork()
-    tasks, findings, still = list(before.tasks), list(before.findings), before.stood_still
+    context.store.require_claim(event.name, event.run)
+    before = context.documents.read(event.run_id, STEP, TaskWork) or TaskWork()
+    tasks, findings, still = list(before.tasks), list(before.findings), before.stopped_seconds
     owed: list[tuple[str, Finding]] = []
-    for pause in tools.store.pauses_of(event.name):
-        if not tools.store.leave_pause(event.name, event.run, pause.task_arn):
+    for pause in context.store.pauses_of(event.name):
+        if not context.store.leave_pause(event.name, event.run, pause.task_arn):
             continue  # another source still needs it stopped, and will start it
-        task = tools.dms.task(pause.task_arn)
-        match _moved(event, tools, pause, task):
-            case Finding() as reason if reason.cause is Cause.TASK_OWED:
+        task = context.dms.task(pause.task_arn)
+        match _moved(event, context, pause, task):
+            case Finding() as reason if reason.cause is Cause.TASK_NOT_RESTARTED:
                 owed.append((pause.task_arn, reason))
             case Finding() as reason:
                 findings.append(reason)
-                tools.store.delete_pause(event.name, event.run, pause.task_arn)
+                context.store.delete_pause(event.name, event.run, pause.task_arn)
             case None:
                 tasks.append(pause.task_arn)
                 if pause.stop_date is not None:
-                    seconds = (tools.now() - pause.stop_date).total_seconds()
+                    seconds = (context.now() - pause.stop_date).total_seconds()
                     still = max(still or 0.0, seconds)
-                tools.store.delete_pause(event.name, event.run, pause.task_arn)
+                context.store.delete_pause(event.name, event.run, pause.task_arn)
     over = not owed or event.is_last
     work = TaskWork(
         tasks=tuple(tasks),
         owed=tuple(arn for arn, _ in owed),
-        stood_still=still,
+        stopped_seconds=still,
         findings=(*findings, *((reason for _, reason in owed) if over else ())),
     )
-    tools.documents.write(event.run_id, STEP, work)
+    context.documents.write(event.run_id, STEP, work)
     return Done(done=over)
 
 
 def _found(cause: Cause, seen: str, raw: str | None = None) -> Finding:
-    return finding(cause, place=Place.WORKFLOW, seen=seen, raw=raw)
+    return finding(cause, place=Witness.WORKFLOW, seen=seen, raw=raw)
 
 
 def _owed(task: ReplicationTask, what: str) -> Finding:
     seen = f"task {task.identifier}, which we stopped, does not run again yet: {what}"
-    return _found(Cause.TASK_OWED, seen, raw=task.message)
+    return _found(Cause.TASK_NOT_RESTARTED, seen, raw=task.message)
 
 
 def _moved(
-    event: PolledEvent, tools: Tools[StepSettings], pause: Pause, task: ReplicationTask | None
+    event: PolledEvent,
+    context: StepContext[StepSettings],
+    pause: Pause,
+    task: ReplicationTask | None,
 ) -> Finding | None:
     """Move one task on; what stands in its way alone keeps no other task from being started."""
     try:
-        return _move_on(event, tools, pause, task)
+        return _move_on(event, context, pause, task)
     except Refused as refused:
         why = [found.seen for found in refused.findings] or [refused.seen or refused.cause.value]
     except Busy as busy:
         why = [str(busy)]
     seen = f"task {pause.task_arn}, which we stopped, may not start: {'; '.join(why)}"
-    return _found(Cause.TASK_OWED, seen)
+    return _found(Cause.TASK_NOT_RESTARTED, seen)
 
 
 def _move_on(
-    event: PolledEvent, tools: Tools[StepSettings], pause: Pause, task: ReplicationTask | None
+    event: PolledEvent,
+    context: StepContext[StepSettings],
+    pause: Pause,
+    task: ReplicationTask | None,
 ) -> Finding | None:
-    """Move one task on; ``None``: it runs. A ``task_owed`` is not over, any other finding is."""
+    """Move one task on; ``None``: it runs. A ``task_not_restarted`` goes on, others end it."""
     if task is None:
         return _found(Cause.TASK_LEFT_ALONE, f"task {pause.task_arn} is gone")
     if task.status == "running":
@@ -101,11 +107,11 @@ def _move_on(
         seen = f"task {task.identifier} is {task.status}, and not by us: {reason}"
         return _found(Cause.TASK_LEFT_ALONE, seen, raw=task.message)
     if pause.stop_date is None and task.stop_date is not None:
-        tools.store.note_stopped(event.name, event.run, task.arn, task.stop_date)
-    tools.store.note_started(event.name, event.run, task.arn, tools.now())
-    answer = tools.dms.start_task(task.arn)
+        context.store.note_stopped(event.name, event.run, task.arn, task.stop_date)
+    context.store.note_started(event.name, event.run, task.arn, context.now())
+    answer = context.dms.start_task(task.arn)
     if isinstance(answer, Rejected):
-        return _mend(event, tools, task, answer)
+        return _mend(event, context, task, answer)
     return _owed(task, "it was asked to start")
 
 
@@ -131,7 +137,7 @@ def _not_ours(pause: Pause, task: ReplicationTask) -> str | None:
 
 
 def _mend(
-    event: PolledEvent, tools: Tools[StepSettings], task: ReplicationTask, answer: Rejected
+    event: PolledEvent, context: StepContext[StepSettings], task: ReplicationTask, answer: Rejected
 ) -> Finding:
     """DMS starts a task only after a passing test of both endpoints: make those tests.
 
@@ -140,13 +146,13 @@ def _mend(
     """
     reasons: list[str] = []
     for arn in (task.source_endpoint_arn, task.target_endpoint_arn):
-        endpoint = tools.dms.endpoint(arn)
+        endpoint = context.dms.endpoint(arn)
         if endpoint is None:
             reasons.append(f"endpoint {arn} is gone")
             continue
         tests = prove(
             event,
-            tools,
+            context,
             endpoint_arn=arn,
             digest=f"{endpoint.settings_digest} to start {task.arn}",
             instances=(task.instance_arn,),
@@ -154,10 +160,10 @@ def _mend(
         )
         if tests is None:
             reasons.append(f"{endpoint.identifier} is being tested")
-        why = explained(tests or (), tools, place=Place.DMS_TEST)
+        why = explained(tests or (), context, place=Witness.DMS_TEST)
         reasons += [f"{endpoint.identifier}: {found.seen}" for found in why]
     return _found(
-        Cause.TASK_OWED,
+        Cause.TASK_NOT_RESTARTED,
         f"task {task.identifier}, which we stopped, may not start: "
         + ("; ".join(reasons) or "DMS does not take the start, although both endpoints connect"),
         raw=answer.text,

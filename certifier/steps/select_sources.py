@@ -15,17 +15,17 @@ from certifier.models import Fact
 from certifier.run.event import Event, run_id
 from certifier.run.state import Registration
 from certifier.source import Source
-from certifier.steps.context import StepSettings, Tools
+from certifier.steps.context import StepContext, StepSettings
 from certifier.triggers import (
-    Due,
+    AllDue,
     Everything,
     Named,
     OfCertificate,
     OfHost,
     OfSecret,
     Register,
-    concerned,
-    understand,
+    affected_sources,
+    parse_event,
 )
 from certifier.vocabulary import Cause, Mode, Origin, Outcome
 
@@ -53,31 +53,33 @@ class Selection(Fact):
     origin: Origin
 
 
-def run(event: SelectEvent, tools: Tools[SelectSettings]) -> Selection:
+def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
     """Choose, register and make due what is asked for, and write the manifest.
 
     Raises:
         InvalidEvent: the event, or a source in it, is not understood; nothing was stored.
     """
-    request = understand(event.event)
+    request = parse_event(event.event)
     plan = request.mode is Mode.PLAN
     match request.choice:
         case Register(sources):
-            chosen = _register(sources, tools, plan=plan)
+            chosen = _register(sources, context, plan=plan)
         case Named(names):
-            chosen = _named(names, tools)
+            chosen = _named(names, context)
         case Everything():
-            chosen = tools.store.specs_all()
-        case Due():
-            chosen = _read(tools.store.due(tools.now(), tools.settings.batch), tools)
+            chosen = context.store.specs_all()
+        case AllDue():
+            chosen = _read(context.store.due(context.now(), context.settings.batch), context)
         case OfSecret() | OfCertificate() | OfHost() as choice:
-            chosen = _concerned(choice, tools)
+            chosen = _affected(choice, context)
     good = [spec for spec in chosen.values() if spec is not None]
-    if not plan and not isinstance(request.choice, Due | Register):
+    if not plan and not isinstance(request.choice, AllDue | Register):
         # If their run is cut off, or finds the source busy, what was asked for is not forgotten.
-        tools.store.set_due([source.name for source, _ in good], tools.now())
+        context.store.set_due([source.name for source, _ in good], context.now())
     for name in (name for name, spec in chosen.items() if spec is None):
-        tools.documents.mark_ending(run_id(event.execution), _unreadable(name, event.execution))
+        context.documents.write_child_outcome(
+            run_id(event.execution), _unreadable(name, event.execution)
+        )
     items = [
         {
             "name": source.name,
@@ -86,10 +88,10 @@ def run(event: SelectEvent, tools: Tools[SelectSettings]) -> Selection:
         }
         for source, version in good
     ]
-    key = tools.documents.write_manifest(run_id(event.execution), items)
+    key = context.documents.write_manifest(run_id(event.execution), items)
     return Selection(
         count=len(items),
-        bucket=tools.documents.bucket,
+        bucket=context.documents.bucket,
         key=key,
         mode=request.mode,
         origin=request.origin,
@@ -112,12 +114,12 @@ def _unreadable(name: str, execution: str) -> Ending:
     )
 
 
-def _read(names: Iterable[str], tools: Tools[SelectSettings]) -> Chosen:
+def _read(names: Iterable[str], context: StepContext[SelectSettings]) -> Chosen:
     """Return the specs of sources; one that was forgotten meanwhile is left out."""
     found: dict[str, tuple[Source, int] | None] = {}
     for name in names:
         try:
-            spec = tools.store.spec(name)
+            spec = context.store.spec(name)
         except Unexpected:
             found[name] = None
         else:
@@ -125,8 +127,8 @@ def _read(names: Iterable[str], tools: Tools[SelectSettings]) -> Chosen:
     return found
 
 
-def _named(names: tuple[str, ...], tools: Tools[SelectSettings]) -> Chosen:
-    found = _read(names, tools)
+def _named(names: tuple[str, ...], context: StepContext[SelectSettings]) -> Chosen:
+    found = _read(names, context)
     if unknown := [name for name in names if name not in found]:
         raise InvalidEvent(
             *(f"names: {_short(name)} is not a registered source" for name in unknown)
@@ -139,9 +141,11 @@ def _short(name: str) -> str:
     return repr(name[:60])
 
 
-def _register(sources: tuple[Source, ...], tools: Tools[SelectSettings], *, plan: bool) -> Chosen:
+def _register(
+    sources: tuple[Source, ...], context: StepContext[SelectSettings], *, plan: bool
+) -> Chosen:
     """Register all sources or, when one cannot be, none."""
-    standing: dict[str, Registration] = {s.name: tools.store.registration(s) for s in sources}
+    standing: dict[str, Registration] = {s.name: context.store.registration(s) for s in sources}
     problems = [
         f"sources.{index}.{problem}"
         for index, source in enumerate(sources)
@@ -151,16 +155,18 @@ def _register(sources: tuple[Source, ...], tools: Tools[SelectSettings], *, plan
         raise InvalidEvent(*problems)
     if plan:
         return {source.name: (source, standing[source.name].version) for source in sources}
-    return {s.name: (s, tools.store.register(s, tools.now())) for s in sources}
+    return {s.name: (s, context.store.register(s, context.now())) for s in sources}
 
 
-def _concerned(choice: OfSecret | OfCertificate | OfHost, tools: Tools[SelectSettings]) -> Chosen:
-    specs = tools.store.specs_all()
+def _affected(
+    choice: OfSecret | OfCertificate | OfHost, context: StepContext[SelectSettings]
+) -> Chosen:
+    specs = context.store.specs_all()
     certificates: dict[str, tuple[str, ...]] = {}
     if isinstance(choice, OfCertificate):
         certificates = {
             state.name: tuple(arn for arn in (state.acm_arn, state.acm_superseded) if arn)
-            for state in tools.store.states_all()
+            for state in context.store.states_all()
         }
     readable = (spec[0] for spec in specs.values() if spec is not None)
-    return {name: specs[name] for name in concerned(choice, readable, certificates)}
+    return {name: specs[name] for name in affected_sources(choice, readable, certificates)}

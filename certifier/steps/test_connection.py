@@ -1,8 +1,8 @@
 """Test connection: DMS connects with the endpoint's settings, from every replication instance.
 
-Serves two states: "Test connection" proves the new (or unchanged) settings, "Test old settings"
-what was put back. In a run that found an undo log, nothing else of this run is known: the log says
-what the endpoint should be.
+Serves two states: "Test connection" proves the new (or unchanged) settings, "Test rolled-back
+settings" the old ones after a rollback. In a run that found an undo log, nothing else of this run
+is known: the log says what the endpoint should be.
 """
 
 from certifier.diagnosis import finding
@@ -13,16 +13,16 @@ from certifier.run.documents import Configured, ConnectionTest, InstanceTest, Pl
 from certifier.run.event import PolledEvent
 from certifier.steps.configure_endpoint import document as configured_document
 from certifier.steps.configure_endpoint import restorable
-from certifier.steps.context import StepSettings, Tools
+from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.endpoints import material_of
 from certifier.steps.proving import ATTEMPTS, explained, prove, usable_instances
-from certifier.vocabulary import Action, Cause, Place, Settings
+from certifier.vocabulary import Action, Cause, SettingsUnderTest, Witness
 
 
 class TestEvent(PolledEvent):
     """Which of the two states calls."""
 
-    settings: Settings
+    settings: SettingsUnderTest
 
 
 class TestAnswer(Fact):
@@ -32,30 +32,30 @@ class TestAnswer(Fact):
     passed: bool = False
 
 
-def document(settings: Settings) -> str:
+def document(settings: SettingsUnderTest) -> str:
     """Return the name of the document of one of the two tests."""
     return f"test_connection-{settings.value}"
 
 
-def run(event: TestEvent, tools: Tools[StepSettings]) -> TestAnswer:
+def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
     """Move the test on by one round.
 
     Raises:
         ClaimLost: another execution owns the source.
         Refused: there is no instance to test from, or one cannot test.
     """
-    tools.store.hold(event.name, event.run)
-    log = tools.store.undo(event.name)
-    plan = tools.documents.read(event.run_id, "plan_changes", Plan)
-    endpoint = _endpoint(event, tools, log, plan)
+    context.store.require_claim(event.name, event.run)
+    log = context.store.undo(event.name)
+    plan = context.documents.read(event.run_id, "plan_changes", Plan)
+    endpoint = _endpoint(event, context, log, plan)
     if endpoint is None:
-        return _answer(event, tools, passed=False)
-    instances = (plan.instances if plan else ()) or usable_instances(event, tools, endpoint.arn)
+        return _answer(event, context, passed=False)
+    instances = (plan.instances if plan else ()) or usable_instances(event, context, endpoint.arn)
     unchanged = log is None
     digest = endpoint.settings_digest
     tests = prove(
         event,
-        tools,
+        context,
         endpoint_arn=endpoint.arn,
         # No digest tells a new password: a test of the rehearsal is none of what was set since.
         digest=digest if unchanged else f"{digest} with {event.settings.value} settings",
@@ -66,64 +66,66 @@ def run(event: TestEvent, tools: Tools[StepSettings]) -> TestAnswer:
         if not event.is_last:
             return TestAnswer(done=False)
         seen = f"DMS had no result after {event.rounds} rounds"
-        return _answer(event, tools, passed=False, findings=(_found(Cause.TEST_NEVER_ENDED, seen),))
-    again = tools.dms.endpoint(endpoint.arn)
+        return _answer(
+            event, context, passed=False, findings=(_found(Cause.TEST_NEVER_ENDED, seen),)
+        )
+    again = context.dms.endpoint(endpoint.arn)
     if again is None or again.settings_digest != endpoint.settings_digest:
         seen = f"{endpoint.identifier} was changed by somebody else while it was tested"
         findings = (_found(Cause.CHANGED_MEANWHILE, seen),)
-        return _answer(event, tools, passed=False, tests=tests, findings=findings)
-    return _judge(event, tools, log, endpoint, tests)
+        return _answer(event, context, passed=False, tests=tests, findings=findings)
+    return _judge(event, context, log, endpoint, tests)
 
 
 def _found(cause: Cause, seen: str) -> Finding:
-    return finding(cause, place=Place.DMS_TEST, seen=seen)
+    return finding(cause, place=Witness.DMS_TEST, seen=seen)
 
 
 def _endpoint(
-    event: TestEvent, tools: Tools[StepSettings], log: UndoLog | None, plan: Plan | None
+    event: TestEvent, context: StepContext[StepSettings], log: UndoLog | None, plan: Plan | None
 ) -> Endpoint | None:
     """Return the endpoint as it should be for this test; ``None`` when it is not.
 
     An unchanged source costs no extra call here: Read material has described the endpoint.
     """
     if log is None:
-        material = material_of(event, tools)
+        material = material_of(event, context)
         return material.endpoint if material else None
-    if event.settings is Settings.NEW and plan is not None:
-        done = tools.documents.read(event.run_id, configured_document(Action.APPLY), Configured)
+    if event.settings is SettingsUnderTest.NEW and plan is not None:
+        done = context.documents.read(event.run_id, configured_document(Action.APPLY), Configured)
         return done.endpoint if done else None
-    endpoint = tools.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
+    endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if endpoint is None:
         return None
-    wanted = log.new if event.settings is Settings.NEW else log.old
-    names = log.fields if event.settings is Settings.NEW else restorable(log)
+    wanted = log.new if event.settings is SettingsUnderTest.NEW else log.old
+    names = log.fields if event.settings is SettingsUnderTest.NEW else restorable(log)
     fits = all(equal(name, getattr(endpoint.fields, name), getattr(wanted, name)) for name in names)
     return endpoint if fits else None
 
 
 def _judge(
     event: TestEvent,
-    tools: Tools[StepSettings],
+    context: StepContext[StepSettings],
     log: UndoLog | None,
     endpoint: Endpoint,
     tests: tuple[InstanceTest, ...],
 ) -> TestAnswer:
     passed = all(test.passed for test in tests)
     probed = None  # it looked at the new settings
-    if event.settings is Settings.NEW:
-        probed = tools.documents.read(event.run_id, "probe_tls", Probed)
-    findings = explained(tests, tools, place=Place.DMS_TEST, probed=probed)
-    if not passed and log is not None and event.settings is Settings.OLD:
+    if event.settings is SettingsUnderTest.NEW:
+        probed = context.documents.read(event.run_id, "probe_tls", Probed)
+    findings = explained(tests, context, place=Witness.DMS_TEST, probed=probed)
+    if not passed and log is not None and event.settings is SettingsUnderTest.OLD:
         name = endpoint.identifier
         if log.old_connects is False:
             seen = f"{name} did not connect before the change, either"
             findings += (_found(Cause.BROKEN_BEFORE, seen),)
         else:
             seen = f"{name} has its old settings again, and DMS does not connect with them now"
-            findings += (_found(Cause.BROKEN_AFTER_RESTORE, seen),)
+            findings += (_found(Cause.BROKEN_AFTER_ROLLBACK, seen),)
     return _answer(
         event,
-        tools,
+        context,
         passed=passed,
         tests=tests,
         findings=findings,
@@ -133,7 +135,7 @@ def _judge(
 
 def _answer(
     event: TestEvent,
-    tools: Tools[StepSettings],
+    context: StepContext[StepSettings],
     *,
     passed: bool,
     tests: tuple[InstanceTest, ...] = (),
@@ -141,5 +143,5 @@ def _answer(
     digest: str | None = None,
 ) -> TestAnswer:
     result = ConnectionTest(passed=passed, tests=tests, settings_digest=digest, findings=findings)
-    tools.documents.write(event.run_id, document(event.settings), result)
+    context.documents.write(event.run_id, document(event.settings), result)
     return TestAnswer(done=True, passed=passed)

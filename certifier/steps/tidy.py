@@ -12,7 +12,7 @@ from certifier.aws.dms import OURS
 from certifier.endpoint.facts import DmsCertificate
 from certifier.errors import Refused
 from certifier.run.event import Event, Nothing
-from certifier.steps.context import StepSettings, Tools
+from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Mode
 
 KEPT = timedelta(days=7)
@@ -32,7 +32,7 @@ class TidyEvent(Event):
     mode: Mode
 
 
-def run(event: TidyEvent, tools: Tools[TidySettings]) -> Nothing:
+def run(event: TidyEvent, context: StepContext[TidySettings]) -> Nothing:
     """Delete what is due to go, if this is the first execution of the day (UTC).
 
     Raises:
@@ -40,40 +40,40 @@ def run(event: TidyEvent, tools: Tools[TidySettings]) -> Nothing:
     """
     if event.mode is Mode.PLAN:
         return Nothing()
-    if not tools.store.first_of_day(tools.now(), event.execution):
+    if not context.store.first_of_day(context.now(), event.execution):
         return Nothing()
-    ours = [each for each in tools.dms.all_certificates() if each.identifier.startswith(OURS)]
-    used = _used(tools)
-    noted = tools.store.unused()
+    ours = [each for each in context.dms.all_certificates() if each.identifier.startswith(OURS)]
+    used = _used(context)
+    noted = context.store.unused()
     for certificate in ours:
         if certificate.arn in used:
             if certificate.digest in noted:
-                tools.store.forget_unused(certificate.digest)
+                context.store.forget_unused(certificate.digest)
         else:
-            _let_go(certificate, tools)
+            _let_go(certificate, context)
     for gone in noted.keys() - {certificate.digest for certificate in ours}:
-        tools.store.forget_unused(gone)
+        context.store.forget_unused(gone)
     return Nothing()
 
 
-def _used(tools: Tools[TidySettings]) -> set[str]:
+def _used(context: StepContext[TidySettings]) -> set[str]:
     """Return the ARN of every DMS certificate that an endpoint has or may get back."""
-    used = {endpoint.fields.certificate_arn for endpoint in tools.dms.all_endpoints()}
-    for log in tools.store.undo_all().values():
+    used = {endpoint.fields.certificate_arn for endpoint in context.dms.all_endpoints()}
+    for log in context.store.undo_all().values():
         used |= {log.old.certificate_arn, log.new.certificate_arn}
     return {arn for arn in used if arn is not None}
 
 
-def _let_go(certificate: DmsCertificate, tools: Tools[TidySettings]) -> None:
+def _let_go(certificate: DmsCertificate, context: StepContext[TidySettings]) -> None:
     """Note that nobody uses it; delete it once that has been so for a week."""
-    since = tools.store.note_unused(certificate.digest, tools.now())
-    if tools.now() - since < KEPT or not tools.store.take_unused(certificate.digest, since):
+    since = context.store.note_unused(certificate.digest, context.now())
+    if context.now() - since < KEPT or not context.store.take_unused(certificate.digest, since):
         return
     try:
         # In use after all: somebody took it since. Its week begins anew if they let go of it.
-        tools.dms.delete_certificate(certificate.arn)
+        context.dms.delete_certificate(certificate.arn)
     except Refused as refused:
-        tools.topic(tools.settings.topic).publish(
+        context.topic(context.settings.topic).publish(
             "Certifier: a DMS certificate cannot be deleted",
             f"Nobody has used {certificate.identifier} ({certificate.arn}) for a week, and it "
             f"cannot be deleted: {refused.seen or refused}. It is tried again in a week.\n",

@@ -98,7 +98,7 @@ STORIES = {
             "the rehearsal passes, and DMS cannot connect after the change",
             _broken_by_the_change,
             _announce,
-            outcome="restored",
+            outcome="rolled_back",
         ),
         Story(
             "shared",

@@ -185,7 +185,7 @@ def changed(**more: Any) -> dict[str, Any]:
         "configure_endpoint-apply": Configured(endpoint=endpoint(NEW_CA, SslMode.VERIFY_FULL)),
         "test_connection-new": dms_says(),
         "resume_tasks": TaskWork(
-            tasks=("arn:aws:dms:eu-west-1:123456789012:task:TASK1",), stood_still=41.0
+            tasks=("arn:aws:dms:eu-west-1:123456789012:task:TASK1",), stopped_seconds=41.0
         ),
         **more,
     }

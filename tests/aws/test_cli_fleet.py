@@ -1,4 +1,4 @@
-"""status, forget, resume-wave and discover against moto and the DMS stand-in."""
+"""status, forget, reset-breaker and discover against moto and the DMS stand-in."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ from certifier.aws.clients import Clients
 from certifier.aws.dms import Dms
 from certifier.aws.store import Store
 from certifier.certificate import bundle_digest
-from certifier.cli import discover, forget, resume_wave, status
+from certifier.cli import discover, forget, reset_breaker, status
 from certifier.endpoint.facts import EndpointFields
 from certifier.run.state import BadEnd, Recording
 from certifier.source import parse_source
@@ -155,17 +155,19 @@ def test_resume_wave_closes_the_breaker(
     """What was deferred is due now; a second time there is nothing to do."""
     register(store, "orders")
     store.claim("orders", RUN, NOW, lambda _: None)
-    waits = Recording(outcome=Outcome.DEFERRED, at=NOW, due_at=None, state={"waits_for_wave": True})
+    waits = Recording(
+        outcome=Outcome.DEFERRED, at=NOW, due_at=None, state={"held_by_breaker": True}
+    )
     store.record("orders", RUN, waits, breaker_limit=3)
     opened = store.breaker().after(BadEnd(at=NOW, source="s", run="r"), limit=1)
     store._table.write(store._put_breaker(opened))
     command(status)
     out = capsys.readouterr().out
     assert "Changes are stopped" in out
-    assert "after resume-wave" in out
-    assert command(resume_wave) == 0
+    assert "after reset-breaker" in out
+    assert command(reset_breaker) == 0
     assert capsys.readouterr().out == "changes may begin again\ndue now: orders\n"
-    assert command(resume_wave) == 0
+    assert command(reset_breaker) == 0
     assert capsys.readouterr().out == "changes were not stopped\n"
 
 

@@ -184,7 +184,7 @@ def test_a_modify_writes_only_what_it_is_told(start: Start) -> None:
         ssl_mode=SslMode.VERIFY_FULL, certificate_arn=ca.arn, database_name="orders"
     )
     changed = world.dms.modify_endpoint(endpoint, wanted)
-    assert changed.fields.said() == PLAIN.said() | wanted.said()
+    assert changed.fields.given() == PLAIN.given() | wanted.given()
     assert changed.rest_digest == endpoint.rest_digest
     sent = world.standin.log[-1].params
     assert sent["EngineName"] == "postgres"

@@ -54,7 +54,7 @@ def test_outcomes_of_children_are_collected(documents: Documents) -> None:
         ("parent", "sales", Outcome.REFUSED),
         ("other", "audit", Outcome.FAILED),
     ):
-        documents.mark_ending(parent, Ending(name=name, outcome=outcome, run="run"))
+        documents.write_child_outcome(parent, Ending(name=name, outcome=outcome, run="run"))
     assert documents.endings("parent") == {
         "orders": Ending(name="orders", outcome=Outcome.CERTIFIED, run="run"),
         "sales": Ending(name="sales", outcome=Outcome.REFUSED, run="run"),

@@ -22,7 +22,7 @@ from certifier.models import Fact
 from certifier.run.documents import Configured, Plan, Refusal, UndoLog
 from certifier.run.state import BadEnd, SourceState
 from certifier.source import parse_source
-from certifier.vocabulary import Cause, Decision, Outcome, Place, SslMode
+from certifier.vocabulary import Cause, Decision, Outcome, SslMode, Witness
 from lambdas.record_certification import handler
 from sandbox.dms import INSTANT, DmsStandIn, Switches
 from tests.aws.certifications import (
@@ -133,7 +133,7 @@ def test_a_certified_change_is_kept_as_evidence(world: World) -> None:
     world.leave(**changed())
     assert world.record() == "certified"
     record = world.kept("records/orders/20261124T090000Z-child-1")
-    assert record["format"] == "certifier.certification/1"
+    assert record["format"] == "certifier.certification/2"
     assert record["outcome"] == "certified"
     assert record["verified"] == {"probe": True, "rehearsal": True, "dms_test": True}
     assert record["changed"]
@@ -145,9 +145,9 @@ def test_a_certified_change_is_kept_as_evidence(world: World) -> None:
     assert [test["subject"] for test in record["tests"]] == [
         "endpoint before the change",
         "canary with the new settings",
-        "endpoint as it shall be",
+        "endpoint with its target settings",
     ]
-    assert record["tasks"]["stood_still"] == 41.0
+    assert record["tasks"]["stopped_seconds"] == 41.0
     assert record["next_due"] == "2026-11-25T09:00:00Z"
     page = world.documents.get("records/orders/20261124T090000Z-child-1.html") or b""
     assert b"certified" in page
@@ -180,7 +180,7 @@ def test_what_a_certified_run_remembers(world: World) -> None:
 
 def test_the_report_is_left_word(world: World) -> None:
     """The parent's report learns the outcome, the worst finding and where the record lies."""
-    soon = finding(Cause.CERTIFICATE_EXPIRES_SOON, place=Place.PROBE, seen="in 12 days")
+    soon = finding(Cause.CERTIFICATE_EXPIRES_SOON, place=Witness.PROBE, seen="in 12 days")
     world.leave(**unchanged(probe_tls=probed(findings=(soon,))))
     world.record()
     word = world.documents.endings("parent-1")["orders"]
@@ -204,7 +204,7 @@ def test_metrics_say_days_left_for_the_fleet_and_for_each_source(world: World) -
 def test_a_second_call_answers_the_same(world: World) -> None:
     """After a lost answer nothing is recorded twice, nobody told twice, and word is left."""
     refusal = Refusal(
-        findings=(finding(Cause.HOSTNAME_MISMATCH, place=Place.PROBE, seen="wrong name"),)
+        findings=(finding(Cause.HOSTNAME_MISMATCH, place=Witness.PROBE, seen="wrong name"),)
     )
     world.leave(read_material=material(), probe_tls__refused=refusal)
     problem = {"error": "Refused", "cause": "hostname_mismatch"}
@@ -222,7 +222,9 @@ def test_a_second_call_answers_the_same(world: World) -> None:
 def test_a_refusal_is_told_once_and_its_end_too(world: World) -> None:
     """People hear of it on change: when it begins, and when the source is certified again."""
     problem = {"error": "Refused", "cause": "no_private_key"}
-    refusal = Refusal(findings=(finding(Cause.NO_PRIVATE_KEY, place=Place.INTAKE, seen="no key"),))
+    refusal = Refusal(
+        findings=(finding(Cause.NO_PRIVATE_KEY, place=Witness.INTAKE, seen="no key"),)
+    )
     for run in (RUN, OTHER):
         world.claim(run)
         world.leave(run, read_material__refused=refusal)
@@ -238,26 +240,26 @@ def test_a_refusal_is_told_once_and_its_end_too(world: World) -> None:
 def test_a_restored_endpoint_keeps_its_old_password_version(world: World) -> None:
     """What was put back is what is remembered, and the undo log is gone."""
     world.store.write_undo("orders", RUN, LOG)
-    back = Configured(endpoint=material().endpoint, put_back=True, settled=True)
+    back = Configured(endpoint=material().endpoint, rolled_back=True, settled=True)
     documents = changed(
         **{
             "test_connection-new": dms_says(False, "FATAL:  no pg_hba.conf entry\x1b[31m"),
-            "configure_endpoint-put_back": back,
+            "configure_endpoint-roll_back": back,
             "test_connection-old": dms_says(),
         }
     )
     world.leave(**documents)
-    assert world.record() == "restored"
+    assert world.record() == "rolled_back"
     state = world.state()
     assert state.applied_version == "old-version"
     assert state.certified_at is None
     assert world.store.undo("orders") is None
     assert [end.source for end in world.store.breaker().ends] == ["orders"]
     record = world.kept(state.record or "")
-    assert (record["changed"], record["put_back"]) == (False, True)
+    assert (record["changed"], record["rolled_back"]) == (False, True)
     assert "\x1b" not in json.dumps(record["tests"], ensure_ascii=False)
     (subject,) = world.told()
-    assert subject.startswith("Certifier: orders restored")
+    assert subject.startswith("Certifier: orders rolled_back")
 
 
 def test_the_third_bad_end_is_told_as_a_stopped_wave(world: World) -> None:
@@ -283,7 +285,7 @@ def test_an_owed_task_is_told_at_once_and_due_in_ten_minutes(world: World) -> No
     assert state.due_at == NOW + timedelta(minutes=10)
     assert state.owed == (TASK,)
     (subject,) = world.told()
-    assert subject == "Certifier: orders certified: task_owed"
+    assert subject == "Certifier: orders certified: task_not_restarted"
 
 
 def test_who_asks_while_a_run_is_under_way_gets_another(world: World) -> None:
@@ -341,7 +343,7 @@ def test_a_run_that_finishes_another_is_due_at_once(world: World) -> None:
 
 def test_an_endpoint_of_another_source_is_not_remembered(world: World) -> None:
     """Who was refused because the endpoint is taken does not adopt it by the way."""
-    taken = finding(Cause.ENDPOINT_TAKEN, place=Place.INTAKE, seen="it belongs to sales")
+    taken = finding(Cause.ENDPOINT_TAKEN, place=Witness.INTAKE, seen="it belongs to sales")
     world.leave(read_material=material(findings=(taken,)))
     assert world.record({"error": "Refused", "cause": "endpoint_taken"}) == "refused"
     assert world.state().endpoint_arn is None
@@ -414,7 +416,7 @@ def test_a_ca_that_was_never_there_before_is_told(world: World) -> None:
         world.claim(run)
         world.leave(run, **unchanged(read_material=material(bundle_pem=both)))
         world.record(run=run)
-    assert world.told() == ["Certifier: orders certified: anchor_untrusted_before"]
+    assert world.told() == ["Certifier: orders certified: new_trust_anchor"]
     assert len(world.state().anchors) == 2
 
 
@@ -429,7 +431,7 @@ def test_a_ca_of_which_nobody_could_be_told_stays_new(world: World, clients: Cli
         world.claim(run)
         world.leave(run, **unchanged(read_material=material(bundle_pem=both)))
         world.record(run=run)
-        assert Cause.ANCHOR_UNTRUSTED_BEFORE in [f.cause for f in world.state().findings]
+        assert Cause.NEW_TRUST_ANCHOR in [f.cause for f in world.state().findings]
     assert world.state().anchors == known
 
 
@@ -438,7 +440,9 @@ def test_a_topic_that_is_gone_does_not_hold_up_the_recording(
 ) -> None:
     """The source is recorded and released; the record says that nobody was told."""
     clients.client("sns").delete_topic(TopicArn=world.inbox.topic)
-    refusal = Refusal(findings=(finding(Cause.NO_PRIVATE_KEY, place=Place.INTAKE, seen="no key"),))
+    refusal = Refusal(
+        findings=(finding(Cause.NO_PRIVATE_KEY, place=Witness.INTAKE, seen="no key"),)
+    )
     world.leave(read_material__refused=refusal)
     assert world.record({"error": "Refused", "cause": "no_private_key"}) == "refused"
     state = world.state()

@@ -12,7 +12,7 @@ from certifier.errors import ClaimLost, InvalidEvent
 from certifier.run.documents import UndoLog
 from certifier.run.state import Marker, Pause, Recording
 from certifier.source import Source, parse_source
-from certifier.vocabulary import Cause, Outcome, Place, SslMode
+from certifier.vocabulary import Cause, Outcome, SslMode, Witness
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -170,7 +170,7 @@ def test_a_claim_makes_the_source_due_in_ten_minutes(store: Store, claimed: Clai
     """If the run dies, the schedule takes the source up again by itself."""
     assert store.due(NOW + 9 * MINUTE, 10) == []
     assert store.due(NOW + 10 * MINUTE, 10) == ["orders"]
-    state = store.hold("orders", RUN)
+    state = store.require_claim("orders", RUN)
     assert state.claim is not None
     assert NOW + 10 * MINUTE < state.claim.due_at < NOW + 11 * MINUTE
 
@@ -178,7 +178,7 @@ def test_a_claim_makes_the_source_due_in_ten_minutes(store: Store, claimed: Clai
 def test_the_same_execution_may_claim_twice(store: Store, claimed: Claimed) -> None:
     """A claim whose answer was lost is made again and answers the same."""
     assert store.claim("orders", RUN, NOW + MINUTE, alive) == Claimed(
-        store.hold("orders", RUN), None, paused=False
+        store.require_claim("orders", RUN), None, paused=False
     )
 
 
@@ -200,7 +200,7 @@ def test_a_dead_owner_is_replaced_once_no_function_of_it_can_run(
     assert isinstance(got, Claimed) is taken
     if taken:
         with pytest.raises(ClaimLost):
-            store.hold("orders", RUN)
+            store.require_claim("orders", RUN)
 
 
 def test_what_an_earlier_run_left_behind_is_told_with_the_claim(
@@ -228,7 +228,7 @@ def test_every_write_of_a_run_stops_with_its_claim(store: Store, claimed: Claime
     store.claim("orders", OTHER, NOW + 5 * MINUTE, ended(NOW))
     marker = Marker(settings_digest="d", accepted_at=NOW)
     for write in (
-        lambda: store.hold("orders", RUN),
+        lambda: store.require_claim("orders", RUN),
         lambda: store.write_undo("orders", RUN, UNDO),
         lambda: store.remember("orders", RUN, endpoint_arn=ARN),
         lambda: store.note_canary("orders", RUN, "certifier-canary-orders"),
@@ -254,24 +254,24 @@ def test_markers_live_as_long_as_the_claim(store: Store, claimed: Claimed) -> No
     store.mark_test("orders", RUN, f"{ARN}|rep:A", marker)
     store.mark_test("orders", RUN, f"{ARN}|rep:B", marker)
     store.mark_test("orders", RUN, f"{ARN}|rep:B", None)
-    assert store.hold("orders", RUN).markers == {f"{ARN}|rep:A": marker}
+    assert store.require_claim("orders", RUN).markers == {f"{ARN}|rep:A": marker}
     store.claim("orders", OTHER, NOW + 5 * MINUTE, ended(NOW))
-    assert store.hold("orders", OTHER).markers == {}
+    assert store.require_claim("orders", OTHER).markers == {}
 
 
 def test_what_is_remembered_can_be_forgotten(store: Store, claimed: Claimed) -> None:
     """A canary is noted before it is made and forgotten when it is gone."""
     store.note_canary("orders", RUN, "certifier-canary-orders")
-    assert store.hold("orders", RUN).canary == "certifier-canary-orders"
+    assert store.require_claim("orders", RUN).canary == "certifier-canary-orders"
     store.note_canary("orders", RUN, None)
-    assert store.hold("orders", RUN).canary is None
+    assert store.require_claim("orders", RUN).canary is None
     with pytest.raises(ValueError, match="due_at"):
         store.remember("orders", RUN, due_at=NOW)
 
 
 def test_record_writes_everything_at_once(store: Store, claimed: Claimed) -> None:
     """Outcome, findings, next time and the release of the claim are one transaction."""
-    found = finding(Cause.CERTIFICATE_EXPIRES_SOON, place=Place.PROBE, seen="in 12 days")
+    found = finding(Cause.CERTIFICATE_EXPIRES_SOON, place=Witness.PROBE, seen="in 12 days")
     store.write_undo("orders", RUN, UNDO)
     store.mark_test("orders", RUN, "key", Marker(settings_digest="d", accepted_at=NOW))
     done = recording(
@@ -300,12 +300,12 @@ def test_record_writes_everything_at_once(store: Store, claimed: Claimed) -> Non
 def test_record_again_answers_the_same(store: Store, claimed: Claimed) -> None:
     """A second call after a lost answer does not lose the claim that it released itself."""
     store.write_undo("orders", RUN, UNDO)
-    bad = recording(Outcome.RESTORED, erase_undo=True, bad_end=True)
+    bad = recording(Outcome.ROLLED_BACK, erase_undo=True, bad_end=True)
     first = store.record("orders", RUN, bad, breaker_limit=1)
     assert (
         store.record("orders", RUN, bad, breaker_limit=1)
         == first
-        == Recorded(Outcome.RESTORED, opened=True)
+        == Recorded(Outcome.ROLLED_BACK, opened=True)
     )
     assert len(store.breaker().ends) == 1
 
@@ -320,12 +320,12 @@ def test_an_event_in_the_middle_of_a_run_is_not_lost(store: Store, claimed: Clai
 
 def test_a_source_without_a_next_time_is_not_due(store: Store, claimed: Claimed) -> None:
     """What the breaker deferred waits until the wave is resumed."""
-    waiting = recording(Outcome.DEFERRED, due_at=None, state={"waits_for_wave": True})
+    waiting = recording(Outcome.DEFERRED, due_at=None, state={"held_by_breaker": True})
     store.record("orders", RUN, waiting, breaker_limit=3)
     assert store.due(NOW + timedelta(days=400), 10) == []
-    assert store.resume_wave(NOW + MINUTE) == ("orders",)
+    assert store.reset_breaker(NOW + MINUTE) == ("orders",)
     assert store.due(NOW + MINUTE, 10) == ["orders"]
-    assert store.resume_wave(NOW + MINUTE) == ()
+    assert store.reset_breaker(NOW + MINUTE) == ()
 
 
 def test_three_bad_ends_in_a_day_open_the_breaker_until_a_person_closes_it(store: Store) -> None:
@@ -339,7 +339,7 @@ def test_three_bad_ends_in_a_day_open_the_breaker_until_a_person_closes_it(store
         opened.append(store.record(f"s{i}", f"{RUN}-{i}", end, breaker_limit=3).opened)
     assert opened == [False, False, False, True]
     assert store.breaker().open_since == NOW
-    store.resume_wave(NOW)
+    store.reset_breaker(NOW)
     assert not store.breaker().open
     assert store.breaker().ends == ()
 

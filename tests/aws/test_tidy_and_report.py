@@ -205,7 +205,7 @@ def endings(documents: Documents, **outcomes: Outcome) -> None:
             record=f"records/{name}/x",
             days_left=12,
         )
-        documents.mark_ending("parent-1", word)
+        documents.write_child_outcome("parent-1", word)
 
 
 def test_an_execution_whose_sources_are_all_certified_succeeds(

@@ -398,7 +398,7 @@ def test_a_relay_with_another_certificate_gets_no_greeting(postgres: Postgres, l
         assert b"postgres" not in fake.told
 
 
-@pytest.mark.shows(Cause.POOLER_BETWEEN)
+@pytest.mark.shows(Cause.TLS_ENDS_AT_PROXY)
 def test_a_pooler_that_ends_tls_is_noticed() -> None:
     """Behind it the session is in plain text, which the server's own row says."""
     with Postgres.start(hba=Access.PLAIN_ONLY) as plain:
@@ -408,7 +408,7 @@ def test_a_pooler_that_ends_tls_is_noticed() -> None:
     assert report.verdict == "pass"
     assert report.evidence.login is not None
     assert report.evidence.login.session_ssl is False
-    assert [f.cause for f in report.findings] == [Cause.POOLER_BETWEEN]
+    assert [f.cause for f in report.findings] == [Cause.TLS_ENDS_AT_PROXY]
 
 
 # ---- what libpq does with the same server

@@ -15,8 +15,8 @@ from sandbox.aws import Cloud, Execution, LambdaFault
 
 CLAIM, READ, PROBE, PLAN = "Claim source", "Read material", "Probe TLS", "Plan changes"
 IMPORT_CA, REHEARSE, PAUSE, CONFIGURE = "Import CA", "Rehearse", "Pause tasks", "Configure endpoint"
-TEST, PUT_BACK, TEST_OLD = "Test connection", "Put endpoint back", "Test old settings"
-RESUME, LOOK, ACM = "Resume tasks", "Look again", "Import certificate"
+TEST, ROLLED_BACK, TEST_OLD = "Test connection", "Roll back endpoint", "Test rolled-back settings"
+RESUME, LOOK, ACM = "Resume tasks", "Read replication slots", "Import certificate"
 RECORD = "Record certification"
 SELECT, TIDY, REPORT = "Select sources", "Tidy", "Report"
 
@@ -46,9 +46,9 @@ GOOD: Mapping[str, Any] = {
     IMPORT_CA: {},
     REHEARSE: DONE,
     PAUSE: {"done": True, "not_now": False},
-    CONFIGURE: {"done": True, "put_back": False},
+    CONFIGURE: {"done": True, "rolled_back": False},
     TEST: {"done": True, "passed": True},
-    PUT_BACK: {"done": True, "put_back": True},
+    ROLLED_BACK: {"done": True, "rolled_back": True},
     TEST_OLD: {"done": True, "passed": True},
     RESUME: DONE,
     LOOK: {},
@@ -87,8 +87,8 @@ class Script:
 
     def answer(self, step: str, event: dict[str, Any]) -> Any:
         state = STEPS[step]
-        if event.get("action") == "put_back":
-            state = PUT_BACK
+        if event.get("action") == "roll_back":
+            state = ROLLED_BACK
         if event.get("settings") == "old":
             state = TEST_OLD
         if event.get("again"):
@@ -155,7 +155,7 @@ LEAVE = ["Paused?", *END]
 LOOKED = [LOOK, "Proven?"]
 RESUMED = [*polled(RESUME), *LOOKED]
 LEAVE_PAUSED = ["Paused?", *RESUMED, *END]
-UNDO = [*polled(PUT_BACK), *polled(TEST_OLD)]
+UNDO = [*polled(ROLLED_BACK), *polled(TEST_OLD)]
 HAPPY = [*TESTED, *RESUMED, ACM, *END]
 FAILS = {"done": True, "passed": False}
 
@@ -197,24 +197,24 @@ def test_an_unchanged_source_is_cheap(script: Script, polls: int) -> None:
 
 def test_unchanged_but_it_does_not_connect(script: Script) -> None:
     """Put back finds no undo log and says so at once."""
-    nothing = {"done": True, "put_back": False}
+    nothing = {"done": True, "rolled_back": False}
     child = script.child(
         {
             PLAN: {"decision": "unchanged"},
             TEST: FAILS,
-            PUT_BACK: nothing,
+            ROLLED_BACK: nothing,
             RECORD: {"outcome": "failed"},
         }
     )
-    assert child.states == [*TO_PLAN, *polled(TEST), *polled(PUT_BACK), *LEAVE]
+    assert child.states == [*TO_PLAN, *polled(TEST), *polled(ROLLED_BACK), *LEAVE]
     assert script.events(RECORD)[0]["problem"] is None
 
 
 def test_a_change_that_does_not_connect_is_put_back(script: Script) -> None:
     """The old settings are written and tested, the task runs again, and ACM is left alone."""
-    child = script.child({TEST: FAILS, RECORD: {"outcome": "restored"}})
+    child = script.child({TEST: FAILS, RECORD: {"outcome": "rolled_back"}})
     assert child.states == [*TESTED, *UNDO, *LEAVE_PAUSED]
-    assert child.outcome == "restored"
+    assert child.outcome == "rolled_back"
 
 
 def test_an_undo_log_left_behind_goes_straight_to_the_tail(script: Script) -> None:
@@ -247,14 +247,14 @@ def test_every_loop_polls_until_done(script: Script) -> None:
         return lambda event: {"done": event["round"] == 2, **more}
 
     answers = dict.fromkeys((REHEARSE, PAUSE, CONFIGURE, TEST_OLD, RESUME), third())
-    answers |= {TEST: third(passed=False), PUT_BACK: third(put_back=True)}
+    answers |= {TEST: third(passed=False), ROLLED_BACK: third(rolled_back=True)}
     before = script.cloud.clock.now()
     child = script.child(answers)
     assert child.states == [
         *TO_PLAN,
         IMPORT_CA,
         *(state for name in (REHEARSE, PAUSE, CONFIGURE, TEST) for state in polled(name, 3)),
-        *(state for name in (PUT_BACK, TEST_OLD) for state in polled(name, 3)),
+        *(state for name in (ROLLED_BACK, TEST_OLD) for state in polled(name, 3)),
         "Paused?",
         *polled(RESUME, 3),
         *LOOKED,
@@ -281,8 +281,8 @@ EXHAUSTED = {
         10,
     ),
     TEST: ([*CHANGE, *polled(TEST, 10), *UNDO, *LEAVE_PAUSED], 10),
-    PUT_BACK: ([*TESTED, *polled(PUT_BACK, 10), *LEAVE_PAUSED], 10),
-    TEST_OLD: ([*TESTED, *polled(PUT_BACK), *polled(TEST_OLD, 10), *LEAVE_PAUSED], 10),
+    ROLLED_BACK: ([*TESTED, *polled(ROLLED_BACK, 10), *LEAVE_PAUSED], 10),
+    TEST_OLD: ([*TESTED, *polled(ROLLED_BACK), *polled(TEST_OLD, 10), *LEAVE_PAUSED], 10),
     RESUME: ([*TESTED, *polled(RESUME, 15), *LOOKED, *END], 15),
 }
 
@@ -293,7 +293,7 @@ def test_a_loop_that_runs_out_of_rounds_goes_on_as_if_the_step_had_failed(
 ) -> None:
     """The machine's own bound holds when a step never says done, or answers what nobody knows."""
     answers: dict[str, Answer] = {state: {"done": "perhaps"}}
-    if state in (PUT_BACK, TEST_OLD):
+    if state in (ROLLED_BACK, TEST_OLD):
         answers[TEST] = FAILS
     child = script.child(answers)
     states, rounds = EXHAUSTED[state]
@@ -325,15 +325,15 @@ FAILURES: Mapping[str, tuple[list[str], list[str]]] = {
     PAUSE: ([*TO_PLAN, IMPORT_CA, *polled(REHEARSE)], LEAVE_PAUSED),
     CONFIGURE: ([*TO_PLAN, IMPORT_CA, *polled(REHEARSE), *polled(PAUSE)], [*UNDO, *LEAVE_PAUSED]),
     TEST: (CHANGE, [*UNDO, *LEAVE_PAUSED]),
-    PUT_BACK: (TESTED, LEAVE_PAUSED),
-    TEST_OLD: ([*TESTED, *polled(PUT_BACK)], LEAVE_PAUSED),
+    ROLLED_BACK: (TESTED, LEAVE_PAUSED),
+    TEST_OLD: ([*TESTED, *polled(ROLLED_BACK)], LEAVE_PAUSED),
     RESUME: (TESTED, [*LOOKED, *END]),
     LOOK: ([*TESTED, *polled(RESUME)], ["Proven?", ACM, *END]),
     ACM: ([*TESTED, *RESUMED], END),
     RECORD: (HAPPY[:-1], ["Not recorded"]),
 }
 # Before these, the test of the new settings must have failed.
-AFTER_A_FAILED_TEST = (PUT_BACK, TEST_OLD)
+AFTER_A_FAILED_TEST = (ROLLED_BACK, TEST_OLD)
 BEFORE_PAUSE = (READ, PROBE, PLAN, IMPORT_CA, REHEARSE)
 
 
@@ -468,7 +468,7 @@ def test_every_step_is_told_what_the_contract_says(script: Script) -> None:
         PAUSE: {"round": 0, "rounds": 15},
         CONFIGURE: {"round": 0, "rounds": 10, "action": "apply"},
         TEST: {"round": 0, "rounds": 10, "settings": "new"},
-        PUT_BACK: {"round": 0, "rounds": 10, "action": "put_back"},
+        ROLLED_BACK: {"round": 0, "rounds": 10, "action": "roll_back"},
         TEST_OLD: {"round": 0, "rounds": 10, "settings": "old"},
         RESUME: {"round": 0, "rounds": 15},
         LOOK: {"again": True},
@@ -514,7 +514,7 @@ def test_a_long_cause_is_capped_and_the_first_problem_is_kept(script: Script) ->
     child = script.child(
         {
             CONFIGURE: Unexpected("x" * 100_000),
-            PUT_BACK: Unexpected("second"),
+            ROLLED_BACK: Unexpected("second"),
             RESUME: Unexpected("third"),
         }
     )

@@ -238,7 +238,7 @@ def test_a_broken_plain_endpoint_is_raised_and_then_connects(fleet: Fleet, wante
     assert endpoint.causes["rehearsed_by_probe_only"] == "warning"
     assert endpoint.record["verified"] == {"probe": True, "rehearsal": None, "dms_test": True}
     tests = {test["subject"]: test["passed"] for test in endpoint.record["tests"]}
-    assert tests == {"endpoint before the change": False, "endpoint as it shall be": True}
+    assert tests == {"endpoint before the change": False, "endpoint with its target settings": True}
 
 
 @pytest.mark.parametrize("status", ["running", "stopped"])
@@ -523,7 +523,7 @@ def test_a_weaker_mode_is_refused_until_it_is_allowed(fleet: Fleet) -> None:
     endpoint.adopt(ssl_mode="require", allow_downgrade=True)
     assert (endpoint.outcome, endpoint.mode) == ("certified", "require")
     endpoint.adopt(ssl_mode="disable", allow_downgrade=True)
-    assert (endpoint.outcome, endpoint.mode) == ("restored", "require")
+    assert (endpoint.outcome, endpoint.mode) == ("rolled_back", "require")
     assert "hba_rejected_plaintext" in endpoint.causes
     assert "dms_differs_from_probe" not in endpoint.causes  # the probe logged in to nothing
 

@@ -112,14 +112,14 @@ def test_no_task_is_stopped_while_a_change_could_not_be_proven(live: Live) -> No
     assert not TOUCHED & set(live.asked(since))
 
 
-@pytest.mark.shows("wave_stopped")
+@pytest.mark.shows("breaker_open")
 def test_a_task_that_is_owed_does_not_let_its_source_past_the_breaker(live: Live) -> None:
     """An earlier run owes it; a new change is a new change, ten minutes later or not."""
     live.certified()
     live.dms.set_task(live.task, start_failure="the slot is in use")
     live.dms.fail_after_change(ENDPOINT)
     live.change()
-    assert (live.outcome, live.unfinished) == ("restored", [live.task])
+    assert (live.outcome, live.unfinished) == ("rolled_back", [live.task])
     store = Store(live.cloud.client("dynamodb"), live.cloud.table)
     now = live.cloud.clock.now()
     opened = Breaker(open_since=now, ends=(BadEnd(at=now, source="x", run="y"),), version=1)
@@ -205,7 +205,7 @@ def test_a_task_that_may_not_start_keeps_no_other_one_from_starting(live: Live) 
     assert (live.outcome, live.mode) == ("certified", "verify-full")
     assert (live.status(), live.status(other)) == ("stopped", "running")
     assert live.unfinished == [live.task]
-    assert "not available" in live.found("task_owed")["seen"]
+    assert "not available" in live.found("task_not_restarted")["seen"]
     live.dms.set_instance_status(live.world.instance, "available")
     live.tick()
     assert (live.status(), live.unfinished) == ("running", [])

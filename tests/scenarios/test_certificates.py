@@ -550,7 +550,7 @@ def test_a_full_dms_is_told_with_what_could_go(world: World, make: Callable[...,
 # ---- the material
 
 
-@pytest.mark.shows("anchor_untrusted_before")
+@pytest.mark.shows("new_trust_anchor")
 def test_a_bundle_from_s3_is_held_to_its_digest_and_a_new_anchor_is_told(
     world: World, make: Callable[..., Team]
 ) -> None:
@@ -565,12 +565,12 @@ def test_a_bundle_from_s3_is_held_to_its_digest_and_a_new_anchor_is_told(
     told = len(world.cloud.notices)
     assert team.run() == "certified"
     assert team.trusted == {"frombucket CA 1", "another CA"}
-    assert team.causes == {"anchor_untrusted_before"}
-    assert "another CA" in team.finding("anchor_untrusted_before")["seen"]
+    assert team.causes == {"new_trust_anchor"}
+    assert "another CA" in team.finding("new_trust_anchor")["seen"]
     assert team.run() == "certified"
     assert team.causes == set()
     subjects = [subject for subject, _ in world.cloud.notices[told:]]
-    assert subjects == ["Certifier: frombucket certified: anchor_untrusted_before"]
+    assert subjects == ["Certifier: frombucket certified: new_trust_anchor"]
 
 
 def test_a_bundle_from_a_secret_is_followed_when_it_changes(

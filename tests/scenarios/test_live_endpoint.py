@@ -141,7 +141,7 @@ def test_what_could_not_be_put_back_needs_leave(live: Live) -> None:
     assert "SecretsManagerSecretId" in live.endpoint["PostgreSQLSettings"]
 
 
-@pytest.mark.shows("fought_over")
+@pytest.mark.shows("reverted_by_others")
 def test_somebody_who_changes_it_back_again_and_again_is_named(live: Live) -> None:
     """The first time it is put right; the second time a person must say who has the endpoint.
 
@@ -153,7 +153,7 @@ def test_somebody_who_changes_it_back_again_and_again_is_named(live: Live) -> No
         live.cloud.clock.advance(60)
         live.tick(minutes=DAY)
         assert (live.outcome, live.mode) == (outcome, mode)
-    assert "fought_over" in live.causes
+    assert "reverted_by_others" in live.causes
     live.world.recertify()
     assert (live.outcome, live.mode) == ("certified", "verify-full")
 
@@ -508,7 +508,7 @@ def test_row_1_old_and_new_connect(live: Live) -> None:
     ]
     record = live.world.record()
     assert record["verified"] == {"probe": True, "rehearsal": True, "dms_test": True}
-    assert record["tasks"]["stood_still"] > 0
+    assert record["tasks"]["stopped_seconds"] > 0
 
 
 def test_row_2_new_fails_and_the_old_ones_connect_again(live: Live) -> None:
@@ -517,15 +517,15 @@ def test_row_2_new_fails_and_the_old_ones_connect_again(live: Live) -> None:
     before = dict(live.endpoint)
     live.fails("timeout expired", new)
     live.change()
-    assert (live.outcome, live.status()) == ("restored", "running")
+    assert (live.outcome, live.status()) == ("rolled_back", "running")
     assert live.endpoint == before
     assert "connection_timeout" in live.causes
     assert verdicts(live) == {"before": True, "canary": True, "new": False, "old": True}
-    assert any("restored" in subject for subject, _ in live.cloud.notices)
+    assert any("rolled_back" in subject for subject, _ in live.cloud.notices)
     assert live.unfinished == []
 
 
-@pytest.mark.shows("broken_after_restore", "task_owed")
+@pytest.mark.shows("broken_after_rollback", "task_not_restarted")
 def test_row_3_new_fails_and_the_old_ones_do_not_connect_any_more(live: Live) -> None:
     """Failed, and the task stays owed, until DMS connects and a tick starts it."""
     live.certified()
@@ -534,7 +534,7 @@ def test_row_3_new_fails_and_the_old_ones_do_not_connect_any_more(live: Live) ->
     live.fails("timeout expired", lambda one: bool(modified) and (new(one) or old(one)))
     live.change()
     assert (live.outcome, live.mode, live.status()) == ("failed", "verify-ca", "stopped")
-    assert {"broken_after_restore", "task_owed"} <= live.causes
+    assert {"broken_after_rollback", "task_not_restarted"} <= live.causes
     assert live.unfinished == [live.task]
     live.tick()
     assert live.status() == "stopped"
@@ -552,15 +552,15 @@ def test_row_4_a_broken_endpoint_is_repaired(live: Live) -> None:
     assert verdicts(live) == {"before": False, "canary": True, "new": True}
 
 
-@pytest.mark.shows("broken_before", "task_owed")
+@pytest.mark.shows("broken_before", "task_not_restarted")
 def test_row_5_broken_before_and_after(live: Live) -> None:
     """Put back, and it is said that it did not connect before, either."""
     live.certified()
     live.fails("timeout expired", lambda one: new(one) or old(one))
     live.change()
     assert (live.outcome, live.mode, live.status()) == ("failed", "verify-ca", "stopped")
-    assert {"broken_before", "task_owed"} <= live.causes
-    assert "broken_after_restore" not in live.causes
+    assert {"broken_before", "task_not_restarted"} <= live.causes
+    assert "broken_after_rollback" not in live.causes
     live.dms.judge = lambda _: None
     live.tick(3)
     assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
@@ -634,7 +634,7 @@ def test_settings_that_dms_does_not_take_are_put_back(live: Live) -> None:
     live.world.issue()
     live.when("Configure endpoint", deleted)
     live.world.announce()
-    assert (live.outcome, live.status()) == ("restored", "running")
+    assert (live.outcome, live.status()) == ("rolled_back", "running")
     assert "not_applied" in live.causes
     assert live.unfinished == []
 
@@ -721,7 +721,7 @@ def test_a_task_that_does_not_stop_ends_the_change(live: Live) -> None:
     assert live.unfinished == []
 
 
-@pytest.mark.shows("task_owed")
+@pytest.mark.shows("task_not_restarted")
 def test_a_task_that_fails_when_it_starts_stays_owed(live: Live) -> None:
     """The certification is good, the task is not: told at once, tried every ten minutes."""
     live.certified()
@@ -730,9 +730,9 @@ def test_a_task_that_fails_when_it_starts_stays_owed(live: Live) -> None:
     )
     live.change()
     assert (live.outcome, live.mode, live.unfinished) == ("certified", "verify-full", [live.task])
-    assert "the slot is in use" in str(live.found("task_owed")["raw"])
+    assert "the slot is in use" in str(live.found("task_not_restarted")["raw"])
     assert live.due_in() <= 10
-    assert any("task_owed" in body for _, body in live.cloud.notices)
+    assert any("task_not_restarted" in body for _, body in live.cloud.notices)
     live.tick()
     assert live.unfinished == [live.task]
     live.dms.set_task(live.task, start_failure=None)
@@ -852,20 +852,20 @@ def test_two_ends_that_are_broken_at_once_wait_for_a_person(live: Live) -> None:
     assert live.status() == "stopped"
 
 
-@pytest.mark.shows("wave_stopped")
+@pytest.mark.shows("breaker_open")
 def test_a_wave_of_bad_ends_stops_every_further_change(live: Live) -> None:
-    """Three in a day open the breaker; `resume-wave` closes it, and what waited goes on."""
+    """Three in a day open the breaker; `reset-breaker` closes it, and what waited goes on."""
     live.certified()
     live.fails("timeout expired", new)
     for _ in range(3):
         live.change(restart_tasks=False)  # the same spec twice asks for nothing new
         live.change()
-        assert live.outcome == "restored"
+        assert live.outcome == "rolled_back"
     live.dms.judge = lambda _: None
     since = live.now
     live.change()
     assert (live.outcome, live.mode, live.status()) == ("deferred", "verify-ca", "running")
-    assert "wave_stopped" in live.causes
+    assert "breaker_open" in live.causes
     assert not NOT_TOUCHED & set(live.asked(since))
     assert any("changes are stopped" in subject for subject, _ in live.cloud.notices)
     live.tick(2)
@@ -956,7 +956,7 @@ def test_a_dead_owner_is_replaced_only_after_its_functions_must_have_ended(live:
         ("rehearse_changes", {"round": 0, "rounds": 10}),
         ("pause_tasks", {"round": 0, "rounds": 10}),
         ("configure_endpoint", {"round": 0, "rounds": 10, "action": "apply"}),
-        ("configure_endpoint", {"round": 0, "rounds": 10, "action": "put_back"}),
+        ("configure_endpoint", {"round": 0, "rounds": 10, "action": "roll_back"}),
         ("test_connection", {"round": 0, "rounds": 10, "settings": "new"}),
         ("resume_tasks", {"round": 0, "rounds": 10}),
         ("import_certificate", {}),
@@ -1114,7 +1114,7 @@ def test_an_alternating_user_that_dms_cannot_use_is_put_back(own: Live) -> None:
         own.dms.fail_after_change(ENDPOINT)
         own.world.put_credentials(LATER, username=f"{OWN}_clone")
         own.cloud.emit_secret_label(CREDENTIALS)
-        assert (own.outcome, own.status()) == ("restored", "running")
+        assert (own.outcome, own.status()) == ("rolled_back", "running")
         assert own.endpoint["Username"] == OWN
         own.dms.judge = lambda _: None
         own.client.test_connection(EndpointArn=own.arn, ReplicationInstanceArn=own.world.instance)
@@ -1135,7 +1135,7 @@ def test_an_old_password_that_is_dead_is_put_back_without_hope(own: Live) -> Non
     own.fails("timeout expired", lambda one: bool(stuck) and one["EndpointIdentifier"] == ENDPOINT)
     rotate(own)
     assert (own.outcome, own.status()) == ("failed", "stopped")
-    assert {"broken_before", "task_owed"} <= own.causes
+    assert {"broken_before", "task_not_restarted"} <= own.causes
     own.dms.judge = lambda _: None
     own.tick(3)
     assert (own.outcome, own.status(), own.unfinished) == ("certified", "running", [])

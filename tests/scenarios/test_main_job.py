@@ -82,9 +82,9 @@ def test_a_rotation_is_started_by_the_secrets_event(world: World) -> None:
     (run,) = world.renew()
     assert run.child(NAME).outcome == "certified"
     assert world.trusted().strip() == world.authority.certificate_pem.decode().strip()
-    assert set(world.causes()) == {"anchor_untrusted_before", "endpoint_ca_differs"}
+    assert set(world.causes()) == {"new_trust_anchor", "endpoint_ca_differs"}
     (notice,) = world.cloud.notices
-    assert notice[0] == "Certifier: orders certified: anchor_untrusted_before"
+    assert notice[0] == "Certifier: orders certified: new_trust_anchor"
 
 
 def test_a_renewal_ahead_of_the_server_trusts_old_and_new_until_it_follows(world: World) -> None:

@@ -125,7 +125,7 @@ def test_a_change_that_dms_cannot_connect_with_is_put_back(live: Live) -> None:
     before = live.settings()
     live.world.cloud.dms.fail_after_change(live.identifier)
     live.raise_mode()
-    assert live.outcome == "restored"
+    assert live.outcome == "rolled_back"
     assert live.settings() == before
     assert live.status() == "running"
     assert live.unfinished == []
@@ -205,7 +205,7 @@ def test_what_somebody_else_changed_since_is_not_put_back(live: Live) -> None:
         )
 
     live.world.cloud.dms.fail_after_change(live.identifier)
-    live.when("Put endpoint back", somebody)
+    live.when("Roll back endpoint", somebody)
     live.raise_mode()
     assert live.outcome == "failed"
     assert "changed_meanwhile" in live.causes
@@ -234,7 +234,7 @@ def test_an_owed_task_is_told_and_retried_until_it_runs(live: Live) -> None:
     )
     live.raise_mode()
     assert live.unfinished == [live.task]
-    assert "task_owed" in live.causes
+    assert "task_not_restarted" in live.causes
     assert any(live.name in subject for subject, _ in live.world.cloud.notices)
     live.world.cloud.tick()
     assert live.unfinished == [live.task]
@@ -250,7 +250,7 @@ def test_after_bad_ends_no_further_change_begins(live: Live) -> None:
     for other in others:
         live.world.cloud.dms.fail_after_change(other.identifier)
         other.raise_mode()
-        assert other.outcome == "restored"
+        assert other.outcome == "rolled_back"
     live.world.cloud.dms.judge = lambda _: None
     since = len(live.world.cloud.calls)
     last.raise_mode()

@@ -58,7 +58,7 @@ def test_no_story_leaves_a_secret_anywhere(world: World) -> None:
     secrets |= secrets_of(world)
     world.cloud.dms.fail_after_change("orders-source")
     world.announce()
-    assert world.outcome() == "restored"
+    assert world.outcome() == "rolled_back"
     world.cloud.dms.judge = lambda _: None
     world.onboard(
         name="inline", endpoint="inline-source", credentials_mode="inline", server_certificate=None,

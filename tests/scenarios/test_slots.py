@@ -79,7 +79,7 @@ def test_what_is_retained_is_shown_before_and_after_a_pause(world: World) -> Non
 def test_without_a_pause_nobody_looks_twice(world: World) -> None:
     """An unchanged source costs one login; its record shows the slots of that."""
     (child,) = world.recertify().children
-    assert "Look again" not in child.states
+    assert "Read replication slots" not in child.states
     assert seen(world, "before")["retained_bytes"] > 0
     assert world.record()["slots"]["after"] is None
 
@@ -91,7 +91,7 @@ def test_the_notice_of_an_owed_task_tells_what_its_server_keeps(world: World) ->
     when(world, "Pause tasks", lambda: write(world))
     change(world)
     assert world.unfinished() == [task]
-    (told,) = (text for subject, text in world.cloud.notices if "task_owed" in subject)
+    (told,) = (text for subject, text in world.cloud.notices if "task_not_restarted" in subject)
     (line,) = (line for line in told.splitlines() if SLOT in line)
     grown = seen(world, "after")["retained_bytes"] - seen(world, "before")["retained_bytes"]
     assert grown > 500 * KILOBYTE
@@ -125,7 +125,7 @@ def test_a_run_that_finishes_another_tells_it_too(world: World) -> None:
             world.cloud.tick()
     assert "interrupted_run_finished" in world.causes()
     ((_, told),) = world.cloud.notices[before:]
-    assert "task_owed" in told
+    assert "task_not_restarted" in told
     assert " more than before the pause" in told
     world.cloud.dms.set_task(task, start_failure=None)
     world.cloud.tick()
@@ -134,7 +134,7 @@ def test_a_run_that_finishes_another_tells_it_too(world: World) -> None:
 
 def test_a_second_look_that_cannot_log_in_is_no_problem(world: World) -> None:
     """It is advisory: the run ends as it would have, and the record says that it does not know."""
-    when(world, "Look again", world.server.stop)
+    when(world, "Read replication slots", world.server.stop)
     change(world)
     world.server.restart()
     secret = world.arn(CREDENTIALS)
@@ -143,7 +143,7 @@ def test_a_second_look_that_cannot_log_in_is_no_problem(world: World) -> None:
     def forget() -> None:
         world.cloud.client("secretsmanager").delete_secret(SecretId=secret)
 
-    when(world, "Look again", forget)
+    when(world, "Read replication slots", forget)
     change(world)
     world.cloud.client("secretsmanager").restore_secret(SecretId=secret)
     assert_not_known(world)

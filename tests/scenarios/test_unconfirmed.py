@@ -71,7 +71,7 @@ def test_a_live_endpoint_survives(shared: World, way: dict[str, Any]) -> None:
         lambda one: "canary" not in one["EndpointIdentifier"] and one["SslMode"] == "verify-full",
     )
     live.change()
-    assert (live.outcome, live.mode, live.status()) == ("restored", "verify-ca", "running")
+    assert (live.outcome, live.mode, live.status()) == ("rolled_back", "verify-ca", "running")
     assert "connection_timeout" in live.causes
     live.dms.judge = lambda _: None
     live.cloud.stop_child_at("Test connection")

@@ -12,7 +12,7 @@ import pytest
 from jsonata.jsonata import Jsonata
 
 from certifier.errors import ClaimLost, Retryable, concrete
-from certifier.vocabulary import Action, Decision, Outcome, Settings
+from certifier.vocabulary import Action, Decision, Outcome, SettingsUnderTest
 from tests.stacks.conftest import ROOT, flat, only
 
 Definition = dict[str, Any]
@@ -294,11 +294,11 @@ def test_every_loop_has_a_bound_and_tells_its_step(child: States) -> None:
     assert sorted(polled) == [
         "Configure endpoint",
         "Pause tasks",
-        "Put endpoint back",
         "Rehearse",
         "Resume tasks",
+        "Roll back endpoint",
         "Test connection",
-        "Test old settings",
+        "Test rolled-back settings",
     ]
     for name in polled:
         payload = child[name]["Arguments"]["Payload"]
@@ -309,8 +309,10 @@ def test_every_loop_has_a_bound_and_tells_its_step(child: States) -> None:
 
 def test_no_way_past_a_pause_avoids_resume(child: States) -> None:
     """From Pause tasks on, Record is reached only through Resume, or when nothing is paused."""
-    past = {"Pause tasks", "Configure endpoint", "Test connection", "Put endpoint back"}
-    past |= {"Test old settings"} | {f"{name}: done?" for name in past | {"Test old settings"}}
+    past = {"Pause tasks", "Configure endpoint", "Test connection", "Roll back endpoint"}
+    past |= {"Test rolled-back settings"} | {
+        f"{name}: done?" for name in past | {"Test rolled-back settings"}
+    }
     for name in past:
         targets = {target for target, _ in _edges(child[name])}
         assert "Record certification" not in targets
@@ -327,9 +329,14 @@ def test_no_way_past_a_pause_avoids_resume(child: States) -> None:
 
 def test_the_second_look_follows_every_resume_and_nothing_else(child: States) -> None:
     """It is the probe's own function, told so; its errors are no problem of the run."""
-    before = {name for name in child for target, _ in _edges(child[name]) if target == "Look again"}
+    before = {
+        name
+        for name in child
+        for target, _ in _edges(child[name])
+        if target == "Read replication slots"
+    }
     assert before == {"Resume tasks", "Resume tasks: done?"}
-    look, probe = child["Look again"], child["Probe TLS"]
+    look, probe = child["Read replication slots"], child["Probe TLS"]
     assert look["Arguments"]["FunctionName"] == probe["Arguments"]["FunctionName"]
     told = {**look["Arguments"]["Payload"]}
     assert told.pop("again") is True
@@ -372,12 +379,12 @@ def test_the_vocabulary_is_the_domains(child: States) -> None:
     assert set(re.findall(r"'(\w+)'", conditions)) == {word.value for word in Decision}
     assert {
         child[name]["Arguments"]["Payload"]["action"]
-        for name in ("Configure endpoint", "Put endpoint back")
+        for name in ("Configure endpoint", "Roll back endpoint")
     } == {word.value for word in Action}
     assert {
         child[name]["Arguments"]["Payload"]["settings"]
-        for name in ("Test connection", "Test old settings")
-    } == {word.value for word in Settings}
+        for name in ("Test connection", "Test rolled-back settings")
+    } == {word.value for word in SettingsUnderTest}
 
 
 def test_every_step_is_a_published_version(definition: Definition) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from certifier.endpoint.connection_test import LOST, SETTLED, Move, next_move
+from certifier.endpoint.connection_test import MISSING_AFTER, SETTLED, Move, next_move
 from certifier.endpoint.facts import Connection
 from certifier.run.state import Marker
 
@@ -71,5 +71,5 @@ def test_two_different_reads_are_not_believed() -> None:
 
 def test_a_connection_that_stays_away_is_missing() -> None:
     """Somebody has deleted it; a moment without it is nothing yet."""
-    assert move(marker(), None, LOST)[0] is Move.WAIT
-    assert move(marker(), None, LOST + timedelta(seconds=1))[0] is Move.MISSING
+    assert move(marker(), None, MISSING_AFTER)[0] is Move.WAIT
+    assert move(marker(), None, MISSING_AFTER + timedelta(seconds=1))[0] is Move.MISSING

@@ -27,7 +27,7 @@ from certifier.certificate import (
 from certifier.certificate.asn1 import DerError, bits, element, integer, oid
 from certifier.certificate.asn1 import time as asn1_time
 from certifier.certificate.reading import Certificate
-from certifier.vocabulary import Cause, Place, Severity
+from certifier.vocabulary import Cause, Severity, Witness
 from sandbox.pki import Authority, BasicConstraints, Key, Leaf, bundle, self_signed
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -64,7 +64,7 @@ def test_facts_of_a_usual_certificate() -> None:
     assert told.sha256 == leaf.fingerprint
     assert told.serial == "ff"
     assert (told.is_ca, told.self_signed) == (False, False)
-    assert told.not_strict == ()
+    assert told.strict_violations == ()
     assert told.unreadable == ()
     assert CertificateFacts.model_validate_json(told.model_dump_json()) == told
 
@@ -266,15 +266,15 @@ def test_a_damaged_ca_is_dropped_and_said() -> None:
 
 def test_findings_carry_the_place_they_are_asked_for() -> None:
     """Whoever looks at a bundle elsewhere says where."""
-    told = trust_bundle(b"", NOW, place=Place.PLAN)
-    assert [found.place for found in told.findings] == [Place.PLAN]
+    told = trust_bundle(b"", NOW, place=Witness.PLAN)
+    assert [found.place for found in told.findings] == [Witness.PLAN]
 
 
 # ---- policy
 
 
 def told(*chain: Leaf | Authority, **policy: Any) -> list[tuple[Cause, Severity]]:
-    found = policy_findings([facts(one) for one in chain], Policy(**policy), NOW, Place.PROBE)
+    found = policy_findings([facts(one) for one in chain], Policy(**policy), NOW, Witness.PROBE)
     return [(one.cause, one.severity) for one in found]
 
 
@@ -356,7 +356,7 @@ def test_a_policy_survives_json() -> None:
 
 def test_unreadable_facts_are_not_judged() -> None:
     """What could not be read is no reason for a warning about policy."""
-    assert policy_findings([certificate_facts(b"x")], Policy(), NOW, Place.PROBE) == ()
+    assert policy_findings([certificate_facts(b"x")], Policy(), NOW, Witness.PROBE) == ()
 
 
 # ---- expiry

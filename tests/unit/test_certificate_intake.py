@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from certifier.certificate import Intake, Policy, PrivateKey, check_material
 from certifier.certificate.pem import MAX_BLOCKS, MAX_BYTES
-from certifier.vocabulary import Cause, Place, Severity, SslMode
+from certifier.vocabulary import Cause, Severity, SslMode, Witness
 from sandbox.pki import CLIENT_AUTH, Authority, BasicConstraints, Key, Leaf, bundle, self_signed
 
 HOST = "orders.db.example.com"
@@ -884,7 +884,7 @@ def test_each_kind_of_material_has_its_findings(
     result = taken(**material())
     assert [(found.cause, found.severity) for found in result.findings] == findings
     assert result.accepted is accepted
-    assert all(found.place is Place.INTAKE and found.seen for found in result.findings)
+    assert all(found.place is Witness.INTAKE and found.seen for found in result.findings)
 
 
 # ---- what the findings say

@@ -19,7 +19,7 @@ from certifier.run.documents import (
     TaskWork,
     UndoLog,
 )
-from certifier.run.dossier import Found
+from certifier.run.dossier import Dossier
 from certifier.run.due import BACK_OFF, DAY, next_due
 from certifier.run.ending import Ending, ending
 from certifier.run.event import Problem
@@ -27,7 +27,7 @@ from certifier.run.notice import attention, notice, owed_wal
 from certifier.run.state import BadEnd, Breaker, Pause, SourceState
 from certifier.run.summary import failure
 from certifier.text import size
-from certifier.vocabulary import Cause, Decision, Outcome, Place, Severity
+from certifier.vocabulary import Cause, Decision, Outcome, Severity, Witness
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -43,13 +43,13 @@ LOG = UndoLog(
 CHANGE = {"material": Material(), "plan": Plan(decision=Decision.CHANGE)}
 MINE = {**CHANGE, "undo": LOG, "undo_run": RUN}
 OK, NOT_OK = ConnectionTest(passed=True), ConnectionTest(passed=False)
-PUT_BACK = Configured(put_back=True, settled=True)
+ROLLED_BACK = Configured(rolled_back=True, settled=True)
 REFUSED = Problem(error="Refused", cause="hostname_mismatch")
 BUG = Problem(error="Unexpected", cause="KeyError")
 
 
 def seen(cause: Cause, severity: Severity | None = None) -> Finding:
-    return finding(cause, place=Place.WORKFLOW, seen="as a test says", severity=severity)
+    return finding(cause, place=Witness.WORKFLOW, seen="as a test says", severity=severity)
 
 
 def an_ending(outcome: Outcome, *findings: Finding, **fields: Any) -> Ending:
@@ -82,14 +82,14 @@ def an_ending(outcome: Outcome, *findings: Finding, **fields: Any) -> Ending:
         # the table of restores, row by row
         ({**MINE, "tested_new": OK}, None, Outcome.CERTIFIED, True, False),
         (
-            {**MINE, "tested_new": NOT_OK, "put_back": PUT_BACK, "tested_old": OK},
+            {**MINE, "tested_new": NOT_OK, "rolled_back": ROLLED_BACK, "tested_old": OK},
             None,
-            Outcome.RESTORED,
+            Outcome.ROLLED_BACK,
             True,
             True,
         ),
         (
-            {**MINE, "tested_new": NOT_OK, "put_back": PUT_BACK, "tested_old": NOT_OK},
+            {**MINE, "tested_new": NOT_OK, "rolled_back": ROLLED_BACK, "tested_old": NOT_OK},
             None,
             Outcome.FAILED,
             True,
@@ -103,24 +103,24 @@ def an_ending(outcome: Outcome, *findings: Finding, **fields: Any) -> Ending:
         ({}, None, Outcome.FAILED, False, False),
         # the change itself went wrong
         (
-            {**MINE, "put_back": PUT_BACK, "tested_old": OK},
+            {**MINE, "rolled_back": ROLLED_BACK, "tested_old": OK},
             Problem(error="Refused", cause="not_applied"),
-            Outcome.RESTORED,
+            Outcome.ROLLED_BACK,
             True,
             True,
         ),
-        ({**MINE, "put_back": PUT_BACK, "tested_old": OK}, BUG, Outcome.FAILED, True, True),
-        ({**MINE, "put_back": PUT_BACK}, BUG, Outcome.FAILED, True, True),
+        ({**MINE, "rolled_back": ROLLED_BACK, "tested_old": OK}, BUG, Outcome.FAILED, True, True),
+        ({**MINE, "rolled_back": ROLLED_BACK}, BUG, Outcome.FAILED, True, True),
         ({**MINE, "tested_new": NOT_OK}, REFUSED, Outcome.FAILED, False, True),
         # a created endpoint is kept, one that others changed is left alone
         (
-            {**MINE, "tested_new": NOT_OK, "put_back": Configured(settled=True)},
+            {**MINE, "tested_new": NOT_OK, "rolled_back": Configured(settled=True)},
             None,
             Outcome.FAILED,
             True,
             True,
         ),
-        ({**MINE, "put_back": Configured()}, None, Outcome.FAILED, False, True),
+        ({**MINE, "rolled_back": Configured()}, None, Outcome.FAILED, False, True),
         # refused between the pause and the first write
         ({**CHANGE, "paused": TaskWork()}, REFUSED, Outcome.REFUSED, False, False),
         ({**CHANGE, "paused": TaskWork(tasks=("t",))}, REFUSED, Outcome.FAILED, False, False),
@@ -137,11 +137,11 @@ def an_ending(outcome: Outcome, *findings: Finding, **fields: Any) -> Ending:
                 "undo": LOG,
                 "undo_run": "arn:other",
                 "tested_new": NOT_OK,
-                "put_back": PUT_BACK,
+                "rolled_back": ROLLED_BACK,
                 "tested_old": OK,
             },
             None,
-            Outcome.RESTORED,
+            Outcome.ROLLED_BACK,
             True,
             False,
         ),
@@ -149,7 +149,7 @@ def an_ending(outcome: Outcome, *findings: Finding, **fields: Any) -> Ending:
         ({**MINE, "tested_new": OK}, BUG, Outcome.FAILED, True, True),
         # the breaker is open
         (
-            {**CHANGE, "paused": TaskWork(findings=(seen(Cause.WAVE_STOPPED),))},
+            {**CHANGE, "paused": TaskWork(findings=(seen(Cause.BREAKER_OPEN),))},
             None,
             Outcome.DEFERRED,
             False,
@@ -161,7 +161,7 @@ def test_each_way_through_the_workflow_has_its_outcome(
     found: dict[str, Any], problem: Problem | None, outcome: Outcome, erased: bool, counts: bool
 ) -> None:
     """Outcome, undo log and breaker follow from what the steps left behind."""
-    end = ending(Found(**found), problem, run=RUN)
+    end = ending(Dossier(**found), problem, run=RUN)
     assert (end.outcome, end.erase_undo, end.bad_end) == (outcome, erased, counts)
 
 
@@ -179,7 +179,7 @@ def test_each_way_through_the_workflow_has_its_outcome(
 )
 def test_a_run_that_did_not_succeed_names_a_cause(problem: Problem | None, cause: Cause) -> None:
     """Even when no step left a finding, the record says what happened."""
-    (found,) = ending(Found(), problem, run=RUN).findings
+    (found,) = ending(Dossier(), problem, run=RUN).findings
     assert found.cause is cause
     assert found.severity is Severity.ERROR
 
@@ -187,7 +187,7 @@ def test_a_run_that_did_not_succeed_names_a_cause(problem: Problem | None, cause
 def test_a_refusal_that_the_steps_explained_adds_nothing() -> None:
     """The step's own findings stand, each once, in the order of the workflow."""
     first, second = seen(Cause.CERTIFICATE_EXPIRED), seen(Cause.HOSTNAME_MISMATCH)
-    found = Found(
+    found = Dossier(
         material=Material(findings=(first,)), probe_findings=(second,), refusals=(first, second)
     )
     assert ending(found, REFUSED, run=RUN).findings == (first, second)
@@ -196,13 +196,13 @@ def test_a_refusal_that_the_steps_explained_adds_nothing() -> None:
 def test_why_a_change_was_given_up_comes_before_what_came_of_it() -> None:
     """A step refused, and then the old settings did not connect: the first is the cause."""
     why, after = seen(Cause.NOT_APPLIED), seen(Cause.BROKEN_BEFORE)
-    found = Found(tested_old=ConnectionTest(passed=False, findings=(after,)), refusals=(why,))
+    found = Dossier(tested_old=ConnectionTest(passed=False, findings=(after,)), refusals=(why,))
     assert found.findings == (why, after)
 
 
 def test_what_only_the_whole_run_shows_is_added() -> None:
     """A finished earlier run, owed tasks and a canary that stayed are findings of the ending."""
-    found = Found(
+    found = Dossier(
         undo=LOG,
         undo_run="arn:other",
         tested_new=OK,
@@ -210,7 +210,7 @@ def test_what_only_the_whole_run_shows_is_added() -> None:
         canary_left="certifier-canary-orders",
     )
     causes = [f.cause for f in ending(found, None, run=RUN).findings]
-    assert causes == [Cause.INTERRUPTED_RUN_FINISHED, Cause.TASK_OWED, Cause.CANARY_LEFT]
+    assert causes == [Cause.INTERRUPTED_RUN_FINISHED, Cause.TASK_NOT_RESTARTED, Cause.CANARY_LEFT]
 
 
 PAIR = Material(leaf_sha256="new", leaf_pem="PEM")
@@ -250,7 +250,7 @@ def test_acm_is_told_to_be_behind_whatever_kept_the_run_from_it(
     found: dict[str, Any], problem: Problem | None, expected: list[Cause]
 ) -> None:
     """An import that never ended is said as well; where another finding says why, it is advice."""
-    told = ending(Found(**found), problem, run=RUN).findings
+    told = ending(Dossier(**found), problem, run=RUN).findings
     assert [f.cause for f in told] == expected
     weights = {f.severity for f in told if f.cause is Cause.ACM_BEHIND}
     assert weights <= {Severity.WARNING if problem else Severity.ADVICE}
@@ -285,7 +285,7 @@ PENDING = seen(Cause.OVERLAP_PENDING)
             None,
             DAY,
         ),
-        (an_ending(Outcome.RESTORED, seen(Cause.CONNECTION_TIMEOUT)), False, None, DAY),
+        (an_ending(Outcome.ROLLED_BACK, seen(Cause.CONNECTION_TIMEOUT)), False, None, DAY),
         (an_ending(Outcome.FAILED), False, None, timedelta(0)),
         (an_ending(Outcome.CERTIFIED), True, None, 10 * MINUTE),
         (an_ending(Outcome.FAILED), True, None, 10 * MINUTE),
@@ -295,8 +295,8 @@ PENDING = seen(Cause.OVERLAP_PENDING)
         (an_ending(Outcome.PLANNED), False, NOW + 3 * DAY, DAY),
         (an_ending(Outcome.CERTIFIED), False, NOW + 90 * MINUTE, 90 * MINUTE),
         (an_ending(Outcome.CERTIFIED, PENDING), False, NOW + 90 * MINUTE, timedelta(0)),
-        (an_ending(Outcome.DEFERRED, waits_for_wave=True), False, None, None),
-        (an_ending(Outcome.DEFERRED, waits_for_wave=True), True, None, 10 * MINUTE),
+        (an_ending(Outcome.DEFERRED, held_by_breaker=True), False, None, None),
+        (an_ending(Outcome.DEFERRED, held_by_breaker=True), True, None, 10 * MINUTE),
         (
             an_ending(Outcome.CERTIFIED, seen(Cause.INTERRUPTED_RUN_FINISHED), erase_undo=True),
             False,
@@ -337,7 +337,7 @@ def test_the_back_off_goes_from_the_next_tick_to_daily() -> None:
 )
 def test_a_task_is_not_stopped_in_vain_at_every_tick(cause: Cause, minutes: list[int]) -> None:
     """Refused after a stop: twice more soon, if time may mend it, then once a day."""
-    found = Found(paused=TaskWork(tasks=("t",)), refusals=(seen(cause),))
+    found = Dossier(paused=TaskWork(tasks=("t",)), refusals=(seen(cause),))
     end = ending(found, Problem(error="Refused", cause=cause), run=RUN)
     assert end.in_vain
     state = STATE
@@ -453,8 +453,8 @@ def test_what_owed_tasks_let_the_server_keep(
         PAUSE.model_copy(update=later),
         PAUSE.model_copy(update={"retained": {"s": MEGABYTE}}),
     )
-    assert said in owed_wal(Found(pauses=pauses, slots=slots, slots_again=again))
-    assert owed_wal(Found(slots=slots, slots_again=again)) == ""
+    assert said in owed_wal(Dossier(pauses=pauses, slots=slots, slots_again=again))
+    assert owed_wal(Dossier(slots=slots, slots_again=again)) == ""
 
 
 @pytest.mark.parametrize(

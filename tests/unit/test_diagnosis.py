@@ -21,7 +21,7 @@ from certifier.diagnosis import (
 )
 from certifier.errors import InvalidSettings, Refused, Throttled
 from certifier.text import printable
-from certifier.vocabulary import Cause, Place, Severity, Stage
+from certifier.vocabulary import Cause, Severity, Stage, Witness
 
 LOOKS = [(row.cause, look) for row in CATALOGUE.values() for look in row.looks]
 PLAIN = (  # libpq's own words alone, as DMS wraps them
@@ -56,7 +56,7 @@ def test_severities_that_the_workflow_relies_on() -> None:
     assert CATALOGUE[Cause.MODE_COULD_BE_RAISED].severity is Severity.ADVICE
     assert CATALOGUE[Cause.UNKNOWN].severity is Severity.ERROR
     for cause in (Cause.OVERLAP_PENDING, Cause.SERVED_CERTIFICATE_DIFFERS):
-        assert CATALOGUE[cause].time_may_mend
+        assert CATALOGUE[cause].may_clear_by_itself
         assert CATALOGUE[cause].severity is Severity.WARNING
 
 
@@ -434,18 +434,18 @@ def test_verification_codes_and_alerts_that_are_new_have_a_home() -> None:
 
 def test_a_finding_has_the_remedy_and_severity_of_the_catalogue() -> None:
     """Unless the finder knows better, and with nothing in it that moves a terminal."""
-    found = finding(Cause.ACM_FAILED, place=Place.WORKFLOW, seen="a\x1b[31m", raw="\u202ex")
+    found = finding(Cause.ACM_FAILED, place=Witness.WORKFLOW, seen="a\x1b[31m", raw="\u202ex")
     assert (found.severity, found.remedy) == (
         Severity.WARNING,
         CATALOGUE[Cause.ACM_FAILED].remedy,
     )
     assert (found.seen, found.raw) == ("a\\x1b[31m", "\\u202ex")
-    harder = finding(Cause.ACM_FAILED, place=Place.PLAN, seen="", severity=Severity.ERROR)
+    harder = finding(Cause.ACM_FAILED, place=Witness.PLAN, seen="", severity=Severity.ERROR)
     assert harder.severity is Severity.ERROR
-    read = explain("timeout expired").at(Place.DMS_TEST)
+    read = explain("timeout expired").at(Witness.DMS_TEST)
     assert (read.cause, read.place, read.stage) == (
         Cause.CONNECTION_TIMEOUT,
-        Place.DMS_TEST,
+        Witness.DMS_TEST,
         Stage.TCP,
     )
 

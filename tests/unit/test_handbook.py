@@ -58,7 +58,7 @@ def test_marks_are_found_wherever_they_stand(tmp_path: Path) -> None:
         "def test_b(x): ...\n"
         "@pytest.mark.parametrize('x', TABLE)\n"
         "def test_c(x): ...\n"
-        "@pytest.mark.shows(Cause.TASK_OWED)\n"
+        "@pytest.mark.shows(Cause.TASK_NOT_RESTARTED)\n"
         "class TestD: ...\n",
     )
     at = "tests/deep/test_it.py::"
@@ -66,7 +66,7 @@ def test_marks_are_found_wherever_they_stand(tmp_path: Path) -> None:
         Cause.SSL_OFF: (f"{at}test_a", f"{at}test_b"),
         Cause.DNS_FAILED: (f"{at}test_a",),
         Cause.KEY_MISMATCH: (f"{at}test_c",),
-        Cause.TASK_OWED: (f"{at}TestD",),
+        Cause.TASK_NOT_RESTARTED: (f"{at}TestD",),
     }
 
 

@@ -10,11 +10,11 @@ from certifier.diagnosis import finding
 from certifier.models import Finding
 from certifier.run.documents import Answering
 from certifier.run.drift import acm_behind, answering, endpoint_ca_differs
-from certifier.vocabulary import Cause, Place, Severity
+from certifier.vocabulary import Cause, Severity, Witness
 from sandbox.pki import Authority, bundle
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
-DIFFERS = finding(Cause.SERVED_CERTIFICATE_DIFFERS, place=Place.PROBE, seen="as the probe says")
+DIFFERS = finding(Cause.SERVED_CERTIFICATE_DIFFERS, place=Witness.PROBE, seen="as the probe says")
 OLD, NEW = Authority.root("Old"), Authority.root("New")
 
 

@@ -224,7 +224,7 @@ def test_somebody_who_changes_it_back_twice_is_named() -> None:
     first = plan(found=found, known=Known(certified=proven))
     second = plan(found=found, known=Known(certified=proven, reverted=first.reverted))
     assert (first.reverted, causes(first)) == (1, [])
-    assert (second.reverted, causes(second)) == (2, [Cause.FOUGHT_OVER])
+    assert (second.reverted, causes(second)) == (2, [Cause.REVERTED_BY_OTHERS])
 
 
 # -- which CAs are trusted

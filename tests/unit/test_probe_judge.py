@@ -7,7 +7,7 @@ import pytest
 from certifier.certificate import CertificateFacts, certificate_facts
 from certifier.probe import ProbeRequest
 from certifier.probe.failure import Deadline, StageFailed
-from certifier.probe.judge import Seen, of_problems, verdicts
+from certifier.probe.judge import Observations, of_problems, verdicts
 from certifier.vocabulary import Cause, Severity, SslMode, Stage
 from sandbox.pki import Authority, Leaf
 
@@ -28,7 +28,7 @@ def judged(
     chain: tuple[CertificateFacts, ...],
     bundle: tuple[CertificateFacts, ...],
 ) -> tuple[Cause | None, str]:
-    seen = Seen(chain_failure=failure, chain=chain, bundle=bundle)
+    seen = Observations(chain_failure=failure, chain=chain, bundle=bundle)
     found = verdicts(ProbeRequest(_HOST, ca_bundle=b"a file"), seen, _NOW).verify_ca
     return found.cause, found.seen
 
@@ -106,7 +106,7 @@ def test_a_chain_in_a_circle_ends() -> None:
 
 def test_what_failed_before_tls_fails_every_mode() -> None:
     """And DMS's reading of require does not differ then."""
-    seen = Seen(unreached=StageFailed(Stage.TCP, Cause.CONNECTION_REFUSED, "refused"))
+    seen = Observations(unreached=StageFailed(Stage.TCP, Cause.CONNECTION_REFUSED, "refused"))
     found = verdicts(ProbeRequest(_HOST), seen, _NOW)
     modes = list(SslMode)[1:]
     assert {found.of(mode).cause for mode in modes} == {Cause.CONNECTION_REFUSED}
@@ -117,13 +117,15 @@ def test_what_failed_before_tls_fails_every_mode() -> None:
 
 def test_libpq_reads_the_ca_file_before_it_begins_with_tls() -> None:
     """A handshake that fails hides nothing: without a CA file that is what libpq complains of."""
-    seen = Seen(unreached=StageFailed(Stage.TLS, Cause.TLS_NO_SHARED_PROTOCOL, "no version"))
+    seen = Observations(
+        unreached=StageFailed(Stage.TLS, Cause.TLS_NO_SHARED_PROTOCOL, "no version")
+    )
     found = verdicts(ProbeRequest(_HOST), seen, _NOW)
     assert found.require.cause is Cause.TLS_NO_SHARED_PROTOCOL
     assert found.verify_ca.cause is Cause.CA_BUNDLE_MISSING
     broken = verdicts(
         ProbeRequest(_HOST, ca_bundle=b"x"),
-        Seen(unreached=seen.unreached, trust_problem="bad end line"),
+        Observations(unreached=seen.unreached, trust_problem="bad end line"),
         _NOW,
     )
     assert broken.require.cause is Cause.CA_BUNDLE_INVALID

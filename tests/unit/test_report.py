@@ -13,7 +13,7 @@ from certifier.run.documents import Change
 from certifier.run.event import Problem
 from certifier.run.record import Certification, SlotsRecord, TaskRecord, Verified
 from certifier.run.summary import Line, Summary
-from certifier.vocabulary import Cause, Mode, Origin, Outcome, Place, Stage
+from certifier.vocabulary import Cause, Mode, Origin, Outcome, Stage, Witness
 from tests.aws.certifications import NOW, SPEC, probe_report
 
 HOSTILE = "<script>alert('x')</script>\"'&{{ 7*7 }}"
@@ -89,7 +89,7 @@ def test_what_others_said_is_text_and_nothing_else() -> None:
     )
     probe["verdicts"]["verify-full"]["seen"] = HOSTILE
     found = finding(
-        Cause.HOSTNAME_MISMATCH, place=Place.PROBE, seen=HOSTILE, raw=HOSTILE, stage=Stage.TLS
+        Cause.HOSTNAME_MISMATCH, place=Witness.PROBE, seen=HOSTILE, raw=HOSTILE, stage=Stage.TLS
     )
     record = a_record(
         outcome=Outcome.REFUSED,
@@ -124,8 +124,8 @@ def test_every_mode_has_its_verdict_and_reason() -> None:
 def test_findings_are_sorted_by_weight_and_say_seen_remedy_and_raw() -> None:
     """Errors first; the raw text stays beside our own words."""
     found = (
-        finding(Cause.MODE_COULD_BE_RAISED, place=Place.PROBE, seen="could be raised"),
-        finding(Cause.DNS_FAILED, place=Place.PROBE, seen="no such name", raw="NXDOMAIN"),
+        finding(Cause.MODE_COULD_BE_RAISED, place=Witness.PROBE, seen="could be raised"),
+        finding(Cause.DNS_FAILED, place=Witness.PROBE, seen="no such name", raw="NXDOMAIN"),
     )
     words = Page(certification_page(a_record(findings=found))).words()
     assert words.index("dns_failed") < words.index("mode_could_be_raised")
@@ -138,7 +138,7 @@ def test_findings_are_sorted_by_weight_and_say_seen_remedy_and_raw() -> None:
     ("fields", "text"),
     [
         ({"changed": True}, "What was changed"),
-        ({"put_back": True}, "What was tried, and put back"),
+        ({"rolled_back": True}, "What was tried, and put back"),
         ({}, "What would change"),
         ({"outcome": Outcome.PLANNED, "opens_at": NOW}, "until its window opens: 2026-11-24 09:00"),
     ],
@@ -151,7 +151,7 @@ def test_changes_say_whether_they_were_made(fields: dict[str, Any], text: str) -
 
 def test_an_owed_task_stands_out() -> None:
     """A task that does not run again is named, with how long the others stood still."""
-    tasks = TaskRecord(paused=("arn:task:A",), owed=("arn:task:B",), stood_still=41.4)
+    tasks = TaskRecord(paused=("arn:task:A",), owed=("arn:task:B",), stopped_seconds=41.4)
     words = Page(certification_page(a_record(tasks=tasks, verified=Verified(probe=True)))).words()
     assert "the longest stood still for 41 seconds" in words
     assert "Do not run again yet: B" in words
@@ -187,7 +187,7 @@ def test_the_summary_puts_what_needs_a_person_first() -> None:
     )
     page = Page(summary_page(summary))
     words = page.words().partition("Days left")[2]
-    names = ["fai", "res", "ref", "pla", "def", "cer"]
+    names = ["fai", "rol", "ref", "pla", "def", "cer"]
     assert sorted(names, key=lambda name: words.index(f" {name} ")) == names
     assert set(page.addresses) == {"../records/x/y.html"}
     assert "started by an event" in page.words()

@@ -7,7 +7,7 @@ import pytest
 from certifier.errors import InvalidEvent
 from certifier.source import Source, parse_source
 from certifier.triggers import (
-    Due,
+    AllDue,
     Everything,
     Named,
     OfCertificate,
@@ -15,8 +15,8 @@ from certifier.triggers import (
     OfSecret,
     Register,
     Request,
-    concerned,
-    understand,
+    affected_sources,
+    parse_event,
 )
 from certifier.vocabulary import Mode, Origin
 
@@ -72,7 +72,7 @@ ACM_EVENT = {
 @pytest.mark.parametrize(
     ("event", "request_"),
     [
-        ({}, Request(Due(), origin=Origin.SCHEDULE)),
+        ({}, Request(AllDue(), origin=Origin.SCHEDULE)),
         (label_updated(), Request(OfSecret(SECRET))),
         (label_updated(["AWSCURRENT"]), Request(OfSecret(SECRET))),
         (
@@ -113,7 +113,7 @@ ACM_EVENT = {
 )
 def test_each_event_asks_for_something(event: object, request_: Request) -> None:
     """The schedule, every form of a secret's change, ACM, RDS, and the direct starts."""
-    assert understand(event) == request_
+    assert parse_event(event) == request_
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_each_event_asks_for_something(event: object, request_: Request) -> None
 def test_everything_else_is_one_clear_error(event: object, problem: str) -> None:
     """It names the field and what is allowed."""
     with pytest.raises(InvalidEvent) as caught:
-        understand(event)
+        parse_event(event)
     assert problem in str(caught.value)
 
 
@@ -167,7 +167,7 @@ def test_every_mistake_of_every_source_is_told_at_once() -> None:
         {**SPEC, "endpoint": "ORDERS-source"},
     ]
     with pytest.raises(InvalidEvent) as caught:
-        understand({"sources": sources, "mode": "what"})
+        parse_event({"sources": sources, "mode": "what"})
     told = caught.value.problems
     for part in (
         "mode: ",
@@ -213,4 +213,4 @@ def test_an_event_concerns_the_sources_that_use_the_thing(
     choice: OfSecret | OfCertificate | OfHost, names: tuple[str, ...]
 ) -> None:
     """A secret in any role, by ARN or name; an ACM certificate; an RDS host by its first label."""
-    assert concerned(choice, FLEET, {"other": (ACM,), "orders": ()}) == names
+    assert affected_sources(choice, FLEET, {"other": (ACM,), "orders": ()}) == names

@@ -1,4 +1,4 @@
-"""``certifier resume-wave``: close the breaker again, after a person has looked."""
+"""``certifier reset-breaker``: close the breaker again, after a person has looked."""
 
 import argparse
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def register(subparsers: "Subparsers") -> None:
     """Add the command to the parser."""
     parser = subparsers.add_parser(
-        "resume-wave",
+        "reset-breaker",
         help="let changes begin again after several ended badly",
         description="Close the breaker, which stops changes after several ended badly within a"
         " day, and make due what it has deferred. Look at those ends first: `certifier status`.",
@@ -24,13 +24,13 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Close the breaker: always 0."""
-    return guarded("resume-wave", lambda: _run(args))
+    return guarded("reset-breaker", lambda: _run(args))
 
 
 def _run(args: argparse.Namespace) -> int:
     store = find(args).store
     was_open = store.breaker().open
-    names = store.resume_wave(datetime.now(UTC))
+    names = store.reset_breaker(datetime.now(UTC))
     print("changes may begin again" if was_open else "changes were not stopped")
     if names:
         print(f"due now: {', '.join(names)}")
