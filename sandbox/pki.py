@@ -9,6 +9,10 @@
 Everything can be wrong on purpose: dates, names (also raw bytes), extensions, version 1, hash, key
 kind, and authorities that share a name but not a key. Nothing here checks that a shape makes sense.
 
+Dates come from the caller, or else from the issuer: what an authority signs begins when the
+authority does. The machine's clock is read only for a certificate that signs itself and was given
+no `not_before`; a test with a "now" of its own gives that one, and all below it follows.
+
 RSA keys are made once per process for each kind and holder, since one takes up to a second;
 elliptic keys are always new. `fresh=True` makes a new RSA key too.
 """
@@ -154,6 +158,7 @@ class Authority:
             signer=own,
             signer_kind=key,
             issuer_ski=None,
+            since=_yesterday(),
             not_before=not_before,
             not_after=not_after,
             days=3650,
@@ -189,7 +194,7 @@ class Authority:
         private_key: PrivateKey | None = None,
         fresh: bool = False,
     ) -> Authority:
-        """An authority below this one. By default valid from a day ago for five years."""
+        """An authority below this one, by default for five years from its issuer's first day."""
         own = private_key or _key(key, f"authority {name}", fresh)
         certificate = _certificate(
             subject=_name(name, organization),
@@ -199,6 +204,7 @@ class Authority:
             signer=self.private_key,
             signer_kind=self.kind,
             issuer_ski=_ski(self.certificate, self.private_key),
+            since=self.certificate.not_valid_before_utc,
             not_before=not_before,
             not_after=not_after,
             days=1825,
@@ -215,7 +221,7 @@ class Authority:
         return Authority(certificate, own, key, (certificate, *self.chain))
 
     def cross_sign(self, other: Authority) -> Authority:
-        """`other` under this authority: the same name and key, signed by us."""
+        """`other` under this authority: the same name and key, signed by us as an intermediate."""
         certificate = _certificate(
             subject=other.certificate.subject,
             issuer=self.certificate.subject,
@@ -224,6 +230,7 @@ class Authority:
             signer=self.private_key,
             signer_kind=self.kind,
             issuer_ski=_ski(self.certificate, self.private_key),
+            since=self.certificate.not_valid_before_utc,
             not_before=None,
             not_after=None,
             days=1825,
@@ -263,7 +270,7 @@ class Authority:
         serial: int | None = None,
         fresh: bool = False,
     ) -> Leaf:
-        """An end-entity certificate, by default valid from a day ago for 90 days.
+        """An end-entity certificate, by default valid for 90 days from its issuer's first day.
 
         `dns` and `ips` go into the SAN; bytes go in as they are (an embedded NUL, a length that no
         address has). Several `cn` become several CN attributes. `san_raw` is the DER of a whole SAN
@@ -290,6 +297,7 @@ class Authority:
                 signer=self.private_key,
                 signer_kind=self.kind,
                 issuer_ski=_ski(self.certificate, self.private_key),
+                since=self.certificate.not_valid_before_utc,
                 not_before=not_before,
                 not_after=not_after,
                 digest=digest,
@@ -331,8 +339,8 @@ class Authority:
         next_update: datetime | None = None,
         extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
     ) -> bytes:
-        """A CRL in PEM that revokes these certificates, by default valid for 30 days."""
-        begin = last_update or _now() - timedelta(hours=1)
+        """A CRL in PEM that revokes these; by default for 30 days from its issuer's first day."""
+        begin = last_update or self.certificate.not_valid_before_utc
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self.certificate.subject)
@@ -393,6 +401,7 @@ def self_signed(
             signer=own,
             signer_kind=key,
             issuer_ski=None,
+            since=_yesterday(),
             not_before=not_before,
             not_after=not_after,
             digest=digest,
@@ -457,8 +466,8 @@ def _private_pem(key: PrivateKey, kind: Key) -> bytes:
 # ---- certificates
 
 
-def _now() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)
+def _yesterday() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
 
 
 def _name(cn: str, organization: str | None) -> x509.Name:
@@ -534,6 +543,7 @@ def _leaf_certificate(
     signer: PrivateKey,
     signer_kind: Key,
     issuer_ski: bytes | None,
+    since: datetime,
     not_before: datetime | None,
     not_after: datetime | None,
     digest: hashes.HashAlgorithm | None,
@@ -571,6 +581,7 @@ def _leaf_certificate(
         signer=signer,
         signer_kind=signer_kind,
         issuer_ski=issuer_ski,
+        since=since,
         not_before=not_before,
         not_after=not_after,
         days=90,
@@ -593,6 +604,7 @@ def _certificate(
     signer: PrivateKey,
     signer_kind: Key,
     issuer_ski: bytes | None,
+    since: datetime,
     not_before: datetime | None,
     not_after: datetime | None,
     days: int,
@@ -604,9 +616,9 @@ def _certificate(
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
     serial: int | None = None,
 ) -> x509.Certificate:
-    begin = not_before or _now() - timedelta(days=1)
-    if not_before is None and not_after is not None:
-        begin = min(begin, not_after - timedelta(days=days))
+    begin = not_before or since
+    if not_before is None and not_after is not None and not_after <= begin:
+        begin = not_after - timedelta(days=days)
     end = not_after or begin + timedelta(days=days)
     builder = (
         x509.CertificateBuilder()

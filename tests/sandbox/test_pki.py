@@ -66,6 +66,21 @@ def test_a_stranger_is_not_trusted() -> None:
         shake_hands(root.issue(["db.test"]), impostor.certificate_pem, "db.test")
 
 
+def test_what_an_authority_signs_begins_when_the_authority_does() -> None:
+    """Whoever gives the root its first day has moved all below it, the revocation list too."""
+    begin = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
+    root = Authority.root(not_before=begin)
+    middle = root.intermediate()
+    leaf = middle.issue(["db.test"])
+    crossed = middle.cross_sign(Authority.root("Other"))
+    for one, days in ((root, 3650), (middle, 1825), (leaf, 90), (crossed, 1825)):
+        assert one.certificate.not_valid_before_utc == begin
+        assert one.certificate.not_valid_after_utc == begin + timedelta(days=days)
+    revoked = x509.load_pem_x509_crl(middle.crl([leaf]))
+    assert revoked.last_update_utc == begin
+    assert revoked.next_update_utc == begin + timedelta(days=30)
+
+
 def test_dates_are_those_asked_for() -> None:
     """Begin and end go into the certificate; an end in the past alone makes an expired one."""
     begin = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -79,10 +79,10 @@ def test_the_top_of_the_served_chain_counts() -> None:
 
 def test_an_expired_anchor_is_named_too() -> None:
     """The certificate that expired may be the one in the CA file, which the server never sends."""
-    root = Authority.root("Example root", not_after=_NOW - timedelta(days=2))
-    found, text = judged(
-        unverified(10, Cause.CERTIFICATE_EXPIRED), facts(root.issue(dns=[_HOST])), facts(root)
-    )
+    day = timedelta(days=1)
+    root = Authority.root("Example root", not_before=_NOW - 900 * day, not_after=_NOW - 2 * day)
+    leaf = root.issue(dns=[_HOST], not_before=_NOW - 9 * day, not_after=_NOW + 9 * day)
+    found, text = judged(unverified(10, Cause.CERTIFICATE_EXPIRED), facts(leaf), facts(root))
     assert found is Cause.CERTIFICATE_EXPIRED
     assert f"{root.certificate.not_valid_after_utc:%Y-%m-%d}" in text
     assert "Example root" in text
