@@ -1,7 +1,7 @@
 """Brings ACM in step with the pair that PostgreSQL serves."""
 
-from certifier.steps.import_certificate import ImportSettings, run
-from certifier.steps.tools import StepEvent
+from certifier.steps.import_certificate import run
+from certifier.steps.tools import StepEvent, StepSettings
 from lambdas._step import Step
 
-handler = Step(run, event=StepEvent, settings=ImportSettings)
+handler = Step(run, event=StepEvent, settings=StepSettings)

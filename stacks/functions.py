@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -20,7 +20,7 @@ class Step:
 
     Attributes:
         name: the file in ``lambdas/``, without ``.py``; construct id and handler follow from it.
-        environment: the variables it reads besides TABLE and BUCKET.
+        environment: the variables it reads besides those that all have (``SHARED``).
         seconds: its timeout. A claim is taken over this long after its owner ended, so no step may
             run longer than two minutes.
         memory: in MiB; Lambda gives processor time in proportion.
@@ -56,10 +56,20 @@ STEPS = (
     Step("configure_endpoint", ("DMS_SECRET_ROLE",)),
     Step("test_connection"),
     Step("resume_tasks"),
-    Step("import_certificate", ("STACK",)),
+    Step("import_certificate"),
     Step("record_certification", ("TOPIC", "BREAKER_LIMIT")),
     Step("tidy", ("TOPIC",), seconds=120),
     Step("report", seconds=120),
+)
+
+
+# What every function reads.
+SHARED = (
+    "TABLE",
+    "BUCKET",
+    "INSTALLATION",
+    "POWERTOOLS_SERVICE_NAME",
+    "POWERTOOLS_METRICS_NAMESPACE",
 )
 
 
@@ -83,7 +93,7 @@ class Functions(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._environment = {
-            "STACK": settings.stack,
+            "INSTALLATION": Aws.STACK_NAME,
             "POWERTOOLS_SERVICE_NAME": settings.stack,
             "POWERTOOLS_METRICS_NAMESPACE": "Certifier",
             **environment,
@@ -113,7 +123,6 @@ class Functions(Construct):
             self, f"{step.id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
         )
         group.grant_write(role)
-        shared = ("TABLE", "BUCKET", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE")
         function = lambda_.Function(
             self,
             step.id,
@@ -124,7 +133,7 @@ class Functions(Construct):
             layers=[self._layer],
             handler=step.handler,
             role=role,
-            environment={key: self._environment[key] for key in (*shared, *step.environment)},
+            environment={key: self._environment[key] for key in (*SHARED, *step.environment)},
             timeout=Duration.seconds(step.seconds),
             memory_size=step.memory,
             tracing=lambda_.Tracing.ACTIVE,

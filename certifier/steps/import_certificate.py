@@ -18,13 +18,7 @@ from certifier.steps.tools import Nothing, StepEvent, StepSettings, Tools
 STEP = "import_certificate"
 
 
-class ImportSettings(StepSettings):
-    """``stack`` tells the certificates of several installations apart."""
-
-    stack: str
-
-
-def run(event: StepEvent, tools: Tools[ImportSettings]) -> Nothing:
+def run(event: StepEvent, tools: Tools[StepSettings]) -> Nothing:
     """Bring ACM in step with the pair, if the source has one.
 
     Raises:
@@ -74,7 +68,7 @@ def _warning(cause: Cause, seen: str) -> Finding:
     return finding(cause, place=Place.WORKFLOW, seen=seen, severity=Severity.WARNING)
 
 
-def _pair(event: StepEvent, tools: Tools[ImportSettings], material: Material) -> Pair:
+def _pair(event: StepEvent, tools: Tools[StepSettings], material: Material) -> Pair:
     return Pair(
         certificate=material.leaf_pem or "",
         chain=material.chain_pem or "",
@@ -83,14 +77,14 @@ def _pair(event: StepEvent, tools: Tools[ImportSettings], material: Material) ->
 
 
 def _reconcile(
-    event: StepEvent, tools: Tools[ImportSettings], pair: Pair, state: SourceState
+    event: StepEvent, tools: Tools[StepSettings], pair: Pair, state: SourceState
 ) -> Reconciled:
-    return tools.acm(tools.settings.stack).reconcile(
+    return tools.acm(tools.settings.installation).reconcile(
         event.name, pair, remembered=state.acm_arn, unsettled=state.acm_superseded
     )
 
 
-def _private_key(event: StepEvent, tools: Tools[ImportSettings], material: Material) -> bytes:
+def _private_key(event: StepEvent, tools: Tools[StepSettings], material: Material) -> bytes:
     """Return the key that fits the leaf, in the form that ACM takes, from the pinned secret."""
     source = event.source.spec
     secret = tools.secrets.read(

@@ -67,6 +67,7 @@ class World:
         environ = {
             "TABLE": "certifier",
             "BUCKET": documents.bucket,
+            "INSTALLATION": "Certifier",
             "TOPIC": inbox.topic,
             "BREAKER_LIMIT": "3",
         }
