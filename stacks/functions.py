@@ -11,7 +11,8 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks import packaging
-from stacks.settings import LOG_DAYS, Settings
+from stacks.observability import retention
+from stacks.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Functions(Construct):
         group = logs.LogGroup(
             self,
             f"{step.id}Log",
-            retention=logs.RetentionDays[LOG_DAYS[self._settings.log_days]],
+            retention=retention(self._settings),
             removal_policy=RemovalPolicy.DESTROY,
         )
         role = iam.Role(
@@ -139,7 +140,11 @@ class Functions(Construct):
             tracing=lambda_.Tracing.ACTIVE,
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
-            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+            # Kept, but not what a deployment publishes and then rolls back: a version that is left
+            # behind equals what the next deployment would publish, and Lambda refuses that.
+            current_version_options=lambda_.VersionOptions(
+                removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+            ),
         )
         if step.in_network and self._settings.probe_subnets:
             self._attach(function, role)

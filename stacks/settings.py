@@ -94,7 +94,8 @@ class Settings(BaseModel):
             sandbox sets it, where PostgreSQL listens there.
         log_days: how long function and machine logs are kept.
         record_days: how long the records and reports of certifications are kept.
-        retain_data: whether table and bucket outlive the stack.
+        retain_data: whether the table outlives the stack. The bucket always does: a bucket with
+            versions in it cannot be deleted with its stack.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration, Fn, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -98,6 +98,7 @@ class Workflow(Construct):
         functions: published versions (or functions, whose current version is taken) by the name of
             their file in ``lambdas/``.
         bucket: where Select sources puts the manifest, and the Map its results.
+        log_retention: of the machine's own log.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Workflow(Construct):
         functions: Mapping[str, lambda_.IFunction],
         bucket: s3.IBucket,
         pace: Pace = Pace(),
+        log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, construct_id)
         self._versions = {name: _version(function) for name, function in functions.items()}
@@ -123,7 +125,7 @@ class Workflow(Construct):
             query_language=sfn.QueryLanguage.JSONATA,
             comment="Certifies the TLS of DMS endpoints for PostgreSQL",
             logs=sfn.LogOptions(
-                destination=logs.LogGroup(self, "Log", retention=logs.RetentionDays.THREE_MONTHS),
+                destination=self._log(log_retention),
                 level=sfn.LogLevel.ERROR,
                 include_execution_data=False,
             ),
@@ -136,6 +138,24 @@ class Workflow(Construct):
                 actions=["lambda:InvokeFunction"],
                 resources=[f"{_function_arn(version)}:*" for version in self._versions.values()],
             )
+        )
+
+    def _log(self, retention: logs.RetentionDays) -> logs.LogGroup:
+        """The machine's log group, under the only prefix that needs no policy of its own.
+
+        Elsewhere Step Functions adds the group to a CloudWatch Logs resource policy, of which a
+        Region has ten with 5,120 characters: in a crowded account the stack could not be made (Step
+        Functions guide, "Logging in CloudWatch Logs"). The name is the installation's own, and
+        another one each time that the stack is made anew.
+        """
+        stack_id = Fn.select(2, Fn.split("/", Aws.STACK_ID))
+        first = Fn.select(0, Fn.split("-", stack_id))
+        return logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=f"/aws/vendedlogs/states/{Aws.STACK_NAME}-{first}",
+            retention=retention,
+            removal_policy=RemovalPolicy.DESTROY,
         )
 
     # ------------------------------------------------------------------ the run over all sources
