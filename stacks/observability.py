@@ -13,7 +13,8 @@ from constructs import Construct
 
 from stacks.settings import LOG_DAYS, Settings
 
-# Record certification's metric: the days that the source's first certificate to expire has left.
+# Record certification's metric: the days that a source's first certificate to expire has left. One
+# metric for all sources, of which the alarm reads the smallest value.
 NAMESPACE = "Certifier"
 DAYS_LEFT = "DaysLeft"
 

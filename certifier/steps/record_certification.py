@@ -106,7 +106,6 @@ class Answer(Fact):
 class Measured(Fact):
     """What the metrics say of one certification."""
 
-    source: str
     outcome: Outcome
     days_left: int | None
     owed: int
@@ -216,14 +215,7 @@ def _record(
     if done.opened:
         _publish(tools, _wave_stopped(event.name, tools.settings.breaker_limit, where))
     tools.documents.mark_ending(run_id(event.parent), _word(record, key))
-    measure(
-        Measured(
-            source=event.name,
-            outcome=end.outcome,
-            days_left=record.days_left,
-            owed=len(found.owed),
-        )
-    )
+    measure(Measured(outcome=end.outcome, days_left=record.days_left, owed=len(found.owed)))
     return Answer(outcome=end.outcome)
 
 
