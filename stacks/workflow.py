@@ -5,6 +5,9 @@ a variable that the first state of its scope has assigned, so no expression meet
 one. The steps' answers are read with ``= true`` and ``'' &``, which are total: an answer that lacks
 a key is a loop that runs out of rounds or a decision nobody knows, never an error past all Catches.
 
+No Choice has an Assign of its own, only its rules have: AWS's page on Choice says in one place that
+it counts whichever rule matched, in another that it counts only when none did.
+
 ::
 
     Select sources → Certify sources (one child execution per source) → Tidy → Report
@@ -355,16 +358,21 @@ class Workflow(Construct):
             failed=leave,
             lost=deferred,
         )
-        decided = sfn.Choice.jsonata(
-            self, "Decided?", assign={"problem": _no_answer("Plan changes", "no decision")}
+        decided = sfn.Choice.jsonata(self, "Decided?")
+        undecided = sfn.Pass.jsonata(
+            self,
+            "No decision",
+            assign={"problem": _no_answer("Plan changes", "no decision")},
+            outputs={},
         )
+        undecided.next(leave)
         for decision, target in (
             (Decision.UNCHANGED, unchanged),
             (Decision.CHANGE, change),
             (Decision.PLANNED, leave),
         ):
             decided.when(sfn.Condition.jsonata(f"{{% $decision = '{decision.value}' %}}"), target)
-        return plan.next(decided.otherwise(leave))
+        return plan.next(decided.otherwise(undecided))
 
     def _rehearse(
         self, pause: sfn.IChainable, leave: sfn.IChainable, deferred: sfn.IChainable
@@ -375,9 +383,11 @@ class Workflow(Construct):
             minutes=self._pace.rehearse,
             failed=leave,
             lost=deferred,
-            assign_done={"paused": True},
         )
-        loop.done.otherwise(pause)
+        # The default is left to nothing: what is not done has gone elsewhere before.
+        loop.done.when(
+            sfn.Condition.jsonata("{% $done %}"), pause, assign={"paused": True}
+        ).otherwise(leave)
         return loop.start
 
     def _pause(
@@ -523,12 +533,11 @@ class Workflow(Construct):
         lost: sfn.IChainable,
         extras: Mapping[str, Any] | None = None,
         assign: Mapping[str, Any] | None = None,
-        assign_done: Mapping[str, Any] | None = None,
     ) -> _Loop:
         """Call a convergent step until it says ``done``, for at most ``minutes``.
 
         The caller adds to ``done`` where the machine goes then; running out of rounds is an error
-        of the step. ``assign_done`` is assigned on the default branch of ``done``.
+        of the step.
         """
         rounds = self._pace.rounds(minutes)
         counter = name.lower().replace(" ", "_") + "_round"  # a child enters each loop once
@@ -547,7 +556,7 @@ class Workflow(Construct):
             time=sfn.WaitTime.duration(Duration.seconds(self._pace.poll_seconds)),
         )
         done = (
-            sfn.Choice.jsonata(self, f"{name}: done?", assign=assign_done)
+            sfn.Choice.jsonata(self, f"{name}: done?")
             .when(
                 sfn.Condition.jsonata(f"{{% $not($done) and ${counter} + 1 < {rounds} %}}"),
                 wait,
