@@ -82,7 +82,8 @@ class Settings(BaseModel):
         notify: e-mail addresses that hear what needs a person.
         batch: sources that one tick of the schedule (every ten minutes) takes at most.
         max_concurrency: sources certified at a time; DMS allows the account 8 calls a second.
-        poll_seconds: how long the machine waits between two looks at DMS.
+        poll_seconds: how long the machine waits between two looks at DMS. Fewer than ten, and the
+            history of a run whose every call is retried could outgrow what an execution may have.
         breaker_limit: changes that end badly within 24 hours before no further one begins.
         warning_days, min_rsa_bits, signature_hashes, max_validity_days: the certificate policy.
         raise_to_error: policy findings that refuse a source instead of warning.
@@ -110,7 +111,7 @@ class Settings(BaseModel):
 
     batch: Annotated[int, Field(ge=1, le=500)] = 50
     max_concurrency: Annotated[int, Field(ge=1, le=20)] = 5
-    poll_seconds: Annotated[int, Field(ge=5, le=60)] = 15
+    poll_seconds: Annotated[int, Field(ge=10, le=60)] = 15
     breaker_limit: Annotated[int, Field(ge=1, le=100)] = 3
 
     warning_days: Annotated[int, Field(ge=1, le=365)] = 30

@@ -31,7 +31,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from certifier.errors import CertifierError, ClaimLost, Retryable, concrete
+from certifier.errors import LAMBDA_UNAVAILABLE, CertifierError, ClaimLost, Retryable, concrete
 from certifier.outcome import Action, Decision, Outcome, Settings
 
 # A task is given up a little after the longest function timeout (2 minutes), so that the next
@@ -41,11 +41,7 @@ TASK_TIMEOUT = Duration.seconds(150)
 # What Lambda itself, not our code, may answer (Step Functions guide, "Handling errors"): every step
 # is safe to call once more, so all of these are worth another attempt.
 LAMBDA_TRANSIENT = (
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.ClientExecutionTimeoutException",
-    "Lambda.TooManyRequestsException",
+    *LAMBDA_UNAVAILABLE,
     "Lambda.Unknown",
     "Runtime.ExitError",
     "Sandbox.Timedout",
@@ -73,7 +69,7 @@ class Pace:
             itself in its last round; the machine's own bound is the net below it.
     """
 
-    poll_seconds: int = 5
+    poll_seconds: int = 15
     max_concurrency: int = 5
     rehearse: int = 15
     pause: int = 15
@@ -622,9 +618,10 @@ class Workflow(Construct):
         )
         task.add_retry(
             errors=list(LAMBDA_TRANSIENT),
-            interval=Duration.seconds(1),
+            # An interface takes up to a minute and a half.
+            interval=Duration.seconds(3),
             backoff_rate=2,
-            max_attempts=3,
+            max_attempts=5,
             jitter_strategy=sfn.JitterType.FULL,
         )
         for errors, target in catch:
