@@ -274,12 +274,47 @@ def test_a_right_is_given_to_the_steps_that_need_it_alone(
     ],
 )
 def test_only_what_we_made_can_be_deleted(template: dict[str, Any], action: str, tag: str) -> None:
-    """No step can delete a certificate or an endpoint that does not bear our tag."""
+    """No step can delete a certificate or an endpoint that its own installation has not made."""
     found = [s for s in statements(template) if action in listed(s["Action"])]
     assert found
     for statement in found:
         assert listed(statement["Action"]) == [action]
-        assert statement["Condition"] == {"StringLike": {f"aws:ResourceTag/{tag}": "*"}}
+        assert statement["Condition"] == {
+            "StringLike": {f"aws:ResourceTag/{tag}": "*"},
+            "StringEquals": {"aws:ResourceTag/certifier:stack": {"Ref": "AWS::StackName"}},
+        }
+
+
+OURS = {"Ref": "AWS::StackName"}
+MADE_HERE = {"StringEquals": {"aws:RequestTag/certifier:stack": OURS}}
+NOT_OF_ANOTHER = {"StringEqualsIfExists": {"aws:ResourceTag/certifier:stack": OURS}}
+OF_A_SOURCE = {"StringLike": {"aws:ResourceTag/certifier:source": "*"}}
+
+
+@pytest.mark.parametrize(
+    ("action", "conditions"),
+    [
+        ("dms:CreateEndpoint", [MADE_HERE]),
+        ("dms:ImportCertificate", [MADE_HERE]),
+        ("dms:AddTagsToResource", [MADE_HERE | NOT_OF_ANOTHER]),
+        ("acm:AddTagsToCertificate", [MADE_HERE | NOT_OF_ANOTHER]),
+        # A renewal takes no tags: it goes over what bears a source's, and no other installation's.
+        ("acm:ImportCertificate", [MADE_HERE, OF_A_SOURCE | NOT_OF_ANOTHER]),
+    ],
+)
+def test_what_we_make_bears_the_name_of_the_installation(
+    template: dict[str, Any], action: str, conditions: list[dict[str, Any]]
+) -> None:
+    """Of two installations in one account, neither makes anything in the other's name."""
+    found = [s["Condition"] for s in statements(template) if action in listed(s["Action"])]
+    assert all(condition in found for condition in conditions)
+    assert all(condition in conditions for condition in found)
+
+
+def test_every_step_knows_its_installation(template: dict[str, Any]) -> None:
+    """By the very name that the conditions demand."""
+    environments = [p["Environment"]["Variables"] for p in functions(template).values()]
+    assert all(one["INSTALLATION"] == OURS for one in environments)
 
 
 def test_only_secrets_under_the_prefixes_can_be_read() -> None:
