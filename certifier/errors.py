@@ -99,6 +99,23 @@ class Unexpected(CertifierError):
     """Something nobody foresaw. The text is the type's name alone: a message may hold a secret."""
 
 
+LAMBDA_UNAVAILABLE = (
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.TooManyRequestsException",
+    # Of a function in a VPC, whose network interface is not there yet (Lambda's model of Invoke).
+    "Lambda.EC2ThrottledException",
+    "Lambda.EC2UnexpectedException",
+    "Lambda.ENILimitReachedException",
+    "Lambda.ENINotReadyException",
+    "Lambda.ResourceNotReadyException",
+    "Lambda.SubnetIPAddressLimitReachedException",
+)
+"""What Step Functions calls it when Lambda itself, not our code, did not do its work."""
+
+
 def concrete(branch: type[CertifierError]) -> Iterator[type[CertifierError]]:
     """Yield ``branch`` and everything below it, parents first."""
     yield branch

@@ -1,7 +1,8 @@
 """Brings ACM in step with the pair that PostgreSQL serves."""
 
 from certifier.run.event import StepEvent
-from certifier.steps.import_certificate import ImportSettings, run
+from certifier.steps.context import StepSettings
+from certifier.steps.import_certificate import run
 from lambdas._step import Step
 
-handler = Step(run, event=StepEvent, settings=ImportSettings)
+handler = Step(run, event=StepEvent, settings=StepSettings)

@@ -6,7 +6,7 @@ Resource ``*`` stands only where a service offers nothing narrower, and says so.
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
@@ -23,6 +23,9 @@ Statements = tuple[iam.PolicyStatement, ...]
 CANARY = "certifier:canary"
 CA = "certifier"
 OF_A_SOURCE = "certifier:source"
+# The tag of all that. Its value is the name of the stack, so that of two installations in one
+# account neither can delete, or pass off as its own, what the other has made.
+INSTALLATION = "certifier:stack"
 
 
 class DmsSecretRole(Construct):
@@ -79,13 +82,22 @@ class Permissions:
             _allow([self._dms("cert"), self._dms("endpoint")], "dms:ListTagsForResource"),
         )
 
-    def dms(self, *actions: str, on: Sequence[str], tagged: str | None = None) -> Statements:
-        """DMS actions on the kinds of resource in ``on``; DMS makes up the rest of their ARNs.
+    def dms(self, *actions: str, on: Sequence[str]) -> Statements:
+        """DMS actions on the kinds of resource in ``on``; DMS makes up the rest of their ARNs."""
+        return (_allow([self._dms(kind) for kind in on], *(f"dms:{a}" for a in actions)),)
 
-        ``tagged`` limits them to resources that bear this tag, which we gave them.
+    def dms_make(self, action: str, *, on: Sequence[str]) -> Statements:
+        """Make something in DMS that bears this installation's tag from the beginning.
+
+        Whoever creates with tags is asked for AddTagsToResource too.
         """
-        statement = _allow([self._dms(kind) for kind in on], *(f"dms:{a}" for a in actions))
-        return (statement if tagged is None else _tagged(statement, tagged),)
+        (make,), (tag,) = self.dms(action, on=on), self.dms("AddTagsToResource", on=on)
+        return (_made_here(make), _not_of_another(_made_here(tag)))
+
+    def dms_delete(self, action: str, *, on: Sequence[str], tagged: str) -> Statements:
+        """Delete what bears this tag, and that of this installation."""
+        (delete,) = self.dms(action, on=on)
+        return (_ours(_bears(delete, tagged)),)
 
     def dms_test(self) -> Statements:
         """Have DMS connect, from any replication instance with any endpoint."""
@@ -93,17 +105,28 @@ class Permissions:
 
     def acm(self) -> Statements:
         """Certificates in ACM. ListCertificates knows no resources, hence ``*``."""
-        certificates = self._arn("acm", "certificate", "*", ArnFormat.SLASH_RESOURCE_NAME)
-        delete = _allow([certificates], "acm:DeleteCertificate")
+        certificates = [self._arn("acm", "certificate", "*", ArnFormat.SLASH_RESOURCE_NAME)]
+        make, tag, renew, delete = (
+            _allow(certificates, f"acm:{action}")
+            for action in (
+                "ImportCertificate",
+                "AddTagsToCertificate",
+                "ImportCertificate",
+                "DeleteCertificate",
+            )
+        )
         return (
             _allow(["*"], "acm:ListCertificates"),
-            _tagged(delete, OF_A_SOURCE),
+            _made_here(make),
+            _not_of_another(_made_here(tag)),
+            # Over an earlier import, which takes no tags: over one of ours, or one that a person
+            # has tagged with a source and with no installation.
+            _not_of_another(_bears(renew, OF_A_SOURCE)),
+            _ours(_bears(delete, OF_A_SOURCE)),
             _allow(
-                [certificates],
-                "acm:AddTagsToCertificate",
+                certificates,
                 "acm:DescribeCertificate",
                 "acm:GetCertificate",
-                "acm:ImportCertificate",
                 "acm:ListTagsForCertificate",
             ),
         )
@@ -146,8 +169,8 @@ def grant(
     publish = (_allow([topic.topic_arn], "sns:Publish"),)
     describe, test, secrets = may.dms_describe(), may.dms_test(), may.read_secrets()
     pass_role = may.pass_role(dms_role)
-    delete_canary = may.dms("DeleteEndpoint", on=["endpoint"], tagged=CANARY)
-    make_endpoint = may.dms("AddTagsToResource", "CreateEndpoint", on=["endpoint", "cert"])
+    delete_canary = may.dms_delete("DeleteEndpoint", on=["endpoint"], tagged=CANARY)
+    make_endpoint = may.dms_make("CreateEndpoint", on=["endpoint", "cert"])
     grants: dict[str, Statements] = {
         "select_sources": (),
         "claim_source": (),
@@ -156,7 +179,7 @@ def grant(
         "plan_changes": describe,
         "import_ca": (
             *describe,
-            *may.dms("AddTagsToResource", "ImportCertificate", on=["cert"]),
+            *may.dms_make("ImportCertificate", on=["cert"]),
         ),
         "rehearse_changes": (
             *describe,
@@ -178,7 +201,11 @@ def grant(
         "resume_tasks": (*describe, *test, *may.dms("StartReplicationTask", on=["task"])),
         "import_certificate": (*secrets, *may.acm()),
         "record_certification": (*describe, *delete_canary, *records, *publish),
-        "tidy": (*describe, *may.dms("DeleteCertificate", on=["cert"], tagged=CA), *publish),
+        "tidy": (
+            *describe,
+            *may.dms_delete("DeleteCertificate", on=["cert"], tagged=CA),
+            *publish,
+        ),
         "report": _objects(storage, "reports"),
     }
     for name, function in functions.items():
@@ -239,8 +266,30 @@ def _objects(storage: Storage, folder: str) -> Statements:
     )
 
 
-def _tagged(statement: iam.PolicyStatement, tag: str) -> iam.PolicyStatement:
-    statement.add_condition("StringLike", {f"aws:ResourceTag/{tag}": "*"})
+def _made_here(statement: iam.PolicyStatement) -> iam.PolicyStatement:
+    """The request names this installation as the one that makes the resource."""
+    return _with(statement, "StringEquals", f"aws:RequestTag/{INSTALLATION}", Aws.STACK_NAME)
+
+
+def _ours(statement: iam.PolicyStatement) -> iam.PolicyStatement:
+    """This installation has made the resource."""
+    return _with(statement, "StringEquals", f"aws:ResourceTag/{INSTALLATION}", Aws.STACK_NAME)
+
+
+def _not_of_another(statement: iam.PolicyStatement) -> iam.PolicyStatement:
+    """The resource is this installation's, or no installation's."""
+    key = f"aws:ResourceTag/{INSTALLATION}"
+    return _with(statement, "StringEqualsIfExists", key, Aws.STACK_NAME)
+
+
+def _bears(statement: iam.PolicyStatement, tag: str) -> iam.PolicyStatement:
+    return _with(statement, "StringLike", f"aws:ResourceTag/{tag}", "*")
+
+
+def _with(
+    statement: iam.PolicyStatement, operator: str, key: str, value: str
+) -> iam.PolicyStatement:
+    statement.add_condition(operator, {key: value})
     return statement
 
 

@@ -7,7 +7,7 @@ from constructs import Construct
 
 from stacks import access
 from stacks.functions import Functions
-from stacks.observability import Alarms, Notices
+from stacks.observability import Alarms, Notices, retention
 from stacks.settings import Settings
 from stacks.storage import Storage
 from stacks.triggers import Triggers
@@ -15,7 +15,7 @@ from stacks.workflow import Pace, Workflow
 
 
 class CertifierStack(Stack):
-    """One installation. It names nothing physically, so an account can hold several."""
+    """One installation. No name in it is fixed, so an account can hold several."""
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
         super().__init__(scope, construct_id, description="Certifier: DMS on TLS that verifies")
@@ -44,6 +44,7 @@ class CertifierStack(Stack):
             functions=functions.versions,
             bucket=storage.bucket,
             pace=Pace(poll_seconds=settings.poll_seconds, max_concurrency=settings.max_concurrency),
+            log_retention=retention(settings),
         )
         triggers = Triggers(self, "Triggers", settings=settings, machine=workflow.machine)
         Alarms(

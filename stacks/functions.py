@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks import packaging
-from stacks.settings import LOG_DAYS, Settings
+from stacks.observability import retention
+from stacks.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Step:
 
     Attributes:
         name: the file in ``lambdas/``, without ``.py``; construct id and handler follow from it.
-        environment: the variables it reads besides TABLE and BUCKET.
+        environment: the variables it reads besides those that all have (``SHARED``).
         seconds: its timeout. A claim is taken over this long after its owner ended, so no step may
             run longer than two minutes.
         memory: in MiB; Lambda gives processor time in proportion.
@@ -56,10 +57,20 @@ STEPS = (
     Step("configure_endpoint", ("DMS_SECRET_ROLE",)),
     Step("test_connection"),
     Step("resume_tasks"),
-    Step("import_certificate", ("STACK",)),
+    Step("import_certificate"),
     Step("record_certification", ("TOPIC", "BREAKER_LIMIT")),
     Step("tidy", ("TOPIC",), seconds=120),
     Step("report", seconds=120),
+)
+
+
+# What every function reads.
+SHARED = (
+    "TABLE",
+    "BUCKET",
+    "INSTALLATION",
+    "POWERTOOLS_SERVICE_NAME",
+    "POWERTOOLS_METRICS_NAMESPACE",
 )
 
 
@@ -83,7 +94,7 @@ class Functions(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._environment = {
-            "STACK": settings.stack,
+            "INSTALLATION": Aws.STACK_NAME,
             "POWERTOOLS_SERVICE_NAME": settings.stack,
             "POWERTOOLS_METRICS_NAMESPACE": "Certifier",
             **environment,
@@ -106,14 +117,13 @@ class Functions(Construct):
         group = logs.LogGroup(
             self,
             f"{step.id}Log",
-            retention=logs.RetentionDays[LOG_DAYS[self._settings.log_days]],
+            retention=retention(self._settings),
             removal_policy=RemovalPolicy.DESTROY,
         )
         role = iam.Role(
             self, f"{step.id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
         )
         group.grant_write(role)
-        shared = ("TABLE", "BUCKET", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE")
         function = lambda_.Function(
             self,
             step.id,
@@ -124,13 +134,17 @@ class Functions(Construct):
             layers=[self._layer],
             handler=step.handler,
             role=role,
-            environment={key: self._environment[key] for key in (*shared, *step.environment)},
+            environment={key: self._environment[key] for key in (*SHARED, *step.environment)},
             timeout=Duration.seconds(step.seconds),
             memory_size=step.memory,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
-            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+            # Kept, but not what a deployment publishes and then rolls back: a version that is left
+            # behind equals what the next deployment would publish, and Lambda refuses that.
+            current_version_options=lambda_.VersionOptions(
+                removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+            ),
         )
         if step.in_network and self._settings.probe_subnets:
             self._attach(function, role)

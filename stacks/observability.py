@@ -4,17 +4,24 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.settings import Settings
+from stacks.settings import LOG_DAYS, Settings
 
-# Record certification's metric: the days that the source's first certificate to expire has left.
+# Record certification's metric: the days that a source's first certificate to expire has left. One
+# metric for all sources, of which the alarm reads the smallest value.
 NAMESPACE = "Certifier"
 DAYS_LEFT = "DaysLeft"
+
+
+def retention(settings: Settings) -> logs.RetentionDays:
+    """Return how long every log of the installation is kept."""
+    return logs.RetentionDays[LOG_DAYS[settings.log_days]]
 
 
 class Notices(Construct):

@@ -48,10 +48,26 @@ LOG_DAYS = MappingProxyType(
 
 
 def _split(value: object) -> object:
-    """``-c key=a,b`` arrives as one string."""
+    """``-c key=a,b`` arrives as one string. What is named twice means the same as once."""
     if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, list | tuple) and all(isinstance(part, str | int) for part in value):
+        return [*dict.fromkeys(value)]
     return value
+
+
+def _together(most: int) -> AfterValidator:
+    """Bound the characters of a whole list: what it becomes part of has a bound itself."""
+
+    def check(values: tuple[str, ...]) -> tuple[str, ...]:
+        if (length := sum(map(len, values))) > most:
+            raise ValueError(
+                f"{length} characters in all, at most {most}: AWS limits the policy, event pattern "
+                "or environment that they are part of"
+            )
+        return values
+
+    return AfterValidator(check)
 
 
 def _retention(days: int) -> int:
@@ -62,7 +78,10 @@ def _retention(days: int) -> int:
 
 SecretPrefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@!-]{1,512}$")]
 Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-KeyArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
+KeyArn = Annotated[
+    str,
+    Field(pattern=r"^arn:aws[a-z-]{0,10}:kms:[a-z0-9-]{1,20}:\d{12}:key/[A-Za-z0-9-]{1,36}$"),
+]
 Email = Annotated[str, Field(pattern=r"^[^@\s,]+@[^@\s,]+\.[^@\s,]+$")]
 SubnetId = Annotated[str, Field(pattern=r"^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$")]
 SecurityGroupId = Annotated[str, Field(pattern=r"^sg-(?:[0-9a-f]{8}|[0-9a-f]{17})$")]
@@ -73,6 +92,9 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class Settings(BaseModel):
     """One installation. Every default is what we would deploy ourselves.
 
+    Lists are bounded by what AWS takes of what they become part of: 10,240 characters of policies
+    of a role, 2,048 of an event pattern, 4 KB of environment of a function.
+
     Attributes:
         stack: the stack's name; another one makes a second, independent installation.
         secret_prefixes: the names of the secrets that the steps and DMS may read begin with one of
@@ -82,7 +104,8 @@ class Settings(BaseModel):
         notify: e-mail addresses that hear what needs a person.
         batch: sources that one tick of the schedule (every ten minutes) takes at most.
         max_concurrency: sources certified at a time; DMS allows the account 8 calls a second.
-        poll_seconds: how long the machine waits between two looks at DMS.
+        poll_seconds: how long the machine waits between two looks at DMS. Fewer than ten, and the
+            history of a run whose every call is retried could outgrow what an execution may have.
         breaker_limit: changes that end badly within 24 hours before no further one begins.
         warning_days, min_rsa_bits, signature_hashes, max_validity_days: the certificate policy.
         raise_to_error: policy findings that refuse a source instead of warning.
@@ -94,39 +117,52 @@ class Settings(BaseModel):
             sandbox sets it, where PostgreSQL listens there.
         log_days: how long function and machine logs are kept.
         record_days: how long the records and reports of certifications are kept.
-        retain_data: whether table and bucket outlive the stack.
+        retain_data: whether the table outlives the stack. The bucket always does: a bucket with
+            versions in it cannot be deleted with its stack.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stack: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")] = "Certifier"
     secret_prefixes: Annotated[
-        tuple[SecretPrefix, ...], BeforeValidator(_split), Field(min_length=1, max_length=20)
+        tuple[SecretPrefix, ...],
+        Field(min_length=1, max_length=20),
+        BeforeValidator(_split),
+        _together(1500),
     ]
-    kms_keys: Annotated[tuple[KeyArn, ...], BeforeValidator(_split)] = ()
-    bundle_buckets: Annotated[tuple[Bucket, ...], BeforeValidator(_split)] = ()
-    notify: Annotated[tuple[Email, ...], BeforeValidator(_split)] = ()
+    kms_keys: Annotated[tuple[KeyArn, ...], Field(max_length=20), BeforeValidator(_split)] = ()
+    bundle_buckets: Annotated[
+        tuple[Bucket, ...], Field(max_length=10), BeforeValidator(_split)
+    ] = ()
+    notify: Annotated[tuple[Email, ...], Field(max_length=20), BeforeValidator(_split)] = ()
 
     batch: Annotated[int, Field(ge=1, le=500)] = 50
     max_concurrency: Annotated[int, Field(ge=1, le=20)] = 5
-    poll_seconds: Annotated[int, Field(ge=5, le=60)] = 15
+    poll_seconds: Annotated[int, Field(ge=10, le=60)] = 15
     breaker_limit: Annotated[int, Field(ge=1, le=100)] = 3
 
     warning_days: Annotated[int, Field(ge=1, le=365)] = 30
     min_rsa_bits: Annotated[int, Field(ge=1024, le=16384)] = 2048
     signature_hashes: Annotated[
         tuple[Literal["sha1", "sha224", "sha256", "sha384", "sha512"], ...],
-        BeforeValidator(_split),
         Field(min_length=1),
+        BeforeValidator(_split),
     ] = ("sha256", "sha384", "sha512")
     max_validity_days: Annotated[int, Field(ge=1, le=36500)] = 398
     raise_to_error: Annotated[tuple[Cause, ...], BeforeValidator(_split)] = ()
     alarm_days: Annotated[int, Field(ge=1, le=365)] = 14
 
-    probe_subnets: Annotated[tuple[SubnetId, ...], BeforeValidator(_split)] = ()
-    probe_security_groups: Annotated[tuple[SecurityGroupId, ...], BeforeValidator(_split)] = ()
-    probe_hosts: Annotated[tuple[Host, ...], BeforeValidator(_split)] = ()
-    probe_ports: Annotated[tuple[Port, ...], BeforeValidator(_split)] = ()
+    # Lambda takes so many.
+    probe_subnets: Annotated[
+        tuple[SubnetId, ...], Field(max_length=16), BeforeValidator(_split)
+    ] = ()
+    probe_security_groups: Annotated[
+        tuple[SecurityGroupId, ...], Field(max_length=5), BeforeValidator(_split)
+    ] = ()
+    probe_hosts: Annotated[
+        tuple[Host, ...], Field(max_length=50), BeforeValidator(_split), _together(1500)
+    ] = ()
+    probe_ports: Annotated[tuple[Port, ...], Field(max_length=20), BeforeValidator(_split)] = ()
     probe_local: bool = False
 
     log_days: Annotated[int, AfterValidator(_retention)] = 90

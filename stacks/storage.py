@@ -13,7 +13,8 @@ class Storage(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
         super().__init__(scope, construct_id)
-        removal = RemovalPolicy.RETAIN if settings.retain_data else RemovalPolicy.DESTROY
+        # Never plain Retain: what a deployment makes and then rolls back would be left behind.
+        keep = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         self.table = dynamodb.Table(
             self,
             "Table",
@@ -24,7 +25,7 @@ class Storage(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            removal_policy=removal,
+            removal_policy=keep if settings.retain_data else RemovalPolicy.DESTROY,
         )
         # Sparse: only a source's STATE item has these attributes, so a tick reads what is due.
         self.table.add_global_secondary_index(
@@ -42,7 +43,8 @@ class Storage(Construct):
             versioned=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=removal,
+            # Whatever the settings say: CloudFormation cannot delete a bucket with versions in it.
+            removal_policy=keep,
             lifecycle_rules=[
                 s3.LifecycleRule(
                     id="Records",

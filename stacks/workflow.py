@@ -5,6 +5,9 @@ a variable that the first state of its scope has assigned, so no expression meet
 one. The steps' answers are read with ``= true`` and ``'' &``, which are total: an answer that lacks
 a key is a loop that runs out of rounds or a decision nobody knows, never an error past all Catches.
 
+No Choice has an Assign of its own, only its rules have: AWS's page on Choice says in one place that
+it counts whichever rule matched, in another that it counts only when none did.
+
 ::
 
     Select sources → Certify sources (one child execution per source) → Tidy → Report
@@ -20,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration, Fn, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -29,7 +32,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from certifier.errors import CertifierError, ClaimLost, Retryable, concrete
+from certifier.errors import LAMBDA_UNAVAILABLE, CertifierError, ClaimLost, Retryable, concrete
 from certifier.vocabulary import Action, Decision, Outcome, SettingsUnderTest
 
 # A task is given up a little after the longest function timeout (2 minutes), so that the next
@@ -39,11 +42,7 @@ TASK_TIMEOUT = Duration.seconds(150)
 # What Lambda itself, not our code, may answer (Step Functions guide, "Handling errors"): every step
 # is safe to call once more, so all of these are worth another attempt.
 LAMBDA_TRANSIENT = (
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.ClientExecutionTimeoutException",
-    "Lambda.TooManyRequestsException",
+    *LAMBDA_UNAVAILABLE,
     "Lambda.Unknown",
     "Runtime.ExitError",
     "Sandbox.Timedout",
@@ -71,7 +70,7 @@ class Pace:
             itself in its last round; the machine's own bound is the net below it.
     """
 
-    poll_seconds: int = 5
+    poll_seconds: int = 15
     max_concurrency: int = 5
     rehearse: int = 15
     pause: int = 15
@@ -99,6 +98,7 @@ class Workflow(Construct):
         functions: published versions (or functions, whose current version is taken) by the name of
             their file in ``lambdas/``.
         bucket: where Select sources puts the manifest, and the Map its results.
+        log_retention: of the machine's own log.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class Workflow(Construct):
         functions: Mapping[str, lambda_.IFunction],
         bucket: s3.IBucket,
         pace: Pace = Pace(),
+        log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, construct_id)
         self._versions = {name: _version(function) for name, function in functions.items()}
@@ -124,7 +125,7 @@ class Workflow(Construct):
             query_language=sfn.QueryLanguage.JSONATA,
             comment="Certifies the TLS of DMS endpoints for PostgreSQL",
             logs=sfn.LogOptions(
-                destination=logs.LogGroup(self, "Log", retention=logs.RetentionDays.THREE_MONTHS),
+                destination=self._log(log_retention),
                 level=sfn.LogLevel.ERROR,
                 include_execution_data=False,
             ),
@@ -137,6 +138,24 @@ class Workflow(Construct):
                 actions=["lambda:InvokeFunction"],
                 resources=[f"{_function_arn(version)}:*" for version in self._versions.values()],
             )
+        )
+
+    def _log(self, retention: logs.RetentionDays) -> logs.LogGroup:
+        """The machine's log group, under the only prefix that needs no policy of its own.
+
+        Elsewhere Step Functions adds the group to a CloudWatch Logs resource policy, of which a
+        Region has ten with 5,120 characters: in a crowded account the stack could not be made (Step
+        Functions guide, "Logging in CloudWatch Logs"). The name is the installation's own, and
+        another one each time that the stack is made anew.
+        """
+        stack_id = Fn.select(2, Fn.split("/", Aws.STACK_ID))
+        first = Fn.select(0, Fn.split("-", stack_id))
+        return logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=f"/aws/vendedlogs/states/{Aws.STACK_NAME}-{first}",
+            retention=retention,
+            removal_policy=RemovalPolicy.DESTROY,
         )
 
     # ------------------------------------------------------------------ the run over all sources
@@ -336,16 +355,21 @@ class Workflow(Construct):
             failed=leave,
             lost=deferred,
         )
-        decided = sfn.Choice.jsonata(
-            self, "Decided?", assign={"problem": _no_answer("Plan changes", "no decision")}
+        decided = sfn.Choice.jsonata(self, "Decided?")
+        undecided = sfn.Pass.jsonata(
+            self,
+            "No decision",
+            assign={"problem": _no_answer("Plan changes", "no decision")},
+            outputs={},
         )
+        undecided.next(leave)
         for decision, target in (
             (Decision.UNCHANGED, unchanged),
             (Decision.CHANGE, change),
             (Decision.PLANNED, leave),
         ):
             decided.when(sfn.Condition.jsonata(f"{{% $decision = '{decision.value}' %}}"), target)
-        return plan.next(decided.otherwise(leave))
+        return plan.next(decided.otherwise(undecided))
 
     def _rehearse(
         self, pause: sfn.IChainable, leave: sfn.IChainable, deferred: sfn.IChainable
@@ -356,9 +380,11 @@ class Workflow(Construct):
             minutes=self._pace.rehearse,
             failed=leave,
             lost=deferred,
-            assign_done={"paused": True},
         )
-        loop.done.otherwise(pause)
+        # The default is left to nothing: what is not done has gone elsewhere before.
+        loop.done.when(
+            sfn.Condition.jsonata("{% $done %}"), pause, assign={"paused": True}
+        ).otherwise(leave)
         return loop.start
 
     def _pause(
@@ -504,12 +530,11 @@ class Workflow(Construct):
         lost: sfn.IChainable,
         extras: Mapping[str, Any] | None = None,
         assign: Mapping[str, Any] | None = None,
-        assign_done: Mapping[str, Any] | None = None,
     ) -> _Loop:
         """Call a convergent step until it says ``done``, for at most ``minutes``.
 
         The caller adds to ``done`` where the machine goes then; running out of rounds is an error
-        of the step. ``assign_done`` is assigned on the default branch of ``done``.
+        of the step.
         """
         rounds = self._pace.rounds(minutes)
         counter = _variable(name) + "_round"  # a child enters each loop once
@@ -528,7 +553,7 @@ class Workflow(Construct):
             time=sfn.WaitTime.duration(Duration.seconds(self._pace.poll_seconds)),
         )
         done = (
-            sfn.Choice.jsonata(self, f"{name}: done?", assign=assign_done)
+            sfn.Choice.jsonata(self, f"{name}: done?")
             .when(
                 sfn.Condition.jsonata(f"{{% $not($done) and ${counter} + 1 < {rounds} %}}"),
                 wait,
@@ -594,9 +619,10 @@ class Workflow(Construct):
         )
         task.add_retry(
             errors=list(LAMBDA_TRANSIENT),
-            interval=Duration.seconds(1),
+            # An interface takes up to a minute and a half.
+            interval=Duration.seconds(3),
             backoff_rate=2,
-            max_attempts=3,
+            max_attempts=5,
             jitter_strategy=sfn.JitterType.FULL,
         )
         for errors, target in catch:

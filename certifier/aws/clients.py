@@ -39,14 +39,16 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 CONNECT_SECONDS = 3
-READ_SECONDS = 20
+READ_SECONDS = 10
 ATTEMPTS = 3
 
 
 def config(attempts: int = ATTEMPTS) -> Config:
     """Return the client settings: time limits, and how often botocore itself may try a call.
 
-    Three attempts with both limits and the back-off between them stay under 90 seconds.
+    Three attempts with both limits and the longest back-off between them end before the shortest
+    function timeout (60 seconds), so that a service that does not answer is an error of ours, not
+    a function that is cut off. Both limits count anew for each address and each packet.
     """
     return Config(
         connect_timeout=CONNECT_SECONDS,

@@ -6,7 +6,13 @@ what it shall be, so that a call that was cut off, or whose answer was lost, is 
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
-from certifier.endpoint.fields import complete_modify, equal, replaced_by, subset, written_names
+from certifier.endpoint.fields import (
+    complete_modify,
+    equal,
+    replaced_by,
+    subset,
+    written_names,
+)
 from certifier.errors import Refused
 from certifier.models import Fact, Finding
 from certifier.run.documents import Configured, Plan, Rehearsal, UndoLog

@@ -36,10 +36,16 @@ def utc_now() -> datetime:
 
 
 class StepSettings(Fact):
-    """The environment of a function: field ``dms_secret_role`` is variable ``DMS_SECRET_ROLE``."""
+    """The environment of a function: field ``dms_secret_role`` is variable ``DMS_SECRET_ROLE``.
+
+    Attributes:
+        installation: the name of the stack, which no other stack of the account and Region has. It
+            is the value of the tag ``certifier:stack`` on what this installation makes.
+    """
 
     table: str
     bucket: str
+    installation: str
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:

@@ -21,13 +21,7 @@ from certifier.vocabulary import Cause, Severity, Witness
 STEP = "import_certificate"
 
 
-class ImportSettings(StepSettings):
-    """``stack`` tells the certificates of several installations apart."""
-
-    stack: str
-
-
-def run(event: StepEvent, context: StepContext[ImportSettings]) -> Nothing:
+def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
     """Bring ACM in step with the pair, if the source has one.
 
     Raises:
@@ -77,7 +71,7 @@ def _warning(cause: Cause, seen: str) -> Finding:
     return finding(cause, place=Witness.WORKFLOW, seen=seen, severity=Severity.WARNING)
 
 
-def _pair(event: StepEvent, context: StepContext[ImportSettings], material: Material) -> Pair:
+def _pair(event: StepEvent, context: StepContext[StepSettings], material: Material) -> Pair:
     return Pair(
         certificate=material.leaf_pem or "",
         chain=material.chain_pem or "",
@@ -86,16 +80,14 @@ def _pair(event: StepEvent, context: StepContext[ImportSettings], material: Mate
 
 
 def _reconcile(
-    event: StepEvent, context: StepContext[ImportSettings], pair: Pair, state: SourceState
+    event: StepEvent, context: StepContext[StepSettings], pair: Pair, state: SourceState
 ) -> Reconciled:
-    return context.acm(context.settings.stack).reconcile(
+    return context.acm(context.settings.installation).reconcile(
         event.name, pair, remembered=state.acm_arn, unsettled=state.acm_superseded
     )
 
 
-def _private_key(
-    event: StepEvent, context: StepContext[ImportSettings], material: Material
-) -> bytes:
+def _private_key(event: StepEvent, context: StepContext[StepSettings], material: Material) -> bytes:
     """Return the key that fits the leaf, in the form that ACM takes, from the pinned secret."""
     source = event.source.spec
     secret = context.secrets.read(

@@ -102,7 +102,6 @@ class Answer(Fact):
 class Measured(Fact):
     """What the metrics say of one certification."""
 
-    source: str
     outcome: Outcome
     days_left: int | None
     owed: int
@@ -212,14 +211,7 @@ def _record(
     if done.opened:
         _publish(context, _breaker_opened(event.name, context.settings.breaker_limit, where))
     context.documents.write_child_outcome(run_id(event.parent), _word(record, key))
-    measure(
-        Measured(
-            source=event.name,
-            outcome=end.outcome,
-            days_left=record.days_left,
-            owed=len(found.owed),
-        )
-    )
+    measure(Measured(outcome=end.outcome, days_left=record.days_left, owed=len(found.owed)))
     return Answer(outcome=end.outcome)
 
 

@@ -38,6 +38,13 @@ _NAMES_OF_ARNS = (
 )
 
 
+_OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
+    "StringEquals": str.__eq__,
+    "StringEqualsIfExists": str.__eq__,
+    "StringLike": fnmatchcase,
+}
+
+
 class Rights:
     """Whether a step may make a call. ``tags_of`` tells the tags of a resource by its ARN."""
 
@@ -51,8 +58,9 @@ class Rights:
         self, step: str, service: str, operation: str, request: AWSPreparedRequest
     ) -> str | None:
         """Return ``action on resource`` for the first right that the step lacks, else ``None``."""
+        given = _tags_in(service, request)
         for action, resource in self._needed(service, operation, request):
-            if not self._allows(step, action, resource):
+            if not self._allows(step, action, resource, given):
                 return f"{action} on {resource}"
         return None
 
@@ -123,24 +131,31 @@ class Rights:
     def _arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self._region}:{self._account}:{resource}"
 
-    def _allows(self, step: str, action: str, resource: str) -> bool:
+    def _allows(self, step: str, action: str, resource: str, given: Tags) -> bool:
         fitting = [
             statement["Effect"]
             for statement in self._of_role(step)
             if any(fnmatchcase(action, one) for one in _listed(statement["Action"]))
             and any(fnmatchcase(resource, one) for one in _listed(statement["Resource"]))
-            and self._holds(statement.get("Condition", {}), resource)
+            and self._holds(statement.get("Condition", {}), resource, given)
         ]
         return "Allow" in fitting and "Deny" not in fitting
 
-    def _holds(self, condition: Mapping[str, Mapping[str, Any]], resource: str) -> bool:
+    def _holds(
+        self, condition: Mapping[str, Mapping[str, Any]], resource: str, given: Tags
+    ) -> bool:
+        """Whether tags of the resource, or tags that the request gives, are as they must be."""
+        tags = {"aws:ResourceTag": self._tags_of(resource), "aws:RequestTag": given}
         for operator, tests in condition.items():
             for key, wanted in tests.items():
                 kind, _, name = key.partition("/")
-                if (operator, kind) != ("StringLike", "aws:ResourceTag"):
+                if operator not in _OPERATORS or kind not in tags:
                     raise ValueError(f"the sandbox knows no condition {operator} {key}")
-                value = self._tags_of(resource).get(name)
-                if value is None or not any(fnmatchcase(value, w) for w in _listed(wanted)):
+                value = tags[kind].get(name)
+                if value is None and operator.endswith("IfExists"):
+                    continue
+                fits = _OPERATORS[operator]
+                if value is None or not any(fits(value, one) for one in _listed(wanted)):
                     return False
         return True
 
@@ -172,6 +187,14 @@ def denied(service: str, request: AWSPreparedRequest, right: str) -> AWSResponse
     headers: Any = HeadersDict()
     headers["Content-Type"] = content_type
     return AWSResponse(request.url, status, headers, MockRawResponse(body))
+
+
+def _tags_in(service: str, request: AWSPreparedRequest) -> Tags:
+    """Return the tags that a call to DMS or ACM gives to what it makes or names."""
+    if service not in ("dms", "acm"):
+        return {}
+    tags = json.loads(_body(request)).get("Tags", ())
+    return {tag["Key"]: tag.get("Value", "") for tag in tags}
 
 
 def _bucket_and_key(request: AWSPreparedRequest) -> tuple[str, str]:

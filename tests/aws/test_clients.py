@@ -92,7 +92,7 @@ def test_every_client_has_time_limits(clients: Clients) -> None:
         clients.client("s3").meta.config,
     ]
     for used in settings:
-        assert (used.connect_timeout, used.read_timeout) == (3, 20)
+        assert (used.connect_timeout, used.read_timeout) == (3, 10)
         assert used.retries["total_max_attempts"] == 3
     acm: Any = clients.client("acm").meta.config
     assert acm.retries["total_max_attempts"] == 1

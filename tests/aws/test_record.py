@@ -55,6 +55,7 @@ LOG = UndoLog(
     new_password_version="new-version",
 )
 SOURCE = parse_source(SPEC)
+SALES = {**SPEC, "name": "sales", "endpoint": "sales-source"}
 
 
 class World:
@@ -69,6 +70,7 @@ class World:
         environ = {
             "TABLE": "certifier",
             "BUCKET": documents.bucket,
+            "INSTALLATION": "Certifier",
             "TOPIC": inbox.topic,
             "BREAKER_LIMIT": "3",
         }
@@ -83,9 +85,13 @@ class World:
             self.documents.write(run.rsplit(":", 1)[-1], step.replace("__", "-"), fact)
 
     def record(
-        self, problem: dict[str, str] | None = None, run: str = RUN, mode: str = "apply"
+        self,
+        problem: dict[str, str] | None = None,
+        run: str = RUN,
+        mode: str = "apply",
+        spec: dict[str, Any] = SPEC,
     ) -> str:
-        source = {"name": "orders", "spec": SPEC, "version": 1}
+        source = {"name": spec["name"], "spec": spec, "version": 1}
         event = {
             "run": run,
             "parent": PARENT,
@@ -190,15 +196,38 @@ def test_the_report_is_left_word(world: World) -> None:
     assert word.days_left is not None
 
 
-def test_metrics_say_days_left_for_the_fleet_and_for_each_source(world: World) -> None:
-    """One line in the log for the alarm over all, one with the source's name."""
+def metrics_in(text: str) -> list[tuple[str, dict[str, str], list[float]]]:
+    """Return what CloudWatch makes of a log: each metric's name, dimensions and values.
+
+    The form is that of "CloudWatch embedded metric format specification".
+    """
+    found = []
+    for line in map(json.loads, (line for line in text.splitlines() if "_aws" in line)):
+        for directive in line["_aws"]["CloudWatchMetrics"]:
+            for keys in directive["Dimensions"]:
+                dimensions = {key: line[key] for key in keys}
+                found += [(m["Name"], dimensions, line[m["Name"]]) for m in directive["Metrics"]]
+    return found
+
+
+def test_more_sources_are_no_more_metrics(world: World) -> None:
+    """Each metric with its dimensions is paid for by the month: all are of the installation."""
+    world.store.register(parse_source(SALES), NOW)
+    world.store.claim("sales", OTHER, NOW, lambda _: None)
     world.leave(**unchanged())
+    world.leave(OTHER, **unchanged())
     world.record()
-    lines = [json.loads(line) for line in world.output.getvalue().splitlines() if "_aws" in line]
-    dimensions = [line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for line in lines]
-    assert [sorted(*named) for named in dimensions] == [["service"], ["service", "source"]]
-    assert lines[1]["source"] == "orders"
-    assert all(line["DaysLeft"] and line["Certified"] == [1.0] for line in lines)
+    world.record(run=OTHER, spec=SALES)
+    metrics = metrics_in(world.output.getvalue())
+    assert len(metrics) == 6
+    assert {(name, *dimensions.items()) for name, dimensions, _ in metrics} == {
+        ("Certified", ("service", "certifier")),
+        ("PendingRestarts", ("service", "certifier")),
+        ("DaysLeft", ("service", "certifier")),
+    }
+    record = world.kept("records/orders/20261124T090000Z-child-1")
+    (values,) = {tuple(values) for name, _, values in metrics if name == "DaysLeft"}
+    assert values == (record["days_left"],)
 
 
 def test_a_second_call_answers_the_same(world: World) -> None:

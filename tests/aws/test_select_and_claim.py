@@ -43,7 +43,7 @@ def documents(clients: Clients, bucket: str) -> Documents:
 
 @pytest.fixture
 def environ(table: str, bucket: str) -> dict[str, str]:
-    return {"TABLE": table, "BUCKET": bucket, "BATCH": "2"}
+    return {"TABLE": table, "BUCKET": bucket, "INSTALLATION": "Certifier", "BATCH": "2"}
 
 
 @pytest.fixture

@@ -43,7 +43,12 @@ def documents(clients: Clients, bucket: str) -> Documents:
 @pytest.fixture
 def tidy(aws: boto3.Session, table: str, bucket: str, inbox: Any) -> Call:
     def call(now: datetime = NOW, execution: str = PARENT, mode: str = "apply") -> dict[str, Any]:
-        environ = {"TABLE": table, "BUCKET": bucket, "TOPIC": inbox.topic}
+        environ = {
+            "TABLE": table,
+            "BUCKET": bucket,
+            "INSTALLATION": "Certifier",
+            "TOPIC": inbox.topic,
+        }
         return tidy_handler.bind(environ, session=aws, now=lambda: now)(
             {"execution": execution, "mode": mode}, None
         )
@@ -54,7 +59,7 @@ def tidy(aws: boto3.Session, table: str, bucket: str, inbox: Any) -> Call:
 @pytest.fixture
 def report(aws: boto3.Session, table: str, bucket: str) -> Call:
     def call(**fields: Any) -> dict[str, Any]:
-        environ = {"TABLE": table, "BUCKET": bucket}
+        environ = {"TABLE": table, "BUCKET": bucket, "INSTALLATION": "Certifier"}
         event = {
             "execution": PARENT,
             "bucket": bucket,

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.aws import calls
 from sandbox.aws.cloud import Cloud
+from sandbox.aws.deploy import STACK
 
 PREFIX = "arn:aws:{service}:eu-west-1:123456789012:{resource}"
 Act = Callable[[Cloud, Callable[[str], Any]], Any]
@@ -63,9 +64,33 @@ def put_item(cloud: Cloud, client: Callable[[str], Any]) -> Any:
     return client("dynamodb").transact_write_items(TransactItems=[put])
 
 
-def import_ca(_: Cloud, client: Callable[[str], Any]) -> Any:
+def import_ca(installation: str | None) -> Act:
     """Import a CA, which is damaged: whether it is denied is asked first."""
-    return client("dms").import_certificate(CertificateIdentifier="c", CertificatePem="-")
+    tags = [{"Key": "certifier:stack", "Value": installation}] if installation else []
+    return lambda cloud, client: client("dms").import_certificate(
+        CertificateIdentifier="c", CertificatePem="-", Tags=tags
+    )
+
+
+def delete_canary(installation: str) -> Act:
+    """Delete an endpoint that bears a canary's tag, and that of an installation."""
+    tags = {"certifier:canary": "orders", "certifier:stack": installation}
+
+    def act(cloud: Cloud, client: Callable[[str], Any]) -> Any:
+        made = cloud.client("dms").create_endpoint(
+            EndpointIdentifier=f"canary-{installation}",
+            EndpointType="source",
+            EngineName="postgres",
+            ServerName="db",
+            Port=5432,
+            DatabaseName="d",
+            Username="u",
+            Password="p",
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+        return client("dms").delete_endpoint(EndpointArn=made["Endpoint"]["EndpointArn"])
+
+    return act
 
 
 def list_certificates(_: Cloud, client: Callable[[str], Any]) -> Any:
@@ -92,17 +117,21 @@ def delete_foreign_endpoint(_: Cloud, client: Callable[[str], Any]) -> Any:
         ("record_certification", publish, True),
         ("probe_tls", publish, False),
         ("claim_source", put_item, True),
-        ("import_ca", import_ca, True),
-        ("plan_changes", import_ca, False),
+        ("import_ca", import_ca(STACK), True),
+        ("import_ca", import_ca("another"), False),
+        ("import_ca", import_ca(None), False),
+        ("plan_changes", import_ca(STACK), False),
         ("import_certificate", list_certificates, True),
         ("import_ca", list_certificates, False),
         ("rehearse_changes", delete_foreign_endpoint, False),
+        ("rehearse_changes", delete_canary(STACK), True),
+        ("rehearse_changes", delete_canary("another"), False),
     ],
 )
 def test_a_call_is_denied_unless_the_role_allows_it(
     cloud: Cloud, step: str, act: Act, allowed: bool
 ) -> None:
-    """Action and resource both count, for every protocol that a step speaks."""
+    """Action, resource and tags count, for every protocol that a step speaks."""
     assert denied(cloud, step, act) is not allowed
 
 

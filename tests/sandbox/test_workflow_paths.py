@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from certifier.errors import ClaimLost, InvalidEvent, Refused, Retryable, Unexpected, concrete
+from certifier.errors import (
+    LAMBDA_UNAVAILABLE,
+    ClaimLost,
+    InvalidEvent,
+    Refused,
+    Retryable,
+    Unexpected,
+    concrete,
+)
 from certifier.vocabulary import Cause
 from sandbox.aws import Cloud, Execution, LambdaFault
 
@@ -307,7 +315,7 @@ def test_a_loop_that_runs_out_of_rounds_goes_on_as_if_the_step_had_failed(
 def test_a_decision_nobody_knows_is_a_problem(script: Script) -> None:
     """A word outside the vocabulary changes nothing."""
     child = script.child({PLAN: {"decision": "maybe"}})
-    assert child.states == [*TO_PLAN, *LEAVE]
+    assert child.states == [*TO_PLAN, "No decision", *LEAVE]
     problem = script.events(RECORD)[0]["problem"]
     assert problem == {"error": "Unexpected", "cause": "Plan changes: no decision"}
 
@@ -382,14 +390,7 @@ def test_a_lost_claim_at_every_state(script: Script, state: str) -> None:
 
 
 PASSING = [error("soon") for error in concrete(Retryable)] + [
-    LambdaFault(name)
-    for name in (
-        "Lambda.ServiceException",
-        "Lambda.SdkClientException",
-        "Lambda.TooManyRequestsException",
-        "Sandbox.Timedout",
-        "Runtime.ExitError",
-    )
+    LambdaFault(name) for name in (*LAMBDA_UNAVAILABLE, "Sandbox.Timedout", "Runtime.ExitError")
 ]
 
 
@@ -399,8 +400,8 @@ def test_what_passes_is_tried_again_at_every_state(script: Script, state: str) -
     left = list(PASSING)
 
     def answer(_: dict[str, Any]) -> Any:
-        # No retrier gives more than three attempts to Lambda's faults in one visit of a state.
-        if left and len(left) > len(PASSING) - 3:
+        # No retrier gives more than five attempts to Lambda's faults in one visit of a state.
+        if left and len(left) > len(PASSING) - 5:
             raise left.pop(0)
         return GOOD[state]
 
@@ -408,7 +409,7 @@ def test_what_passes_is_tried_again_at_every_state(script: Script, state: str) -
     before, _ = FAILURES[state]
     assert child.states[: len(before) + 1] == [*before, state]
     assert child.outcome == "certified"
-    assert len(script.events(state)) == 4
+    assert len(script.events(state)) == 6
     assert script.events(RECORD)[0]["problem"] is None
 
 

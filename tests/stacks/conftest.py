@@ -58,6 +58,12 @@ def full_template() -> dict[str, Any]:
     return synthesize(EVERY_SETTING)
 
 
+@pytest.fixture(scope="session")
+def trial() -> dict[str, Any]:
+    """The template of an installation that is tried out."""
+    return synthesize({"certifier:retain_data": "false", "certifier:log_days": "30"})
+
+
 def of_type(template: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     """Return the resources of one type: logical id to properties."""
     return {

@@ -157,7 +157,7 @@ def test_versions_are_published_retained_and_named_by_the_machine(template: dict
         if resource["Type"] == "AWS::Lambda::Version"
     }
     assert len(versions) == 15
-    assert all(v["DeletionPolicy"] == "Retain" for v in versions.values())
+    assert all(v["DeletionPolicy"] == "RetainExceptOnCreate" for v in versions.values())
     machine = only(template, "AWS::StepFunctions::StateMachine")
     definition = json.dumps(machine)
     assert all(f'{{"Ref": "{name}"}}' in definition for name in versions)
@@ -274,12 +274,47 @@ def test_a_right_is_given_to_the_steps_that_need_it_alone(
     ],
 )
 def test_only_what_we_made_can_be_deleted(template: dict[str, Any], action: str, tag: str) -> None:
-    """No step can delete a certificate or an endpoint that does not bear our tag."""
+    """No step can delete a certificate or an endpoint that its own installation has not made."""
     found = [s for s in statements(template) if action in listed(s["Action"])]
     assert found
     for statement in found:
         assert listed(statement["Action"]) == [action]
-        assert statement["Condition"] == {"StringLike": {f"aws:ResourceTag/{tag}": "*"}}
+        assert statement["Condition"] == {
+            "StringLike": {f"aws:ResourceTag/{tag}": "*"},
+            "StringEquals": {"aws:ResourceTag/certifier:stack": {"Ref": "AWS::StackName"}},
+        }
+
+
+OURS = {"Ref": "AWS::StackName"}
+MADE_HERE = {"StringEquals": {"aws:RequestTag/certifier:stack": OURS}}
+NOT_OF_ANOTHER = {"StringEqualsIfExists": {"aws:ResourceTag/certifier:stack": OURS}}
+OF_A_SOURCE = {"StringLike": {"aws:ResourceTag/certifier:source": "*"}}
+
+
+@pytest.mark.parametrize(
+    ("action", "conditions"),
+    [
+        ("dms:CreateEndpoint", [MADE_HERE]),
+        ("dms:ImportCertificate", [MADE_HERE]),
+        ("dms:AddTagsToResource", [MADE_HERE | NOT_OF_ANOTHER]),
+        ("acm:AddTagsToCertificate", [MADE_HERE | NOT_OF_ANOTHER]),
+        # A renewal takes no tags: it goes over what bears a source's, and no other installation's.
+        ("acm:ImportCertificate", [MADE_HERE, OF_A_SOURCE | NOT_OF_ANOTHER]),
+    ],
+)
+def test_what_we_make_bears_the_name_of_the_installation(
+    template: dict[str, Any], action: str, conditions: list[dict[str, Any]]
+) -> None:
+    """Of two installations in one account, neither makes anything in the other's name."""
+    found = [s["Condition"] for s in statements(template) if action in listed(s["Action"])]
+    assert all(condition in found for condition in conditions)
+    assert all(condition in conditions for condition in found)
+
+
+def test_every_step_knows_its_installation(template: dict[str, Any]) -> None:
+    """By the very name that the conditions demand."""
+    environments = [p["Environment"]["Variables"] for p in functions(template).values()]
+    assert all(one["INSTALLATION"] == OURS for one in environments)
 
 
 def test_only_secrets_under_the_prefixes_can_be_read() -> None:
@@ -375,19 +410,71 @@ def test_the_bucket_is_private_encrypted_versioned_and_speaks_tls_only(
     assert {"Bool": {"aws:SecureTransport": "false"}} in [s["Condition"] for s in denied]
 
 
-@pytest.mark.parametrize(("retain", "policy"), [("true", "Retain"), ("false", "Delete")])
-def test_data_outlives_the_stack_unless_told_otherwise(retain: str, policy: str) -> None:
-    """Deleting the stack keeps undo logs and records; a trial can choose to leave nothing."""
-    one = synthesize({"certifier:retain_data": retain})
-    for kind in ("AWS::DynamoDB::Table", "AWS::S3::Bucket"):
-        (resource,) = [r for r in one["Resources"].values() if r["Type"] == kind]
-        assert resource["DeletionPolicy"] == policy
+def deletion(template: dict[str, Any], kind: str) -> str:
+    """Return what becomes of the one resource of this type when its stack is deleted."""
+    (resource,) = [r for r in template["Resources"].values() if r["Type"] == kind]
+    policy: str = resource["DeletionPolicy"]
+    return policy
 
 
-def test_nothing_has_a_physical_name(full_template: dict[str, Any]) -> None:
-    """An account can hold two installations: CloudFormation names everything."""
-    for resource in full_template["Resources"].values():
-        assert NAMES.get(resource["Type"]) not in resource.get("Properties", {}), resource["Type"]
+def test_data_outlives_the_stack_unless_the_settings_say_otherwise(
+    template: dict[str, Any], trial: dict[str, Any]
+) -> None:
+    """Deleting the stack keeps undo logs and records; a trial's table goes with it.
+
+    Its bucket stays: nobody empties it, and with versions in it the deletion would fail.
+    """
+    for one, table in ((template, "RetainExceptOnCreate"), (trial, "Delete")):
+        assert deletion(one, "AWS::DynamoDB::Table") == table
+        assert deletion(one, "AWS::S3::Bucket") == "RetainExceptOnCreate"
+
+
+def test_a_deployment_that_is_rolled_back_leaves_nothing_behind(
+    template: dict[str, Any], trial: dict[str, Any]
+) -> None:
+    """Plain Retain keeps what a failed update has made, and the next one then fails over it."""
+    for one in (template, trial):
+        for name, resource in one["Resources"].items():
+            kept = resource.get("UpdateReplacePolicy") == "Retain"
+            assert resource.get("DeletionPolicy") != "Retain", name
+            assert not kept or resource["DeletionPolicy"] == "RetainExceptOnCreate", name
+
+
+def test_every_log_follows_the_settings_and_goes_with_the_stack(trial: dict[str, Any]) -> None:
+    """The machine's log is no exception."""
+    groups = [r for r in trial["Resources"].values() if r["Type"] == "AWS::Logs::LogGroup"]
+    assert len(groups) == 16
+    for group in groups:
+        assert group["Properties"]["RetentionInDays"] == 30
+        assert group["DeletionPolicy"] == "Delete"
+
+
+def test_the_machines_log_needs_no_policy_in_a_crowded_account(template: dict[str, Any]) -> None:
+    """Its group lies where Step Functions may write without a resource policy of its own.
+
+    CloudWatch Logs keeps ten policies of 5,120 characters a Region; when no more fits, a machine
+    that logs elsewhere cannot be created.
+    """
+    destinations = only(template, "AWS::StepFunctions::StateMachine")["LoggingConfiguration"]
+    (destination,) = destinations["Destinations"]
+    group, _ = destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"]
+    name = flat(of_type(template, "AWS::Logs::LogGroup")[group]["LogGroupName"])
+    assert name.startswith("/aws/vendedlogs/states/${AWS::StackName}-")
+
+
+def test_no_physical_name_is_fixed(full_template: dict[str, Any]) -> None:
+    """An account can hold two installations: CloudFormation names everything but one log group.
+
+    Its name holds that of the stack, which no other stack of the account and Region has.
+    """
+    named = [
+        (resource["Type"], flat(resource["Properties"][NAMES[resource["Type"]]]))
+        for resource in full_template["Resources"].values()
+        if NAMES.get(resource["Type"]) in resource.get("Properties", {})
+    ]
+    ((kind, name),) = named
+    assert kind == "AWS::Logs::LogGroup"
+    assert "${AWS::StackName}" in name
 
 
 def test_a_second_installation_shares_nothing(template: dict[str, Any]) -> None:

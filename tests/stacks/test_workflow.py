@@ -288,6 +288,25 @@ def test_choices_are_total_and_waits_are_settings(definition: Definition) -> Non
             assert isinstance(state["Seconds"], int), name
 
 
+def test_no_choice_assigns_but_in_its_rules(definition: Definition) -> None:
+    """AWS's page says of a Choice's own Assign both that a matching rule keeps it and drops it.
+
+    Its list of fields has it count whichever rule matched, its section on Assign only when none
+    did. What only a rule assigns is the same in both readings.
+    """
+    choices = {n: s for n, s in _every_state(definition).items() if s["Type"] == "Choice"}
+    assert len(choices) >= 10
+    assert [name for name, state in choices.items() if "Assign" in state or "Output" in state] == []
+
+
+def test_a_plan_without_a_decision_is_a_problem(child: States) -> None:
+    """The default of the Choice goes through a Pass, which no decision that is known comes to."""
+    decided = child["Decided?"]
+    assert decided["Default"] not in {choice["Next"] for choice in decided["Choices"]}
+    assert "no decision" in child[decided["Default"]]["Assign"]["problem"]
+    assert child[decided["Default"]]["Next"] == "Paused?"
+
+
 def test_every_loop_has_a_bound_and_tells_its_step(child: States) -> None:
     """Seven states poll; each passes its round and the bound that the machine itself holds."""
     polled = [name.removesuffix(": wait") for name in child if name.endswith(": wait")]
@@ -324,7 +343,10 @@ def test_no_way_past_a_pause_avoids_resume(child: States) -> None:
         "Next": "Resume tasks",
     }
     assert child["Paused?"]["Choices"] == [{"Condition": "{% $paused %}", "Next": "Resume tasks"}]
-    assert child["Rehearse: done?"]["Assign"] == {"paused": True}
+    to_pause = [c for c in child["Rehearse: done?"]["Choices"] if c["Next"] == "Pause tasks"]
+    assert to_pause == [
+        {"Condition": "{% $done %}", "Assign": {"paused": True}, "Next": "Pause tasks"}
+    ]
 
 
 def test_the_second_look_follows_every_resume_and_nothing_else(child: States) -> None:
