@@ -15,7 +15,6 @@ from aws_lambda_powertools import Logger
 from pydantic import ValidationError
 
 from certifier.aws.clients import Clients
-from certifier.aws.s3 import Ending
 from certifier.diagnosis import finding
 from certifier.errors import (
     CertifierError,
@@ -26,8 +25,9 @@ from certifier.errors import (
     Unexpected,
 )
 from certifier.models import Fact
-from certifier.run.documents import Refusal
+from certifier.run.documents import Refusal, refusal_of
 from certifier.run.event import Event, StepEvent, run_id
+from certifier.run.summary import ChildOutcome
 from certifier.source import problems_of
 from certifier.steps.context import Clock, Resolve, StepContext, StepSettings, utc_now
 from certifier.vocabulary import Outcome, Witness
@@ -119,7 +119,7 @@ class Step(Generic[E, S]):
 
 def _write_child_outcome(event: StepEvent, context: StepContext[Any]) -> None:
     """Tell the report that this child left its source to another: it touches nothing else."""
-    word = Ending(name=event.name, outcome=Outcome.DEFERRED, run=event.run)
+    word = ChildOutcome(name=event.name, outcome=Outcome.DEFERRED, run=event.run)
     context.documents.write_child_outcome(run_id(event.parent), word)
 
 
@@ -128,4 +128,4 @@ def _write_refusal(event: StepEvent, context: StepContext[Any], step: str, error
     reasons = error.findings or (
         finding(error.cause, place=Witness.WORKFLOW, seen=error.seen or f"{step} was refused"),
     )
-    context.documents.write(event.run_id, f"{step}-refused", Refusal(findings=reasons))
+    context.write(event, refusal_of(step), Refusal(findings=reasons))

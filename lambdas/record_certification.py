@@ -2,11 +2,11 @@
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from certifier.run.event import RecordEvent
 from certifier.steps.context import StepContext
 from certifier.steps.record_certification import (
     Answer,
     Measured,
-    RecordEvent,
     RecordSettings,
 )
 from certifier.steps.record_certification import run as record

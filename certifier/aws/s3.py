@@ -20,6 +20,8 @@ from certifier.aws.clients import code_of, message_of, translate, translated
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.models import Fact, Finding
+from certifier.run.documents import Document
+from certifier.run.summary import ChildOutcome
 from certifier.vocabulary import Cause, Outcome, Witness
 
 if TYPE_CHECKING:
@@ -34,25 +36,6 @@ _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound"})
 F = TypeVar("F", bound=Fact)
 
 
-class Ending(Fact):
-    """How one child execution ended, for the report of its parent.
-
-    Attributes:
-        cause, seen: the finding that matters most; ``None`` when there is none.
-        record: key of the record in the bucket, without its suffix.
-    """
-
-    name: str
-    outcome: Outcome
-    run: str
-    cause: Cause | None = None
-    seen: str | None = None
-    record: str | None = None
-    ssl_mode: str | None = None
-    days_left: int | None = None
-    owed: int = 0
-
-
 class Documents:
     """Everything that Certifier writes to its own bucket."""
 
@@ -62,19 +45,23 @@ class Documents:
 
     # -- what the steps of one certification found
 
-    def write(self, run: str, step: str, fact: Fact) -> None:
-        """Write what ``step`` found in ``run``; a later call of the step replaces it."""
-        self.put(f"runs/{run}/{step}.json", fact.model_dump_json().encode(), JSON)
+    def write(self, run: str, document: Document[F], fact: F) -> None:
+        """Write a document of ``run``; a later call of its step replaces it."""
+        self.put(f"runs/{run}/{document.name}.json", fact.model_dump_json().encode(), JSON)
 
-    def read(self, run: str, step: str, model: type[F]) -> F | None:
-        """Return what ``step`` found in ``run``; ``None`` when it wrote nothing."""
-        body = self.get(f"runs/{run}/{step}.json")
+    def read(self, run: str, document: Document[F]) -> F | None:
+        """Return a document of ``run``; ``None`` when its step has not written it.
+
+        Raises:
+            Unexpected: what lies there is not of the document's type.
+        """
+        body = self.get(f"runs/{run}/{document.name}.json")
         if body is None:
             return None
         try:
-            return model.model_validate_json(body)
+            return document.type.model_validate_json(body)
         except ValidationError:
-            raise Unexpected(f"{step}.json is no {model.__name__}") from None
+            raise Unexpected(f"{document.name}.json is not a {document.type.__name__}") from None
 
     # -- the manifest
 
@@ -91,10 +78,10 @@ class Documents:
 
     # -- how the children of an execution ended
 
-    def write_child_outcome(self, execution: str, ending: Ending) -> None:
+    def write_child_outcome(self, execution: str, outcome: ChildOutcome) -> None:
         """Leave word for the report. A name holds no full stop, so the key says both."""
-        key = f"runs/{execution}/outcomes/{ending.name}.{ending.outcome.value}"
-        self.put(key, ending.model_dump_json().encode(), JSON)
+        key = f"runs/{execution}/outcomes/{outcome.name}.{outcome.outcome.value}"
+        self.put(key, outcome.model_dump_json().encode(), JSON)
 
     def outcomes(self, execution: str) -> dict[str, Outcome]:
         """Return the outcome of every child that left word so far; of several, the gravest.
@@ -110,10 +97,10 @@ class Documents:
                 found[name] = outcome
         return found
 
-    def endings(self, execution: str) -> dict[str, Ending]:
+    def child_outcomes(self, execution: str) -> dict[str, ChildOutcome]:
         """Return all that the children of an execution left word of, by source."""
         return {
-            name: Ending.model_validate_json(
+            name: ChildOutcome.model_validate_json(
                 self.get(f"runs/{execution}/outcomes/{name}.{outcome.value}") or b"{}"
             )
             for name, outcome in self.outcomes(execution).items()

@@ -3,21 +3,11 @@
 from collections.abc import Iterable
 
 from certifier.endpoint.facts import Endpoint, EndpointFields
-from certifier.run.documents import Plan
 
 LOGIN = ("server_name", "port", "username")
 
 
 SECRET = ("secret_id", "secret_role_arn")
-
-
-def written_names(plan: Plan, current: EndpointFields, new: EndpointFields) -> tuple[str, ...]:
-    """Return the names of the fields that must be written to get from ``current`` to ``new``."""
-    return tuple(
-        name
-        for name, wanted in new.given().items()
-        if plan.create or not equal(name, getattr(current, name), wanted)
-    )
 
 
 def equal(name: str, one: object, other: object) -> bool:

@@ -1,10 +1,13 @@
 """The documents that the steps of one run leave: ``runs/<run id>/<name>.json``.
 
-None of them has a field that could hold a private key or a password.
+The types come first, the one table of them (``LEFT_BY``) last. None of them has a field that could
+hold a private key or a password.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
@@ -12,11 +15,11 @@ from certifier.certificate import bundle_digest
 from certifier.endpoint.facts import Endpoint, EndpointFields, ReplicationTask
 from certifier.evidence import ProbeReport, SlotFacts
 from certifier.models import Fact, Finding
-from certifier.vocabulary import Decision
+from certifier.vocabulary import Decision, SettingsUnderTest
 
 
 class Refusal(Fact):
-    """Why a step refused: ``<step>-refused.json``."""
+    """Why a step refused."""
 
     findings: tuple[Finding, ...]
 
@@ -38,7 +41,7 @@ class Trusted(Fact):
 
 
 class Material(Fact):
-    """What Read material found: ``read_material.json``. Public parts only.
+    """What Read material found. Public parts only.
 
     Attributes:
         endpoint: as DMS describes it; ``None`` when there is none yet.
@@ -69,7 +72,7 @@ class Change(Fact):
 
 
 class Plan(Fact):
-    """What Plan changes decided: ``plan_changes.json``.
+    """What Plan changes decided.
 
     Attributes:
         create: the endpoint does not exist and will be created.
@@ -102,7 +105,7 @@ class Plan(Fact):
 
 
 class ImportedCa(Fact):
-    """What Import CA did: ``import_ca.json``."""
+    """What Import CA did."""
 
     certificate_arn: str | None = None
     digest: str | None = None
@@ -122,7 +125,7 @@ class InstanceTest(Fact):
 
 
 class Rehearsal(Fact):
-    """What the rehearsal saw: ``rehearse_changes.json``.
+    """What the rehearsal saw.
 
     ``old`` is empty for an endpoint that is to be created; ``canary`` is empty when the new
     settings could be rehearsed by the probe only.
@@ -139,7 +142,7 @@ class Rehearsal(Fact):
 
 
 class ConnectionTest(Fact):
-    """What Test connection saw: ``test_connection-new.json``, ``test_connection-old.json``."""
+    """What one of the two states of Test connection saw."""
 
     passed: bool
     tests: tuple[InstanceTest, ...] = ()
@@ -148,7 +151,7 @@ class ConnectionTest(Fact):
 
 
 class Configured(Fact):
-    """What Configure endpoint did: ``configure_endpoint-apply.json``, ``...-roll_back.json``.
+    """What one of the two states of Configure endpoint did.
 
     Attributes:
         rolled_back: the endpoint was read back with the old values.
@@ -164,7 +167,7 @@ class Configured(Fact):
 
 
 class TaskWork(Fact):
-    """What Pause tasks and Resume tasks did: ``pause_tasks.json``, ``resume_tasks.json``.
+    """What Pause tasks or Resume tasks did.
 
     ``stopped_seconds`` is the longest time that a task did not run, in seconds.
     """
@@ -176,7 +179,7 @@ class TaskWork(Fact):
 
 
 class ImportedCertificate(Fact):
-    """What Import certificate did: ``import_certificate.json``."""
+    """What Import certificate did."""
 
     acm_arn: str | None = None
     leaf_sha256: str | None = None
@@ -186,12 +189,12 @@ class ImportedCertificate(Fact):
 
 
 class UndoLog(Fact):
-    """How to put an endpoint back: only fields that this run writes, and VersionIds for passwords.
+    """How to roll an endpoint back: only fields that this run writes; passwords by VersionId.
 
     Attributes:
         fields: names of the fields that are written, in ``EndpointFields``.
         old, new: their values before and after.
-        created: the endpoint did not exist: it is kept, and there is nothing to put back.
+        created: the endpoint did not exist: it is kept, and there is nothing to roll back.
         old_connects: what the rehearsal saw of the old settings.
     """
 
@@ -205,6 +208,14 @@ class UndoLog(Fact):
     new_password_version: str | None = None
     created: bool = False
     old_connects: bool | None = None
+
+    @property
+    def reversible(self) -> tuple[str, ...]:
+        """The fields that can be rolled back: DMS merges, so it cannot empty one again.
+
+        What the source had to allow as irreversible has no old value in the log.
+        """
+        return tuple(name for name in self.fields if getattr(self.old, name) is not None)
 
 
 @dataclass(frozen=True)
@@ -243,14 +254,14 @@ class Answering:
     in_recovery: bool | None = None
 
 
-class LookedAgain(Fact):
-    """What the second look saw: ``probe_tls-again.json``; ``None``: nobody logged in."""
+class SlotsAfter(Fact):
+    """The replication slots once the tasks were resumed; ``None``: nobody logged in."""
 
     slots: tuple[SlotFacts, ...] | None = None
 
 
 class Probed(Fact):
-    """What the probe saw: ``probe_tls.json``.
+    """What the probe saw.
 
     Attributes:
         report: with the source's CAs alone; ``None``: the source turned the probe off.
@@ -309,3 +320,72 @@ class Probed(Fact):
 def _slots(report: ProbeReport) -> tuple[SlotFacts, ...] | None:
     login = report.evidence.login
     return login.slots if login else None
+
+
+class CanaryWork(Fact):
+    """How far this run has come with its canary. Without it, a canary is another run's."""
+
+    tests: tuple[InstanceTest, ...] | None = None
+
+
+class Sent(Fact):
+    """That this run has sent settings to the endpoint, with the password of that version."""
+
+    password_version: str | None = None
+
+
+# -- the table
+
+F = TypeVar("F", bound=Fact)
+
+
+@dataclass(frozen=True)
+class Document(Generic[F]):
+    """One document: the name under which it lies in the bucket, and its type."""
+
+    name: str
+    type: type[F]
+
+
+MATERIAL = Document("read_material", Material)
+PROBED = Document("probe_tls", Probed)
+PLAN = Document("plan_changes", Plan)
+IMPORTED_CA = Document("import_ca", ImportedCa)
+CANARY = Document("rehearse_changes-canary", CanaryWork)
+REHEARSAL = Document("rehearse_changes", Rehearsal)
+PAUSED = Document("pause_tasks", TaskWork)
+SENT = Document("configure_endpoint-sent", Sent)
+CONFIGURED = Document("configure_endpoint-apply", Configured)
+SENT_BACK = Document("configure_endpoint-returned", Sent)
+ROLLED_BACK = Document("configure_endpoint-roll_back", Configured)
+TESTED_NEW = Document("test_connection-new", ConnectionTest)
+TESTED_OLD = Document("test_connection-old", ConnectionTest)
+RESUMED = Document("resume_tasks", TaskWork)
+SLOTS_AFTER = Document("probe_tls-again", SlotsAfter)
+ACM_COPY = Document("import_certificate", ImportedCertificate)
+
+LEFT_BY: Mapping[str, tuple[Document[Any], ...]] = {
+    "claim_source": (),
+    "read_material": (MATERIAL,),
+    "probe_tls": (PROBED, SLOTS_AFTER),
+    "plan_changes": (PLAN,),
+    "import_ca": (IMPORTED_CA,),
+    "rehearse_changes": (CANARY, REHEARSAL),
+    "pause_tasks": (PAUSED,),
+    "configure_endpoint": (SENT, CONFIGURED, SENT_BACK, ROLLED_BACK),
+    "test_connection": (TESTED_NEW, TESTED_OLD),
+    "resume_tasks": (RESUMED,),
+    "import_certificate": (ACM_COPY,),
+    "record_certification": (),
+}
+"""What each step of a run may leave, in the order of the workflow; besides, its refusal."""
+
+
+def refusal_of(step: str) -> Document[Refusal]:
+    """Return the document in which ``step`` leaves why it refused."""
+    return Document(f"{step}-refused", Refusal)
+
+
+def tested(settings: SettingsUnderTest) -> Document[ConnectionTest]:
+    """Return the document of one of the two tests of an endpoint."""
+    return TESTED_NEW if settings is SettingsUnderTest.NEW else TESTED_OLD

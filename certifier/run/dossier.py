@@ -1,41 +1,61 @@
 """Everything that the steps of one run have left behind, as one typed value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Protocol, TypeVar
 
+from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.certificate.facts import Leaf
+from certifier.endpoint.facts import Endpoint
 from certifier.evidence import SlotFacts
 from certifier.models import Fact, Finding
 from certifier.run.documents import (
+    ACM_COPY,
+    CONFIGURED,
+    IMPORTED_CA,
+    LEFT_BY,
+    MATERIAL,
+    PAUSED,
+    PLAN,
+    PROBED,
+    REHEARSAL,
+    RESUMED,
+    ROLLED_BACK,
+    SLOTS_AFTER,
+    TESTED_NEW,
+    TESTED_OLD,
     Configured,
     ConnectionTest,
+    Document,
     ImportedCa,
     ImportedCertificate,
     Material,
     Plan,
+    Probed,
     Rehearsal,
+    SlotsAfter,
     TaskWork,
     UndoLog,
+    refusal_of,
 )
 from certifier.run.state import Pause
+
+F = TypeVar("F", bound=Fact)
 
 
 class Dossier(Fact):
     """Everything that the steps of one run have left behind; ``None``: the step left nothing.
 
     Attributes:
-        probe_findings: of the probe, as lenient as the source asks.
         refusals: of the steps that refused, in the order of the workflow.
         undo, undo_run: the undo log as it is now, and the execution that wrote it.
         pauses: of the tasks that we stopped for this source and that do not run again.
-        slots, slots_again: the server's replication slots as the probe saw them, and after the
-            tasks were resumed.
         canary_left: the identifier of a canary endpoint that could not be deleted.
         new_anchors: names of CAs in the bundle, or on the endpoint, that were never there before.
         acm_leaf: what ACM holds for the source, when the source has a pair.
     """
 
     material: Material | None = None
-    probe_findings: tuple[Finding, ...] = ()
+    probed: Probed | None = None
     plan: Plan | None = None
     imported_ca: ImportedCa | None = None
     rehearsal: Rehearsal | None = None
@@ -45,13 +65,12 @@ class Dossier(Fact):
     tested_new: ConnectionTest | None = None
     tested_old: ConnectionTest | None = None
     resumed: TaskWork | None = None
+    slots_after: SlotsAfter | None = None
     acm: ImportedCertificate | None = None
     refusals: tuple[Finding, ...] = ()
     undo: UndoLog | None = None
     undo_run: str | None = None
     pauses: tuple[Pause, ...] = ()
-    slots: tuple[SlotFacts, ...] | None = None
-    slots_again: tuple[SlotFacts, ...] | None = None
     canary_left: str | None = None
     new_anchors: tuple[str, ...] = ()
     acm_leaf: Leaf | None = None
@@ -60,6 +79,21 @@ class Dossier(Fact):
     def owed(self) -> tuple[str, ...]:
         """Return the ARNs of the tasks that do not run again."""
         return tuple(pause.task_arn for pause in self.pauses)
+
+    @property
+    def slots(self) -> tuple[SlotFacts, ...] | None:
+        """Return the server's replication slots as the last login of this run saw them."""
+        if self.slots_after is not None and self.slots_after.slots is not None:
+            return self.slots_after.slots
+        return self.probed.slots if self.probed else None
+
+    @property
+    def final_endpoint(self) -> Endpoint | None:
+        """Return the endpoint as the run left it, as far as it was described."""
+        for done in (self.rolled_back, self.applied, self.material):
+            if done is not None and done.endpoint is not None:
+                return done.endpoint
+        return None
 
     @property
     def stopped_tasks(self) -> bool:
@@ -87,7 +121,7 @@ class Dossier(Fact):
         )
         after = (self.rolled_back, self.tested_old, self.resumed, self.acm)
         found = list(self.material.findings) if self.material else []
-        found += self.probe_findings
+        found += self.probed.findings if self.probed else ()
         found += [f for doc in change if doc for f in doc.findings]
         found += self.refusals  # why it ended, before what came of putting it back
         found += [f for doc in after if doc for f in doc.findings]
@@ -97,3 +131,67 @@ class Dossier(Fact):
     def finishes_another(self) -> bool:
         """Whether this run only proved or put back what an earlier one had begun."""
         return self.undo is not None and self.material is None
+
+
+class Read(Protocol):
+    """Reads one document of the run; ``None``: its step has not written it."""
+
+    def __call__(self, document: Document[F], /) -> F | None: ...
+
+
+def gathered(
+    read: Read,
+    *,
+    undo: UndoLog | None,
+    undo_run: str | None,
+    pauses: tuple[Pause, ...],
+    canary_left: str | None,
+    known_anchors: tuple[str, ...],
+    acm_leaf: Leaf | None,
+) -> Dossier:
+    """Return the dossier of a run: its documents, and what the table holds of it.
+
+    Args:
+        known_anchors: fingerprints of the CAs that earlier runs have seen; empty: none has run.
+    """
+    material = read(MATERIAL)
+    refusals = (read(refusal_of(step)) for step in LEFT_BY)
+    return Dossier(
+        material=material,
+        probed=read(PROBED),
+        plan=read(PLAN),
+        imported_ca=read(IMPORTED_CA),
+        rehearsal=read(REHEARSAL),
+        paused=read(PAUSED),
+        applied=read(CONFIGURED),
+        rolled_back=read(ROLLED_BACK),
+        tested_new=read(TESTED_NEW),
+        tested_old=read(TESTED_OLD),
+        resumed=read(RESUMED),
+        slots_after=read(SLOTS_AFTER),
+        acm=read(ACM_COPY),
+        refusals=tuple(f for refusal in refusals if refusal for f in refusal.findings),
+        undo=undo,
+        undo_run=undo_run,
+        pauses=pauses,
+        canary_left=canary_left,
+        new_anchors=tuple(
+            f"{facts.title} (SHA-256 {facts.sha256})"
+            for facts in trusted_facts(material)
+            if known_anchors and facts.sha256 not in known_anchors
+        ),
+        acm_leaf=acm_leaf,
+    )
+
+
+def trusted_facts(material: Material | None) -> Iterator[CertificateFacts]:
+    """Yield every CA that the source's bundle holds, or the endpoint."""
+    if material is not None:
+        yield from facts_in(material.bundle_pem)
+        yield from facts_in(material.trusted.pem if material.trusted else None)
+
+
+def facts_in(pem: str | None) -> Iterator[CertificateFacts]:
+    """Yield what every certificate of a bundle says."""
+    for der in certificates_in(pem or ""):
+        yield certificate_facts(der)

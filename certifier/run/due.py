@@ -29,9 +29,6 @@ TRIES_IN_VAIN = 2
 """How often a run that stopped tasks in vain is tried again soon: each time they stand still."""
 
 
-# -- when the source is due again
-
-
 @dataclass(frozen=True)
 class Due:
     """When a source is due again.

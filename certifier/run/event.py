@@ -101,3 +101,9 @@ class Decided(Fact):
 
 class Nothing(Fact):
     """The answer of a step that no Choice reads."""
+
+
+class RecordEvent(StepEvent):
+    """``problem``: what the machine caught, if anything went wrong."""
+
+    problem: Problem | None = None

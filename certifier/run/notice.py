@@ -23,9 +23,6 @@ _OF_ONE_RUN = frozenset({Cause.REHEARSED_BY_PROBE_ONLY, Cause.CA_EXPIRED_DROPPED
 """Warnings that say how a run went, not how the source is: nobody is woken for them."""
 
 
-# -- who must be told
-
-
 @dataclass(frozen=True)
 class Notice:
     """What a person is told: one line, and the rest."""
@@ -70,7 +67,7 @@ def owed_wal(found: Dossier) -> str:
     """
     if not found.owed:
         return ""
-    slots = found.slots_again if found.slots_again is not None else found.slots
+    slots = found.slots
     if slots is None:
         return "How much WAL the server keeps for its replication slots was not seen.\n"
     lines = [_kept(slot, found.retained_before) for slot in slots if not slot.active]

@@ -11,8 +11,9 @@ from datetime import datetime
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields, ReplicationTask
+from certifier.endpoint.fields import equal
 from certifier.models import Finding, errors_in
-from certifier.run.documents import Change, Material, Served, Union
+from certifier.run.documents import Change, ImportedCa, Material, Plan, Served, Union
 from certifier.source import CredentialsMode, Source
 from certifier.vocabulary import Cause, Decision, Severity, SslMode, Witness
 
@@ -387,3 +388,19 @@ def _of_old_password(
     until = " once that user's password is changed, too" if "username" in fields else ""
     seen = f"the endpoint holds the old password, with which {names} cannot start again{until}"
     return (_found(Cause.ENDPOINT_HOLDS_OLD_PASSWORD, seen, severity),)
+
+
+def new_fields(plan: Plan, imported: ImportedCa | None) -> EndpointFields:
+    """Return every field that is ours with its target value: the plan's, with the imported CA."""
+    if imported is None or imported.certificate_arn is None:
+        return plan.target
+    return plan.target.model_copy(update={"certificate_arn": imported.certificate_arn})
+
+
+def written_names(plan: Plan, current: EndpointFields, new: EndpointFields) -> tuple[str, ...]:
+    """Return the names of the fields that must be written to get from ``current`` to ``new``."""
+    return tuple(
+        name
+        for name, wanted in new.given().items()
+        if plan.create or not equal(name, getattr(current, name), wanted)
+    )

@@ -5,19 +5,34 @@ VersionIds, fingerprints. ``format`` changes when a field changes its meaning or
 fields may come with the same format.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from pydantic import Field
 
-from certifier.certificate import CertificateFacts
-from certifier.endpoint.facts import EndpointFields
+from certifier.certificate import (
+    CertificateFacts,
+    Expiring,
+    expiring,
+)
+from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.evidence import SlotFacts
 from certifier.models import Fact, Finding
-from certifier.run.documents import Change, ImportedCertificate, Versions
-from certifier.run.event import Problem
+from certifier.run.documents import (
+    Change,
+    ImportedCertificate,
+    InstanceTest,
+    Material,
+    Rehearsal,
+    TaskWork,
+    Versions,
+)
+from certifier.run.dossier import Dossier, facts_in
+from certifier.run.ending import Ending
+from certifier.run.event import Problem, RecordEvent
+from certifier.text import printable
 from certifier.vocabulary import Mode, Origin, Outcome
 
 FORMAT = "certifier.certification/2"
@@ -134,3 +149,149 @@ class Certification(Fact):
     expires_at: datetime | None = None
     findings: tuple[Finding, ...] = ()
     next_due: datetime | None = None
+
+
+def certification(
+    event: RecordEvent,
+    dossier: Dossier,
+    end: Ending,
+    *,
+    at: datetime,
+    next_due: datetime | None,
+) -> Certification:
+    """Return the record of a run that ended so.
+
+    Args:
+        next_due: when the source is due again; ``None``: when somebody asks, or in plan mode.
+    """
+    report = dossier.probed.effective if dossier.probed else None
+    material, plan = dossier.material or Material(), dossier.plan
+    first = next(iter(_expiries(dossier)), None)
+    endpoint = dossier.final_endpoint
+    return Certification(
+        source=event.name,
+        version=event.source.version,
+        spec=event.source.spec.model_dump(mode="json", exclude_defaults=True),
+        run=event.run,
+        parent=event.parent,
+        mode=event.mode,
+        origin=event.origin,
+        outcome=end.outcome,
+        recorded_at=at,
+        problem=event.problem,
+        verified=Verified(
+            probe=report.passed if report else None,
+            rehearsal=_all_passed(dossier.rehearsal.canary) if dossier.rehearsal else None,
+            dms_test=dossier.tested_new.passed if dossier.tested_new else None,
+        ),
+        endpoint=_endpoint_record(endpoint, dossier) if endpoint else None,
+        changes=plan.changes if plan else (),
+        changed=dossier.applied is not None and dossier.rolled_back is None,
+        rolled_back=dossier.rolled_back is not None and dossier.rolled_back.rolled_back,
+        opens_at=plan.opens_at if plan else None,
+        trust=_trust(endpoint, dossier),
+        probe=report.model_dump(mode="json", by_alias=True) if report else None,
+        tests=tuple(_tests(dossier)),
+        tasks=_tasks(dossier),
+        slots=SlotsRecord(
+            before=dossier.probed.slots if dossier.probed else None,
+            after=dossier.slots_after.slots if dossier.slots_after else None,
+            at_pause=dossier.retained_before,
+        ),
+        acm=dossier.acm,
+        intended_leaf_sha256=material.leaf_sha256,
+        versions=material.versions,
+        days_left=first.days_left(at) if first else None,
+        expires=first.what if first else None,
+        expires_at=first.not_after if first else None,
+        findings=end.findings,
+        next_due=next_due,
+    )
+
+
+def _all_passed(tests: tuple[InstanceTest, ...]) -> bool | None:
+    return all(test.passed for test in tests) if tests else None
+
+
+def _endpoint_record(endpoint: Endpoint, dossier: Dossier) -> EndpointRecord:
+    return EndpointRecord(
+        arn=endpoint.arn,
+        identifier=endpoint.identifier,
+        engine=endpoint.engine,
+        created=dossier.applied is not None and dossier.applied.created,
+        fields=endpoint.fields,
+        settings_digest=endpoint.settings_digest,
+    )
+
+
+def trusted_pem(arn: str | None, dossier: Dossier) -> tuple[str | None, str | None]:
+    """Return the digest of the DMS certificate ``arn``, and its PEM where this run has seen it."""
+    plan, trusted = dossier.plan, dossier.material.trusted if dossier.material else None
+    digest = None
+    if dossier.imported_ca is not None and dossier.imported_ca.certificate_arn == arn:
+        digest = dossier.imported_ca.digest
+    elif trusted is not None and trusted.arn == arn:
+        digest = trusted.digest
+    if plan is not None and plan.desired_digest == digest:
+        return digest, plan.desired_pem
+    bundle = dossier.material.bundle_pem if dossier.material else None
+    if dossier.material is not None and dossier.material.bundle_digest == digest:
+        return digest, bundle
+    return digest, trusted.pem if trusted is not None and trusted.digest == digest else None
+
+
+def _trust(endpoint: Endpoint | None, dossier: Dossier) -> Trust | None:
+    arn = endpoint.fields.certificate_arn if endpoint else None
+    if arn is None:
+        return None
+    digest, pem = trusted_pem(arn, dossier)
+    return Trust(
+        certificate_arn=arn,
+        digest=digest,
+        overlap=dossier.plan is not None
+        and dossier.plan.overlap
+        and digest == dossier.plan.desired_digest,
+        anchors=tuple(facts_in(pem)),
+    )
+
+
+def _tests(dossier: Dossier) -> Iterator[DmsTest]:
+    rehearsal = dossier.rehearsal or Rehearsal()
+    for subject, tests in (
+        (Subject.BEFORE, rehearsal.old),
+        (Subject.CANARY, rehearsal.canary),
+        (Subject.NOW, dossier.tested_new.tests if dossier.tested_new else ()),
+        (Subject.RETURNED, dossier.tested_old.tests if dossier.tested_old else ()),
+    ):
+        for test in tests:
+            yield DmsTest(
+                subject=subject,
+                instance_arn=test.instance_arn,
+                passed=test.passed,
+                message=printable(test.message) if test.message else None,
+            )
+
+
+def _tasks(dossier: Dossier) -> TaskRecord:
+    paused, resumed = dossier.paused or TaskWork(), dossier.resumed or TaskWork()
+    return TaskRecord(
+        paused=paused.tasks,
+        resumed=resumed.tasks,
+        owed=dossier.owed,
+        stopped_seconds=resumed.stopped_seconds,
+    )
+
+
+def _expiries(dossier: Dossier) -> tuple[Expiring, ...]:
+    """Return what expires and matters, the earliest first."""
+    report = dossier.probed.effective if dossier.probed else None
+    material = dossier.material or Material()
+    endpoint = dossier.final_endpoint
+    arn = endpoint.fields.certificate_arn if endpoint else None
+    return expiring(
+        served=report.evidence.chain if report else (),
+        anchor=report.evidence.anchor if report else None,
+        trusted=tuple(facts_in(trusted_pem(arn, dossier)[1])),
+        intended=next(facts_in(material.leaf_pem), None),
+        acm=CertificateFacts(**dict(dossier.acm_leaf)) if dossier.acm_leaf else None,
+    )

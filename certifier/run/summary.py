@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from certifier.models import Fact
+from certifier.models import Fact, Finding
 from certifier.run.event import Problem
-from certifier.vocabulary import Mode, Origin, Outcome
-
-# -- how an execution over several sources ended
+from certifier.run.record import Certification
+from certifier.run.state import SourceState
+from certifier.vocabulary import Cause, Mode, Origin, Outcome, Severity
 
 
 def failure(
@@ -76,3 +76,61 @@ class Summary(Fact):
         """How many sources ended in each way, in the order of ``Outcome``."""
         words = [line.outcome for line in self.lines]
         return {o.value: words.count(o) for o in Outcome if o in words}
+
+
+class ChildOutcome(Fact):
+    """How one child execution ended, for the report of its parent.
+
+    Attributes:
+        cause, seen: the finding that matters most; ``None`` when there is none.
+        record: key of the record in the bucket, without its suffix.
+    """
+
+    name: str
+    outcome: Outcome
+    run: str
+    cause: Cause | None = None
+    seen: str | None = None
+    record: str | None = None
+    ssl_mode: str | None = None
+    days_left: int | None = None
+    owed: int = 0
+
+
+def child_outcome(record: Certification, key: str) -> ChildOutcome:
+    """Return what the report of the parent execution needs to know of a recorded run."""
+    weighty = weightiest(record.findings)
+    return ChildOutcome(
+        name=record.source,
+        outcome=record.outcome,
+        run=record.run,
+        cause=weighty.cause if weighty else None,
+        seen=weighty.seen if weighty else None,
+        record=key,
+        ssl_mode=record.endpoint.fields.ssl_mode if record.endpoint else None,
+        days_left=record.days_left,
+        owed=len(record.tasks.owed),
+    )
+
+
+def weightiest(findings: tuple[Finding, ...]) -> Finding | None:
+    """Return the finding that matters most, advice left out: the one rule for "the cause"."""
+    order = list(Severity)
+    weighty = [found for found in findings if found.severity is not Severity.ADVICE]
+    return min(weighty, key=lambda found: order.index(found.severity), default=None)
+
+
+def child_outcome_again(run: str, state: SourceState, now: datetime) -> ChildOutcome:
+    """Return the same of a run that was recorded before, from what the table remembers of it."""
+    weighty = weightiest(state.findings)
+    return ChildOutcome(
+        name=state.name,
+        outcome=state.outcome or Outcome.FAILED,
+        run=run,
+        cause=weighty.cause if weighty else None,
+        seen=weighty.seen if weighty else None,
+        record=state.record,
+        ssl_mode=state.ssl_mode,
+        days_left=None if state.expires_at is None else (state.expires_at - now).days,
+        owed=len(state.owed),
+    )

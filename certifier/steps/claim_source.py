@@ -3,10 +3,10 @@
 Plan mode claims nothing. The loser writes nothing to the table: it leaves word for the report only.
 """
 
-from certifier.aws.s3 import Ending
 from certifier.aws.store import NotClaimed
 from certifier.models import Fact
 from certifier.run.event import StepEvent, run_id
+from certifier.run.summary import ChildOutcome
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Mode, Outcome
 
@@ -43,7 +43,7 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> ClaimAnswer:
             seen = f"the source was registered anew since, no longer with {spec.endpoint}"
         elif got.owner is None:
             seen = "the source was forgotten meanwhile"
-        word = Ending(name=event.name, outcome=Outcome.DEFERRED, run=event.run, seen=seen)
+        word = ChildOutcome(name=event.name, outcome=Outcome.DEFERRED, run=event.run, seen=seen)
         context.documents.write_child_outcome(run_id(event.parent), word)
         return ClaimAnswer(claimed=False)
     return ClaimAnswer(claimed=True, tail=got.undo is not None, paused=got.paused)

@@ -11,19 +11,30 @@ from certifier.endpoint.fields import (
     equal,
     replaced_by,
     subset,
-    written_names,
 )
 from certifier.errors import Refused
 from certifier.models import Fact, Finding
-from certifier.run.documents import Configured, Plan, Rehearsal, UndoLog
+from certifier.run.documents import (
+    CONFIGURED,
+    IMPORTED_CA,
+    MATERIAL,
+    PLAN,
+    REHEARSAL,
+    ROLLED_BACK,
+    SENT,
+    SENT_BACK,
+    Configured,
+    Plan,
+    Sent,
+    UndoLog,
+)
 from certifier.run.event import PolledEvent
+from certifier.run.plan import new_fields, written_names
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
-from certifier.steps.endpoints import material_of, new_fields, password, password_at, planned
-from certifier.steps.rehearse_changes import STEP as REHEARSE
+from certifier.steps.passwords import password, password_at
 from certifier.vocabulary import Action, Cause, Severity, Witness
 
-STEP = "configure_endpoint"
 READY = "active"
 SOURCE_TAG = "certifier:source"
 
@@ -39,17 +50,6 @@ class ConfigureAnswer(Fact):
 
     done: bool
     rolled_back: bool = False
-
-
-class Sent(Fact):
-    """That this run has sent the new settings: ``configure_endpoint-sent.json``."""
-
-    password_version: str | None = None
-
-
-def document(action: Action) -> str:
-    """Return the name of the document of one action."""
-    return f"{STEP}-{action.value}"
 
 
 def run(event: ConfigureEvent, context: StepContext[DmsSettings]) -> ConfigureAnswer:
@@ -77,8 +77,8 @@ def _refuse(cause: Cause, seen: str) -> Refused:
 
 
 def _apply(event: ConfigureEvent, context: StepContext[DmsSettings]) -> ConfigureAnswer:
-    plan = planned(event, context)
-    new = new_fields(event, context, plan)
+    plan = context.require(event, PLAN)
+    new = new_fields(plan, context.read(event, IMPORTED_CA))
     log = context.store.undo(event.name)
     if log is None:
         log = _begin(event, context, plan, new)
@@ -93,7 +93,7 @@ def _apply(event: ConfigureEvent, context: StepContext[DmsSettings]) -> Configur
         raise _refuse(Cause.CHANGED_MEANWHILE, seen)
     if endpoint.status != READY:
         return _unless_last(event, f"{endpoint.identifier} is still {endpoint.status}")
-    sent = context.documents.read(event.run_id, f"{STEP}-sent", Sent)
+    sent = context.read(event, SENT)
     wrong = _differing(log.fields, endpoint.fields, new)
     if sent is None and not log.created:
         _modify(event, context, endpoint, log, new)
@@ -108,9 +108,7 @@ def _apply(event: ConfigureEvent, context: StepContext[DmsSettings]) -> Configur
             seen = f"{endpoint.identifier} already belongs to the source {owner}"
             raise _refuse(Cause.ENDPOINT_TAKEN, seen)
         context.store.remember(event.name, event.run, endpoint_arn=endpoint.arn)
-    context.documents.write(
-        event.run_id, document(Action.APPLY), Configured(endpoint=endpoint, created=log.created)
-    )
+    context.write(event, CONFIGURED, Configured(endpoint=endpoint, created=log.created))
     return ConfigureAnswer(done=True)
 
 
@@ -123,7 +121,7 @@ def _begin(
         Refused: it is no longer what the plan was made for (``changed_meanwhile``).
     """
     source = event.source.spec
-    material = material_of(event, context)
+    material = context.read(event, MATERIAL)
     before = material.endpoint if material else None
     old = EndpointFields()
     if before is not None:
@@ -134,7 +132,7 @@ def _begin(
         old = now.fields
     names = written_names(plan, old, new)
     stuck = {change.field for change in plan.changes if not change.reversible}
-    rehearsal = context.documents.read(event.run_id, REHEARSE, Rehearsal)
+    rehearsal = context.read(event, REHEARSAL)
     log = UndoLog(
         endpoint_arn=before.arn if before else None,
         endpoint_identifier=before.identifier if before else source.endpoint,
@@ -161,7 +159,7 @@ def _create(
     log: UndoLog,
 ) -> None:
     source = event.source.spec
-    material = material_of(event, context)
+    material = context.read(event, MATERIAL)
     version = material.versions.credentials if material else None
     context.dms.create_endpoint(
         log.endpoint_identifier,
@@ -183,9 +181,7 @@ def _modify(
     secret = password(event, context, log.new_password_version)
     fields = complete_modify(endpoint, log.fields, new, password=secret is not None)
     context.dms.modify_endpoint(endpoint, fields, password=secret)
-    context.documents.write(
-        event.run_id, f"{STEP}-sent", Sent(password_version=log.new_password_version)
-    )
+    context.write(event, SENT, Sent(password_version=log.new_password_version))
 
 
 def _differing(
@@ -214,7 +210,7 @@ def _check_the_rest(
 
     A switch between a secret and a login of the endpoint's own empties the one that is left.
     """
-    material = material_of(event, context)
+    material = context.read(event, MATERIAL)
     before = material.endpoint if material else None
     if before is None or log.created:
         return
@@ -248,14 +244,14 @@ def _roll_back(event: ConfigureEvent, context: StepContext[DmsSettings]) -> Conf
         return _left(event, context, None, _found(Cause.ENDPOINT_GONE, seen))
     if endpoint.status != READY:
         return ConfigureAnswer(done=False)
-    names = restorable(log)
-    returned = context.documents.read(event.run_id, f"{STEP}-returned", Sent)
+    names = log.reversible
+    returned = context.read(event, SENT_BACK)
     needs_password = log.new_password_version is not None
     if not _differing(names, endpoint.fields, log.old) and (not needs_password or returned):
         back = Configured(
             endpoint=endpoint, rolled_back=True, settled=True, findings=_not_rolled_back(log)
         )
-        context.documents.write(event.run_id, document(Action.ROLL_BACK), back)
+        context.write(event, ROLLED_BACK, back)
         return ConfigureAnswer(done=True, rolled_back=True)
     if not _still_ours(log, names, endpoint):
         seen = f"somebody else changed {endpoint.identifier} after we did; it is left as it is"
@@ -264,19 +260,9 @@ def _roll_back(event: ConfigureEvent, context: StepContext[DmsSettings]) -> Conf
     return ConfigureAnswer(done=False)
 
 
-def restorable(log: UndoLog) -> tuple[str, ...]:
-    """Return the fields that can be put back: DMS merges, so it cannot empty one again.
-
-    What the source had to allow as irreversible has no old value in the log.
-    """
-    return tuple(name for name in log.fields if getattr(log.old, name) is not None)
-
-
 def _not_rolled_back(log: UndoLog) -> tuple[Finding, ...]:
     """Return what keeps its new value. A CA too many does no harm, and is not worth a word."""
-    kept = [
-        name for name in log.fields if name not in restorable(log) and name != "certificate_arn"
-    ]
+    kept = [name for name in log.fields if name not in log.reversible and name != "certificate_arn"]
     if log.new_password_version is not None and log.old_password_version is None:
         kept.append("password")
     if not kept:
@@ -309,9 +295,7 @@ def _return_old(
         secret = password_at(context, log.credentials, log.old_password_version)
     fields = complete_modify(endpoint, names, log.old, password=secret is not None)
     context.dms.modify_endpoint(endpoint, fields, password=secret)
-    context.documents.write(
-        event.run_id, f"{STEP}-returned", Sent(password_version=log.old_password_version)
-    )
+    context.write(event, SENT_BACK, Sent(password_version=log.old_password_version))
 
 
 def _left(
@@ -322,5 +306,5 @@ def _left(
 ) -> ConfigureAnswer:
     """End without putting back: there is nothing to, or it is no longer ours to change."""
     left = Configured(endpoint=endpoint, settled=True, findings=findings)
-    context.documents.write(event.run_id, document(Action.ROLL_BACK), left)
+    context.write(event, ROLLED_BACK, left)
     return ConfigureAnswer(done=True)

@@ -14,10 +14,12 @@ from certifier.aws.secrets import Secrets
 from certifier.aws.sns import Topic
 from certifier.aws.states import States
 from certifier.aws.store import Store
-from certifier.errors import InvalidSettings
+from certifier.errors import InvalidSettings, Refused
 from certifier.models import Fact
+from certifier.run.documents import Document
 from certifier.run.state import SourceState
 from certifier.source import problems_of
+from certifier.vocabulary import Cause
 
 if TYPE_CHECKING:
     from certifier.aws.acm import Acm
@@ -64,6 +66,7 @@ class StepSettings(Fact):
 
 
 S = TypeVar("S", bound=StepSettings)
+F = TypeVar("F", bound=Fact)
 
 
 class StepContext(Generic[S]):
@@ -102,6 +105,25 @@ class StepContext(Generic[S]):
         """
         state = self.store.state(event.name) or SourceState(name=event.name)
         return state.about(event.source.spec.endpoint)
+
+    def read(self, event: StepEvent, document: Document[F]) -> F | None:
+        """Return a document of this run; ``None`` when its step has not written it."""
+        return self.documents.read(event.run_id, document)
+
+    def require(self, event: StepEvent, document: Document[F]) -> F:
+        """Return a document without which the step may not go on.
+
+        Raises:
+            Refused: it is not there.
+        """
+        found = self.read(event, document)
+        if found is None:
+            raise Refused(Cause.UNEXPECTED, seen=f"{document.name}.json of this run is gone")
+        return found
+
+    def write(self, event: StepEvent, document: Document[F], fact: F) -> None:
+        """Write a document of this run; a later call of the step replaces it."""
+        self.documents.write(event.run_id, document, fact)
 
     @cached_property
     def documents(self) -> Documents:

@@ -4,11 +4,9 @@ Sources that trust the same CAs share one DMS certificate. It is immutable, so a
 harm: the next call finds it and compares.
 """
 
-from certifier.errors import Refused
-from certifier.run.documents import ImportedCa, Material, Plan
+from certifier.run.documents import IMPORTED_CA, MATERIAL, PLAN, ImportedCa, Material
 from certifier.run.event import Nothing, StepEvent
 from certifier.steps.context import StepContext, StepSettings
-from certifier.vocabulary import Cause
 
 STEP = "import_ca"
 IDENTIFIER_DIGITS = 40
@@ -27,10 +25,8 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
         Refused: the quota is reached, or the identifier holds something else.
     """
     context.store.require_claim(event.name, event.run)
-    plan = context.documents.read(event.run_id, "plan_changes", Plan)
-    material = context.documents.read(event.run_id, "read_material", Material) or Material()
-    if plan is None:
-        raise Refused(Cause.UNEXPECTED, seen="the plan of this run is gone")
+    plan = context.require(event, PLAN)
+    material = context.read(event, MATERIAL) or Material()
     trusted = material.trusted
     if plan.desired_pem is None or plan.desired_digest is None:
         done = ImportedCa()
@@ -43,5 +39,5 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
             identifier_of(plan.desired_digest), plan.desired_pem, tags={"certifier": "ca"}
         )
         done = ImportedCa(certificate_arn=made.arn, digest=made.digest)
-    context.documents.write(event.run_id, STEP, done)
+    context.write(event, IMPORTED_CA, done)
     return Nothing()

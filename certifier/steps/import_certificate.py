@@ -12,7 +12,7 @@ from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.models import Finding
-from certifier.run.documents import ImportedCertificate, Material
+from certifier.run.documents import ACM_COPY, MATERIAL, ImportedCertificate, Material
 from certifier.run.event import Nothing, StepEvent
 from certifier.run.state import SourceState
 from certifier.steps.context import StepContext, StepSettings
@@ -29,7 +29,7 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
         Retryable: ACM asked us to slow down, or did not answer.
     """
     source = event.source.spec
-    material = context.documents.read(event.run_id, "read_material", Material)
+    material = context.read(event, MATERIAL)
     if source.server_certificate is None or material is None or material.leaf_pem is None:
         return Nothing()
     state = context.store.require_claim(event.name, event.run)
@@ -60,7 +60,7 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
             changed=done.changed,
             not_after=leaf.not_after,
         )
-    context.documents.write(event.run_id, STEP, result)
+    context.write(event, ACM_COPY, result)
     return Nothing()
 
 

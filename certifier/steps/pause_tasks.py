@@ -12,16 +12,12 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, ReplicationTask
 from certifier.errors import Refused
 from certifier.models import Fact, Finding
-from certifier.run.documents import Probed, TaskWork
+from certifier.run.documents import MATERIAL, PAUSED, PLAN, PROBED, TaskWork
 from certifier.run.event import PolledEvent
 from certifier.run.plan import PASSING, RUNNING, until_window
 from certifier.steps.context import StepContext, StepSettings
-from certifier.steps.endpoints import material_of, planned
-from certifier.steps.plan_changes import STEP as PLAN
 from certifier.steps.proving import explained, prove
 from certifier.vocabulary import Cause, Witness
-
-STEP = "pause_tasks"
 
 
 class PauseSettings(StepSettings):
@@ -45,11 +41,11 @@ def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
         Refused: a task may not stop, could not start again, or does not stop in time.
     """
     context.store.require_claim(event.name, event.run)
-    before = context.documents.read(event.run_id, STEP, TaskWork) or TaskWork()
+    before = context.read(event, PAUSED) or TaskWork()
     if not before.tasks and context.store.breaker().open:
         _write(context, event, (), _found(Cause.BREAKER_OPEN, "too many changes ended badly today"))
         return Paused(done=True, not_now=True)
-    material = material_of(event, context)
+    material = context.read(event, MATERIAL)
     endpoint = material.endpoint if material else None
     if endpoint is None:
         return Paused(done=True)
@@ -62,7 +58,7 @@ def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
             return Paused(done=True, not_now=True)
         _refuse_serverless(context, endpoint)
         # The change could not be proven from an instance that is away.
-        context.dms.require_available(*planned(event, context).instances)
+        context.dms.require_available(*context.require(event, PLAN).instances)
     _refuse_unwilling(event, tasks)
     unproven = [t for t in running if not _can_restart(event, context, t, endpoint.arn)]
     if event.is_last and (running or passing):
@@ -109,19 +105,19 @@ def _waits_for_window(
 ) -> bool:
     """Whether the window has closed since the plan was made: then the plan waits for the next."""
     running = tuple(task for task in tasks if task.status in RUNNING)
-    plan = planned(event, context)
+    plan = context.require(event, PLAN)
     waits = until_window(event.source.spec, plan.changes, running, context.now())
     if waits is None:
         return False
     found = {"opens_at": waits.opens_at, "findings": plan.findings + waits.findings}
     plan = plan.model_copy(update={"decision": waits.decision, **found})
-    context.documents.write(event.run_id, PLAN, plan)
+    context.write(event, PLAN, plan)
     return True
 
 
 def _retained(event: PolledEvent, context: StepContext[PauseSettings]) -> Mapping[str, int] | None:
     """Return how much WAL each slot kept before anything was stopped; ``None``: nobody saw it."""
-    probed = context.documents.read(event.run_id, "probe_tls", Probed)
+    probed = context.read(event, PROBED)
     if probed is None or probed.slots is None:
         return None
     return {s.name: s.retained_bytes for s in probed.slots if s.retained_bytes is not None}
@@ -137,7 +133,7 @@ def _write(
     tasks: tuple[str, ...],
     *findings: Finding,
 ) -> None:
-    context.documents.write(event.run_id, STEP, TaskWork(tasks=tasks, findings=findings))
+    context.write(event, PAUSED, TaskWork(tasks=tasks, findings=findings))
 
 
 def _late(slow: list[ReplicationTask], unproven: list[ReplicationTask]) -> Refused:

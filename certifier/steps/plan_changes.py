@@ -4,7 +4,7 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, ReplicationTask
 from certifier.errors import Refused
 from certifier.models import Finding, errors_in
-from certifier.run.documents import Material, Plan, Probed
+from certifier.run.documents import MATERIAL, PLAN, PROBED, Material, Plan, Probed
 from certifier.run.drift import endpoint_ca_differs
 from certifier.run.event import Decided, StepEvent
 from certifier.run.plan import (
@@ -20,8 +20,6 @@ from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
 from certifier.vocabulary import Cause, Decision, Mode, Origin, Witness
 
-STEP = "plan_changes"
-
 
 def run(event: StepEvent, context: StepContext[DmsSettings]) -> Decided:
     """Decide, write the plan down, and say where the machine goes on.
@@ -30,8 +28,8 @@ def run(event: StepEvent, context: StepContext[DmsSettings]) -> Decided:
         Refused: the change may not be made; every reason at once.
     """
     source = event.source.spec
-    material = context.documents.read(event.run_id, "read_material", Material) or Material()
-    probed = context.documents.read(event.run_id, "probe_tls", Probed) or Probed()
+    material = context.read(event, MATERIAL) or Material()
+    probed = context.read(event, PROBED) or Probed()
     state = context.remembered(event)
     known = Known(
         endpoint_arn=state.endpoint_arn,
@@ -48,7 +46,7 @@ def run(event: StepEvent, context: StepContext[DmsSettings]) -> Decided:
     plan = _with_tasks(event, context, material, endpoint_plan)
     differs = _differs(material, probed, plan)
     plan = plan.model_copy(update={"findings": plan.findings + differs})
-    context.documents.write(event.run_id, STEP, plan)
+    context.write(event, PLAN, plan)
     if errors := errors_in(plan.findings):
         raise Refused(errors[0].cause, findings=plan.findings)
     return Decided(decision=plan.decision)

@@ -20,18 +20,21 @@ from certifier.errors import Refused
 from certifier.evidence import SlotFacts
 from certifier.models import Finding, errors_in
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest
-from certifier.run.documents import Answering, LookedAgain, Material, Probed, _slots
+from certifier.run.documents import (
+    MATERIAL,
+    PROBED,
+    SLOTS_AFTER,
+    Answering,
+    Material,
+    Probed,
+    SlotsAfter,
+    _slots,
+)
 from certifier.run.drift import answering
 from certifier.run.event import Nothing, StepEvent, run_id
 from certifier.source import ProbePolicy, Source
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Severity, SslMode, Stage
-
-STEP = "probe_tls"
-
-
-AGAIN = f"{STEP}-again"
-
 
 TIMEOUT = 20.0
 """Seconds for one probe; with an overlap there are two, and both fit the function's limit."""
@@ -61,13 +64,13 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         Refused: the probe failed in the source's mode; never by the second look.
     """
     if event.again:
-        context.documents.write(event.run_id, AGAIN, LookedAgain(slots=_look_again(event, context)))
+        context.write(event, SLOTS_AFTER, SlotsAfter(slots=_look_again(event, context)))
         return Nothing()
     source = event.source.spec
-    material = context.documents.read(event.run_id, "read_material", Material) or Material()
+    material = context.read(event, MATERIAL) or Material()
     both = _union(source, material)
     if source.probe is ProbePolicy.OFF:
-        context.documents.write(event.run_id, STEP, Probed(union_pem=both))
+        context.write(event, PROBED, Probed(union_pem=both))
         return Nothing()
     report = _look(source, material, material.bundle_pem, context)
     second = None
@@ -86,7 +89,7 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         writes=source.endpoint_type == "target",
     )
     probed = probed.model_copy(update={"findings": findings})
-    context.documents.write(event.run_id, STEP, probed)
+    context.write(event, PROBED, probed)
     if errors := errors_in(findings):
         raise Refused(errors[0].cause, findings=findings)
     return Nothing()
@@ -100,13 +103,13 @@ def _look_again(
     A run that finishes another has read no material itself: then that of the other one counts.
     """
     source, first_run = event.source.spec, event.run_id
-    material = context.documents.read(first_run, "read_material", Material)
+    material = context.documents.read(first_run, MATERIAL)
     if material is None and (undo := context.store.undo_with_run(event.name)) is not None:
         first_run = run_id(undo[1])
-        material = context.documents.read(first_run, "read_material", Material)
+        material = context.documents.read(first_run, MATERIAL)
     if source.probe is ProbePolicy.OFF or not source.logs_in or material is None:
         return None
-    first = context.documents.read(first_run, STEP, Probed) or Probed()
+    first = context.documents.read(first_run, PROBED) or Probed()
     ca = first.union_pem if first.union_report else material.bundle_pem
     request = replace(_request(source, material, ca, context), probe_plaintext=False)
     try:

@@ -16,14 +16,12 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused
 from certifier.models import Finding, errors_in
-from certifier.run.documents import Material, Trusted, Versions
+from certifier.run.documents import MATERIAL, Material, Trusted, Versions
 from certifier.run.event import Nothing, StepEvent
 from certifier.run.state import SourceState
 from certifier.source import CredentialsMode, Source
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Cause, Mode, Severity, Witness
-
-STEP = "read_material"
 
 REFUSED_IN_PASSWORDS = "{};+%"
 """DMS takes none of these in a PostgreSQL password (CHAP_Endpoints.Creating)."""
@@ -76,7 +74,7 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
         ),
         findings=tuple(findings),
     )
-    context.documents.write(event.run_id, STEP, material)
+    context.write(event, MATERIAL, material)
     if errors := errors_in(material.findings):
         raise Refused(errors[0].cause, findings=material.findings)
     return Nothing()

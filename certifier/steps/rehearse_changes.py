@@ -8,23 +8,27 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.endpoint.fields import LOGIN, replaced_by, subset
 from certifier.errors import Busy, Refused
-from certifier.models import Fact, Finding, errors_in
-from certifier.run.documents import InstanceTest, Plan, Probed, Rehearsal
+from certifier.models import Finding, errors_in
+from certifier.run.documents import (
+    CANARY,
+    IMPORTED_CA,
+    MATERIAL,
+    PLAN,
+    PROBED,
+    REHEARSAL,
+    CanaryWork,
+    InstanceTest,
+    Plan,
+    Probed,
+    Rehearsal,
+)
 from certifier.run.event import Done, PolledEvent
+from certifier.run.plan import new_fields
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
-from certifier.steps.endpoints import material_of, new_fields, password, planned
+from certifier.steps.passwords import password
 from certifier.steps.proving import explained, prove
 from certifier.vocabulary import Cause, Severity, Witness
-
-STEP = "rehearse_changes"
-CANARY = "rehearse_changes-canary"
-
-
-class CanaryWork(Fact):
-    """How far this run has come with its canary. Without it, a canary is another run's."""
-
-    tests: tuple[InstanceTest, ...] | None = None
 
 
 def canary_identifier(name: str) -> str:
@@ -40,8 +44,8 @@ def run(event: PolledEvent, context: StepContext[DmsSettings]) -> Done:
         Refused: DMS cannot connect with the new settings, or cannot test them in time.
     """
     context.store.require_claim(event.name, event.run)
-    plan = planned(event, context)
-    material = material_of(event, context)
+    plan = context.require(event, PLAN)
+    material = context.read(event, MATERIAL)
     endpoint = material.endpoint if material else None
     instances = plan.instances
     old: tuple[InstanceTest, ...] | None = ()
@@ -99,14 +103,14 @@ def _rehearse(
     """Return the canary's tests, ``None`` while they are under way, or why there is no canary."""
     identifier = canary_identifier(event.name)
     canary = context.dms.endpoint(identifier)
-    work = context.documents.read(event.run_id, CANARY, CanaryWork)
+    work = context.read(event, CANARY)
     if work is None:
         if canary is not None:  # a run that died has left it behind
             _delete(context, canary)
             return None
         context.store.note_canary(event.name, event.run, identifier)
         work = CanaryWork()
-        context.documents.write(event.run_id, CANARY, work)
+        context.write(event, CANARY, work)
     if work.tests is None:
         if canary is None:
             return _create(event, context, plan, endpoint, identifier)
@@ -122,7 +126,7 @@ def _rehearse(
         if tests is None:
             return None
         work = CanaryWork(tests=tests)
-        context.documents.write(event.run_id, CANARY, work)
+        context.write(event, CANARY, work)
     if canary is not None:
         _delete(context, canary)
         return None
@@ -139,9 +143,9 @@ def _create(
 ) -> Finding | None:
     """Make the canary: the endpoint's own fields, with the new ones over them."""
     source = event.source.spec
-    material = material_of(event, context)
+    material = context.read(event, MATERIAL)
     current = endpoint.fields if endpoint else EndpointFields()
-    new = new_fields(event, context, plan).given()
+    new = new_fields(plan, context.read(event, IMPORTED_CA)).given()
     gone = replaced_by(new)
     fields = EndpointFields.model_validate(
         {**{name: had for name, had in current.given().items() if name not in gone}, **new}
@@ -199,12 +203,12 @@ def _conclude(
     canary: tuple[InstanceTest, ...],
     obstacle: Finding | None,
 ) -> Done:
-    probed = context.documents.read(event.run_id, "probe_tls", Probed) or Probed()
+    probed = context.read(event, PROBED) or Probed()
     findings = explained(canary, context, place=Witness.REHEARSAL, probed=probed)
     if obstacle is not None:
         findings = (obstacle if probed.passed else _untried(obstacle), *findings)
     rehearsal = Rehearsal(old=old, canary=canary, findings=findings)
-    context.documents.write(event.run_id, STEP, rehearsal)
+    context.write(event, REHEARSAL, rehearsal)
     if errors := errors_in(findings):
         raise Refused(errors[0].cause, findings=findings)
     return Done(done=True)

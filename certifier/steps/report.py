@@ -4,11 +4,11 @@ Scheduled and event runs succeed when the machinery worked; what needs a person 
 each source. A direct start fails unless all its sources are certified (in plan mode: planned).
 """
 
-from certifier.aws.s3 import HTML, JSON, Ending
+from certifier.aws.s3 import HTML, JSON
 from certifier.models import Fact
 from certifier.report import summary_page
 from certifier.run.event import Event, Problem, run_id
-from certifier.run.summary import Line, Summary, failure
+from certifier.run.summary import ChildOutcome, Line, Summary, failure
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Mode, Origin, Outcome
 
@@ -41,7 +41,7 @@ def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
         Retryable: AWS did not answer; the machine calls again.
     """
     execution = run_id(event.execution)
-    endings = context.documents.endings(execution)
+    endings = context.documents.child_outcomes(execution)
     manifest = context.documents.read_manifest(event.key) if event.key else []
     names = {str(item["name"]) for item in manifest} | endings.keys()
     lines = tuple(_line(name, endings.get(name)) for name in sorted(names))
@@ -67,7 +67,7 @@ def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
     return Reported(failed=bool(failed), cause=failed[:CAUSE_LIMIT])
 
 
-def _line(name: str, ending: Ending | None) -> Line:
+def _line(name: str, ending: ChildOutcome | None) -> Line:
     if ending is None:
         seen = "the child execution ended without a word; the schedule takes the source up again"
         return Line(name=name, outcome=Outcome.FAILED, seen=seen)

@@ -11,14 +11,12 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import ReplicationTask
 from certifier.errors import Busy, Refused
 from certifier.models import Finding
-from certifier.run.documents import TaskWork
+from certifier.run.documents import RESUMED, TaskWork
 from certifier.run.event import Done, PolledEvent
 from certifier.run.state import Pause
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import ATTEMPTS, explained, prove
 from certifier.vocabulary import Cause, Witness
-
-STEP = "resume_tasks"
 
 NORMAL_STOP = "Stop Reason NORMAL"
 """What DMS says of a task that was asked to stop."""
@@ -34,7 +32,7 @@ def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
         ClaimLost: another execution owns the source.
     """
     context.store.require_claim(event.name, event.run)
-    before = context.documents.read(event.run_id, STEP, TaskWork) or TaskWork()
+    before = context.read(event, RESUMED) or TaskWork()
     tasks, findings, still = list(before.tasks), list(before.findings), before.stopped_seconds
     owed: list[tuple[str, Finding]] = []
     for pause in context.store.pauses_of(event.name):
@@ -60,7 +58,7 @@ def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
         stopped_seconds=still,
         findings=(*findings, *((reason for _, reason in owed) if over else ())),
     )
-    context.documents.write(event.run_id, STEP, work)
+    context.write(event, RESUMED, work)
     return Done(done=over)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import Json
 
-from certifier.aws.s3 import Ending
 from certifier.errors import InvalidEvent, Unexpected
 from certifier.models import Fact
 from certifier.run.event import Event, run_id
 from certifier.run.state import Registration
+from certifier.run.summary import ChildOutcome
 from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
 from certifier.triggers import (
@@ -102,10 +102,10 @@ Chosen = Mapping[str, tuple[Source, int] | None]
 """Sources and their versions by name; ``None``: the table's spec is not valid any more."""
 
 
-def _unreadable(name: str, execution: str) -> Ending:
+def _unreadable(name: str, execution: str) -> ChildOutcome:
     """Return the word for the report: one source never stops the others."""
     seen = "the spec in the table is not valid in this version of Certifier; register it again"
-    return Ending(
+    return ChildOutcome(
         name=name,
         outcome=Outcome.FAILED,
         run=execution,

@@ -9,14 +9,21 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
 from certifier.endpoint.fields import equal
 from certifier.models import Fact, Finding
-from certifier.run.documents import Configured, ConnectionTest, InstanceTest, Plan, Probed, UndoLog
+from certifier.run.documents import (
+    CONFIGURED,
+    MATERIAL,
+    PLAN,
+    PROBED,
+    ConnectionTest,
+    InstanceTest,
+    Plan,
+    UndoLog,
+    tested,
+)
 from certifier.run.event import PolledEvent
-from certifier.steps.configure_endpoint import document as configured_document
-from certifier.steps.configure_endpoint import restorable
 from certifier.steps.context import StepContext, StepSettings
-from certifier.steps.endpoints import material_of
 from certifier.steps.proving import ATTEMPTS, explained, prove, usable_instances
-from certifier.vocabulary import Action, Cause, SettingsUnderTest, Witness
+from certifier.vocabulary import Cause, SettingsUnderTest, Witness
 
 
 class TestEvent(PolledEvent):
@@ -32,11 +39,6 @@ class TestAnswer(Fact):
     passed: bool = False
 
 
-def document(settings: SettingsUnderTest) -> str:
-    """Return the name of the document of one of the two tests."""
-    return f"test_connection-{settings.value}"
-
-
 def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
     """Move the test on by one round.
 
@@ -46,7 +48,7 @@ def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
     """
     context.store.require_claim(event.name, event.run)
     log = context.store.undo(event.name)
-    plan = context.documents.read(event.run_id, "plan_changes", Plan)
+    plan = context.read(event, PLAN)
     endpoint = _endpoint(event, context, log, plan)
     if endpoint is None:
         return _answer(event, context, passed=False)
@@ -89,16 +91,16 @@ def _endpoint(
     An unchanged source costs no extra call here: Read material has described the endpoint.
     """
     if log is None:
-        material = material_of(event, context)
+        material = context.read(event, MATERIAL)
         return material.endpoint if material else None
     if event.settings is SettingsUnderTest.NEW and plan is not None:
-        done = context.documents.read(event.run_id, configured_document(Action.APPLY), Configured)
+        done = context.read(event, CONFIGURED)
         return done.endpoint if done else None
     endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if endpoint is None:
         return None
     wanted = log.new if event.settings is SettingsUnderTest.NEW else log.old
-    names = log.fields if event.settings is SettingsUnderTest.NEW else restorable(log)
+    names = log.fields if event.settings is SettingsUnderTest.NEW else log.reversible
     fits = all(equal(name, getattr(endpoint.fields, name), getattr(wanted, name)) for name in names)
     return endpoint if fits else None
 
@@ -113,7 +115,7 @@ def _judge(
     passed = all(test.passed for test in tests)
     probed = None  # it looked at the new settings
     if event.settings is SettingsUnderTest.NEW:
-        probed = context.documents.read(event.run_id, "probe_tls", Probed)
+        probed = context.read(event, PROBED)
     findings = explained(tests, context, place=Witness.DMS_TEST, probed=probed)
     if not passed and log is not None and event.settings is SettingsUnderTest.OLD:
         name = endpoint.identifier
@@ -143,5 +145,5 @@ def _answer(
     digest: str | None = None,
 ) -> TestAnswer:
     result = ConnectionTest(passed=passed, tests=tests, settings_digest=digest, findings=findings)
-    context.documents.write(event.run_id, document(event.settings), result)
+    context.write(event, tested(event.settings), result)
     return TestAnswer(done=True, passed=passed)

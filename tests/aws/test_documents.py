@@ -7,12 +7,13 @@ import boto3
 import pytest
 
 from certifier.aws.clients import Clients
-from certifier.aws.s3 import Bucket, Bundle, Documents, Ending
+from certifier.aws.s3 import JSON, Bucket, Bundle, Documents
 from certifier.aws.sns import Topic
 from certifier.aws.states import LONG_AGO, States
 from certifier.errors import Unexpected
 from certifier.models import Finding
-from certifier.run.documents import ConnectionTest, Material
+from certifier.run.documents import MATERIAL, PROBED, Material
+from certifier.run.summary import ChildOutcome
 from certifier.vocabulary import Cause, Outcome
 
 
@@ -24,17 +25,17 @@ def documents(clients: Clients, bucket: str) -> Documents:
 def test_what_a_step_found_is_read_back(documents: Documents) -> None:
     """A document is the very value that was written; one that is missing is none."""
     found = Material(leaf_sha256="ab" * 32, username="dms")
-    documents.write("run-1", "read_material", found)
-    assert documents.read("run-1", "read_material", Material) == found
-    assert documents.read("run-1", "probe_tls", Material) is None
-    assert documents.read("run-2", "read_material", Material) is None
+    documents.write("run-1", MATERIAL, found)
+    assert documents.read("run-1", MATERIAL) == found
+    assert documents.read("run-1", PROBED) is None
+    assert documents.read("run-2", MATERIAL) is None
 
 
 def test_a_document_of_another_kind_is_not_read(documents: Documents) -> None:
     """A document that does not fit is an error that names it, not a half-read value."""
-    documents.write("run-1", "read_material", ConnectionTest(passed=True))
-    with pytest.raises(Unexpected, match=r"read_material\.json is no Material"):
-        documents.read("run-1", "read_material", Material)
+    documents.put("runs/run-1/read_material.json", b'{"passed": true}', JSON)
+    with pytest.raises(Unexpected, match=r"read_material\.json is not a Material"):
+        documents.read("run-1", MATERIAL)
 
 
 def test_the_manifest_is_a_list(documents: Documents) -> None:
@@ -54,10 +55,10 @@ def test_outcomes_of_children_are_collected(documents: Documents) -> None:
         ("parent", "sales", Outcome.REFUSED),
         ("other", "audit", Outcome.FAILED),
     ):
-        documents.write_child_outcome(parent, Ending(name=name, outcome=outcome, run="run"))
-    assert documents.endings("parent") == {
-        "orders": Ending(name="orders", outcome=Outcome.CERTIFIED, run="run"),
-        "sales": Ending(name="sales", outcome=Outcome.REFUSED, run="run"),
+        documents.write_child_outcome(parent, ChildOutcome(name=name, outcome=outcome, run="run"))
+    assert documents.child_outcomes("parent") == {
+        "orders": ChildOutcome(name="orders", outcome=Outcome.CERTIFIED, run="run"),
+        "sales": ChildOutcome(name="sales", outcome=Outcome.REFUSED, run="run"),
     }
 
 

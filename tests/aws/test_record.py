@@ -19,7 +19,7 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
 from certifier.errors import ClaimLost
 from certifier.models import Fact
-from certifier.run.documents import Configured, Plan, Refusal, UndoLog
+from certifier.run.documents import Configured, Document, Plan, Refusal, UndoLog
 from certifier.run.state import BadEnd, SourceState
 from certifier.source import parse_source
 from certifier.vocabulary import Cause, Decision, Outcome, SslMode, Witness
@@ -82,7 +82,8 @@ class World:
 
     def leave(self, run: str = RUN, **documents: Fact) -> None:
         for step, fact in documents.items():
-            self.documents.write(run.rsplit(":", 1)[-1], step.replace("__", "-"), fact)
+            name = step.replace("__", "-")
+            self.documents.write(run.rsplit(":", 1)[-1], Document(name, type(fact)), fact)
 
     def record(
         self,
@@ -189,7 +190,7 @@ def test_the_report_is_left_word(world: World) -> None:
     soon = finding(Cause.CERTIFICATE_EXPIRES_SOON, place=Witness.PROBE, seen="in 12 days")
     world.leave(**unchanged(probe_tls=probed(findings=(soon,))))
     world.record()
-    word = world.documents.endings("parent-1")["orders"]
+    word = world.documents.child_outcomes("parent-1")["orders"]
     assert word.outcome is Outcome.CERTIFIED
     assert (word.cause, word.seen) == (Cause.CERTIFICATE_EXPIRES_SOON, "in 12 days")
     assert word.record == "records/orders/20261124T090000Z-child-1"
@@ -244,7 +245,7 @@ def test_a_second_call_answers_the_same(world: World) -> None:
     assert world.record(problem) == "refused"
     assert world.state() == before
     assert world.told() == []
-    word = world.documents.endings("parent-1")["orders"]
+    word = world.documents.child_outcomes("parent-1")["orders"]
     assert word.cause is Cause.HOSTNAME_MISMATCH
 
 
@@ -337,7 +338,7 @@ def test_plan_mode_keeps_its_record_and_touches_nothing_else(world: World) -> No
     assert world.record(run=OTHER, mode="plan") == "planned"
     assert world.state() == before
     assert world.told() == []
-    word = world.documents.endings("parent-1")["orders"]
+    word = world.documents.child_outcomes("parent-1")["orders"]
     record = world.kept(word.record or "")
     assert record["mode"] == "plan"
     assert [change["field"] for change in record["changes"]] == ["ssl_mode", "certificate"]
@@ -349,7 +350,7 @@ def test_a_run_that_lost_its_claim_leaves_word_only(world: World) -> None:
     world.leave(OTHER, **unchanged())
     with pytest.raises(ClaimLost):
         world.record(run=OTHER)
-    assert world.documents.endings("parent-1")["orders"].outcome is Outcome.DEFERRED
+    assert world.documents.child_outcomes("parent-1")["orders"].outcome is Outcome.DEFERRED
     assert world.documents.keys("records/") == []
     assert world.state().claim is not None
 

@@ -209,7 +209,7 @@ def test_a_spec_that_is_no_longer_valid_stops_nobody_else(
     )
     for event in ({}, {"all": True}, {"names": ["sales", "orders"]}):
         assert manifest(documents, select(event)) == ["sales"]
-        word = documents.endings("parent-1")["orders"]
+        word = documents.child_outcomes("parent-1")["orders"]
         assert word.outcome is Outcome.FAILED
         assert word.seen is not None
         assert "register it again" in word.seen
@@ -261,7 +261,7 @@ def test_the_loser_of_a_claim_only_leaves_word(
     before = store.state("orders")
     assert claim() == {"claimed": False, "tail": False, "paused": False}
     assert store.state("orders") == before
-    assert documents.endings("parent-1")["orders"].outcome is Outcome.DEFERRED
+    assert documents.child_outcomes("parent-1")["orders"].outcome is Outcome.DEFERRED
     sfn.stop_execution(executionArn=owner)
     ended = datetime.now(UTC)
     assert not claim(now=ended + timedelta(minutes=1))["claimed"]

@@ -11,12 +11,13 @@ from botocore.exceptions import ClientError
 
 from certifier.aws.clients import Clients
 from certifier.aws.dms import Dms
-from certifier.aws.s3 import Documents, Ending
+from certifier.aws.s3 import Documents
 from certifier.aws.store import Store
 from certifier.certificate import bundle_digest
 from certifier.endpoint.facts import DmsCertificate, EndpointFields
 from certifier.run.documents import UndoLog
 from certifier.run.state import Recording
+from certifier.run.summary import ChildOutcome
 from certifier.source import parse_source
 from certifier.vocabulary import Cause, Outcome, SslMode
 from lambdas.report import handler as report_handler
@@ -201,7 +202,7 @@ def endings(documents: Documents, **outcomes: Outcome) -> None:
     documents.write_manifest("parent-1", items[: len(outcomes)])
     for name, outcome in outcomes.items():
         cause = Cause.HOSTNAME_MISMATCH if outcome is Outcome.REFUSED else None
-        word = Ending(
+        word = ChildOutcome(
             name=name,
             outcome=outcome,
             run="r",

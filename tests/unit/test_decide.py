@@ -8,7 +8,7 @@ import pytest
 from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
-from certifier.evidence import SlotFacts
+from certifier.evidence import Evidence, LoginFacts, ProbeReport, SlotFacts
 from certifier.models import Finding
 from certifier.run.documents import (
     Configured,
@@ -16,6 +16,8 @@ from certifier.run.documents import (
     ImportedCertificate,
     Material,
     Plan,
+    Probed,
+    SlotsAfter,
     TaskWork,
     UndoLog,
 )
@@ -188,7 +190,9 @@ def test_a_refusal_that_the_steps_explained_adds_nothing() -> None:
     """The step's own findings stand, each once, in the order of the workflow."""
     first, second = seen(Cause.CERTIFICATE_EXPIRED), seen(Cause.HOSTNAME_MISMATCH)
     found = Dossier(
-        material=Material(findings=(first,)), probe_findings=(second,), refusals=(first, second)
+        material=Material(findings=(first,)),
+        probed=Probed(findings=(second,)),
+        refusals=(first, second),
     )
     assert ending(found, REFUSED, run=RUN).findings == (first, second)
 
@@ -429,6 +433,14 @@ def slot(name: str, retained: int | None, status: str | None = "reserved") -> Sl
 MEGABYTE = 1024 * 1024
 
 
+def seen_by_probe(slots: tuple[SlotFacts, ...] | None) -> Probed:
+    """What the probe leaves when it has looked at the slots, as far as it matters here."""
+    login: dict[str, Any] = {"slots": slots}
+    evidence: dict[str, Any] = {"login": LoginFacts.model_construct(**login)}
+    report: dict[str, Any] = {"evidence": Evidence.model_construct(**evidence)}
+    return Probed(report=ProbeReport.model_construct(**report))
+
+
 @pytest.mark.parametrize(
     ("slots", "again", "said"),
     [
@@ -453,8 +465,9 @@ def test_what_owed_tasks_let_the_server_keep(
         PAUSE.model_copy(update=later),
         PAUSE.model_copy(update={"retained": {"s": MEGABYTE}}),
     )
-    assert said in owed_wal(Dossier(pauses=pauses, slots=slots, slots_again=again))
-    assert owed_wal(Dossier(slots=slots, slots_again=again)) == ""
+    found: dict[str, Any] = {"probed": seen_by_probe(slots), "slots_after": SlotsAfter(slots=again)}
+    assert said in owed_wal(Dossier(pauses=pauses, **found))
+    assert owed_wal(Dossier(**found)) == ""
 
 
 @pytest.mark.parametrize(
