@@ -145,6 +145,8 @@ class Rights:
         self, condition: Mapping[str, Mapping[str, Any]], resource: str, given: Tags
     ) -> bool:
         """Whether tags of the resource, or tags that the request gives, are as they must be."""
+        if not condition:
+            return True
         tags = {"aws:ResourceTag": self._tags_of(resource), "aws:RequestTag": given}
         for operator, tests in condition.items():
             for key, wanted in tests.items():
