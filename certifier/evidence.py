@@ -99,6 +99,20 @@ class TlsFacts(Fact):
     verified: bool
 
 
+class OpenSsl(Fact):
+    """The TLS library that looked, and what it offers to a server: its verdicts rest on that.
+
+    Attributes:
+        version: as OpenSSL says it.
+        curves: groups for the exchange of keys, the preferred one first.
+        signature_algorithms: those that it accepts in a handshake and a chain.
+    """
+
+    version: str
+    curves: tuple[str, ...]
+    signature_algorithms: tuple[str, ...]
+
+
 class LoginFacts(Fact):
     """What the server said after the login.
 
@@ -162,6 +176,7 @@ class Evidence(Fact):
         names: the names of the leaf, as libpq reads them.
         served_intended: whether the leaf is the intended one; None when nobody said which.
         days_left: whole days until the first certificate in the chain expires; negative after.
+        openssl: what looked; None in a report of an earlier version.
     """
 
     host: str
@@ -182,6 +197,7 @@ class Evidence(Fact):
     days_left: int | None = None
     login: LoginFacts | None = None
     plaintext: PlaintextFacts | None = None
+    openssl: OpenSsl | None = None
     timings: Timings = Field(default_factory=Timings)
 
 

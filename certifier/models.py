@@ -1,11 +1,8 @@
-"""The facts that steps hand to each other.
+"""What everybody shares: the frozen value, the finding, and the certificate policy."""
 
-All values are frozen and know no AWS. The documents at the end are what the steps of one
-certification write to ``runs/<run id>/<step>.json``; none of them has a field that could hold a
-private key or a password.
-"""
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from certifier.vocabulary import Cause, Severity, Stage, Witness
 
@@ -16,6 +13,54 @@ class Fact(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
     )
+
+
+Hash = Literal["sha1", "sha224", "sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"]
+
+POLICY_CAUSES: Final = (
+    Cause.CERTIFICATE_EXPIRES_SOON,
+    Cause.KEY_TOO_SMALL,
+    Cause.SIGNATURE_HASH_WEAK,
+    Cause.VALIDITY_TOO_LONG,
+    Cause.CA_NOT_STRICT,
+    Cause.TLS_VERSION_OLD,
+)
+
+
+def _of_policy(cause: Cause) -> Cause:
+    if cause not in POLICY_CAUSES:
+        raise ValueError(f"{cause} is not a policy cause; allowed: {', '.join(POLICY_CAUSES)}")
+    return cause
+
+
+class Policy(Fact):
+    """What we would rather not see, although it verifies. Never part of a verdict.
+
+    The one definition of these settings: the CDK app takes them with these bounds, and the steps
+    read them.
+
+    Attributes:
+        min_rsa_bits: the smallest RSA (or DSA) key that passes.
+        signature_hashes: the hashes that a signature may use. A root's own signature proves nothing
+            and is not looked at.
+        max_validity_days: the longest validity of a leaf (398 is what browsers accept).
+        warning_days: how many days before its end an expiry is reported.
+        raise_to_error: policy causes that refuse a source instead of warning.
+    """
+
+    min_rsa_bits: Annotated[int, Field(ge=1024, le=16384)] = 2048
+    signature_hashes: Annotated[tuple[Hash, ...], Field(min_length=1)] = (
+        "sha256",
+        "sha384",
+        "sha512",
+    )
+    max_validity_days: Annotated[int, Field(ge=1, le=36500)] = 398
+    warning_days: Annotated[int, Field(ge=1, le=365)] = 30
+    raise_to_error: tuple[Annotated[Cause, AfterValidator(_of_policy)], ...] = ()
+
+    def severity(self, cause: Cause) -> Severity:
+        """Return how much a policy finding weighs under these settings."""
+        return Severity.ERROR if cause in self.raise_to_error else Severity.WARNING
 
 
 class Finding(Fact):

@@ -277,7 +277,8 @@ def problems_of(error: ValidationError, known: tuple[str, ...] = ()) -> tuple[st
                 close = difflib.get_close_matches(str(mistake["loc"][-1]), known, n=1)
                 what = "is not a known field" + (f" (did you mean {close[0]}?)" if close else "")
             case _:
-                what = mistake["msg"][0].lower() + mistake["msg"][1:]
+                said = mistake["msg"].removeprefix("Value error, ")
+                what = said[0].lower() + said[1:]
         sentences.append(f"{where}: {what}" if where else what)
     return tuple(sentences)
 

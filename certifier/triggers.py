@@ -22,7 +22,10 @@ SECRET_CALLS = frozenset(
 )
 """Calls that CloudTrail shows when a secret may have a new current version (aws-facts 9)."""
 EXPIRING = "ACM Certificate Approaching Expiration"
+RDS_INSTANCE = "RDS DB Instance Event"
 RDS_EVENTS = frozenset({"RDS-EVENT-0501", "RDS-EVENT-0502"})
+"""The server certificate must be, or will be, rotated: events of DB instances, Aurora's too."""
+_RDS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}")
 _RDS_HOST = re.compile(r"\.rds\.amazonaws\.com(\.cn)?\.?$")
 _NAMES = 1000
 _ALLOWED = (
@@ -52,9 +55,13 @@ class OfCertificate:
 
 @dataclass(frozen=True)
 class OfHost:
-    """The sources on the host of an RDS instance or cluster."""
+    """The sources on the host of a DB instance of RDS, or on its cluster's.
 
-    identifier: str
+    ``cluster`` is not in the event: Select sources asks RDS.
+    """
+
+    instance: str
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,12 +132,15 @@ def _delivered(event: Mapping[str, Any]) -> Choice:
             return OfSecret(_needed(event, "detail", _secret_of_call(detail)))
         case "aws.acm" if kind == EXPIRING:
             return OfCertificate(_needed(event, "resources", _texts(event.get("resources"))))
-        case "aws.rds":
+        case "aws.rds" if kind == RDS_INSTANCE:
             if _text(detail.get("EventID")) not in RDS_EVENTS:
                 raise InvalidEvent(
                     f"detail.EventID: must be one of {', '.join(sorted(RDS_EVENTS))}"
                 )
             named = _texts(detail.get("SourceIdentifier"))
+            arns = [*_texts(detail.get("SourceArn")), *_texts(event.get("resources"))]
+            named += [arn.partition(":db:")[2] for arn in arns if ":db:" in arn]
+            named = [name for name in named if _RDS_NAME.fullmatch(name)]
             return OfHost(_needed(event, "detail.SourceIdentifier", named))
         case _:
             raise InvalidEvent(f"an event of this source and detail-type is not known; {_ALLOWED}")
@@ -243,8 +253,8 @@ def affected_sources(
             hit = [source.name for source in sources if _uses(source, secret)]
         case OfCertificate(arn):
             hit = [s.name for s in sources if arn in certificates.get(s.name, ())]
-        case OfHost(identifier):
-            hit = [source.name for source in sources if _is_host(source.host, identifier)]
+        case OfHost(instance, cluster):
+            hit = [s.name for s in sources if _is_host(s.host, instance, cluster)]
     return tuple(sorted(hit))
 
 
@@ -258,9 +268,16 @@ def _uses(source: Source, secret: str) -> bool:
     )
 
 
-def _is_host(host: str, identifier: str) -> bool:
-    """Whether an RDS host name is that of the instance or cluster: its first label."""
-    return (
-        _RDS_HOST.search(host.lower()) is not None
-        and host.lower().partition(".")[0] == identifier.lower()
-    )
+def _is_host(host: str, instance: str, cluster: str | None) -> bool:
+    """Whether an RDS host name is that of the instance, or one of its cluster's.
+
+    The first label is the identifier, the second says of what: ``cluster-`` and ``cluster-ro-``
+    stand for a cluster's writer and readers. Custom endpoints have names of their own, and proxies
+    other certificates.
+    """
+    if _RDS_HOST.search(host.lower()) is None:
+        return False
+    first, second = host.lower().split(".")[:2]
+    if second.startswith("cluster-"):
+        return cluster is not None and first == cluster.lower()
+    return first == instance.lower() and not second.startswith("proxy-")

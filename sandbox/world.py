@@ -11,6 +11,7 @@ Scenarios, the demo and the chaos runs all play in it; whatever they need beyond
 ``world.cloud`` and ``world.server``.
 """
 
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -78,6 +79,12 @@ class World:
             world.put_credentials()
             world.put_pair()
             yield world
+
+    def beside(self, stack: str) -> "World":
+        """Return the same world as seen from one more installation of Certifier, of that stack."""
+        other = copy.copy(self)
+        other.cloud = self.cloud.install(stack)
+        return other
 
     # -- what the team keeps in Secrets Manager
 

@@ -36,9 +36,11 @@ DMS_QUESTIONS: Mapping[str, Question] = {
     "require_uses_root_certificate": Question("4.1", "`require` checks the CA of the endpoint"),
     "self_signed_trusted": Question("1", "a self-signed server can be its own CA"),
     "pem_normalised": Question("2", "a PEM comes back without the text around it"),
+    "certificates_by_the_hundred": Question("2", "DescribeCertificates gives 100 at once"),
     "bundle_facts_from_last": Question("2", "dates of a bundle are those of its last CA"),
     "identifiers_lowered": Question("2", "identifiers come back in lower case"),
     "server_prefix_shown": Question("4.1", "a failure says 'connection to server at'"),
+    "plugin_name_underscored": Question("3", "PluginName comes back with an underscore"),
     "failure_style": Question("4.1", "how a failure wraps libpq's words"),
 }
 ACM_QUESTIONS: Mapping[str, Question] = {

@@ -103,6 +103,10 @@ class Permissions:
         """Have DMS connect, from any replication instance with any endpoint."""
         return self.dms("TestConnection", "DeleteConnection", on=["endpoint", "rep"])
 
+    def rds(self) -> Statements:
+        """Which cluster a DB instance belongs to; events name only the instance."""
+        return (_allow([self._arn("rds", "db", "*")], "rds:DescribeDBInstances"),)
+
     def acm(self) -> Statements:
         """Certificates in ACM. ListCertificates knows no resources, hence ``*``."""
         certificates = [self._arn("acm", "certificate", "*", ArnFormat.SLASH_RESOURCE_NAME)]
@@ -172,7 +176,7 @@ def grant(
     delete_canary = may.dms_delete("DeleteEndpoint", on=["endpoint"], tagged=CANARY)
     make_endpoint = may.dms_make("CreateEndpoint", on=["endpoint", "cert"])
     grants: dict[str, Statements] = {
-        "select_sources": (),
+        "select_sources": may.rds(),
         "claim_source": (),
         "read_material": (*secrets, *may.read_bundles(), *describe),
         "probe_tls": secrets,

@@ -7,21 +7,20 @@ Every setting is one context key: ``"certifier:batch": 50`` in ``cdk.json``, or
 import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from certifier.errors import InvalidSettings
-from certifier.vocabulary import Cause
+from certifier.models import Policy
 
 __all__ = ["InvalidSettings", "Settings"]
 
@@ -89,8 +88,10 @@ Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.*:_-]{1,255}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Settings(BaseModel):
-    """One installation. Every default is what we would deploy ourselves.
+class Settings(Policy):
+    """One installation, its certificate policy among the rest.
+
+    Every default is what we would deploy ourselves.
 
     Lists are bounded by what AWS takes of what they become part of: 10,240 characters of policies
     of a role, 2,048 of an event pattern, 4 KB of environment of a function.
@@ -107,8 +108,6 @@ class Settings(BaseModel):
         poll_seconds: how long the machine waits between two looks at DMS. Fewer than ten, and the
             history of a run whose every call is retried could outgrow what an execution may have.
         breaker_limit: changes that end badly within 24 hours before no further one begins.
-        warning_days, min_rsa_bits, signature_hashes, max_validity_days: the certificate policy.
-        raise_to_error: policy findings that refuse a source instead of warning.
         alarm_days: alarm when a certificate of any source has fewer days left than this.
         probe_subnets, probe_security_groups: where the probe runs; without them, outside any VPC.
         probe_hosts, probe_ports: the only hosts (patterns) and ports that may be probed; empty
@@ -120,8 +119,6 @@ class Settings(BaseModel):
         retain_data: whether the table outlives the stack. The bucket always does: a bucket with
             versions in it cannot be deleted with its stack.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     stack: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")] = "Certifier"
     secret_prefixes: Annotated[
@@ -141,15 +138,6 @@ class Settings(BaseModel):
     poll_seconds: Annotated[int, Field(ge=10, le=60)] = 15
     breaker_limit: Annotated[int, Field(ge=1, le=100)] = 3
 
-    warning_days: Annotated[int, Field(ge=1, le=365)] = 30
-    min_rsa_bits: Annotated[int, Field(ge=1024, le=16384)] = 2048
-    signature_hashes: Annotated[
-        tuple[Literal["sha1", "sha224", "sha256", "sha384", "sha512"], ...],
-        Field(min_length=1),
-        BeforeValidator(_split),
-    ] = ("sha256", "sha384", "sha512")
-    max_validity_days: Annotated[int, Field(ge=1, le=36500)] = 398
-    raise_to_error: Annotated[tuple[Cause, ...], BeforeValidator(_split)] = ()
     alarm_days: Annotated[int, Field(ge=1, le=365)] = 14
 
     # Lambda takes so many.
@@ -169,6 +157,11 @@ class Settings(BaseModel):
     record_days: Annotated[int, Field(ge=30, le=3650)] = 400
     retain_data: bool = True
 
+    @field_validator("signature_hashes", "raise_to_error", mode="before")
+    @classmethod
+    def _split_policy(cls, value: object) -> object:
+        return _split(value)
+
     @model_validator(mode="after")
     def _subnets_and_groups_together(self) -> Self:
         if bool(self.probe_subnets) != bool(self.probe_security_groups):
@@ -179,8 +172,7 @@ class Settings(BaseModel):
 
     def policy(self) -> dict[str, object]:
         """Return the certificate policy, as the steps read it from POLICY."""
-        fields = {"warning_days", "min_rsa_bits", "signature_hashes", "max_validity_days"}
-        return self.model_dump(mode="json", include={*fields, "raise_to_error"})
+        return self.model_dump(mode="json", include=set(Policy.model_fields))
 
     def probe_addresses(self) -> dict[str, object]:
         """Return where the probe may connect to, as it reads it from PROBE_ADDRESSES."""

@@ -79,7 +79,8 @@ class Triggers(Construct):
             "ServerCertificateRotates",
             "RDS is going to rotate, or asks to rotate, a server certificate",
             source=["aws.rds"],
-            detail_type=["RDS DB Instance Event", "RDS DB Cluster Event"],
+            # Events of DB instances only, of Aurora's too (RDS user guide, "Event messages").
+            detail_type=["RDS DB Instance Event"],
             detail={"EventID": ["RDS-EVENT-0501", "RDS-EVENT-0502"]},
         )
 

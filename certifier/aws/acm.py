@@ -17,19 +17,11 @@ from certifier.aws.clients import code_of, message_of, translate
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.errors import Busy, NotYetConsistent, Refused, Unexpected
 from certifier.models import Fact
+from certifier.ownership import SOURCE_TAG, STACK_TAG, is_ours
 from certifier.vocabulary import Cause
 
 if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient
-
-SOURCE_TAG = "certifier:source"
-"""The tag that says whose certificate it is; its value is the source's name."""
-
-STACK_TAG = "certifier:stack"
-"""The tag that says which installation the source belongs to: an account may have several.
-
-A certificate that a person has tagged with the source alone may be adopted by any.
-"""
 
 KEY_TYPES = (
     "RSA_1024",
@@ -84,6 +76,7 @@ class AcmCertificate(Fact):
         sha256: of the leaf in DER, lower-case hex.
         key_type: such as ``RSA_2048``; names: of the leaf, in lower case.
         in_use_by: ARNs of what is served with it.
+        stack: the installation whose tag it bears, as far as that was looked at.
     """
 
     arn: str
@@ -93,6 +86,7 @@ class AcmCertificate(Fact):
     in_use_by: tuple[str, ...] = ()
     imported_at: datetime | None = None
     not_after: datetime | None = None
+    stack: str | None = None
 
 
 class Reconciled(Fact):
@@ -114,6 +108,9 @@ class Reconciled(Fact):
 
 class Acm:
     """ACM in one account and Region, for the sources of one stack.
+
+    A certificate that a person has tagged with a source, and with no stack, is adopted by the first
+    installation that finds it, which tags it. Only what has its tags is ever deleted.
 
     Raises, from every method:
         Retryable: ACM asked us to slow down, did not answer, or is busy.
@@ -166,6 +163,7 @@ class Acm:
         same = [one for one in tagged if one.sha256 == leaf.sha256]
         if same:
             kept = _of_duplicates(same)
+            self._mark(kept)
             return Reconciled(arn=kept.arn, changed=False, unsettled=old.arn if old else kept.arn)
         renewable = [one for one in tagged if _can_renew(one, leaf)]
         if len(renewable) > 1:
@@ -175,6 +173,7 @@ class Acm:
         if renewable:
             arn = renewable[0].arn
             self._import(pair, arn=arn)
+            self._mark(renewable[0])
         else:
             arn = self._import(pair, tags={SOURCE_TAG: source, STACK_TAG: self._stack})
         return Reconciled(arn=arn, changed=True, unsettled=old.arn if old else arn)
@@ -234,11 +233,12 @@ class Acm:
             if not shown & names and not summary.get("HasAdditionalSubjectAlternativeNames"):
                 continue
             arn = str(summary["CertificateArn"])
-            if not self._belongs_to(source, arn):
+            tags = self.tags(arn)
+            if tags.get(SOURCE_TAG) != source or tags.get(STACK_TAG, self._stack) != self._stack:
                 continue
             certificate = self.certificate(arn)
             if certificate is not None:
-                found.append(certificate)
+                found.append(certificate.model_copy(update={"stack": tags.get(STACK_TAG)}))
         return tuple(found)
 
     def tags(self, arn: str) -> dict[str, str]:
@@ -248,13 +248,16 @@ class Acm:
             return {}
         return {one["Key"]: one.get("Value", "") for one in answer["Tags"]}
 
-    def _belongs_to(self, source: str, arn: str) -> bool:
-        tags = self.tags(arn)
-        return tags.get(SOURCE_TAG) == source and tags.get(STACK_TAG, self._stack) == self._stack
+    def _mark(self, adopted: AcmCertificate) -> None:
+        """Give a certificate that a person has tagged with the source this installation's tag."""
+        if adopted.stack is None:
+            tag = {"Key": STACK_TAG, "Value": self._stack}
+            self._ask("add_tags_to_certificate", (), CertificateArn=adopted.arn, Tags=[tag])
 
     def delete_if_unused(self, arn: str, source: str) -> bool:
         """Delete a certificate of this source that nothing uses; say whether it was deleted."""
-        if not self._belongs_to(source, arn):
+        tags = self.tags(arn)
+        if tags.get(SOURCE_TAG) != source or not is_ours(tags, self._stack):
             return False
         described = self._ask("describe_certificate", (_NOT_FOUND,), CertificateArn=arn)
         if isinstance(described, str) or described["Certificate"].get("InUseBy"):

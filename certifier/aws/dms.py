@@ -45,7 +45,11 @@ _EXISTS = "ResourceAlreadyExistsFault"
 _STATE = "InvalidResourceStateFault"
 _QUOTA = "ResourceQuotaExceededFault"
 _DENIED = "AccessDeniedFault"
-_INVALID = ("InvalidParameterValueException", "InvalidParameterCombinationException")
+_INVALID = (
+    "InvalidParameterValueException",
+    "InvalidParameterCombinationException",
+    "ValidationException",  # what is not one of the words that the API's model lists
+)
 _CONNECTION = {
     "server_name": "ServerName",
     "port": "Port",
@@ -173,7 +177,8 @@ class Dms:
             endpoint_type: ``source`` or ``target``, in any case.
             like: ARN of an endpoint whose extra connection attributes and other settings are
                 copied, as a canary needs them. They may hold secrets, so they go from call to call
-                and nowhere else.
+                and nowhere else. What DMS shows of them need not be valid input: when it does not
+                take them, the endpoint is created without them.
 
         Raises:
             NotYetConsistent: the role was just made, and DMS may not assume it yet.
@@ -182,15 +187,21 @@ class Dms:
         own = params = _params(fields, password, by_secret=fields.secret_id is not None)
         if like is not None:
             params = _copied(self._described(like) or {}, params)
-        answer = self._ask(
-            "create_endpoint",
-            (_EXISTS, _QUOTA, _DENIED, _NOT_FOUND, *_INVALID),
-            EndpointIdentifier=identifier,
-            EndpointType=endpoint_type.lower(),
-            EngineName=engine,
-            Tags=_tags(tags),
-            **params,
-        )
+
+        def create(params: dict[str, Any]) -> Mapping[str, Any] | _Fault:
+            return self._ask(
+                "create_endpoint",
+                (_EXISTS, _QUOTA, _DENIED, _NOT_FOUND, *_INVALID),
+                EndpointIdentifier=identifier,
+                EndpointType=endpoint_type.lower(),
+                EngineName=engine,
+                Tags=_tags(tags),
+                **params,
+            )
+
+        answer = create(params)
+        if isinstance(answer, _Fault) and answer.code in _INVALID and params != own:
+            answer = create(own)
         match answer:
             case _Fault(code=code) if code == _EXISTS:
                 return AlreadyExists(identifier=identifier)
@@ -581,8 +592,10 @@ class Dms:
             params["Filters"] = [
                 {"Name": name, "Values": list(values)} for name, *values in filters
             ]
+        if operation != "describe_certificates":  # its model has a default of 10 and no maximum
+            params["MaxRecords"] = _PAGE
         for _ in range(_PAGES):
-            answer = self._ask(operation, (_NOT_FOUND,), MaxRecords=_PAGE, **params)
+            answer = self._ask(operation, (_NOT_FOUND,), **params)
             if isinstance(answer, _Fault):
                 return
             yield from answer[key]

@@ -1,18 +1,22 @@
 """Step Functions: whether an execution has ended, and how."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from certifier.aws.clients import code_of, translate, translated
 from certifier.models import Fact
+from certifier.run.state import Claim
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-"""When an execution ended that Step Functions no longer knows (it forgets after 90 days)."""
+UNSEEN = timedelta(hours=1)
+"""How long an execution that Step Functions does not know may only not be visible yet.
+
+DescribeExecution is "eventually consistent", its results "are best effort" (the API's model).
+"""
 
 
 class ExecutionState(Fact):
@@ -30,20 +34,25 @@ class States:
     def __init__(self, client: "SFNClient") -> None:
         self._client = client
 
-    def ended_at(self, execution: str) -> datetime | None:
-        """Return when the execution ended; ``None`` while it runs; ``LONG_AGO`` when unknown.
+    def ended_at(self, claim: Claim) -> datetime | None:
+        """Return when the execution that has this claim ended; ``None`` while it runs.
 
-        ``PENDING_REDRIVE`` counts as running: a redriven execution goes on with its own claim.
+        One that Step Functions does not know was perhaps begun a moment ago, or is forgotten, as
+        all are after 90 days. So it counts as ended an hour after its claim, which may be still to
+        come. ``PENDING_REDRIVE`` counts as running: a redriven execution goes on with its claim.
         """
-        state = self.describe(execution)
+        state = self.describe(claim.execution)
         if state is None:
-            return LONG_AGO
+            return claim.since + UNSEEN
         if state.status in {"RUNNING", "PENDING_REDRIVE"}:
             return None
-        return state.ended_at or LONG_AGO
+        return state.ended_at or claim.since
 
     def describe(self, execution: str) -> ExecutionState | None:
-        """Return the execution's state; ``None`` when Step Functions does not know it."""
+        """Return the execution's state; ``None`` when Step Functions does not know it.
+
+        That may be so for some time after its start.
+        """
         try:
             answer = self._client.describe_execution(executionArn=execution)
         except (ClientError, BotoCoreError) as error:

@@ -434,7 +434,7 @@ class Store:
         name: str,
         run: str,
         now: datetime,
-        owner_ended: Callable[[str], datetime | None],
+        owner_ended: Callable[[Claim], datetime | None],
         endpoint: str | None = None,
     ) -> Claimed | NotClaimed:
         """Make the execution ``run`` the source's owner.
@@ -458,7 +458,7 @@ class Store:
             values: dict[str, Any] = {}
             condition = "attribute_exists(pk) AND attribute_not_exists(claim)"
             if owner is not None:
-                ended = owner_ended(owner.execution)
+                ended = owner_ended(owner)
                 if ended is None or now - ended <= TAKE_OVER:
                     return NotClaimed(owner=owner.execution)
                 condition, values = "claim.execution = :dead", {":dead": owner.execution}

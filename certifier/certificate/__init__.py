@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from certifier.certificate.intake import Intake, check_material
     from certifier.certificate.keys import PrivateKey
     from certifier.certificate.names import Names
-    from certifier.certificate.policy import POLICY_CAUSES, Policy, policy_findings
+    from certifier.certificate.policy import policy_findings
     from certifier.certificate.reading import Certificate
     from certifier.certificate.secret import SECRET_KEYS, SecretParts, material_from_secret
 else:
@@ -31,14 +31,13 @@ else:
             "facts": ("CertificateFacts", "Names", "certificate_facts"),
             "intake": ("Intake", "check_material"),
             "keys": ("PrivateKey",),
-            "policy": ("POLICY_CAUSES", "Policy", "policy_findings"),
+            "policy": ("policy_findings",),
             "reading": ("Certificate",),
             "secret": ("SECRET_KEYS", "SecretParts", "material_from_secret"),
         },
     )
 
 __all__ = [
-    "POLICY_CAUSES",
     "SECRET_KEYS",
     "Bundle",
     "Certificate",
@@ -46,7 +45,6 @@ __all__ = [
     "Expiring",
     "Intake",
     "Names",
-    "Policy",
     "PrivateKey",
     "Role",
     "SecretParts",

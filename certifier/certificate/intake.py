@@ -25,10 +25,10 @@ from certifier.certificate.facts import CertificateFacts, facts_of
 from certifier.certificate.field import Field, read_field
 from certifier.certificate.keys import KeyProblem, PrivateKey, load_private_key
 from certifier.certificate.pem import MAX_BLOCKS
-from certifier.certificate.policy import Policy, policy_findings
+from certifier.certificate.policy import policy_findings
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import finding
-from certifier.models import Finding, errors_in
+from certifier.models import Finding, Policy, errors_in
 from certifier.text import instant
 from certifier.vocabulary import Cause, Severity, SslMode, Witness
 

@@ -2,63 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Literal
-
-from pydantic import Field, field_validator
 
 from certifier.certificate.facts import CertificateFacts
 from certifier.diagnosis import finding
-from certifier.models import Fact, Finding
-from certifier.vocabulary import Cause, Severity, Witness
-
-POLICY_CAUSES: Final = frozenset(
-    {
-        Cause.CERTIFICATE_EXPIRES_SOON,
-        Cause.KEY_TOO_SMALL,
-        Cause.SIGNATURE_HASH_WEAK,
-        Cause.VALIDITY_TOO_LONG,
-        Cause.CA_NOT_STRICT,
-        Cause.TLS_VERSION_OLD,
-    }
-)
-
-Hash = Literal["sha1", "sha224", "sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"]
-
-
-class Policy(Fact):
-    """The settings.
-
-    Attributes:
-        min_rsa_bits: the smallest RSA (or DSA) key that passes.
-        signature_hashes: the hashes that a signature may use. A root's own signature proves nothing
-            and is not looked at.
-        max_validity_days: the longest validity of a leaf (398 is what browsers accept).
-        warning_days: how many days before its end an expiry is reported.
-        raise_to_error: policy causes that shall refuse a source. A verdict never changes by it.
-    """
-
-    min_rsa_bits: Annotated[int, Field(ge=1024, le=16384)] = 2048
-    signature_hashes: Annotated[tuple[Hash, ...], Field(min_length=1)] = (
-        "sha256",
-        "sha384",
-        "sha512",
-    )
-    max_validity_days: Annotated[int, Field(ge=1, le=36500)] = 398
-    warning_days: Annotated[int, Field(ge=0, le=3650)] = 30
-    raise_to_error: frozenset[Cause] = frozenset()
-
-    @field_validator("raise_to_error")
-    @classmethod
-    def _only_policy(cls, causes: frozenset[Cause]) -> frozenset[Cause]:
-        foreign = sorted(causes - POLICY_CAUSES)
-        if foreign:
-            allowed = ", ".join(sorted(POLICY_CAUSES))
-            raise ValueError(f"{', '.join(foreign)} is no policy cause; allowed: {allowed}")
-        return causes
-
-    def severity(self, cause: Cause) -> Severity:
-        """Return how much a policy finding weighs under these settings."""
-        return Severity.ERROR if cause in self.raise_to_error else Severity.WARNING
+from certifier.models import Finding, Policy
+from certifier.vocabulary import Cause, Witness
 
 
 def policy_findings(

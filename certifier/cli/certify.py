@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
 
 POLL_SECONDS = 2.0
+UNSEEN_POLLS = 30
+"""How often in a row, for about a minute, Step Functions may not know what it has started."""
+EVENT_LIMIT = 262_144 - 2_048
+"""Characters of input: an execution takes 262,144, and passes them on with names of its own."""
 LOOKED_AT = 10
 """How many sources are asked for their present state in each round."""
 SHOWN = 20
@@ -77,9 +81,12 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
     except Wrong as wrong:
         complain("certify", str(wrong))
         return wrong.status
+    text = json.dumps(event)
+    if len(text) > EVENT_LIMIT:
+        return complain("certify", _too_large(event, text))
     place = find(args)
     name = f"certify-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    execution = place.states.start(place.deployment.machine, name, json.dumps(event))
+    execution = place.states.start(place.deployment.machine, name, text)
     if args.detach:
         print(json.dumps({"execution": execution}) if args.json else execution)
         return 0
@@ -87,7 +94,8 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
     with _view(console) as view:
         state = _follow(place, execution, view, sleep, timedelta(minutes=args.timeout))
     if state is None or state.status == RUNNING:
-        complain("certify", f"still running, and no longer followed: {execution}")
+        known = "not known to Step Functions yet" if state is None else "still running"
+        complain("certify", f"{known}, and no longer followed: {execution}")
         return 1
     _tell(args, console, place, state)
     return 0 if state.status == "SUCCEEDED" else 1
@@ -117,6 +125,16 @@ def _event(args: argparse.Namespace) -> dict[str, Any]:
         raise Wrong("\n  ".join(("these sources have mistakes:", *problems)), 1)
     plain = [source.model_dump(mode="json", exclude_defaults=True) for source in sources]
     return {"sources": plain, **mode}
+
+
+def _too_large(event: dict[str, Any], text: str) -> str:
+    """Return what to do about an input that no execution takes."""
+    parts = -(-len(text) // EVENT_LIMIT) + 1  # one more, since sources differ in length
+    return (
+        f"{len(event.get('sources') or event['names'])} sources at once are too many: the request "
+        f"has {len(text):,} characters, and an execution takes {EVENT_LIMIT:,}; certify them in "
+        f"about {parts} portions"
+    )
 
 
 def _is_file(what: str) -> bool:
@@ -164,14 +182,16 @@ def _follow(
     """Show what each source is doing until the execution ends, or patience does."""
     run_id = execution.rsplit(":", 1)[-1]
     names: tuple[str, ...] = ()
+    unseen = 0
     for _ in range(max(1, int(patience.total_seconds() / POLL_SECONDS))):
         state = place.states.describe(execution)
+        unseen = unseen + 1 if state is None else 0
         if not names:
             manifest = place.documents.read_manifest(f"runs/{run_id}/manifest.json")
             names = tuple(item["name"] for item in manifest)
         outcomes = place.documents.outcomes(run_id)
         view(_words(place, names, outcomes))
-        if state is None or state.status != RUNNING:
+        if unseen >= UNSEEN_POLLS or (state is not None and state.status != RUNNING):
             return state
         sleep(POLL_SECONDS)
     return state

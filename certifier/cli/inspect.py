@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from certifier.certificate import CertificateFacts, Intake, Policy, check_material
+from certifier.certificate import CertificateFacts, Intake, check_material
 from certifier.certificate.pem import MAX_BYTES
 from certifier.cli import at_once
-from certifier.models import Finding
+from certifier.models import Finding, Policy
 from certifier.text import printable
 from certifier.vocabulary import Severity, SslMode
 

@@ -897,18 +897,20 @@ _CHANGING = (
     _row(
         Cause.REHEARSED_BY_PROBE_ONLY,
         why="The change could not be tried with a canary endpoint (a password or role that is not "
-        "ours to use, or the quota is reached); only our own probe has passed. Where that has not "
+        "ours to use, or a quota is reached: 1,000 endpoints in the account, 100 on a replication "
+        "instance); only our own probe has passed. Where that has not "
         "connected either, the change is refused.",
         remedy="Name the credentials of the endpoint in the source (credentials), or delete "
-        "endpoints that nothing uses when the quota is reached: then DMS tries every change on a "
-        "canary first.",
+        "endpoints and connections that nothing uses when a quota is reached: then DMS tries every "
+        "change on a canary first.",
         severity=_WARNING,
     ),
     _row(
         Cause.CANARY_LEFT,
         why="The canary endpoint of a rehearsal could not be deleted: a test was still under way "
-        "on it, or DMS did not let us.",
-        remedy="The next run deletes it; or delete it by hand, nothing uses it.",
+        "on it, or DMS did not let us. Or an endpoint with its identifier is somebody else's.",
+        remedy="The next run deletes it; or delete it by hand, nothing uses it. Rename an endpoint "
+        "of your own whose identifier begins with certifier-canary-.",
         severity=_WARNING,
         may_clear_by_itself=True,
     ),

@@ -11,9 +11,9 @@ SECRET = ("secret_id", "secret_role_arn")
 
 
 def equal(name: str, one: object, other: object) -> bool:
-    """Whether two values of a field mean the same: host names ignore case."""
-    if name == "server_name":
-        return str(one).lower() == str(other).lower()
+    """Whether two values of an endpoint's field mean the same: host names ignore case."""
+    if name == "server_name" and isinstance(one, str) and isinstance(other, str):
+        return one.lower() == other.lower()
     return one == other
 
 

@@ -394,6 +394,7 @@ def _of_evidence(request: ProbeRequest, evidence: Evidence) -> Iterator[Finding]
             Cause.TLS_VERSION_OLD,
             place=Witness.PROBE,
             seen=f"the server accepts {evidence.login.min_tls}: ssl_min_protocol_version",
+            severity=request.certificate_policy.severity(Cause.TLS_VERSION_OLD),
             stage=Stage.QUERY,
         )
     if evidence.login is not None and evidence.login.session_ssl is False:

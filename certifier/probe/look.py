@@ -33,6 +33,7 @@ from certifier.probe.dial import (
 )
 from certifier.probe.failure import Clock, Deadline, StageFailed
 from certifier.probe.judge import Observations
+from certifier.probe.library import library
 from certifier.probe.request import ProbeRequest
 from certifier.probe.tls import (
     ChainUnreadable,
@@ -353,6 +354,7 @@ class _Look:
             days_left=_days_left((*chain, *([anchor] if anchor else [])), now),
             login=self.login,
             plaintext=self.plaintext,
+            openssl=library(self.request),
             timings=Timings(**{k: round(v * 1000, 3) for k, v in self.timings.items()}),
         )
 

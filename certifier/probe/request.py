@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from certifier.certificate import Policy
-from certifier.models import Fact
+from certifier.models import Fact, Policy
 from certifier.vocabulary import SslMode
 
 IpAddress = IPv4Address | IPv6Address

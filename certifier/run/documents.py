@@ -115,13 +115,15 @@ class ImportedCa(Fact):
 class InstanceTest(Fact):
     """One DMS test that was proven to belong to the settings it speaks of.
 
-    ``deleted``: somebody deleted the connection before it had a result.
+    ``deleted``: somebody deleted the connection before it had a result. ``full``: the instance
+    serves as many endpoints as it may, so that nothing was tested.
     """
 
     instance_arn: str
     passed: bool
     message: str | None = None
     deleted: bool = False
+    full: bool = False
 
 
 class Rehearsal(Fact):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from certifier.diagnosis import finding
+from certifier.errors import LAMBDA_UNAVAILABLE, Retryable, concrete
 from certifier.models import Finding, errors_in
 from certifier.run.dossier import Dossier
 from certifier.run.drift import acm_behind
@@ -99,27 +100,12 @@ def _of_problem(problem: Problem | None, findings: tuple[Finding, ...]) -> tuple
             return ()
         cause = Cause(problem.cause) if problem.cause in set(Cause) else Cause.UNEXPECTED
         return (_workflow(cause, "a step refused, and its reasons could not be read"),)
-    if problem.error in _PASSING:
+    passing = {kind.__name__ for kind in concrete(Retryable)}
+    if problem.error in passing or problem.error in LAMBDA_UNAVAILABLE:
         seen = f"AWS did not let a step finish: {problem.error}"
         return (_workflow(Cause.AWS_UNAVAILABLE, seen, problem.cause),)
     seen = f"a step ended with {problem.error}, an unexpected error"
     return (_workflow(Cause.UNEXPECTED, seen, problem.cause),)
-
-
-_PASSING = frozenset(
-    {
-        "Retryable",
-        "Throttled",
-        "Busy",
-        "NotYetConsistent",
-        "Unavailable",
-        "Lambda.ServiceException",
-        "Lambda.AWSLambdaException",
-        "Lambda.SdkClientException",
-        "Lambda.ClientExecutionTimeoutException",
-        "Lambda.TooManyRequestsException",
-    }
-)
 
 
 def _workflow(cause: Cause, seen: str, raw: str | None = None) -> Finding:

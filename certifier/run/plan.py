@@ -167,7 +167,7 @@ def _changes(
     changes = []
     for name, wanted in target.given().items():
         had = old.get(name)
-        if had == wanted or (name == "server_name" and _same_host(had, wanted)):
+        if equal(name, had, wanted):
             continue
         # DMS merges what it is sent: a field that had no value cannot be emptied again.
         reversible = endpoint is None or had is not None
@@ -184,10 +184,6 @@ def _changes(
             )
         )
     return changes
-
-
-def _same_host(one: object, other: object) -> bool:
-    return str(one).lower() == str(other).lower()
 
 
 def plan_endpoint(

@@ -14,6 +14,7 @@ from certifier.endpoint.fields import (
 )
 from certifier.errors import Refused
 from certifier.models import Fact, Finding
+from certifier.ownership import SOURCE_TAG, STACK_TAG, is_ours
 from certifier.run.documents import (
     CONFIGURED,
     IMPORTED_CA,
@@ -36,7 +37,6 @@ from certifier.steps.passwords import password, password_at
 from certifier.vocabulary import Action, Cause, Severity, Witness
 
 READY = "active"
-SOURCE_TAG = "certifier:source"
 
 
 class ConfigureEvent(PolledEvent):
@@ -88,7 +88,7 @@ def _apply(event: ConfigureEvent, context: StepContext[DmsSettings]) -> Configur
             raise _refuse(Cause.ENDPOINT_GONE, f"{log.endpoint_identifier} was deleted meanwhile")
         _create(event, context, plan, new, log)
         return ConfigureAnswer(done=False)
-    if log.created and context.dms.tags(endpoint.arn).get(SOURCE_TAG) != event.name:
+    if log.created and not _made_here(event, context, endpoint):
         seen = f"somebody else made an endpoint {endpoint.identifier} at the same time"
         raise _refuse(Cause.CHANGED_MEANWHILE, seen)
     if endpoint.status != READY:
@@ -167,8 +167,15 @@ def _create(
         engine=source.engine,
         fields=new,
         password=password(event, context, version if plan.create else None),
-        tags={SOURCE_TAG: event.name},
+        tags={SOURCE_TAG: event.name, STACK_TAG: context.settings.installation},
     )
+
+
+def _made_here(
+    event: ConfigureEvent, context: StepContext[DmsSettings], endpoint: Endpoint
+) -> bool:
+    tags = context.dms.tags(endpoint.arn)
+    return is_ours(tags, context.settings.installation) and tags.get(SOURCE_TAG) == event.name
 
 
 def _modify(

@@ -17,6 +17,7 @@ from certifier.aws.store import Store
 from certifier.errors import InvalidSettings, Refused
 from certifier.models import Fact
 from certifier.run.documents import Document
+from certifier.run.event import StepEvent
 from certifier.run.state import SourceState
 from certifier.source import problems_of
 from certifier.vocabulary import Cause
@@ -24,7 +25,7 @@ from certifier.vocabulary import Cause
 if TYPE_CHECKING:
     from certifier.aws.acm import Acm
     from certifier.aws.dms import Dms
-from certifier.run.event import StepEvent
+    from certifier.aws.rds import Rds
 
 Clock = Callable[[], datetime]
 
@@ -62,7 +63,14 @@ class StepSettings(Fact):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            raise InvalidSettings(*(p.upper() for p in problems_of(error))) from None
+            raise InvalidSettings(*map(_of_variable, problems_of(error))) from None
+
+
+def _of_variable(problem: str) -> str:
+    """Return a sentence about a field as one about the variable that the field was read from."""
+    where, colon, what = problem.partition(": ")
+    field, dot, within = where.partition(".")
+    return f"{field.upper()}{dot}{within}{colon}{what}"
 
 
 S = TypeVar("S", bound=StepSettings)
@@ -146,6 +154,13 @@ class StepContext(Generic[S]):
         from certifier.aws.dms import Dms  # noqa: PLC0415
 
         return Dms(self._clients.client("dms"))
+
+    @cached_property
+    def rds(self) -> "Rds":
+        """RDS, of which events speak."""
+        from certifier.aws.rds import Rds  # noqa: PLC0415
+
+        return Rds(self._clients.client("rds"))
 
     def acm(self, stack: str) -> "Acm":
         """Certificate Manager, for the sources of one stack."""

@@ -1,20 +1,15 @@
 """Import CA: the trusted bundle into DMS, under a name that its content gives it.
 
-Sources that trust the same CAs share one DMS certificate. It is immutable, so a lost answer does no
-harm: the next call finds it and compares.
+Sources of one installation that trust the same CAs share one DMS certificate. It is immutable, so a
+lost answer does no harm: the next call finds it and compares.
 """
 
+from certifier.ownership import CA_TAG, STACK_TAG, certificate_identifier
 from certifier.run.documents import IMPORTED_CA, MATERIAL, PLAN, ImportedCa, Material
 from certifier.run.event import Nothing, StepEvent
 from certifier.steps.context import StepContext, StepSettings
 
 STEP = "import_ca"
-IDENTIFIER_DIGITS = 40
-
-
-def identifier_of(digest: str) -> str:
-    """Return the DMS certificate identifier of a bundle, from its digest (64 hex digits)."""
-    return f"certifier-{digest[:IDENTIFIER_DIGITS]}"
 
 
 def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
@@ -35,8 +30,11 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
     else:
         # Tidy counts the days of what nobody uses; from now on somebody does.
         context.store.forget_unused(plan.desired_digest)
+        installation = context.settings.installation
         made = context.dms.import_certificate(
-            identifier_of(plan.desired_digest), plan.desired_pem, tags={"certifier": "ca"}
+            certificate_identifier(installation, plan.desired_digest),
+            plan.desired_pem,
+            tags={CA_TAG: "ca", STACK_TAG: installation},
         )
         done = ImportedCa(certificate_arn=made.arn, digest=made.digest)
     context.write(event, IMPORTED_CA, done)

@@ -7,11 +7,11 @@ private key is read again at its pinned version, and leaves this function only t
 from certifier import certificate
 from certifier.aws.acm import Pair, Reconciled
 from certifier.aws.secrets import Secret
-from certifier.certificate import Policy, material_from_secret
+from certifier.certificate import material_from_secret
 from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
-from certifier.models import Finding
+from certifier.models import Finding, Policy
 from certifier.run.documents import ACM_COPY, MATERIAL, ImportedCertificate, Material
 from certifier.run.event import Nothing, StepEvent
 from certifier.run.state import SourceState

@@ -14,11 +14,11 @@ from pydantic import Json
 
 from certifier import probe
 from certifier.aws.secrets import Secret
-from certifier.certificate import Policy, union
+from certifier.certificate import union
 from certifier.endpoint.facts import EndpointFields
 from certifier.errors import Refused
 from certifier.evidence import SlotFacts
-from certifier.models import Finding, errors_in
+from certifier.models import Finding, Policy, errors_in
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest
 from certifier.run.documents import (
     MATERIAL,

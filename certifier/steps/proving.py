@@ -27,6 +27,7 @@ def prove(
     digest: str,
     instances: Iterable[str],
     attempts: int = 1,
+    may_be_full: bool = False,
 ) -> tuple[InstanceTest, ...] | None:
     """Test an endpoint from each instance; ``None`` while a test is still under way.
 
@@ -35,9 +36,11 @@ def prove(
     Args:
         digest: settings digest of the endpoint as it was last read.
         attempts: how often a failing test is made before its failure is believed.
+        may_be_full: an instance without room for one more endpoint is a result, not a refusal.
 
     Raises:
-        Refused: instances cannot run a test (``instance_unavailable``); each is named.
+        Refused: instances cannot run a test (``instance_unavailable``), and each is named; or one
+            has no room for the endpoint (``dms_quota``).
     """
     instances = tuple(instances)
     markers = context.store.require_claim(event.name, event.run).markers
@@ -65,7 +68,12 @@ def prove(
                 unavailable += _start(event, context, pair, digest, failures)
                 result = None
         elif move is Move.START:
-            unavailable += _start(event, context, (endpoint_arn, instance), digest, 0)
+            try:
+                unavailable += _start(event, context, (endpoint_arn, instance), digest, 0)
+            except Refused as refused:
+                if not may_be_full or refused.cause is not Cause.DMS_QUOTA:
+                    raise
+                result = InstanceTest(instance_arn=instance, passed=False, full=True)
         elif marker is not None and marker != before:
             context.store.mark_test(event.name, event.run, key, marker)
         if result is not None:

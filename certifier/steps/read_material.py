@@ -11,11 +11,11 @@ from pydantic import Json
 
 from certifier import certificate
 from certifier.aws.secrets import Secret
-from certifier.certificate import Policy, material_from_secret
+from certifier.certificate import material_from_secret
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused
-from certifier.models import Finding, errors_in
+from certifier.models import Finding, Policy, errors_in
 from certifier.run.documents import MATERIAL, Material, Trusted, Versions
 from certifier.run.event import Nothing, StepEvent
 from certifier.run.state import SourceState

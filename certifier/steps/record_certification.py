@@ -11,8 +11,10 @@ from typing import TypeVar
 
 from certifier.aws.s3 import HTML, JSON
 from certifier.diagnosis import finding
+from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused, Unexpected
 from certifier.models import Fact, Finding
+from certifier.ownership import CANARY_TAG, is_ours
 from certifier.report import certification_page
 from certifier.run.carryover import anchors, answered, remembered
 from certifier.run.documents import Document
@@ -180,12 +182,18 @@ def _delete_canary(
         return None
     canary = context.dms.endpoint(state.canary)
     try:
-        if canary is not None and canary.status != "deleting":
+        if canary is not None and canary.status != "deleting" and _is_ours(event, context, canary):
             context.dms.delete_endpoint(canary.arn)
     except (Busy, Refused):
         return state.canary
     context.store.note_canary(event.name, event.run, None)
     return None
+
+
+def _is_ours(event: RecordEvent, context: StepContext[RecordSettings], canary: Endpoint) -> bool:
+    """Whether it is this source's canary, and not what somebody else gave its identifier to."""
+    tags = context.dms.tags(canary.arn)
+    return is_ours(tags, context.settings.installation) and tags.get(CANARY_TAG) == event.name
 
 
 # -- gather

@@ -4,11 +4,13 @@ The endpoint as it is is tested too: what a failure after the change means depen
 old settings connected. Safe to call again at any moment; the store remembers canary and tests.
 """
 
+from certifier.aws.dms import AlreadyExists
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.endpoint.fields import LOGIN, replaced_by, subset
 from certifier.errors import Busy, Refused
 from certifier.models import Finding, errors_in
+from certifier.ownership import CANARY_TAG, STACK_TAG, canary_identifier, is_ours
 from certifier.run.documents import (
     CANARY,
     IMPORTED_CA,
@@ -29,11 +31,6 @@ from certifier.steps.dms_settings import DmsSettings
 from certifier.steps.passwords import password
 from certifier.steps.proving import explained, prove
 from certifier.vocabulary import Cause, Severity, Witness
-
-
-def canary_identifier(name: str) -> str:
-    """Return the identifier of a source's canary endpoint."""
-    return f"certifier-canary-{name}"
 
 
 def run(event: PolledEvent, context: StepContext[DmsSettings]) -> Done:
@@ -65,6 +62,10 @@ def run(event: PolledEvent, context: StepContext[DmsSettings]) -> Done:
             obstacle = rehearsed
         else:
             canary = rehearsed
+    if canary and (full := [test.instance_arn for test in canary if test.full]):
+        seen = f"no room for a canary: {', '.join(full)} serves as many endpoints as it may"
+        obstacle = finding(Cause.REHEARSED_BY_PROBE_ONLY, place=Witness.REHEARSAL, seen=seen)
+        canary = tuple(test for test in canary if not test.full)
     if old is None or canary is None:
         if event.is_last:
             _give_up(event)
@@ -101,11 +102,12 @@ def _rehearse(
     instances: tuple[str, ...],
 ) -> tuple[InstanceTest, ...] | Finding | None:
     """Return the canary's tests, ``None`` while they are under way, or why there is no canary."""
-    identifier = canary_identifier(event.name)
+    identifier = canary_identifier(context.settings.installation, event.name)
     canary = context.dms.endpoint(identifier)
     work = context.read(event, CANARY)
     if work is None:
         if canary is not None:  # a run that died has left it behind
+            _require_ours(event, context, canary)
             _delete(context, canary)
             return None
         context.store.note_canary(event.name, event.run, identifier)
@@ -122,6 +124,7 @@ def _rehearse(
             endpoint_arn=canary.arn,
             digest=canary.settings_digest,
             instances=instances,
+            may_be_full=True,
         )
         if tests is None:
             return None
@@ -156,13 +159,13 @@ def _create(
         fields = fields.model_copy(update={**dict.fromkeys(LOGIN), "secret_role_arn": role})
     version = material.versions.credentials if material else None
     try:
-        context.dms.create_endpoint(
+        made = context.dms.create_endpoint(
             identifier,
             endpoint_type=source.endpoint_type,
             engine=source.engine,
             fields=subset(fields, tuple(fields.given())),
             password=password(event, context, version),
-            tags={"certifier:canary": event.name},
+            tags={CANARY_TAG: event.name, STACK_TAG: context.settings.installation},
             like=endpoint.arn if endpoint else None,
         )
     except Refused as refused:
@@ -171,7 +174,20 @@ def _create(
         context.store.note_canary(event.name, event.run, None)
         seen = "the account's endpoint quota leaves no room for a canary"
         return finding(Cause.REHEARSED_BY_PROBE_ONLY, place=Witness.REHEARSAL, seen=seen)
+    taken = context.dms.endpoint(identifier) if isinstance(made, AlreadyExists) else None
+    if taken is not None:  # by ourselves, when the answer was lost
+        _require_ours(event, context, taken)
     return None
+
+
+def _require_ours(event: PolledEvent, context: StepContext[DmsSettings], canary: Endpoint) -> None:
+    """Refuse when an endpoint that has a canary's identifier is not this source's canary."""
+    tags = context.dms.tags(canary.arn)
+    if is_ours(tags, context.settings.installation) and tags.get(CANARY_TAG) == event.name:
+        return
+    seen = f"{canary.identifier} has the identifier of a canary, and is not one of this source's"
+    found = finding(Cause.CANARY_LEFT, place=Witness.REHEARSAL, seen=seen, severity=Severity.ERROR)
+    raise Refused(Cause.CANARY_LEFT, findings=(found,))
 
 
 def _delete(context: StepContext[DmsSettings], canary: Endpoint) -> None:
@@ -206,7 +222,8 @@ def _conclude(
     probed = context.read(event, PROBED) or Probed()
     findings = explained(canary, context, place=Witness.REHEARSAL, probed=probed)
     if obstacle is not None:
-        findings = (obstacle if probed.passed else _untried(obstacle), *findings)
+        tried = probed.passed or canary
+        findings = (obstacle if tried else _untried(obstacle), *findings)
     rehearsal = Rehearsal(old=old, canary=canary, findings=findings)
     context.write(event, REHEARSAL, rehearsal)
     if errors := errors_in(findings):

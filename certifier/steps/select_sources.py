@@ -163,6 +163,8 @@ def _affected(
 ) -> Chosen:
     specs = context.store.specs_all()
     certificates: dict[str, tuple[str, ...]] = {}
+    if isinstance(choice, OfHost):
+        choice = OfHost(choice.instance, context.rds.cluster_of(choice.instance))
     if isinstance(choice, OfCertificate):
         certificates = {
             state.name: tuple(arn for arn in (state.acm_arn, state.acm_superseded) if arn)

@@ -1,6 +1,7 @@
 """Tidy: once a day, delete our DMS certificates that nobody has used for a week.
 
-Ours are those whose identifier begins with ``certifier-``; foreign ones are never touched. A
+Ours are those whose identifier has this installation's prefix, and that bear its tag; others, also
+those of another installation in the account, are never touched. A
 certificate is used when an endpoint has it, or an undo log may have to give it back to one. The
 store remembers since when one is unused, and a run that uses it again makes it forget: the entry is
 taken away right before the deletion, so that a run in between is not left without its certificate.
@@ -8,9 +9,9 @@ taken away right before the deletion, so that a run in between is not left witho
 
 from datetime import timedelta
 
-from certifier.aws.dms import OURS
 from certifier.endpoint.facts import DmsCertificate
 from certifier.errors import Refused
+from certifier.ownership import certificate_prefix, is_ours
 from certifier.run.event import Event, Nothing
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Mode
@@ -42,7 +43,8 @@ def run(event: TidyEvent, context: StepContext[TidySettings]) -> Nothing:
         return Nothing()
     if not context.store.first_of_day(context.now(), event.execution):
         return Nothing()
-    ours = [each for each in context.dms.all_certificates() if each.identifier.startswith(OURS)]
+    prefix = certificate_prefix(context.settings.installation)
+    ours = [each for each in context.dms.all_certificates() if each.identifier.startswith(prefix)]
     used = _used(context)
     noted = context.store.unused()
     for certificate in ours:
@@ -68,6 +70,8 @@ def _let_go(certificate: DmsCertificate, context: StepContext[TidySettings]) -> 
     """Note that nobody uses it; delete it once that has been so for a week."""
     since = context.store.note_unused(certificate.digest, context.now())
     if context.now() - since < KEPT or not context.store.take_unused(certificate.digest, since):
+        return
+    if not is_ours(context.dms.tags(certificate.arn), context.settings.installation):
         return
     try:
         # In use after all: somebody took it since. Its week begins anew if they let go of it.

@@ -29,6 +29,7 @@ from sandbox.aws.machine import Machines
 from sandbox.aws.rights import Rights, denied
 
 CALLER_HEADER = "X-Sandbox-Caller"
+FUNCTION_HEADER = "X-Sandbox-Function"
 MACHINE = "machine"
 OUTSIDE = "outside"
 EVENTS = "events"
@@ -198,21 +199,24 @@ class Faults:
 
 
 class Session:
-    """Makes clients whose calls bear the caller's name.
+    """Makes clients whose calls bear the caller's name, and that of its function.
+
+    Without a function, the caller is the only one of its step in the account.
 
     One boto3 session lies behind all of them, and equal clients are made once in a process: reading
     a service's model takes longer than everything that a step does with it.
     """
 
-    def __init__(self, caller: str, region: str) -> None:
+    def __init__(self, caller: str, region: str, function: str = "") -> None:
         self.region_name = region
         self._caller = caller
+        self._function = function
 
     def client(self, service: str, **keywords: Any) -> Any:
         """Return a client, as ``boto3.Session.client`` does."""
         settings = keywords.get("config")
         options = repr(sorted(settings._user_provided_options.items())) if settings else ""
-        key = (self._caller, self.region_name, service, options)
+        key = (self._caller, self._function, self.region_name, service, options)
         with _ONE_AT_A_TIME:
             if key not in _CLIENTS:
                 make: Any = _shared(self.region_name).client
@@ -222,6 +226,8 @@ class Session:
 
     def _sign(self, request: Any, **_: Any) -> None:
         request.headers[CALLER_HEADER] = self._caller
+        if self._function:
+            request.headers[FUNCTION_HEADER] = self._function
 
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -296,7 +302,8 @@ def installed(
             if fault.kind is Kind.THROTTLE:
                 return _throttled(call.service, request)
         if call.caller not in NOT_STEPS:
-            right = rights.missing(call.caller, call.service, call.operation, request)
+            who = _text(request.headers.get(FUNCTION_HEADER)) or call.caller
+            right = rights.missing(who, call.service, call.operation, request)
             if right is not None:
                 return denied(call.service, request, right)
         with nullcontext() if call.service in _UNLOCKED else lock:
@@ -335,7 +342,7 @@ def _throttled(service: str, request: AWSPreparedRequest) -> AWSResponse:
     if service == "s3":
         status, content_type = 503, "application/xml"
         body = "<Error><Code>SlowDown</Code><Message>Slow down.</Message></Error>"
-    elif service in ("sns", "cloudwatch", "iam", "cloudformation"):
+    elif service in ("sns", "cloudwatch", "iam", "cloudformation", "rds"):
         content_type = "text/xml"
         body = (
             "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code>"

@@ -15,6 +15,7 @@
         cloud.stop_child_at("Test connection")
 """
 
+import copy
 import io
 import json
 import logging
@@ -272,6 +273,16 @@ class Cloud:
             finally:
                 cloud._end()
 
+    def install(self, stack: str, settings: Mapping[str, Any] | None = None) -> "Cloud":
+        """Deploy the app once more, as another stack of this account; return it as seen from there.
+
+        It shares everything with this one but the stack's own: machine, table, bucket, topic.
+        """
+        other = copy.copy(self)
+        other.template = template.synthesized(settings)
+        other.resources = deploy.deploy(self.session, other.template, stack)
+        return other
+
     def _end(self) -> None:
         """Stop what still runs, so that no thread outlives the account."""
         running = [e for e in self._executions() if e.status == "RUNNING"]
@@ -382,6 +393,10 @@ class Cloud:
         """Abort the execution over all sources that enters ``state``, before it acts."""
         self._machines.stop_at(state, child=False, nth=nth)
 
+    def hide_executions(self, seconds: float) -> None:
+        """From now on, let DescribeExecution not know an execution for so long after its start."""
+        self._machines.unseen_for = seconds
+
     def on_state(self, listener: Callable[[Where], None]) -> None:
         """Call ``listener`` in the thread of every execution that enters a state."""
         self._machines.on_state.append(listener)
@@ -457,7 +472,7 @@ def _binder(
         environ = {**environ, **environment}
         handler = deploy.real_handler(step).bind(
             environ,
-            session=choke.Session(step, REGION),
+            session=choke.Session(step, REGION, environ[deploy.FUNCTION_NAME]),
             now=cloud.clock.now,
             resolve=_resolver(cloud.hosts),
         )

@@ -25,6 +25,8 @@ from moto.s3.models import S3Backend
 from sandbox.aws.calls import EVENTS, Session
 
 STACK = "certifier-sandbox"
+# What Lambda calls it in a function's environment.
+FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"
 
 Handler = Callable[[dict[str, Any], Any], Any]
 # Makes the handler of a step for one function's environment.
@@ -40,7 +42,7 @@ class LambdaFault(Exception):
 
 
 class Functions:
-    """The functions of the stack, each bound to its handler on its first call."""
+    """The functions of all stacks, each bound to its handler on its first call."""
 
     def __init__(self, bind: Binder) -> None:
         self._bind = bind
@@ -49,9 +51,8 @@ class Functions:
 
     def invoke(self, function: LambdaFunction, event: Any) -> tuple[str, bool, str]:
         """Answer as moto wants it: the payload, whether it is an error, the log."""
-        step = _step(function)
         try:
-            handler = self._handler(step, function)
+            handler = self._handler(function)
             # A step gets its event as Lambda gives it: parsed anew, shared with nobody.
             answer = handler(json.loads(json.dumps(event)), None)
             return json.dumps(answer), False, ""
@@ -62,12 +63,15 @@ class Functions:
         except Exception as error:  # noqa: BLE001  (Lambda catches everything too)
             return _error(type(error).__name__, str(error)), True, ""
 
-    def _handler(self, step: str, function: LambdaFunction) -> Handler:
+    def _handler(self, function: LambdaFunction) -> Handler:
+        """Return the function's handler; each stack has functions of its own."""
+        name = str(function.function_name)
         with self._lock:
-            if step not in self._bound:
-                environ = {name: str(value) for name, value in function.environment_vars.items()}
-                self._bound[step] = self._bind(step, environ)
-            return self._bound[step]
+            if name not in self._bound:
+                environ = {key: str(value) for key, value in function.environment_vars.items()}
+                environ[FUNCTION_NAME] = name
+                self._bound[name] = self._bind(_step(function), environ)
+            return self._bound[name]
 
 
 def real_handler(step: str) -> Any:
@@ -148,8 +152,8 @@ def _start(region: str, machine: str, event: Any) -> None:
     client.start_execution(stateMachineArn=machine, name=str(uuid.uuid4()), input=text)
 
 
-def deploy(session: Session, template: Mapping[str, Any]) -> dict[str, str]:
-    """Deploy the template and return physical ids by logical id, and the stack's outputs.
+def deploy(session: Session, template: Mapping[str, Any], stack: str = STACK) -> dict[str, str]:
+    """Deploy the template as that stack; return physical ids by logical id, and its outputs.
 
     What moto does not know (policies of buckets, queues and topics, schedules, alarms) it leaves
     out; the bootstrap's version check is dropped, since nobody bootstraps a sandbox.
@@ -163,18 +167,18 @@ def deploy(session: Session, template: Mapping[str, Any]) -> dict[str, str]:
     with _silent("moto"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         cloudformation.create_stack(
-            StackName=STACK,
+            StackName=stack,
             TemplateBody=json.dumps(template),
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
         )
-        (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
-        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
+        (made,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
         found = {
             resource["LogicalResourceId"]: resource["PhysicalResourceId"]
             for page in pages
             for resource in page["StackResourceSummaries"]
         }
-    found.update({out["OutputKey"]: out["OutputValue"] for out in stack.get("Outputs", [])})
+    found.update({out["OutputKey"]: out["OutputValue"] for out in made.get("Outputs", [])})
     return found
 
 
@@ -203,7 +207,8 @@ def _upload_assets(session: Session, template: Mapping[str, Any]) -> None:
             if isinstance(place, dict) and "S3Key" in place:
                 wanted.add((_resolved(place["S3Bucket"], region), place["S3Key"]))
     here: Any = {"LocationConstraint": region}
-    for bucket in {bucket for bucket, _ in wanted}:
+    there = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+    for bucket in {bucket for bucket, _ in wanted} - there:
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=here)
     for bucket, key in wanted:
         s3.put_object(Bucket=bucket, Key=key, Body=packed.getvalue())

@@ -8,7 +8,8 @@ in and takes them out again:
 - a Choice assigns only what its own default or rule says;
 - a manifest that cannot be read is ``States.ItemReaderFailed``, which a Catch sees;
 - Wait states and retries move the sandbox's clock instead of sleeping;
-- Describe, List, History and Stop work on children.
+- Describe, List, History and Stop work on children;
+- Describe and History may not see a new execution for some seconds (``unseen_for``).
 """
 
 import json
@@ -26,6 +27,7 @@ import moto.stepfunctions.models as plain_models
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.responses import ActionResult
+from moto.stepfunctions.exceptions import ExecutionDoesNotExist
 from moto.stepfunctions.models import StepFunctionBackend
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
     ErrorEqualsDecl,
@@ -93,10 +95,13 @@ class Machines:
 
     Attributes:
         on_state: called in the thread of every execution that enters a state.
+        unseen_for: seconds for which DescribeExecution and GetExecutionHistory do not know a new
+            execution: both are eventually consistent.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.unseen_for = 0.0
         self.on_state: list[Callable[[Where], None]] = []
         self._here = threading.local()
         self._lock = threading.Lock()
@@ -355,8 +360,10 @@ def _time(machines: Machines) -> Iterable[Seam]:
     yield retrier_decl, "time", Time
 
 
-def _api(_: Machines) -> Iterable[Seam]:
+def _api(machines: Machines) -> Iterable[Seam]:
     """Children are found by their ARN, listed by their Map run, stopped with their parent."""
+    plain_describe: Any = StepFunctionResponse.describe_execution
+    plain_history: Any = StepFunctionResponse.get_execution_history
     plain_machine_of: Any = StepFunctionBackend._get_state_machine_for_execution
 
     def machine_of(self: Any, execution_arn: str) -> Any:
@@ -372,6 +379,19 @@ def _api(_: Machines) -> Iterable[Seam]:
         abort(execution)
         return execution
 
+    def visible(plain: Any) -> Any:
+        def answer(self: Any) -> Any:
+            arn = self._get_param("executionArn")
+            execution = self.stepfunction_backend.describe_execution(arn)
+            age = machines.clock.now() - execution.start_date
+            if age.total_seconds() < machines.unseen_for:
+                raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn}'")
+            return plain(self)
+
+        return answer
+
+    yield StepFunctionResponse, "describe_execution", visible(plain_describe)
+    yield StepFunctionResponse, "get_execution_history", visible(plain_history)
     yield StepFunctionBackend, "_get_state_machine_for_execution", machine_of
     yield StepFunctionBackend, "stop_execution", stop
     yield StepFunctionResponse, "list_executions", _list_executions

@@ -83,6 +83,9 @@ class Rights:
                 yield from self._of_table(operation, json.loads(_body(request)))
             case "secretsmanager":
                 yield action, json.loads(_body(request))["SecretId"]
+            case "rds":
+                named = parse_qs(_body(request)).get("DBInstanceIdentifier", ["*"])[0]
+                yield action, self._arn("rds", f"db:{named}")
             case "stepfunctions":
                 yield action, json.loads(_body(request))["executionArn"]
             case "dms" | "acm":
@@ -162,10 +165,15 @@ class Rights:
         return True
 
     def _of_role(self, step: str) -> list[dict[str, Any]]:
-        """Return the statements of the step's role, read once from what was deployed."""
+        """Return the statements of the role of a step, or of a function by its name.
+
+        Read once from what was deployed.
+        """
         if step not in self._statements:
             functions = lambda_backends[self._account][self._region].list_functions()
-            (function,) = [f for f in functions if str(f.handler).split(".")[-2] == step]
+            (function,) = [
+                f for f in functions if step in (f.function_name, str(f.handler).split(".")[-2])
+            ]
             role = iam_backends[self._account]["aws"].get_role_by_arn(function.role)
             documents = [json.loads(text) for text in role.policies.values()]
             self._statements[step] = [s for d in documents for s in d["Statement"]]

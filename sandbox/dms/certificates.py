@@ -86,7 +86,8 @@ class Certificates:
             [certificate.seen for certificate in self._dms.state.certificates.values()],
             {"certificate-arn": "CertificateArn", "certificate-id": "CertificateIdentifier"},
         )
-        return page(params, "Certificates", found, default=10, least=1)
+        most = 100 if self._dms.switches.certificates_by_the_hundred else 10
+        return page(params, "Certificates", found, default=10, least=1, most=most)
 
     def _delete(self, params: dict[str, Any]) -> dict[str, Any]:
         certificate = self._dms.state.certificates.get(params["CertificateArn"])

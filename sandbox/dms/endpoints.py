@@ -31,6 +31,7 @@ _TOP_LEVEL = (
     "ServiceAccessRoleArn",
 )
 _CERTIFICATE_ARN = re.compile(r"arn:[\w-]+:dms:[\w-]+:\d+:cert:[\w-]+")
+_PLUGINS = ("no-preference", "test-decoding", "pglogical")
 _BUSY_TASK = ("starting", "running")
 _BUSY_SERVERLESS = ("initializing", "preparing_metadata_resources", "testing_connection", "running")
 
@@ -178,6 +179,9 @@ class Endpoints:
                 "Specify either SecretsManagerSecretId with SecretsManagerAccessRoleArn, or clear "
                 "text UserName, Password, ServerName, and Port. You can't specify both.",
             )
+        plugin = (params.get("PostgreSQLSettings") or {}).get("PluginName")
+        if plugin is not None and plugin not in _PLUGINS:
+            raise invalid(f"Invalid value for PluginName: {plugin}")
         certificate = params.get("CertificateArn")
         if certificate is not None:
             if not _CERTIFICATE_ARN.fullmatch(certificate):

@@ -57,12 +57,16 @@ class Switches:
     """1: a self-signed server certificate that is its own CA verifies, as it does in libpq."""
     pem_normalised: bool = False
     """2: DescribeCertificates returns the bare PEM blocks, re-wrapped, not the text as given."""
+    certificates_by_the_hundred: bool = True
+    """2: DescribeCertificates takes a MaxRecords of 100; the model has a default of 10 alone."""
     bundle_facts_from_last: bool = False
     """2: dates and key length of a bundle describe its last certificate, else its first."""
     identifiers_lowered: bool = True
     """2: identifiers are stored in lower case."""
     server_prefix_shown: bool = False
     """4.1: libpq's 'connection to server at ..., port ... failed: ' is part of the message."""
+    plugin_name_underscored: bool = True
+    """3: `PluginName` is shown with an underscore, which DMS does not take as input."""
     failure_style: FailureStyle = FailureStyle.UNIXODBC
 
 

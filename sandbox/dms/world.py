@@ -169,6 +169,8 @@ class World:
         """As DescribeEndpoints shows it: the type in capitals, never a password (section 3)."""
         plain = {name: endpoint.settings[name] for name in PLAIN if name in endpoint.settings}
         settings = dict(endpoint.settings)
+        if self.switches.plugin_name_underscored and "PluginName" in settings:
+            settings["PluginName"] = settings["PluginName"].replace("-", "_")
         if not self.switches.plain_fields_mirrored:
             settings = {name: value for name, value in settings.items() if name not in plain}
         return endpoint.seen | plain | {"PostgreSQLSettings": settings}
@@ -266,11 +268,12 @@ def page(
     *,
     default: int = 100,
     least: int = 20,
+    most: int = 100,
 ) -> dict[str, Any]:
     """One page of a Describe: 20 to 100, default 100; certificates default 10 (sections 2, 4)."""
     size = params.get("MaxRecords", default)
-    if not least <= size <= 100:
-        raise invalid(f"MaxRecords must be between {least} and 100")
+    if not least <= size <= most:
+        raise invalid(f"MaxRecords must be between {least} and {most}")
     marker = params.get("Marker")
     try:
         start = int(base64.b64decode(marker)) if marker else 0

@@ -25,6 +25,8 @@ def _tell(account: Account, book: Book) -> None:
     _again(account, book, made.identifier, text)
     _lowered(account, book, last.certificate_pem.decode())
     _unmatched(account, book)
+    fault = account.fault("describe_certificates", MaxRecords=100)
+    book.answer("certificates_by_the_hundred", fault is None, fault.text if fault else "")
     gone = [account.dms.delete_certificate(made.arn) for _ in range(2)]
     book.check(
         "an unused certificate is deleted, and gone the second time",
@@ -148,6 +150,7 @@ STORY = Story(
         "already_exists_names_arn",
         "identifiers_lowered",
         "unmatched_filter_raises",
+        "certificates_by_the_hundred",
     ),
     tell=_tell,
 )

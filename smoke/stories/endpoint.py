@@ -46,6 +46,7 @@ def _tell(account: Account, book: Book) -> None:
     _mended(stage)
     _broken(stage)
     _without_certificate(stage)
+    _with_plugin(stage)
     _two_endpoints(stage)
 
 
@@ -237,6 +238,20 @@ def _without_certificate(stage: _Stage) -> None:
             book.failure("verify-ca has no CA", tested.message, Cause.CA_BUNDLE_MISSING)
 
 
+def _with_plugin(stage: _Stage) -> None:
+    """Is what DescribeEndpoints shows of a setting the word that CreateEndpoint takes?"""
+    account, book = stage.account, stage.book
+    identifier = account.will_make("endpoint", "plugin")
+    settings = {"PluginName": "test-decoding"}
+    plain = account.plain(SslMode.REQUIRE, PostgreSQLSettings=settings)
+    fault = account.fault("create_endpoint", EndpointIdentifier=identifier, **plain)
+    if fault is not None:
+        book.said("an endpoint with a plug-in is created", f"{fault.code}: {fault.text}")
+        return
+    shown = account.described(account.active(identifier).arn)["PostgreSQLSettings"]["PluginName"]
+    book.answer("plugin_name_underscored", shown == "test_decoding", shown)
+
+
 def _two_endpoints(stage: _Stage) -> None:
     account, book = stage.account, stage.book
     other = account.endpoint("second", account.fields(SslMode.REQUIRE))
@@ -273,7 +288,7 @@ def _two_endpoints(stage: _Stage) -> None:
 STORY = Story(
     name="endpoint",
     does="create an endpoint, test it, give it a wrong CA, mend it, break it in four more ways",
-    makes="2 DMS certificates, 3 endpoints, their connections on the instance",
+    makes="2 DMS certificates, 4 endpoints, their connections on the instance",
     costs="nothing; about 15 minutes; some 15 logins at the server, one with a wrong password",
     answers=(
         "hidden_test_after_create",
@@ -287,6 +302,7 @@ STORY = Story(
         "require_uses_root_certificate",
         "verify_without_certificate_refused",
         "connection_filters_anded",
+        "plugin_name_underscored",
     ),
     tell=_tell,
 )

@@ -13,9 +13,10 @@ import boto3
 import moto
 import pytest
 
-from certifier.aws.acm import SOURCE_TAG, STACK_TAG, Acm, Pair, Reconciled
+from certifier.aws.acm import Acm, Pair, Reconciled
 from certifier.aws.clients import Clients
 from certifier.errors import Refused, Throttled, Unavailable, Unexpected
+from certifier.ownership import SOURCE_TAG, STACK_TAG
 from certifier.vocabulary import Cause
 from sandbox.acm import AcmStandIn, AcmSwitches
 from sandbox.pki import Authority, Key, Leaf
@@ -44,9 +45,12 @@ class World:
         """The next good run, which remembers what the last one said."""
         return self.reconcile(leaf, last.arn, last.unsettled)
 
-    def put(self, leaf: Leaf, source: str | None = "orders") -> str:
+    def put(
+        self, leaf: Leaf, source: str | None = "orders", stack: str | None = "Certifier"
+    ) -> str:
         """Import behind the adapter's back."""
-        tags = [{"Key": SOURCE_TAG, "Value": source}] if source else [{"Key": "team"}]
+        given = {SOURCE_TAG: source, STACK_TAG: stack if source else None, "team": "x"}
+        tags = [{"Key": key, "Value": value} for key, value in given.items() if value]
         answer = self.client.import_certificate(
             Certificate=leaf.certificate_pem,
             PrivateKey=leaf.key_pem,
@@ -315,6 +319,19 @@ def test_another_installation_keeps_its_certificate(start: Start) -> None:
     assert ours.arn != theirs.arn
     assert world.acm.fingerprint(theirs.arn) == leaf.fingerprint
     assert not world.acm.delete_if_unused(theirs.arn, "orders")
+
+
+def test_what_a_person_has_tagged_is_adopted_by_one_installation_alone(start: Start) -> None:
+    """The first that finds it tags it; from then on it is its own, to delete as well."""
+    world = start()
+    leaf = ISSUING.issue([HOST])
+    arn = world.put(leaf, stack=None)
+    assert not world.acm.delete_if_unused(arn, "orders")
+    assert world.reconcile(leaf).arn == arn
+    assert world.acm.tags(arn) == {**TAGS, "team": "x"}
+    theirs = Acm(world.client, "Staging").reconcile("orders", pair(leaf), remembered=None)
+    assert theirs.arn != arn
+    assert world.acm.delete_if_unused(arn, "orders")
 
 
 def test_imports_too_fast_are_throttled(start: Start) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import moto
 import pytest
+from moto.core.exceptions import JsonRESTError
 
 from certifier.aws.clients import config
 from certifier.aws.dms import (
@@ -247,6 +248,57 @@ def test_a_canary_can_be_like_another_endpoint(start: Start) -> None:
     assert "ServerName" not in canary
 
 
+@pytest.mark.parametrize("code", ["InvalidParameterValueException", "ValidationException"])
+def test_a_canary_goes_without_settings_that_dms_does_not_take(start: Start, code: str) -> None:
+    """What DescribeEndpoints shows need not be valid input; a connection test needs none of it."""
+    world = start()
+    original = world.endpoint()
+    world.client.modify_endpoint(
+        EndpointArn=original.arn, PostgreSQLSettings={"PluginName": "test-decoding"}
+    )
+    shown = world.client.describe_endpoints()["Endpoints"][0]["PostgreSQLSettings"]
+    assert shown["PluginName"] == "test_decoding"
+    plain = world.standin._operations["CreateEndpoint"]
+
+    def coded(params: Any) -> Any:
+        try:
+            return plain(params)
+        except JsonRESTError as error:
+            raise JsonRESTError(code, str(error.message)) from None
+
+    world.standin._operations = {**world.standin._operations, "CreateEndpoint": coded}
+    made = world.dms.create_endpoint(
+        "canary", "source", "postgres", PLAIN, password="pa55", tags={"a": "b"}, like=original.arn
+    )
+    assert isinstance(made, Endpoint)
+    assert made.fields == PLAIN
+    assert "PluginName" not in world.standin.endpoints()[-1]["PostgreSQLSettings"]
+    assert world.dms.tags(made.arn) == {"a": "b"}
+
+
+def test_what_is_wrong_without_the_copied_settings_too_is_refused(start: Start) -> None:
+    """One more call, no loop; the text, which may quote a setting, is not passed on."""
+    world = start()
+    original = world.endpoint()
+    world.client.modify_endpoint(
+        EndpointArn=original.arn, ExtraConnectionAttributes="password=hunter2"
+    )
+    asked: list[Any] = []
+
+    def never(params: Any) -> Any:
+        asked.append(params.get("ExtraConnectionAttributes"))
+        raise JsonRESTError("InvalidParameterValueException", f"invalid: {params}")
+
+    world.standin._operations = {**world.standin._operations, "CreateEndpoint": never}
+    with pytest.raises(Refused) as caught:
+        world.dms.create_endpoint(
+            "canary", "source", "postgres", SECRET, tags={}, like=original.arn
+        )
+    assert asked == ["password=hunter2", None]
+    cause, seen = refused(caught)
+    assert (cause, "hunter2" in seen) == (Cause.NOT_APPLIED, False)
+
+
 def test_read_only_and_iam_endpoints_are_recognised(start: Start) -> None:
     """Zero-ETL and IAM authentication are facts of the value; other engines are read too."""
     world = start()
@@ -388,6 +440,19 @@ def test_every_page_is_read(start: Start) -> None:
         )
         world.clock.time += 1
     assert len(list(world.dms.all_endpoints())) == 101
+
+
+@pytest.mark.parametrize("by_the_hundred", [True, False])
+def test_every_certificate_is_listed_whatever_a_page_may_hold(
+    start: Start, by_the_hundred: bool
+) -> None:
+    """The model gives DescribeCertificates a default of 10 and no maximum: neither is relied on."""
+    world = start(certificates_by_the_hundred=by_the_hundred)
+    for number in range(25):
+        world.client.import_certificate(CertificateIdentifier=f"c-{number}", CertificatePem=PEM)
+    listed = [one.identifier for one in world.dms.all_certificates()]
+    assert sorted(listed) == sorted(f"c-{number}" for number in range(25))
+    assert world.dms.certificate_by_identifier("c-24") is not None
 
 
 def test_pages_that_never_end_are_an_error() -> None:

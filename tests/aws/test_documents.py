@@ -1,7 +1,7 @@
 """Documents, manifests, outcomes and CA bundles in S3; executions; messages."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -9,10 +9,11 @@ import pytest
 from certifier.aws.clients import Clients
 from certifier.aws.s3 import JSON, Bucket, Bundle, Documents
 from certifier.aws.sns import Topic
-from certifier.aws.states import LONG_AGO, States
+from certifier.aws.states import States
 from certifier.errors import Unexpected
 from certifier.models import Finding
 from certifier.run.documents import MATERIAL, PROBED, Material
+from certifier.run.state import Claim
 from certifier.run.summary import ChildOutcome
 from certifier.vocabulary import Cause, Outcome
 
@@ -99,12 +100,15 @@ def test_an_execution_that_runs_has_not_ended(clients: Clients, aws: boto3.Sessi
     )["stateMachineArn"]
     states = States(sfn)
     arn = states.start(machine, "one", "{}")
-    assert states.ended_at(arn) is None
+    since = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+    claim = Claim(execution=arn, since=since, due_at=since)
+    assert states.ended_at(claim) is None
     sfn.stop_execution(executionArn=arn)
-    stopped = states.ended_at(arn)
+    stopped = states.ended_at(claim)
     assert stopped is not None
     assert abs((datetime.now(UTC) - stopped).total_seconds()) < 60
-    assert states.ended_at(arn.replace(":one", ":two")) == LONG_AGO
+    unknown = claim.model_copy(update={"execution": arn.replace(":one", ":two")})
+    assert states.ended_at(unknown) == since + timedelta(hours=1)
 
 
 def test_a_message_is_cut_to_what_people_read(clients: Clients, aws: boto3.Session) -> None:

@@ -19,6 +19,7 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
 from certifier.errors import ClaimLost
 from certifier.models import Fact
+from certifier.ownership import CANARY_TAG, STACK_TAG, canary_identifier
 from certifier.run.documents import Configured, Document, Plan, Refusal, UndoLog
 from certifier.run.state import BadEnd, SourceState
 from certifier.source import parse_source
@@ -388,10 +389,15 @@ def test_a_closed_window_is_waited_for(world: World) -> None:
     assert world.state().due_at == opens
 
 
-def a_canary(aws: boto3.Session) -> Any:
+CANARY = canary_identifier("Certifier", "orders")
+TAGS = {CANARY_TAG: "orders", STACK_TAG: "Certifier"}
+
+
+def a_canary(aws: boto3.Session, **changes: str) -> Any:
+    tags = {**TAGS, **changes}
     client: Any = aws.client("dms")
     client.create_endpoint(
-        EndpointIdentifier="certifier-canary-orders",
+        EndpointIdentifier=CANARY,
         EndpointType="source",
         EngineName="postgres",
         ServerName="orders.db.example.com",
@@ -399,7 +405,7 @@ def a_canary(aws: boto3.Session) -> Any:
         Username="dms",
         Password="x",
         DatabaseName="orders",
-        Tags=[{"Key": "certifier:canary", "Value": "orders"}],
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
     )
     return client
 
@@ -408,7 +414,7 @@ def test_a_canary_left_behind_is_deleted(
     world: World, standin: DmsStandIn, aws: boto3.Session
 ) -> None:
     """What the rehearsal could not delete goes now, and is forgotten only then."""
-    world.store.note_canary("orders", RUN, "certifier-canary-orders")
+    world.store.note_canary("orders", RUN, CANARY)
     client = a_canary(aws)
     world.leave(**unchanged())
     assert world.record() == "certified"
@@ -417,9 +423,23 @@ def test_a_canary_left_behind_is_deleted(
     assert [e for e in answer if e["Status"] != "deleting"] == []
 
 
+@pytest.mark.parametrize("other", [{STACK_TAG: "Other"}, {CANARY_TAG: "sales"}])
+def test_what_only_has_the_canarys_identifier_stays(
+    world: World, standin: DmsStandIn, aws: boto3.Session, other: dict[str, str]
+) -> None:
+    """It is of another installation, or of another source: it is not ours to delete."""
+    world.store.note_canary("orders", RUN, CANARY)
+    client = a_canary(aws, **other)
+    world.leave(**unchanged())
+    assert world.record() == "certified"
+    assert world.state().canary is None
+    (left,) = client.describe_endpoints()["Endpoints"]
+    assert left["Status"] != "deleting"
+
+
 def test_a_canary_that_is_being_tested_stays_and_is_said(world: World, aws: boto3.Session) -> None:
     """DMS deletes no endpoint under test: the record says so, and the source is due again soon."""
-    world.store.note_canary("orders", RUN, "certifier-canary-orders")
+    world.store.note_canary("orders", RUN, CANARY)
     strict = Switches(delete_while_testing_accepted=False)
     standin = DmsStandIn(switches=strict, durations=replace(INSTANT, testing=3600.0), resolve={})
     with standin.installed():
@@ -431,7 +451,7 @@ def test_a_canary_that_is_being_tested_stays_and_is_said(world: World, aws: boto
         world.leave(**unchanged())
         assert world.record() == "certified"
     state = world.state()
-    assert state.canary == "certifier-canary-orders"
+    assert state.canary == CANARY
     assert [found.cause for found in state.findings] == [Cause.CANARY_LEFT]
     assert state.due_at == NOW
 

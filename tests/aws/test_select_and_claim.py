@@ -187,6 +187,51 @@ def test_an_expiring_certificate_is_traced_to_its_source(
     assert manifest(documents, select(event)) == ["sales"]
 
 
+def rds_event(instance: str) -> dict[str, Any]:
+    """The event as EventBridge delivers it: of an instance, whether it is Aurora's or not."""
+    arn = f"arn:aws:rds:eu-west-1:123456789012:db:{instance}"
+    return {
+        "version": "0",
+        "source": "aws.rds",
+        "detail-type": "RDS DB Instance Event",
+        "resources": [arn],
+        "detail": {
+            "EventCategories": ["maintenance"],
+            "SourceType": "DB_INSTANCE",
+            "SourceArn": arn,
+            "SourceIdentifier": instance,
+            "EventID": "RDS-EVENT-0502",
+        },
+    }
+
+
+def test_a_rotation_of_an_instance_concerns_its_cluster(
+    select: Callable[..., dict[str, Any]], documents: Documents, aws: boto3.Session
+) -> None:
+    """Aurora's instances rotate, its sources use the cluster's host; alone, the instance's own."""
+    rds: Any = aws.client("rds")
+    common = {"Engine": "aurora-postgresql", "DBInstanceClass": "db.r6g.large"}
+    rds.create_db_cluster(
+        DBClusterIdentifier="orders",
+        Engine="aurora-postgresql",
+        MasterUsername="root",
+        MasterUserPassword="correct-horse",
+    )
+    rds.create_db_instance(DBInstanceIdentifier="orders-1", DBClusterIdentifier="orders", **common)
+    tail = "abc123.eu-west-1.rds.amazonaws.com"
+    select(
+        {
+            "sources": [
+                spec("orders", host=f"orders.cluster-{tail}"),
+                spec("first", host=f"orders-1.{tail}"),
+                spec("alone", host=f"alone.{tail}"),
+            ]
+        }
+    )
+    assert manifest(documents, select(rds_event("orders-1"))) == ["first", "orders"]
+    assert manifest(documents, select(rds_event("alone"))) == ["alone"]
+
+
 def test_unknown_names_are_told_together(select: Callable[..., dict[str, Any]]) -> None:
     """Each unknown name is named; nothing runs."""
     select({"sources": [spec("orders")]})
@@ -266,6 +311,26 @@ def test_the_loser_of_a_claim_only_leaves_word(
     ended = datetime.now(UTC)
     assert not claim(now=ended + timedelta(minutes=1))["claimed"]
     assert claim(now=ended + timedelta(minutes=3))["claimed"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "taken"), [(0, False), (15, False), (60, False), (62, False), (63, True)]
+)
+def test_an_owner_that_is_not_visible_is_not_dead_for_an_hour(
+    select: Callable[..., dict[str, Any]],
+    claim: Callable[..., dict[str, Any]],
+    clients: Clients,
+    minutes: int,
+    taken: bool,
+) -> None:
+    """DescribeExecution is eventually consistent: it may not know an execution that works."""
+    machine = clients.client("stepfunctions").create_state_machine(
+        name="machine", definition="{}", roleArn="arn:aws:iam::123456789012:role/machine"
+    )["stateMachineArn"]
+    unseen = machine.replace(":stateMachine:", ":execution:") + ":unseen"
+    select({"sources": [spec("orders")]})
+    assert claim(run=unseen, now=NOW)["claimed"]
+    assert claim(now=NOW + timedelta(minutes=minutes))["claimed"] is taken
 
 
 def test_a_source_that_was_forgotten_is_not_claimed(

@@ -10,7 +10,7 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
 from certifier.errors import ClaimLost, InvalidEvent
 from certifier.run.documents import UndoLog
-from certifier.run.state import Marker, Pause, Recording
+from certifier.run.state import Claim, Marker, Pause, Recording
 from certifier.source import Source, parse_source
 from certifier.vocabulary import Cause, Outcome, SslMode, Witness
 
@@ -34,12 +34,12 @@ def a_source(name: str = "orders", **fields: Any) -> Source:
     )
 
 
-def alive(execution: str) -> datetime | None:
+def alive(_: Claim) -> datetime | None:
     return None
 
 
 def ended(at: datetime) -> Any:
-    return lambda execution: at
+    return lambda _: at
 
 
 def recording(outcome: Outcome = Outcome.CERTIFIED, **fields: Any) -> Recording:

@@ -15,6 +15,7 @@ from certifier.aws.s3 import Documents
 from certifier.aws.store import Store
 from certifier.certificate import bundle_digest
 from certifier.endpoint.facts import DmsCertificate, EndpointFields
+from certifier.ownership import CA_TAG, STACK_TAG, certificate_identifier
 from certifier.run.documents import UndoLog
 from certifier.run.state import Recording
 from certifier.run.summary import ChildOutcome
@@ -75,11 +76,13 @@ def report(aws: boto3.Session, table: str, bucket: str) -> Call:
     return call
 
 
-def imported(dms: Dms, authority: Authority, prefix: str = "certifier-") -> DmsCertificate:
+def imported(
+    dms: Dms, authority: Authority, prefix: str = "", stack: str = "Certifier"
+) -> DmsCertificate:
     pem = authority.certificate_pem.decode()
-    return dms.import_certificate(
-        f"{prefix}{bundle_digest(pem)[:40]}", pem, tags={"certifier": "ca"}
-    )
+    identifier = certificate_identifier(stack, bundle_digest(pem))
+    tags = {CA_TAG: "ca", STACK_TAG: stack}
+    return dms.import_certificate(f"{prefix}{identifier}", pem, tags=tags)
 
 
 def an_endpoint(dms: Dms, name: str, certificate: str) -> None:
@@ -109,6 +112,29 @@ def test_an_unused_certificate_goes_after_a_week(dms: Dms, tidy: Call, store: St
     tidy(NOW + timedelta(days=7))
     assert names(dms) == {used.arn, foreign.arn}
     assert store.unused() == {}
+
+
+def test_another_installations_certificate_is_not_ours_to_delete(
+    dms: Dms, tidy: Call, store: Store
+) -> None:
+    """The same CA may be in use there for what we know nothing of: an undo log, an import."""
+    authority = Authority.root("A")
+    ours, theirs = imported(dms, authority), imported(dms, authority, stack="Other")
+    assert (ours.digest, ours.arn != theirs.arn) == (theirs.digest, True)
+    for day in range(20):
+        tidy(NOW + timedelta(days=day))
+    assert names(dms) == {theirs.arn}
+    assert store.unused() == {}
+
+
+def test_a_certificate_without_our_tag_is_not_ours_to_delete(dms: Dms, tidy: Call) -> None:
+    """Whatever its identifier is."""
+    pem = Authority.root("A").certificate_pem.decode()
+    identifier = certificate_identifier("Certifier", bundle_digest(pem))
+    made = dms.import_certificate(identifier, pem, tags={STACK_TAG: "Other"})
+    for day in range(20):
+        tidy(NOW + timedelta(days=day))
+    assert names(dms) == {made.arn}
 
 
 def test_a_certificate_that_is_used_again_begins_anew(dms: Dms, tidy: Call, store: Store) -> None:

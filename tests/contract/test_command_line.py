@@ -13,9 +13,11 @@ from sandbox.acm import AcmSwitches
 from sandbox.dms import FailureStyle, Switches
 from smoke.__main__ import NO_CREDENTIALS, NOTHING_GIVEN, main
 from smoke.book import DMS_QUESTIONS
+from smoke.request import parser
 from smoke.stories import STORIES
 from tests.contract.conftest import PASSWORD, ROOT, SILENT, Ground, Start
 
+PROJECT = Path(__file__).resolve().parents[2]
 INSTANCE = "arn:aws:dms:eu-west-1:123456789012:rep:ABCDEF"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:smoke/login-AbCdEf"
 
@@ -206,3 +208,14 @@ def test_a_sweep_needs_no_server(start: Start) -> None:
     status, text = run(ground, ["--sweep", "--instance", account.instance])
     assert (status, text) == (0, "")
     assert ground.is_empty
+
+
+def test_the_first_day_asks_with_every_flag() -> None:
+    """docs/first-day.md runs the smoke with all that opens a story."""
+    text = (PROJECT / "docs" / "first-day.md").read_text(encoding="utf-8")
+    (command,) = (line for line in text.splitlines() if line.startswith("make smoke"))
+    flags = {option for action in parser()._actions for option in action.option_strings}
+    unneeded = {"-h", "--help", "--sweep", "--profile"}
+    assert {
+        flag for flag in flags - unneeded if f"{flag} " not in command.replace('"', " ")
+    } == set()

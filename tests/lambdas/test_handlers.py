@@ -103,6 +103,23 @@ def test_an_empty_environment_names_every_missing_variable(name: str) -> None:
     assert everywhere | {*step.environment} >= missing >= everywhere
 
 
+def test_a_wrong_variable_is_named_and_its_sentence_reads_as_it_was_written() -> None:
+    """Only the name is in capitals: that is how the environment has it."""
+    environ = {
+        "TABLE": "t",
+        "BUCKET": "b",
+        "INSTALLATION": "i",
+        "POLICY": '{"raise_to_error": ["hostname_mismatch"], "bits": 1}',
+        "ALLOWED_BUNDLE_BUCKETS": "7",
+    }
+    with pytest.raises(InvalidSettings) as caught:
+        handler("read_material").bind(environ)
+    policy, *_ = sorted(p for p in caught.value.problems if "raise_to_error" in p)
+    assert policy.startswith("POLICY.raise_to_error.0: hostname_mismatch is not a policy cause")
+    assert "POLICY.bits: is not a known field" in caught.value.problems
+    assert "ALLOWED_BUNDLE_BUCKETS: input should be a valid tuple" in caught.value.problems
+
+
 def test_an_event_of_another_shape_is_one_clear_error() -> None:
     """It names the fields, and touches nothing."""
     bound = handler("claim_source").bind({"TABLE": "t", "BUCKET": "b", "INSTALLATION": "i"})

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, note, settings
 
-from certifier.certificate import Policy, check_material
-from certifier.models import errors_in
+from certifier.certificate import check_material
+from certifier.models import Policy, errors_in
 from certifier.vocabulary import SslMode
 from sandbox.postgres import Postgres, PostgresError
 from tests.probe.cases import Client, Server, World, clients, servers

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from certifier.certificate import Policy
+from certifier.models import Policy
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
 from certifier.vocabulary import Cause, Severity, SslMode, Stage
 from sandbox.pki import Authority, Key, Leaf, bundle, self_signed
@@ -295,7 +295,7 @@ def test_policy_is_no_part_of_the_verdict(postgres: Postgres, serving: Any) -> N
     report = ask(postgres)
     assert report.passed
     assert causes(report) == dict.fromkeys(found, Severity.WARNING)
-    strict = ask(postgres, certificate_policy=Policy(raise_to_error=frozenset(found)))
+    strict = ask(postgres, certificate_policy=Policy(raise_to_error=tuple(found)))
     assert strict.passed
     assert set(causes(strict)) == found
 

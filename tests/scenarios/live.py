@@ -6,14 +6,16 @@ from typing import Any
 
 from moto.acm.models import acm_backends
 
+from certifier.ownership import canary_identifier
 from sandbox.aws import Execution, Kind
+from sandbox.aws.deploy import STACK
 from sandbox.aws.machine import Where
 from sandbox.dms import Durations, Quotas, Switches
 from sandbox.dms.world import State
 from sandbox.world import DATABASE, ENDPOINT, HOST, NAME, PASSWORD, USER, World
 
 SECOND = "warehouse"
-CANARY = f"certifier-canary-{NAME}"
+CANARY = canary_identifier(STACK, NAME)
 
 
 def emptied(world: World) -> World:
@@ -22,6 +24,7 @@ def emptied(world: World) -> World:
     cloud.faults.clear()
     cloud._machines.on_state.clear()
     cloud._machines._stops.clear()
+    cloud.hide_executions(0)
     cloud._rights._statements.clear()
     dms.settle()
     with dms.lock:

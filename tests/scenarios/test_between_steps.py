@@ -8,8 +8,9 @@ from moto.core.exceptions import JsonRESTError
 
 from certifier.aws.store import Store
 from certifier.run.state import BadEnd, Breaker
+from sandbox.aws import Execution
 from sandbox.dms import Durations
-from sandbox.world import ENDPOINT, TARGET
+from sandbox.world import ENDPOINT, NAME, TARGET
 from tests.scenarios.live import CANARY, Live
 
 DAY = 24 * 60
@@ -211,6 +212,19 @@ def test_a_task_that_may_not_start_keeps_no_other_one_from_starting(live: Live) 
     assert (live.status(), live.unfinished) == ("running", [])
 
 
+@pytest.mark.parametrize("seconds", [30, 3600])
+def test_a_run_that_is_not_visible_yet_keeps_its_source(live: Live, seconds: float) -> None:
+    """DescribeExecution is eventually consistent: who is not known to it may be at work."""
+    live.certified()
+    live.cloud.hide_executions(seconds)
+    others: list[Execution] = []
+    live.when("Rehearse", lambda: others.append(live.cloud.run({"names": [NAME]})))
+    live.change()
+    (other,) = others
+    assert other.child(NAME).outcome == "deferred"
+    assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
+
+
 # ------------------------------------------------------------------ what is somebody else's
 
 
@@ -222,7 +236,7 @@ def test_what_dms_says_of_somebody_elses_settings_is_shown_nowhere(live: Live) -
     plain = live.dms._operations["CreateEndpoint"]
 
     def quotes(params: Any) -> Any:
-        said = f"invalid: {params['ExtraConnectionAttributes']}"
+        said = f"invalid: {params}"
         raise JsonRESTError("InvalidParameterValueException", said)
 
     live.dms._operations = {**live.dms._operations, "CreateEndpoint": quotes}

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives import hashes
 from psycopg.conninfo import make_conninfo
 
 from certifier.diagnosis import CATALOGUE, explain, from_verify_code
+from certifier.models import Policy
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
 from certifier.vocabulary import Cause, Severity, SslMode
 from sandbox.libpq import refusal
@@ -576,7 +577,13 @@ def test_a_server_that_would_take_an_old_tls_version(server: Postgres) -> None:
     server.configure({"ssl_min_protocol_version": "TLSv1"})
     report = probe(request_to(server, root().certificate_pem))
     assert report.verdict == "pass"
-    assert Cause.TLS_VERSION_OLD in {found.cause for found in report.findings}
+    weights = {found.cause: found.severity for found in report.findings}
+    assert weights[Cause.TLS_VERSION_OLD] is Severity.WARNING
+    policy = Policy(raise_to_error=(Cause.TLS_VERSION_OLD,))
+    strict = probe(request_to(server, root().certificate_pem, certificate_policy=policy))
+    weights = {found.cause: found.severity for found in strict.findings}
+    assert strict.verdict == "pass", "a policy finding changes no verdict"
+    assert weights[Cause.TLS_VERSION_OLD] is Severity.ERROR
 
 
 # ---- before PostgreSQL

@@ -17,10 +17,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from certifier.certificate import bundle_digest
-from certifier.steps.import_ca import identifier_of
+from certifier.ownership import CA_TAG, STACK_TAG, certificate_identifier
 from sandbox.acm import AcmSwitches, KeyTypeHeld
 from sandbox.aws import Execution
 from sandbox.aws.calls import Kind
+from sandbox.aws.deploy import STACK
 from sandbox.dms.switches import Quotas, Switches
 from sandbox.pki import Authority, Key, Leaf, bundle
 from sandbox.world import DATABASE, PASSWORD, TARGET, TRUST_BUCKET, USER, World
@@ -207,7 +208,7 @@ class Team:
         answer = self.cloud.client("acm").import_certificate(
             Certificate=leaf.certificate_pem,
             PrivateKey=leaf.key_pem,
-            Tags=[{"Key": TAG, "Value": self.name}],
+            Tags=[{"Key": TAG, "Value": self.name}, {"Key": STACK_TAG, "Value": STACK}],
         )
         self.cloud.clock.advance(seconds=2)
         return str(answer["CertificateArn"])
@@ -235,8 +236,11 @@ def writes(world: World, since: int) -> set[str]:
 
 
 def import_ca(world: World, identifier: str, pem: bytes) -> str:
+    """Import what looks like the installation's own, identifier aside."""
     answer = world.cloud.client("dms").import_certificate(
-        CertificateIdentifier=identifier, CertificatePem=pem.decode()
+        CertificateIdentifier=identifier,
+        CertificatePem=pem.decode(),
+        Tags=[{"Key": CA_TAG, "Value": "ca"}, {"Key": STACK_TAG, "Value": STACK}],
     )
     return str(answer["Certificate"]["CertificateArn"])
 
@@ -523,7 +527,7 @@ def test_another_content_under_our_identifier_is_refused(
     """It is neither used nor replaced: somebody must find out who put it there."""
     team = make("conflict")
     stranger = Authority.root("a stranger's CA")
-    identifier = identifier_of(bundle_digest(team.authority.certificate_pem))
+    identifier = certificate_identifier(STACK, bundle_digest(team.authority.certificate_pem))
     import_ca(world, identifier, stranger.certificate_pem)
     team.serve()
     assert team.onboard() == "refused"
@@ -882,7 +886,9 @@ def test_a_certificate_that_is_in_use_after_all_is_not_deleted(
     team.onboarded()
     unused = Authority.root("inuse unused")
     arn = import_ca(
-        world, identifier_of(bundle_digest(unused.certificate_pem)), unused.certificate_pem
+        world,
+        certificate_identifier(STACK, bundle_digest(unused.certificate_pem)),
+        unused.certificate_pem,
     )
     world.cloud.clock.advance(days=1)
     team.run()

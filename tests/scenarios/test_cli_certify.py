@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from certifier.cli import certify
+from certifier.cli.certify import UNSEEN_POLLS
 from sandbox.aws.deploy import STACK
 from sandbox.world import NAME, World
 
@@ -98,6 +99,51 @@ def test_detach_only_starts(
     arn = capsys.readouterr().out.strip()
     (execution,) = (each for each in world.cloud.executions if each.arn == arn)
     execution.wait()  # what goes on in the background would be counted by another test
+
+
+def test_an_execution_that_is_not_visible_yet_is_followed(
+    world: World, command: Certify, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Step Functions may not know for some seconds what it has started."""
+    world.onboard()
+    world.cloud.hide_executions(8)
+    try:
+        assert command(NAME) == 0
+    finally:
+        world.cloud.hide_executions(0)
+    assert f"{NAME}  certified" in capsys.readouterr().out
+
+
+def test_an_execution_that_never_becomes_visible_is_given_up(
+    world: World, command: Certify, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After a minute, with its name, so that it can be looked for."""
+    world.cloud.hide_executions(10**9)
+    try:
+        assert command("--plan", "--all") == 1
+    finally:
+        world.cloud.hide_executions(0)
+    assert "not known to Step Functions yet, and no longer followed: arn:" in (
+        capsys.readouterr().err
+    )
+    asked = [call for call in world.cloud.calls if call.operation == "DescribeExecution"]
+    assert len(asked) >= UNSEEN_POLLS
+    for execution in world.cloud.executions:
+        execution.wait()
+
+
+def test_more_sources_than_an_execution_takes_are_refused_before_anything_starts(
+    world: World, command: Certify, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, with what there is, what fits, and what to do."""
+    many = [world.source(name=f"s-{n}", endpoint=f"e-{n}") for n in range(700)]
+    before = len(world.cloud.executions)
+    assert command(written(tmp_path, *many)) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("certifier certify: 700 sources at once are too many")
+    assert "portions" in err
+    assert err.count("\n") == 1
+    assert len(world.cloud.executions) == before
 
 
 def test_mistakes_of_all_files_are_told_before_anything_starts(

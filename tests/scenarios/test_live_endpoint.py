@@ -413,6 +413,38 @@ def test_without_room_for_a_canary_the_probe_rehearses(live: Live) -> None:
     assert live.unfinished == []
 
 
+@pytest.mark.shows("rehearsed_by_probe_only")
+def test_without_room_on_the_instance_the_probe_rehearses(live: Live) -> None:
+    """The replication instance serves as many endpoints as it may, this one among them."""
+    live.certified()
+    target = (live.world.endpoint(TARGET) or {})["EndpointArn"]
+    live.cloud.clock.advance(60)
+    live.client.test_connection(EndpointArn=target, ReplicationInstanceArn=live.world.instance)
+    live.dms.quotas = Quotas(endpoints_per_instance=2)
+    live.change()
+    assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
+    assert live.world.instance in live.found("rehearsed_by_probe_only")["seen"]
+    assert live.world.endpoint(CANARY) is None
+    assert live.unfinished == []
+
+
+def test_an_instance_with_room_rehearses_for_one_that_has_none(live: Live) -> None:
+    """What DMS can try, it tries: the canary fails there, and the endpoint is not touched."""
+    both = [live.world.instance, live.dms.add_instance("replication-2")]
+    live.certified(task=False, replication_instances=both)
+    theirs = live.adopted("theirs")
+    live.cloud.clock.advance(60)
+    live.client.test_connection(EndpointArn=theirs, ReplicationInstanceArn=both[0])
+    live.dms.quotas = Quotas(endpoints_per_instance=2)
+    live.fails("timeout expired", lambda one: one["EndpointIdentifier"] == CANARY)
+    live.change(replication_instances=both)
+    assert (live.outcome, live.mode) == ("refused", "verify-ca")
+    assert {"rehearsed_by_probe_only", "connection_timeout"} <= live.causes
+    assert both[1] not in live.found("rehearsed_by_probe_only")["seen"]
+    assert "replication-2" in live.found("connection_timeout")["seen"]
+    assert live.world.endpoint(CANARY) is None
+
+
 @pytest.mark.shows("dms_differs_from_probe")
 def test_what_dms_cannot_reach_is_refused_with_both_witnesses(live: Live) -> None:
     """The probe connected, the canary did not: the endpoint is as it was, and its task runs."""

@@ -1,10 +1,13 @@
 """A platform team's settings: defaults that work, and every mistake at once."""
 
+import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import ValidationError
 
+from certifier.models import POLICY_CAUSES, Hash, Policy
 from stacks.settings import LOG_DAYS, InvalidSettings, Settings
 from tests.stacks.conftest import ROOT
 
@@ -67,6 +70,50 @@ def test_every_mistake_is_reported_at_once() -> None:
     }
 
 
+def test_only_a_policy_cause_can_be_raised_to_an_error() -> None:
+    """Another cause would deploy, and then no step could read its environment."""
+    (sentence,) = problems(raise_to_error=["key_too_small", "hostname_mismatch"])
+    assert sentence.startswith("certifier:raise_to_error.1: hostname_mismatch is not a policy")
+    assert "key_too_small" in sentence
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {},
+        {"warning_days": 1, "min_rsa_bits": 1024, "max_validity_days": 1},
+        {"warning_days": 365, "min_rsa_bits": 16384, "max_validity_days": 36500},
+        {"signature_hashes": list(get_args(Hash)), "raise_to_error": list(POLICY_CAUSES)},
+    ],
+)
+def test_the_steps_take_every_policy_that_the_settings_take(policy: dict[str, Any]) -> None:
+    """What passes at synth is what every run reads from POLICY."""
+    settings = Settings.from_context({**GOOD, **{f"certifier:{k}": v for k, v in policy.items()}})
+    text = json.dumps(settings.policy())
+    assert Policy.model_validate_json(text).model_dump() == settings.model_dump(
+        include=set(Policy.model_fields)
+    )
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"warning_days": 0},
+        {"warning_days": 366},
+        {"min_rsa_bits": 1023},
+        {"max_validity_days": 36501},
+        {"signature_hashes": ["md5"]},
+        {"raise_to_error": ["hostname_mismatch"]},
+    ],
+)
+def test_the_settings_refuse_every_policy_that_the_steps_refuse(policy: dict[str, Any]) -> None:
+    """The bounds are the same ones, not a second set."""
+    with pytest.raises(ValidationError):
+        Policy.model_validate(policy)
+    sentence, *_ = problems(**policy)
+    assert sentence.startswith(f"certifier:{next(iter(policy))}")
+
+
 def test_a_missing_setting_is_named() -> None:
     """Without prefixes no secret could be read, and every one would be a guess."""
     with pytest.raises(InvalidSettings, match="certifier:secret_prefixes: Field required"):
@@ -110,6 +157,16 @@ def test_every_setting_is_documented_with_its_default() -> None:
                 assert rows[name] == ",".join(values)
             case ():
                 assert rows[name] in ("none", "any")
+
+
+def test_the_settings_of_the_first_day_exist() -> None:
+    """docs/first-day.md breaks an update with settings that synthesize."""
+    text = (ROOT / "docs" / "first-day.md").read_text(encoding="utf-8")
+    commands = [line for line in text.splitlines() if line.startswith("npx cdk deploy")]
+    assert len(commands) == 2
+    for command in commands:
+        given = dict(re.findall(r"-c (certifier:\w+)=(\S+)", command))
+        assert Settings.from_context({**GOOD, **given}).breaker_limit == 4
 
 
 def test_retentions_are_those_that_cloudwatch_takes() -> None:

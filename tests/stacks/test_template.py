@@ -242,6 +242,7 @@ def may(template: dict[str, Any], step: str) -> set[str]:
         ("acm:ImportCertificate", {"import_certificate"}),
         ("iam:PassRole", {"rehearse_changes", "configure_endpoint"}),
         ("states:DescribeExecution", {"claim_source"}),
+        ("rds:DescribeDBInstances", {"select_sources"}),
         ("sns:Publish", {"record_certification", "tidy"}),
         (
             "secretsmanager:GetSecretValue",

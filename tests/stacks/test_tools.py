@@ -27,6 +27,9 @@ MEANT = {
     r"AwsSolutions-IAM5\[Resource::.*:(cert|endpoint|rep|task):\*\]": (
         "DMS chooses the last part of its ARNs, and any endpoint may be registered as a source."
     ),
+    r"AwsSolutions-IAM5\[Resource::.*:rds:.*:db:\*\]": (
+        "Any DB instance may be the host of a source, and events name it; it is only read."
+    ),
     r"AwsSolutions-IAM5\[Resource::.*:certificate/\*\]": (
         "ACM chooses the last part of its ARNs; the adapter deletes only what bears our tag."
     ),

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from certifier.certificate import SECRET_KEYS, Policy, check_material, material_from_secret
+from certifier.certificate import SECRET_KEYS, check_material, material_from_secret
+from certifier.models import Policy
 from certifier.vocabulary import SslMode
 from sandbox.pki import Authority
 

@@ -10,10 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import ValidationError
 
 from certifier.certificate import (
-    POLICY_CAUSES,
     SECRET_KEYS,
     CertificateFacts,
-    Policy,
     Role,
     bundle_digest,
     certificate_facts,
@@ -27,6 +25,7 @@ from certifier.certificate import (
 from certifier.certificate.asn1 import DerError, bits, element, integer, oid
 from certifier.certificate.asn1 import time as asn1_time
 from certifier.certificate.reading import Certificate
+from certifier.models import POLICY_CAUSES, Policy
 from certifier.vocabulary import Cause, Severity, Witness
 from sandbox.pki import Authority, BasicConstraints, Key, Leaf, bundle, self_signed
 
@@ -324,7 +323,7 @@ def test_a_roots_own_signature_proves_nothing() -> None:
 def test_settings_raise_a_policy_cause_to_an_error() -> None:
     """A cause that the settings name refuses; the others stay warnings."""
     leaf = self_signed(dns=["a"], not_before=NOW - 900 * DAY, not_after=NOW + 2 * DAY)
-    assert told(leaf, raise_to_error=frozenset({Cause.VALIDITY_TOO_LONG})) == [
+    assert told(leaf, raise_to_error=(Cause.VALIDITY_TOO_LONG,)) == [
         (Cause.CERTIFICATE_EXPIRES_SOON, Severity.WARNING),
         (Cause.VALIDITY_TOO_LONG, Severity.ERROR),
     ]
@@ -350,7 +349,7 @@ def test_a_wrong_policy_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_a_policy_survives_json() -> None:
     """The functions read it from their environment."""
-    policy = Policy(raise_to_error=frozenset(POLICY_CAUSES), warning_days=7)
+    policy = Policy(raise_to_error=POLICY_CAUSES, warning_days=7)
     assert Policy.model_validate_json(policy.model_dump_json()) == policy
 
 

@@ -25,8 +25,9 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from certifier.certificate import Intake, Policy, PrivateKey, check_material
+from certifier.certificate import Intake, PrivateKey, check_material
 from certifier.certificate.pem import MAX_BLOCKS, MAX_BYTES
+from certifier.models import Policy
 from certifier.vocabulary import Cause, Severity, SslMode, Witness
 from sandbox.pki import CLIENT_AUTH, Authority, BasicConstraints, Key, Leaf, bundle, self_signed
 
@@ -842,7 +843,7 @@ ROWS: list[Row] = [
         "SHA-1, where the policy refuses it",
         lambda: pair(
             pki().issuing.issue(dns=[HOST], digest=hashes.SHA1(), **dated()),
-            policy=Policy(raise_to_error=frozenset({Cause.SIGNATURE_HASH_WEAK})),
+            policy=Policy(raise_to_error=(Cause.SIGNATURE_HASH_WEAK,)),
         ),
         False,
         [(Cause.SIGNATURE_HASH_WEAK, ERROR)],

@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certifier.certificate import Intake, Policy, certificate_facts, check_material
+from certifier.certificate import Intake, certificate_facts, check_material
 from certifier.certificate.keys import KeyKind
 from certifier.certificate.pem import MAX_BLOCKS, MAX_BYTES
+from certifier.models import Policy
 from certifier.vocabulary import Cause, SslMode
 from sandbox.pki import Authority, BasicConstraints, Key, Leaf, bundle, self_signed
 

@@ -1,5 +1,6 @@
 """How a run ended, when the source is due again, and who is told."""
 
+import gc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
+from certifier.errors import LAMBDA_UNAVAILABLE, Retryable, concrete
 from certifier.evidence import Evidence, LoginFacts, ProbeReport, SlotFacts
 from certifier.models import Finding
 from certifier.run.documents import (
@@ -184,6 +186,24 @@ def test_a_run_that_did_not_succeed_names_a_cause(problem: Problem | None, cause
     (found,) = ending(Dossier(), problem, run=RUN).findings
     assert found.cause is cause
     assert found.severity is Severity.ERROR
+
+
+@pytest.mark.parametrize(
+    "name", [*(kind.__name__ for kind in concrete(Retryable)), *LAMBDA_UNAVAILABLE]
+)
+def test_whatever_may_succeed_later_is_put_down_to_aws(name: str) -> None:
+    """All that the machine retries because of AWS, and gives up in the end."""
+    (found,) = ending(Dossier(), Problem(error=name), run=RUN).findings
+    assert found.cause is Cause.AWS_UNAVAILABLE
+
+
+def test_a_new_kind_of_passing_trouble_is_not_taken_for_a_bug() -> None:
+    """Its name is written once, where it is defined."""
+    asleep = type("Asleep", (Retryable,), {})
+    (found,) = ending(Dossier(), Problem(error="Asleep"), run=RUN).findings
+    assert found.cause is Cause.AWS_UNAVAILABLE
+    del asleep
+    gc.collect()  # a class of no test but this one
 
 
 def test_a_refusal_that_the_steps_explained_adds_nothing() -> None:

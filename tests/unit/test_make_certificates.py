@@ -12,9 +12,10 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from cryptography import x509
 
-from certifier.certificate import Policy, check_material
+from certifier.certificate import check_material
 from certifier.certificate.make import KeyType, host_problem
 from certifier.cli import main
+from certifier.models import Policy
 from certifier.vocabulary import SslMode
 
 HOST = "orders.db.example.com"

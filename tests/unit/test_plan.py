@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from certifier.endpoint.facts import Endpoint, EndpointFields, ReplicationTask
+from certifier.endpoint.fields import equal
 from certifier.run.documents import Material, Served, Trusted, Union, Versions
 from certifier.run.plan import EndpointPlan, Known, Trust, desired_trust, plan_endpoint, plan_tasks
 from certifier.source import Source, parse_source
@@ -215,6 +216,31 @@ def test_an_inline_password_is_set_when_its_version_moves() -> None:
     ]
     unknown = plan(inline, found, Known())
     assert causes(unknown) == [Cause.IRREVERSIBLE]
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other", "same"),
+    [
+        ("server_name", "DB.example.com", "db.EXAMPLE.com", True),
+        ("server_name", None, None, True),
+        ("server_name", None, "none", False),
+        ("server_name", "none", None, False),
+        ("username", "App", "app", False),
+    ],
+)
+def test_only_host_names_ignore_case_and_none_is_not_a_name(
+    name: str, one: str | None, other: str | None, same: bool
+) -> None:
+    """An endpoint without a host is not one with the host ``none``."""
+    assert equal(name, one, other) is same
+
+
+def test_an_endpoint_without_a_host_gets_the_host_none() -> None:
+    """A host may be called that."""
+    empty = endpoint(fields={"secret_id": None, "secret_role_arn": None, "port": 5432})
+    named = source(host="none", credentials=None)
+    changed = [change.field for change in plan(named, material(endpoint=empty)).changes]
+    assert "server_name" in changed
 
 
 def test_somebody_who_changes_it_back_twice_is_named() -> None:

@@ -52,11 +52,14 @@ def cloudtrail(name: str, service_event: bool = False, **detail: Any) -> dict[st
     }
 
 
+DB = "arn:aws:rds:eu-west-1:111122223333:db:orders"
+
+
 def rds(event_id: str = "RDS-EVENT-0501", **detail: Any) -> dict[str, Any]:
     return {
         "source": "aws.rds",
         "detail-type": "RDS DB Instance Event",
-        "resources": ["arn:aws:rds:eu-west-1:111122223333:db:orders"],
+        "resources": [DB],
         "detail": {"EventID": event_id, "SourceIdentifier": "orders", **detail},
     }
 
@@ -99,6 +102,8 @@ ACM_EVENT = {
         (ACM_EVENT, Request(OfCertificate(ACM))),
         (rds(), Request(OfHost("orders"))),
         (rds("RDS-EVENT-0502"), Request(OfHost("orders"))),
+        (rds(SourceIdentifier=None), Request(OfHost("orders"))),
+        (rds(SourceIdentifier=None, SourceArn=f"{DB}-1"), Request(OfHost("orders-1"))),
         ({"names": ["a", "b", "a"]}, Request(Named(("a", "b")), origin=Origin.DIRECT)),
         ({"all": True}, Request(Everything(), origin=Origin.DIRECT)),
         (
@@ -142,12 +147,16 @@ def test_each_event_asks_for_something(event: object, request_: Request) -> None
         ({**ACM_EVENT, "detail-type": "ACM Certificate Available"}, "is not known"),
         ({**ACM_EVENT, "resources": None}, "resources: the ACM"),
         (rds("RDS-EVENT-0001"), "detail.EventID: must be one of"),
-        (rds(SourceIdentifier=None), "detail.SourceIdentifier: the RDS"),
+        ({**rds(SourceIdentifier=None), "resources": []}, "detail.SourceIdentifier: the RDS"),
+        ({**rds(SourceIdentifier=""), "resources": []}, "detail.SourceIdentifier: the RDS"),
+        ({**rds(SourceIdentifier="a b"), "resources": []}, "detail.SourceIdentifier: the RDS"),
+        ({**rds(), "detail-type": "RDS DB Cluster Event"}, "is not known"),
         ({"source": "aws.ec2", "detail-type": "x"}, "is not known"),
         ({"source": {}, "detail-type": []}, "is not known"),
         ({**label_updated(), "detail": "text"}, "only AWSCURRENT"),
         (cloudtrail("x", eventName=["PutSecretValue"]), "detail.eventName: must be one of"),
-        ({**rds(), "detail-type": 1, "detail": {"EventID": []}}, "detail.EventID: must be"),
+        ({**rds(), "detail": {"EventID": []}}, "detail.EventID: must be"),
+        ({**rds(), "detail-type": 1}, "is not known"),
     ],
 )
 def test_everything_else_is_one_clear_error(event: object, problem: str) -> None:
@@ -192,21 +201,26 @@ FLEET = (
     a_source(name="bundle", ca_bundle=SECRET, credentials=None, host="10.0.0.1"),
     a_source(name="other", credentials=OTHER, host="orders.example.com"),
     a_source(name="cluster", host="orders.cluster-x.eu-west-1.rds.amazonaws.com."),
+    a_source(name="readers", host="orders.cluster-ro-x.eu-west-1.rds.amazonaws.com"),
+    a_source(name="proxy", host="orders.proxy-x.eu-west-1.rds.amazonaws.com"),
 )
 
 
 @pytest.mark.parametrize(
     ("choice", "names"),
     [
-        (OfSecret(SECRET), ("bundle", "cluster", "orders")),
-        (OfSecret("dms/orders"), ("bundle", "cluster", "orders")),
-        (OfSecret("dms/orders-tls"), ("bundle", "cluster", "orders", "other")),
+        (OfSecret(SECRET), ("bundle", "cluster", "orders", "proxy", "readers")),
+        (OfSecret("dms/orders"), ("bundle", "cluster", "orders", "proxy", "readers")),
+        (OfSecret("dms/orders-tls"), ("bundle", "cluster", "orders", "other", "proxy", "readers")),
         (OfSecret("dms/order"), ()),
         (OfSecret(SECRET[:-1]), ()),
         (OfCertificate(ACM), ("other",)),
-        (OfHost("orders"), ("cluster", "orders")),
-        (OfHost("Orders"), ("cluster", "orders")),
+        (OfHost("orders"), ("orders",)),
+        (OfHost("Orders"), ("orders",)),
         (OfHost("order"), ()),
+        (OfHost("orders-1", "Orders"), ("cluster", "readers")),
+        (OfHost("orders", "orders"), ("cluster", "orders", "readers")),
+        (OfHost("orders-1", "order"), ()),
     ],
 )
 def test_an_event_concerns_the_sources_that_use_the_thing(

@@ -1,0 +1,46 @@
+"""Whose something in AWS is: the tags on what an installation makes, and names that differ.
+
+An account and Region may hold several installations of Certifier, each a stack with a table of its
+own. What one makes bears the name of its stack, and no other one changes or deletes it. The same CA
+in two installations is two DMS certificates, since neither knows what the other still needs.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+STACK_TAG = "certifier:stack"
+"""On everything that is made: the name of the stack, which is the name of the installation."""
+SOURCE_TAG = "certifier:source"
+"""On an endpoint that was created, and on a certificate in ACM: the name of the source."""
+CANARY_TAG = "certifier:canary"
+"""On a canary endpoint: the name of the source that it rehearses for."""
+CA_TAG = "certifier"
+"""On a DMS certificate."""
+
+_OURS = "certifier-"
+_DIGITS = 40
+
+
+def canary_identifier(installation: str, source: str) -> str:
+    """Return the identifier of a source's canary endpoint."""
+    return f"{_OURS}canary-{_short(installation)}-{source}"
+
+
+def certificate_identifier(installation: str, digest: str) -> str:
+    """Return the DMS certificate identifier of a bundle, from its digest (64 hex digits)."""
+    return f"{certificate_prefix(installation)}{digest[:_DIGITS]}"
+
+
+def certificate_prefix(installation: str) -> str:
+    """Return what the identifiers of an installation's DMS certificates begin with."""
+    return f"{_OURS}{_short(installation)}-"
+
+
+def is_ours(tags: Mapping[str, str], installation: str) -> bool:
+    """Whether what has these tags was made by the installation."""
+    return tags.get(STACK_TAG) == installation
+
+
+def _short(installation: str) -> str:
+    """Eight digits for a stack's name: DMS takes fewer characters, and lowers their case."""
+    return hashlib.sha256(installation.encode()).hexdigest()[:8]
