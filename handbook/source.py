@@ -55,7 +55,7 @@ One that can also create its endpoint, and that follows the certificate of its s
 
 | given | needs |
 | --- | --- |
-| `ssl_mode` `verify-ca`, `verify-full` | `ca_bundle`, or a CA in the secret of `server_certificate` |
+| `ssl_mode` `verify-ca`, `verify-full` | `ca_bundle`, or a `server_certificate` with a CA in it |
 | an `endpoint` that does not exist | `database` and `credentials` |
 | `credentials_mode` `inline` | `credentials` |
 | `ca_bundle_sha256` | `ca_bundle` |

@@ -44,8 +44,7 @@ def test_every_example_of_a_field_is_accepted(name: str) -> None:
 
 
 def _needed(name: str) -> dict[str, object]:
-    bundle = {"ca_bundle": source.SMALLEST["ca_bundle"]}
-    return bundle if name == "ca_bundle_sha256" else {}
+    return {"ca_bundle": source.SMALLEST["ca_bundle"]} if name == "ca_bundle_sha256" else {}
 
 
 def test_the_whole_examples_are_sources() -> None:
