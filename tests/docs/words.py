@@ -19,6 +19,8 @@ RENAMED = {
     "anchor_untrusted_before": "new_trust_anchor",
     "pooler_between": "tls_ends_at_proxy",
     "certifier.certification/1": "certifier.certification/2",
+    "endpoint as it shall be": "endpoint with its target settings",
+    "endpoint put back": "endpoint rolled back",
     "certifier.summary/1": "certifier.summary/2",
 }
 
