@@ -28,3 +28,11 @@ RENAMED = {
 def now(word: str) -> str:
     """Return the word that the documents use for a word of the code."""
     return RENAMED.get(word, word)
+
+
+def then(word: str) -> str:
+    """Return the word of the code behind a word of the documents, while the two differ."""
+    from certifier.cli import COMMANDS
+
+    old = {new: old for old, new in RENAMED.items()}.get(word, word)
+    return old if old in COMMANDS else word
