@@ -76,7 +76,9 @@ class Aws:
 
 
 def _named(client: Any, operation: str) -> str:
-    names: dict[str, str] = {xform_name(name, "-"): name for name in client.meta.service_model.operation_names}
+    names: dict[str, str] = {
+        xform_name(name, "-"): name for name in client.meta.service_model.operation_names
+    }
     return names[operation]
 
 
