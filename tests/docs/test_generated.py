@@ -8,7 +8,7 @@ import pytest
 
 from certifier.cli import COMMANDS
 from certifier.source import Source, parse_source
-from handbook import commands, settings, source
+from handbook import commands, costs, settings, source
 from handbook.__main__ import main
 from handbook.pages import PAGES, written
 from stacks.settings import Settings
@@ -90,3 +90,14 @@ def test_the_command_names_what_it_has_written(
     (root / "tests" / "test_x.py").write_text(wrong, encoding="utf-8")
     assert main(root) == 2
     assert "test_x.py:2" in capsys.readouterr().err
+
+
+def test_the_costs_are_the_sum_of_their_parts_and_grow_with_the_fleet() -> None:
+    """The sentence, the last row of the table and the arithmetic agree."""
+    page = read(ROOT / "docs/operate/costs.md")
+    for sources in costs.FLEETS:
+        assert costs.total(sources) == pytest.approx(sum(costs.parts(sources).values()))
+        assert f"**${costs.total(sources):.2f}**" in page
+    assert costs.total(100) < costs.total(1000) < 10 * costs.total(100)
+    sentence = f"${costs.total(100):.0f} a month for 100 sources and ${costs.total(1000):.0f}"
+    assert sentence in page

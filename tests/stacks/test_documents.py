@@ -6,6 +6,7 @@ from typing import Any
 
 from certifier.outcome import Outcome
 from certifier.triggers import RDS_EVENTS, SECRET_CALLS
+from handbook.costs import FIGURES
 from tests.docs.markdown import ROOT, anchors, read
 from tests.docs.words import now
 
@@ -25,7 +26,7 @@ def test_every_alarm_is_explained_and_has_a_first_look(template: dict[str, Any])
     """A row in the reference, a section in the runbook."""
     runbook = anchors(read(ROOT / "docs/operate/runbook.md"))
     alarms = ids(template, "AWS::CloudWatch::Alarm")
-    assert alarms
+    assert len(alarms) == FIGURES.alarms, "docs/operate/costs.md"
     for alarm in alarms:
         assert f"| `{alarm}` |" in EVENTS
         assert alarm.lower() in runbook, alarm
