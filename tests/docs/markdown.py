@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_FENCE = re.compile(r"^(```+)(\w*)[^\n]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^(```+)(\w*)([^\n]*)\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 _ANCHOR = re.compile(r'<a (?:id|name)="([^"]+)">')
@@ -29,7 +29,12 @@ def read(path: Path) -> str:
 
 def blocks(text: str, language: str) -> list[str]:
     """The code blocks in one language."""
-    return [body for _, kind, body in _FENCE.findall(text) if kind == language]
+    return [body for kind, _, body in fences(text) if kind == language]
+
+
+def fences(text: str) -> list[tuple[str, str, str]]:
+    """Every code block in its order: language, what stands behind it, and the code."""
+    return [(kind, more.strip(), body) for _, kind, more, body in _FENCE.findall(text)]
 
 
 def prose(text: str) -> str:

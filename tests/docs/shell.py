@@ -9,7 +9,8 @@ import json
 import re
 import shlex
 import string
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jmespath
@@ -23,6 +24,7 @@ SCALARS: Mapping[str, Callable[[str], Any]] = {
     "long": int,
     "boolean": lambda text: text == "true",
 }
+_SERVICES = {"s3api": "s3"}
 _CAPTURE = re.compile(r"(\w+)=\$\((.*)\)")
 
 
@@ -62,9 +64,14 @@ class Aws:
 
         With ``--output text`` the answer is text, as the command prints it.
         """
-        program, service, operation, *rest = words(line, variables)
+        program, *arguments = words(line, variables)
         assert program == "aws", line
-        client = self._client(service)
+        return self.run(arguments)
+
+    def run(self, arguments: Sequence[str]) -> Any:
+        """The same for arguments that a shell has split already."""
+        service, operation, *rest = arguments
+        client = self._client(_SERVICES.get(service, service))
         model = client.meta.service_model.operation_model(_named(client, operation))
         options = dict(_options(rest))
         query, output = (options.pop(name, [""])[0] for name in ("query", "output"))
@@ -108,8 +115,14 @@ def parameters(model: OperationModel, options: Mapping[str, list[str]]) -> dict[
 
 
 def _value(shape: Shape, values: list[str]) -> Any:
-    if values[0][:1] in ("{", "["):
+    if values[0].startswith("file://"):
+        values = [Path(values[0].removeprefix("file://")).read_text("utf-8")]
+    elif values[0][:1] in ("{", "["):
         return json.loads(values[0])
+    if isinstance(shape, StructureShape):
+        return _shorthand(shape, values[0])
+    if shape.type_name == "blob":
+        return Path(values[0]).read_bytes()
     if isinstance(shape, ListShape):
         member = shape.member
         if isinstance(member, StructureShape):
