@@ -101,3 +101,4 @@ def test_the_costs_are_the_sum_of_their_parts_and_grow_with_the_fleet() -> None:
     assert costs.total(100) < costs.total(1000) < 10 * costs.total(100)
     sentence = f"${costs.total(100):.0f} a month for 100 sources and ${costs.total(1000):.0f}"
     assert sentence in page
+    assert sentence in read(ROOT / "README.md")

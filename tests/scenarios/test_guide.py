@@ -21,6 +21,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import yaml
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from certifier.cli import main
 from sandbox.aws.deploy import STACK
@@ -29,6 +30,7 @@ from sandbox.postgres import TlsFiles
 from sandbox.world import HOST, PAIR, PASSWORD, USER, World
 from tests.docs.markdown import ROOT, blocks, fences, read
 from tests.docs.shell import Aws
+from tests.docs.transcript import missing, transcripts
 
 TEXT = read(ROOT / "docs/guide.md")
 PROGRAMS = ("aws", "certbot", "certifier", "curl", "docker", "psql", "ssh")
@@ -57,6 +59,7 @@ class Reader:
         self.folder = folder
         self.data = folder / "data"
         self.calls: list[list[str]] = []
+        self.printed = ""
         self._account = Aws(world.cloud.client)
         self._port = str(world.server.port)
 
@@ -108,11 +111,10 @@ class Reader:
         if shutil.which("psql"):
             return _real("psql", [conninfo, *arguments[1:]], {**env, **where})
         try:  # the same library, where the program is not installed
-            known = {"hostaddr": server.host, "port": self._port, "password": where["PGPASSWORD"]}
-            with psycopg.connect(
-                conninfo, **{k: v for k, v in known.items() if k not in conninfo}
-            ) as c:
-                return 0, f"{c.execute(statement.encode()).fetchall()}\n", ""
+            known: dict[str, Any] = {k.removeprefix("PG").lower(): v for k, v in where.items()}
+            whole = make_conninfo(**(known | conninfo_to_dict(conninfo)))
+            with psycopg.connect(whole) as connection:
+                return 0, f"{connection.execute(statement.encode()).fetchall()}\n", ""
         except psycopg.Error as error:
             return 2, "", str(error)
 
@@ -129,6 +131,7 @@ class Reader:
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = main([command, *rest, *more.get(command, [])])
+        self.printed += out.getvalue()
         return status, out.getvalue(), err.getvalue()
 
     def _aws(self, arguments: list[str], env: Mapping[str, str]) -> Answer:
@@ -304,6 +307,9 @@ def test_every_command_of_the_guide_works(reader: Reader) -> None:
     assert done.returncode == 0, f"{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
     assert world.outcome("orders") == "certified"
     assert {call[0] for call in reader.calls} == set(PROGRAMS)
+    for command, lines in transcripts(read(ROOT / "README.md")):
+        if command.split()[1] in ("certify", "status"):
+            assert missing(lines, reader.printed) == [], command
 
 
 def test_the_settings_of_the_guide_are_taken_by_postgresql(reader: Reader) -> None:
