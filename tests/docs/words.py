@@ -36,3 +36,13 @@ def then(word: str) -> str:
 
     old = {new: old for old, new in RENAMED.items()}.get(word, word)
     return old if old in COMMANDS else word
+
+
+MOVED = {
+    "certifier/vocabulary.py": "certifier/outcome.py",
+    "certifier/endpoint/fields.py": "certifier/models.py",
+    "certifier/run/documents.py": "certifier/models.py",
+    "certifier/run/notice.py": "certifier/decide.py",
+    "certifier/run/plan.py": "certifier/plan.py",
+}
+"""Where the documents say that a file is, and where it is before it has moved."""
