@@ -1,5 +1,6 @@
 """``docs/reference/settings.md``: every setting of an installation, from ``stacks.settings``."""
 
+import inspect
 import re
 import types
 from collections.abc import Mapping, Sequence
@@ -50,9 +51,9 @@ def page() -> str:
 
 def described(docstring: str) -> Mapping[str, str]:
     """Return the text for each name in the ``Attributes`` of a docstring."""
-    attributes = docstring.partition("Attributes:\n")[2]
+    attributes = inspect.cleandoc(docstring).partition("Attributes:\n")[2]
     found: dict[str, str] = {}
-    for entry in re.split(r"\n(?=        \w)", attributes.rstrip()):
+    for entry in re.split(r"\n(?=    \w)", attributes):
         names, _, text = entry.strip().partition(": ")
         found |= dict.fromkeys(re.split(r",\s+", names), " ".join(text.split()).replace("``", "`"))
     return found

@@ -9,9 +9,7 @@ import yaml
 from tests.docs.markdown import ROOT, read
 
 GITHUB = ROOT / ".github"
-FORMS = sorted(
-    set((GITHUB / "ISSUE_TEMPLATE").glob("*.yml")) - {GITHUB / "ISSUE_TEMPLATE/config.yml"}
-)
+FORMS = [p for p in sorted((GITHUB / "ISSUE_TEMPLATE").glob("*.yml")) if p.stem != "config"]
 
 
 def load(path: Path) -> Any:
@@ -33,9 +31,8 @@ def test_the_workflow_has_the_interpreters_that_make_test_asks_for() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (line,) = [line for line in makefile.splitlines() if line.startswith("PYTHONS ?= ")]
     steps = load(GITHUB / "workflows/test.yml")["jobs"]["test"]["steps"]
-    (versions,) = [
-        s["with"]["python-version"] for s in steps if "setup-python" in s.get("uses", "")
-    ]
+    (python,) = [step for step in steps if "setup-python" in step.get("uses", "")]
+    versions = python["with"]["python-version"]
     assert set(versions.split()) == set(line.removeprefix("PYTHONS ?= ").split())
 
 
