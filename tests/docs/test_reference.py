@@ -1,10 +1,12 @@
 """What is written by hand in docs/reference/ leaves nothing out."""
 
+import ast
 import re
 from typing import Any
 
 import pytest
 
+from certifier.decide import BAD
 from certifier.diagnosis import CATALOGUE
 from certifier.models import Fact
 from certifier.outcome import Cause, Outcome
@@ -65,3 +67,41 @@ def test_every_term_of_the_glossary_is_in_order() -> None:
     terms = re.findall(r"^\*\*([^*]+)\.\*\*", prose(read(REFERENCE / "glossary.md")), re.MULTILINE)
     assert len(terms) > 20
     assert terms == sorted(terms, key=lambda term: term.lower().replace("_", " "))
+
+
+def subjects() -> set[str]:
+    """The fixed beginning or end of each subject of a notice, from the code."""
+    found = set()
+    for file in (ROOT / "certifier").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.JoinedStr(values=[ast.Constant(value=str(start)), *rest]):
+                    if start.startswith("Certifier: "):
+                        found |= {str(r.value) for r in rest if isinstance(r, ast.Constant)}
+                case ast.Constant(value=str(text)) if text.startswith("Certifier: "):
+                    found.add(text)
+    return {part.strip() for part in found} - {"", ":", "Certifier:"}
+
+
+def test_every_notice_is_explained_and_has_a_first_look() -> None:
+    """Each subject in the reference, and each kind in the runbook under a heading of its own."""
+    known = subjects()
+    assert len(known) >= 3
+    section = read(REFERENCE / "events.md").partition("## Notices")[2]
+    assert {part for part in known if part not in section} == set()
+    runbook = anchors(read(ROOT / "docs/operate/runbook.md"))
+    bad = {now(outcome.value) for outcome in BAD}
+    assert bad <= runbook
+    assert {"the-circuit-breaker-is-open", "a-dms-certificate-cannot-be-deleted"} <= runbook
+
+
+def test_every_section_of_the_runbook_says_what_it_means_or_how_it_is_done() -> None:
+    """No heading without a sentence below it."""
+    text = read(ROOT / "docs/operate/runbook.md")
+    for part in re.split(r"^### ", text, flags=re.MULTILINE)[1:]:
+        title, _, body = part.partition("\n")
+        assert len(prose(body).split()) >= 6, title
+    alarms = text.partition("## Alarms")[2].partition("\n## ")[0]
+    for part in alarms.split("### ")[1:]:
+        assert "**Means:**" in part
+        assert "**First look:**" in part
