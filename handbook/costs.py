@@ -27,7 +27,7 @@ class Figures:
         item_reads, item_writes: units of DynamoDB; an item in a transaction counts twice.
         object_writes, object_reads: requests to S3.
         secret_reads: calls to Secrets Manager.
-        metrics: of a source, beside those of the whole installation.
+        metrics, source_metrics: of the whole installation, and of each source beside them.
         idle_transitions: of a tick that finds nothing due.
         run_transitions: of an execution that has sources, besides its children.
         gigabyte_seconds: of one invocation (assumed: 1.5 s at 512 MB, cold starts included).
@@ -44,6 +44,7 @@ class Figures:
     object_reads: int = 18
     secret_reads: int = 3
     metrics: int = 3
+    source_metrics: int = 3
     idle_transitions: int = 4
     run_transitions: int = 8
     gigabyte_seconds: float = 0.75
@@ -91,7 +92,7 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
         + runs * used.run_transitions
         + (TICKS - runs) * used.idle_transitions
     )
-    metric_hours = certifications * used.metrics + used.metrics * HOURS
+    metric_hours = certifications * used.source_metrics + HOURS * used.metrics
     p = {name: price for name, (price, _) in PRICES.items()}
     return {
         "Step Functions": transitions * p["transition"],
@@ -170,7 +171,8 @@ _MEANINGS: Mapping[str, str] = {
     "object_writes": "PUT and LIST requests to S3",
     "object_reads": "GET requests to S3",
     "secret_reads": "calls to Secrets Manager",
-    "metrics": "metrics of a source, each sent in one hour of the day",
+    "metrics": "metrics of the installation",
+    "source_metrics": "metrics of a source, each sent in one hour of the day",
     "idle_transitions": "state transitions of a tick that finds nothing due",
     "run_transitions": "state transitions of an execution with sources, besides its children",
     "gigabyte_seconds": "GB-seconds of an invocation: 1.5 s at 512 MB",
@@ -189,8 +191,8 @@ A month has {DAYS} days and {TICKS:,} ticks. For *n* sources there are {DAYS} *n
   that does not.
 - Invocations: {DAYS} *n* × {FIGURES.invocations}, one for each tick, and two for each that finds
   something.
-- Metrics: {FIGURES.metrics} for each source in {DAYS} of {HOURS} hours, and {FIGURES.metrics} of
-  the whole installation.
+- Metrics: {FIGURES.source_metrics} for each source in {DAYS} of {HOURS} hours, and
+  {FIGURES.metrics} of the whole installation.
 
 ## To pay less
 - The largest part of a large fleet is the metrics of each source. They are there for alarms of
