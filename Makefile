@@ -22,10 +22,10 @@ PYTHON := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 PYTEST := $(PYTHON) -m pytest
 PARALLEL ?= -n 2 --dist=worksteal
-CODE = $(wildcard app.py stacks lambdas certifier sandbox smoke tests bench)
+CODE = $(wildcard app.py stacks lambdas certifier sandbox smoke handbook tests bench)
 
 # A folder that holds no test fails (pytest's exit status 5).
-UNIT_TESTS := tests/unit tests/test_architecture.py
+UNIT_TESTS := tests/unit tests/docs tests/test_architecture.py
 PROBE_TESTS := tests/probe
 ADAPTER_TESTS := tests/aws tests/sandbox tests/contract $(wildcard tests/lambdas)
 TEMPLATE_TESTS := tests/stacks
@@ -135,7 +135,7 @@ format: $(VENV)/.stamp ## ruff's formatter and safe fixes
 
 .PHONY: docs
 docs: $(VENV)/.stamp ## write the generated documents again
-	$(PYTHON) -m certifier.diagnosis > docs/causes.md
+	$(PYTHON) -m handbook
 
 COMPILE = $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 .PHONY: lock

@@ -2,16 +2,19 @@
 
 ``python -m bench.fleet [N]`` onboards N sources (default 40) on one server, recertifies half of
 them, then all, and compares the two. Time is processor time of this process; calls per second are
-on the sandbox's clock, where the wait between two looks at DMS is the deployed one.
+on the sandbox's clock, where the wait between two looks at DMS is the deployed one. What a
+certification uses is held against the figures that docs/operate/costs.md is computed from.
 """
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 
+from handbook.costs import FIGURES
 from sandbox.aws import Execution
 from sandbox.dms.switches import Quotas
 from sandbox.world import World
@@ -20,6 +23,10 @@ SOURCES = 40
 DMS_BUDGET = 8.0
 """Calls a second that DMS allows an account; we stay inside half of it."""
 ANSWER_LIMIT = 8 * 1024
+OF_THE_RUN = 3
+"""Invocations of an execution besides its children: Select, Tidy, Report."""
+ITEMS_IN_A_TRANSACTION = 4
+"""State, undo log, breaker and registration, at most."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class Measured:
     transitions: int
     processor: float
     virtual: float
+    used: Mapping[str, float]
 
     @property
     def rows(self) -> list[tuple[str, float]]:
@@ -41,6 +49,44 @@ class Measured:
             ("processor time per source, ms", 1000 * self.processor / self.sources),
             ("DMS calls per second", self.dms_calls / self.virtual),
         ]
+
+    @property
+    def above(self) -> list[str]:
+        """What a certification uses more of than docs/operate/costs.md says."""
+        return [
+            f"{name}: {used:.1f}, not {getattr(FIGURES, name)}"
+            for name, used in self.used.items()
+            if used > getattr(FIGURES, name)
+        ]
+
+
+class Count:
+    """Counts calls of one service in a part of the log."""
+
+    def __init__(self, world: World, since: int) -> None:
+        self._log, self._since = world.cloud.calls, since
+
+    def __call__(self, service: str, *operations: str) -> int:
+        """Return how many calls of these operations there were; without any, of all."""
+        calls = self._log.of(service, since=self._since)
+        return sum(not operations or call.operation in operations for call in calls)
+
+
+def used_per_source(count: Count, sources: int, transitions: int) -> dict[str, float]:
+    """Return what one certification used, by the names of ``Figures``."""
+    reads = count("dynamodb", "GetItem", "Query", "Scan", "BatchGetItem")
+    transactions = count("dynamodb", "TransactWriteItems")
+    writes = count("dynamodb", "PutItem", "UpdateItem", "DeleteItem")
+    totals = {
+        "transitions": transitions,
+        "invocations": count("lambda", "Invoke") - OF_THE_RUN,
+        "item_reads": reads,
+        "item_writes": writes + transactions * ITEMS_IN_A_TRANSACTION * 2,
+        "object_writes": count("s3", "PutObject", "ListObjectsV2"),
+        "object_reads": count("s3", "GetObject"),
+        "secret_reads": count("secretsmanager"),
+    }
+    return {name: total / sources for name, total in totals.items()}
 
 
 def measure(world: World, names: list[str]) -> Measured:
@@ -58,6 +104,9 @@ def measure(world: World, names: list[str]) -> Measured:
         transitions=sum(child.transitions for child in children),
         processor=took,
         virtual=(world.cloud.clock.now() - clock).total_seconds(),
+        used=used_per_source(
+            Count(world, calls), len(names), sum(child.transitions for child in children)
+        ),
     )
 
 
@@ -92,7 +141,10 @@ def main(arguments: list[str]) -> int:
     rate = whole.dms_calls / whole.virtual
     console.print(f"longest answer of a step: {answer} bytes of {ANSWER_LIMIT}")
     console.print(f"DMS budget used: {rate:.2f} of {DMS_BUDGET} calls a second")
-    return 0 if rate <= DMS_BUDGET / 2 and answer <= ANSWER_LIMIT else 1
+    for name, used in whole.used.items():
+        console.print(f"{name}: {used:.1f} per source; costs.md says {getattr(FIGURES, name)}")
+    held = rate <= DMS_BUDGET / 2 and answer <= ANSWER_LIMIT and not whole.above
+    return 0 if held else 1
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What a probe found: the verdicts, why, and the evidence. Public data only; stable as JSON.
 
-``docs/probe-json.md`` describes every field. Everything that a server said has been escaped and
-capped.
+``docs/reference/probe-json.md`` describes every field. Everything that a server said has been
+escaped and capped.
 """
 
 from typing import Literal

@@ -153,39 +153,103 @@ class Source(Fact):
         title="Certifier source",
     )
 
+    # Each description says what the field means, then, where the type alone does not say it, what
+    # is allowed. docs/reference/source.md is generated from these.
     name: Annotated[
         str,
         _matches(
             _NAME,
             "must match [a-z][a-z0-9-]{0,39}, without '--' and without a hyphen at the end",
         ),
-    ] = Field(description="Names the source everywhere: table, records, canary endpoint.")
+    ] = Field(
+        description="The name of the source, unique in the installation: in the table, in records "
+        "and notices, and in the name of its canary endpoint. Allowed: a lower-case letter, then "
+        "at most 39 lower-case letters, digits and single hyphens; the last is not a hyphen.",
+        examples=["orders"],
+    )
     endpoint: Annotated[str, AfterValidator(_endpoint)] = Field(
-        description="Identifier or ARN of the DMS endpoint; an unknown identifier is created once."
+        description="The DMS endpoint. One that exists is adopted: only the fields that the source "
+        "names are changed. An identifier that does not exist is created, once. Allowed: the ARN "
+        "of an endpoint, or an identifier: a letter, then letters, digits and single hyphens; at "
+        "most 255 characters; the last is not a hyphen.",
+        examples=["orders-source", "arn:aws:dms:eu-west-1:111122223333:endpoint:ABCDEF"],
     )
-    endpoint_type: Literal["source", "target"] = "source"
-    engine: Literal["postgres", "aurora-postgresql"] = "postgres"
+    endpoint_type: Literal["source", "target"] = Field(
+        default="source",
+        description="Whether DMS reads from this database or writes to it. Must be that of an "
+        "endpoint that exists.",
+        examples=["target"],
+    )
+    engine: Literal["postgres", "aurora-postgresql"] = Field(
+        default="postgres",
+        description="The engine of the endpoint. Must be that of an endpoint that exists: it is "
+        "never changed.",
+        examples=["aurora-postgresql"],
+    )
     host: Annotated[str, AfterValidator(_host)] = Field(
-        description="Host name (or IP address) that is dialled and that the certificate must name."
+        description="The host that is connected to, and that the certificate must name under "
+        "verify-full. Allowed: a host name or an IP address, without scheme, port, brackets or "
+        "spaces.",
+        examples=["orders.db.example.com", "10.0.12.7"],
     )
-    port: StrictInt = Field(default=5432, ge=1, le=65535)
-    database: str | None = Field(default=None, min_length=1, max_length=63, pattern=r"^[^\x00]+$")
+    port: StrictInt = Field(
+        default=5432, ge=1, le=65535, description="The TCP port.", examples=[6432]
+    )
+    database: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=63,
+        pattern=r"^[^\x00]+$",
+        description="The name of the database. Required to create an endpoint; the probe logs in "
+        "to it too (without one, to the database named like the user).",
+        examples=["orders"],
+    )
     ssl_mode: Annotated[SslMode, BeforeValidator(_ssl_mode)] = Field(
-        description="none (or disable), require, verify-ca, verify-full."
+        description="The ssl_mode of the endpoint. libpq's word disable means none; libpq's allow "
+        "and prefer are refused, because DMS has no opportunistic mode and such a connection can "
+        "silently be plain text. A mode weaker than that of the endpoint needs allow_downgrade.",
+        examples=["verify-full"],
     )
     credentials: SecretArn | None = Field(
-        default=None, description="Secret with username and password (and host, port for DMS)."
+        default=None,
+        description="The secret with username and password, and with host and port in "
+        "credentials_mode secret, where DMS reads it itself. Required to create an endpoint. "
+        "Allowed: the full ARN of a secret, with its six-character suffix.",
+        examples=["arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders-AbCdEf"],
     )
-    credentials_mode: CredentialsMode = CredentialsMode.SECRET
+    credentials_mode: CredentialsMode = Field(
+        default=CredentialsMode.SECRET,
+        description="How the endpoint gets user and password. secret: the endpoint refers to the "
+        "secret, and DMS reads it. inline: the values are set on the endpoint, and set again when "
+        "the secret has a new version.",
+        examples=["inline"],
+    )
     server_certificate: SecretArn | None = Field(
-        default=None, description="Secret with the pair that PostgreSQL serves; imported into ACM."
+        default=None,
+        description="The secret with the certificate and key that PostgreSQL serves. It is "
+        "imported into ACM and compared with what the server serves; a CA in it stands in for "
+        "ca_bundle. Allowed: the full ARN of a secret, with its six-character suffix.",
+        examples=["arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders-tls-GhIjKl"],
     )
     ca_bundle: Annotated[str, AfterValidator(_bundle)] | None = Field(
-        default=None, description="s3://bucket/key or a secret: the CAs that DMS shall trust."
+        default=None,
+        description="The CA certificates that DMS is to trust, as PEM. Required for verify-ca and "
+        "verify-full unless the secret of server_certificate holds a CA. Allowed: s3://bucket/key "
+        "in a bucket that the installation allows, or the full ARN of a secret.",
+        examples=["s3://platform-trust/rds/eu-west-1-bundle.pem"],
     )
-    ca_bundle_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    ca_bundle_sha256: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="The SHA-256 of the file that ca_bundle names, in lower-case hex. Another file "
+        "in its place is refused.",
+        examples=["e5bb2084ccf45087bda1c9bffdea0eb15ee67f0b91646106e466714f9de3c7e3"],
+    )
     ca_overlap: StrictBool = Field(
-        default=True, description="false switches to the new CA at once (a compromised old CA)."
+        default=True,
+        description="Whether the old CA stays trusted until the server's chain no longer needs it. "
+        "false switches to the new CA at once: for a CA that is compromised.",
+        examples=[False],
     )
     replication_instances: tuple[
         Annotated[
@@ -195,20 +259,51 @@ class Source(Fact):
             ),
         ],
         ...,
-    ] = Field(default=(), max_length=60)
+    ] = Field(
+        default=(),
+        max_length=60,
+        description="The replication instances that must be able to connect. Without any: those "
+        "that have a connection or a task on the endpoint. Allowed: ARNs of replication instances.",
+        examples=[["arn:aws:dms:eu-west-1:111122223333:rep:ABCDEF"]],
+    )
     restart_tasks: Annotated[bool | str, BeforeValidator(_restart)] = Field(
         default=False,
-        description="Whether running tasks may be paused for a change: true, false or a window.",
+        description="Whether running tasks may be stopped for a change, and started again after "
+        "it. DMS changes no endpoint under a running task. Allowed: true, false, or a weekly "
+        "window: a day of the week, from when to when, and the time zone.",
+        examples=["sun 02:00-04:00 Europe/Berlin", True],
     )
-    probe: ProbePolicy = ProbePolicy.REQUIRED
+    probe: ProbePolicy = Field(
+        default=ProbePolicy.REQUIRED,
+        description="What a failure of our own probe means. required: the source is refused. "
+        "advisory: network and login errors become warnings once DMS itself connects; what is "
+        "wrong with TLS stays an error. off: there is no probe, and DMS alone decides.",
+        examples=["advisory"],
+    )
     probe_login: StrictBool | None = Field(
-        default=None, description="Whether the probe logs in; default: when credentials are given."
+        default=None,
+        description="Whether the probe logs in, after TLS has been verified. Without it: when "
+        "credentials are given.",
+        examples=[False],
     )
     probe_plaintext: StrictBool = Field(
-        default=False, description="Also check that a login without TLS is refused."
+        default=False,
+        description="Whether the probe also checks, on a connection of its own, that the server "
+        "refuses a login without TLS. Needs a probe that logs in.",
+        examples=[True],
     )
-    allow_downgrade: StrictBool = False
-    allow_irreversible: StrictBool = False
+    allow_downgrade: StrictBool = Field(
+        default=False,
+        description="Permits a change to a weaker ssl_mode than the endpoint has; otherwise it is "
+        "refused as would_weaken.",
+        examples=[True],
+    )
+    allow_irreversible: StrictBool = Field(
+        default=False,
+        description="Permits a change that cannot be rolled back, such as replacing a password "
+        "that no secret holds; otherwise it is refused as irreversible.",
+        examples=[True],
+    )
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:

@@ -102,21 +102,28 @@ class Settings(Policy):
             these, and only these secrets' events start a run.
         kms_keys: the customer managed KMS keys under which those secrets and bundles are encrypted.
         bundle_buckets: the buckets from which a source may take its CA bundle.
-        notify: e-mail addresses that hear what needs a person.
+        notify: e-mail addresses that are notified of what needs a person; each must confirm its
+            subscription.
         batch: sources that one tick of the schedule (every ten minutes) takes at most.
         max_concurrency: sources certified at a time; DMS allows the account 8 calls a second.
-        poll_seconds: how long the machine waits between two looks at DMS. Fewer than ten, and the
-            history of a run whose every call is retried could outgrow what an execution may have.
+        poll_seconds: seconds between two looks at DMS; under ten, the history of a run whose every
+            call is retried could outgrow what an execution may have.
         breaker_limit: changes that end badly within 24 hours before no further one begins.
+        warning_days: days before an expiry from which it is a finding.
+        min_rsa_bits: smaller RSA keys are a finding.
+        signature_hashes: other hashes are a finding.
+        max_validity_days: server certificates that are valid for longer are a finding.
+        raise_to_error: policy findings that refuse a source instead of warning, by their cause.
         alarm_days: alarm when a certificate of any source has fewer days left than this.
         probe_subnets, probe_security_groups: where the probe runs; without them, outside any VPC.
-        probe_hosts, probe_ports: the only hosts (patterns) and ports that may be probed; empty
-            means all.
+        probe_hosts: the only hosts that may be probed, as patterns such as ``*.db.example.com``;
+            none means any.
+        probe_ports: the only ports that may be probed; none means any.
         probe_local: whether loopback, link-local and metadata addresses may be probed. Only the
             sandbox sets it, where PostgreSQL listens there.
-        log_days: how long function and machine logs are kept.
-        record_days: how long the records and reports of certifications are kept.
-        retain_data: whether the table outlives the stack. The bucket always does: a bucket with
+        log_days: days for which function and machine logs are kept.
+        record_days: days for which the records and reports of certifications are kept.
+        retain_data: whether the table outlives the stack; the bucket always does, since one with
             versions in it cannot be deleted with its stack.
     """
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = frozenset({"app", "stacks", "lambdas", "certifier", "sandbox", "smoke", "tests", "bench"})
+OURS = frozenset(
+    {"app", "stacks", "lambdas", "certifier", "sandbox", "smoke", "handbook", "tests", "bench"}
+)
 PURE_LIBRARIES = frozenset({"cryptography", "pydantic", "pydantic_core"})
 
 
@@ -51,12 +53,20 @@ ROOMS = (
         frozenset({"lambdas", "certifier"}),
         frozenset({"aws_lambda_powertools", "pydantic"}),
     ),
-    Room("sandbox", ("sandbox/",), OURS - {"tests", "bench", "smoke"}, frozenset({"*"})),
+    Room(
+        "sandbox", ("sandbox/",), OURS - {"tests", "bench", "smoke", "handbook"}, frozenset({"*"})
+    ),
     Room(
         "smoke",
         ("smoke/",),
         frozenset({"smoke", "certifier", "sandbox.acm", "sandbox.dms.switches", "sandbox.pki"}),
         frozenset({"boto3", "botocore", "rich"}),
+    ),
+    Room(
+        "handbook",
+        ("handbook/",),
+        frozenset({"handbook", "certifier", "stacks.settings"}),
+        frozenset({"annotated_types", "pydantic"}),
     ),
     Room(
         "aws adapters",
@@ -95,6 +105,7 @@ MAY_IMPORT_EDGES = {
     "lambdas": EDGES - {"certifier.cli"},
     "sandbox": EDGES,
     "smoke": frozenset({"certifier.aws"}),
+    "handbook": frozenset({"certifier.cli"}),
 }
 
 
@@ -180,6 +191,8 @@ def test_no_room_imports_what_the_arrows_forbid() -> None:
         ("sandbox/aws.py", "from smoke import run", "smoke"),
         ("smoke/run.py", "from sandbox.world import World", "sandbox.world"),
         ("smoke/run.py", "from certifier.steps import claim_source", "certifier.steps"),
+        ("handbook/source.py", "from stacks.workflow import Workflow", "stacks.workflow"),
+        ("handbook/source.py", "from certifier.aws import dms", "certifier.aws"),
         ("app.py", "from certifier.models import Source", "certifier.models"),
     ],
 )

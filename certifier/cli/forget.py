@@ -20,7 +20,7 @@ def register(subparsers: "Subparsers") -> None:
         description="Drop a source. Refused while a run has it, a change is unfinished, or a task"
         " is paused for it. The DMS endpoint, its certificate and the records stay.",
     )
-    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("name", metavar="NAME", help="a registered source")
     add_options(parser)
     parser.set_defaults(run=run)
 

@@ -60,7 +60,9 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--address", metavar="IP", help="dial this address; HOST stays the name that is verified"
     )
-    parser.add_argument("--database", metavar="D")
+    parser.add_argument(
+        "--database", metavar="D", help="to log in to; default: named like the user"
+    )
     parser.add_argument("--user", metavar="U", help="log in, and ask the server how it stands")
     parser.add_argument(
         "--password-env", metavar="VAR", help="the environment variable that holds the password"
@@ -80,7 +82,7 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--min-tls", type=_tls, metavar="V", help=f"{', '.join(TLS_VERSIONS)}; libpq's default 1.2"
     )
-    parser.add_argument("--max-tls", type=_tls, metavar="V")
+    parser.add_argument("--max-tls", type=_tls, metavar="V", help="the newest to offer")
     parser.add_argument(
         "--timeout",
         type=float,
@@ -91,7 +93,7 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--plaintext", action="store_true", help="also ask whether a login without TLS is refused"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON (docs/probe-json.md)")
+    parser.add_argument("--json", action="store_true", help="print JSON (reference/probe-json.md)")
     parser.set_defaults(run=run)
 
 

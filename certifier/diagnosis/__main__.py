@@ -1,4 +1,4 @@
-"""Print ``docs/causes.md``: ``python -m certifier.diagnosis [FOLDER OF TESTS]``."""
+"""Print ``docs/reference/causes.md``: ``python -m certifier.diagnosis [FOLDER OF TESTS]``."""
 
 import sys
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Every cause: how it looks, why it happens, and what to do about it.
 
-One row for each member of ``Cause``; ``docs/causes.md`` is generated from here. ``looks`` are texts
-as libpq, PostgreSQL, OpenSSL or DMS write them; each is read back as its own cause by a test. A
-cause without one is something that Certifier finds out by itself.
+One row for each member of ``Cause``; ``docs/reference/causes.md`` is generated from here. ``looks``
+are texts as libpq, PostgreSQL, OpenSSL or DMS write them; each is read back as its own cause by a
+test. A cause without one is something that Certifier finds out by itself.
 """
 
 from collections.abc import Mapping

@@ -13,16 +13,16 @@ from pathlib import Path
 from certifier.diagnosis.catalogue import CHAPTERS, Row
 from certifier.vocabulary import Cause
 
-COMMAND = "python -m certifier.diagnosis > docs/causes.md"
+COMMAND = "make docs"
 _INTRODUCTION = f"""\
 # Causes
 
 Every failure that Certifier reports names one of these causes, what was seen, and what to do next.
 `certifier explain TEXT` finds the cause behind a DMS `LastFailureMessage` or an error of libpq.
 
-An **error** stops a certification, a **warning** does not, **advice** is for a calm day. Where time
-may mend it, Certifier looks again within minutes; otherwise on the next day, or when the source or
-its secret changes. Each cause names the test that breaks something in just that way.
+An **error** stops a certification, a **warning** does not, **advice** is for a calm day. What may
+clear by itself is looked at again within minutes; everything else on the next day, or when the
+source or its secret changes. Each cause names the tests that break something in just that way.
 
 This file is generated: `{COMMAND}`.
 """
@@ -58,14 +58,15 @@ def markdown(shown: Mapping[Cause, Sequence[str]]) -> str:
 
 def _entry(row: Row, shown: Sequence[str]) -> str:
     kind = row.severity.value.capitalize() + (
-        "; time may mend it" if row.may_clear_by_itself else ""
+        "; may clear by itself" if row.may_clear_by_itself else ""
     )
     lines = [f"### {row.cause.value}", "", f"*{kind}.* {_escaped(row.why)}", ""]
     if row.looks:
         lines += ["It looks like this:", "", "```text", *row.looks, "```", ""]
     lines += [f"**What to do:** {_escaped(row.remedy)}", ""]
     if shown:
-        lines += [f"Shown by {', '.join(f'`{name}`' for name in shown)}.", ""]
+        tests = (f"- `{name}`" for name in shown)
+        lines += ["<details><summary>Shown by</summary>", "", *tests, "", "</details>", ""]
     return "\n".join(lines)
 
 

@@ -112,7 +112,7 @@ class Certification(Fact):
 
     Attributes:
         spec: the source as this run used it.
-        probe: the report of our own TLS connection (docs/probe-json.md).
+        probe: the report of our own TLS connection (docs/reference/probe-json.md).
         changes: what the plan found to differ; made when ``changed``.
         intended_leaf_sha256: the certificate that the server is meant to serve.
         days_left, expires, expires_at: the expiry that comes first, and of what.

@@ -74,8 +74,8 @@ def test_the_json_has_the_documented_shape(
 
 
 def test_every_field_of_the_json_is_documented() -> None:
-    """docs/probe-json.md names each property of the schema, and its own example validates."""
-    text = (_PROJECT / "docs" / "probe-json.md").read_text("utf-8")
+    """probe-json.md names each property of the schema, and its own example validates."""
+    text = (_PROJECT / "docs" / "reference" / "probe-json.md").read_text("utf-8")
     schema = ProbeReport.model_json_schema(mode="serialization")
     models = [schema, *schema["$defs"].values()]
     names = {name for model in models for name in model.get("properties", ())}

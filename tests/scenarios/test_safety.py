@@ -1,4 +1,4 @@
-"""What docs/safety.md promises of a live endpoint and its tasks, each promise broken into once."""
+"""What guarantees.md promises of a live endpoint and its tasks, each promise broken into once."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping

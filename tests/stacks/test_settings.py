@@ -139,26 +139,6 @@ def test_every_prefix_says_something() -> None:
         assert problems(secret_prefixes=[wrong])
 
 
-def test_every_setting_is_documented_with_its_default() -> None:
-    """docs/deploy.md has a row for each setting, and no row for what is none."""
-    rows: dict[str, str] = {}
-    for line in (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8").splitlines():
-        if line.startswith("| `"):
-            names, default = line.split("|")[1:3]
-            rows |= dict.fromkeys(re.findall(r"`(\w+)`", names), default.strip(" `"))
-    assert rows.keys() == Settings.model_fields.keys()
-    for name, field in Settings.model_fields.items():
-        match field.default:
-            case bool(value):
-                assert rows[name] == str(value).lower()
-            case int(value) | str(value):
-                assert rows[name] == str(value)
-            case (*values,) if values:
-                assert rows[name] == ",".join(values)
-            case ():
-                assert rows[name] in ("none", "any")
-
-
 def test_the_settings_of_the_first_day_exist() -> None:
     """docs/first-day.md breaks an update with settings that synthesize."""
     text = (ROOT / "docs" / "first-day.md").read_text(encoding="utf-8")

@@ -1,0 +1,202 @@
+"""``docs/operate/costs.md``: what an installation costs in a month, and what each part of it is.
+
+How much a certification of an unchanged source uses is counted by ``python -m bench.fleet``, which
+fails when it counts more than ``FIGURES``. How long a function runs and how much it logs cannot be
+counted without an account: those are assumptions, and marked so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from handbook.text import NOTICE, table
+
+DAYS = 30
+HOURS = 730
+TICKS = DAYS * 24 * 6
+FLEETS = (10, 100, 1000)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is used; all but the last four are counted in the sandbox.
+
+    Attributes:
+        transitions: of the child execution over one unchanged source, three looks at DMS included.
+        invocations: of functions, in that child execution.
+        item_reads, item_writes: units of DynamoDB; an item in a transaction counts twice.
+        object_writes, object_reads: requests to S3.
+        secret_reads: calls to Secrets Manager.
+        metrics, source_metrics: of the whole installation, and of each source beside them.
+        idle_transitions: of a tick that finds nothing due.
+        run_transitions: of an execution that has sources, besides its children.
+        gigabyte_seconds: of one invocation (assumed: 1.5 s at 512 MB, cold starts included).
+        log_bytes: of one invocation (assumed).
+        record_bytes: of a record, its page and the documents of its run (assumed).
+        alarms: of the stack.
+    """
+
+    transitions: int = 18
+    invocations: int = 9
+    item_reads: int = 24
+    item_writes: int = 14
+    object_writes: int = 10
+    object_reads: int = 18
+    secret_reads: int = 3
+    metrics: int = 3
+    source_metrics: int = 3
+    idle_transitions: int = 4
+    run_transitions: int = 8
+    gigabyte_seconds: float = 0.75
+    log_bytes: int = 2_000
+    record_bytes: int = 150_000
+    alarms: int = 4
+
+
+FIGURES = Figures()
+RECORD_DAYS = 400
+PRICED = "November 2026"
+PRICES: Mapping[str, tuple[float, str]] = MappingProxyType(
+    {
+        "transition": (25e-6, "Step Functions Standard: $25.00 for a million state transitions"),
+        "invocation": (0.2e-6, "Lambda: $0.20 for a million requests"),
+        "gigabyte_second": (13.3334e-6, "Lambda on arm64: $13.33 for a million GB-seconds"),
+        "metric": (
+            0.30,
+            "CloudWatch: $0.30 for a metric and month, by the hour of use",
+        ),
+        "alarm": (0.10, "CloudWatch: $0.10 for an alarm and month"),
+        "log_byte": (0.50e-9, "CloudWatch Logs: $0.50 for a GB taken in"),
+        "item_read": (0.125e-6, "DynamoDB on demand: $0.125 for a million read units"),
+        "item_write": (0.625e-6, "DynamoDB on demand: $0.625 for a million write units"),
+        "object_write": (5e-6, "S3: $5.00 for a million PUT and LIST requests"),
+        "object_read": (0.4e-6, "S3: $0.40 for a million GET requests"),
+        "stored_byte": (0.023e-9, "S3: $0.023 for a GB and month"),
+        "trace": (5e-6, "X-Ray: $5.00 for a million traces"),
+        "secret_read": (5e-6, "Secrets Manager: $0.05 for 10,000 calls"),
+    }
+)
+"""Dollars for one of each, by the list of us-east-1."""
+
+
+def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
+    """Return what each part costs in a month, in dollars, for a fleet that hardly ever changes.
+
+    Every source is certified once a day; free tiers are left out.
+    """
+    certifications = sources * DAYS
+    runs = min(certifications, TICKS)  # one at most for each tick, however many sources are due
+    invocations = certifications * used.invocations + TICKS + 2 * runs  # Select; Tidy and Report
+    transitions = (
+        certifications * (used.transitions + 1)  # the start of a child counts as one
+        + runs * used.run_transitions
+        + (TICKS - runs) * used.idle_transitions
+    )
+    metric_hours = certifications * used.source_metrics + HOURS * used.metrics
+    p = {name: price for name, (price, _) in PRICES.items()}
+    return {
+        "Step Functions": transitions * p["transition"],
+        "CloudWatch metrics": metric_hours / HOURS * p["metric"],
+        "Lambda": invocations * (p["invocation"] + used.gigabyte_seconds * p["gigabyte_second"]),
+        "S3": certifications
+        * (used.object_writes * p["object_write"] + used.object_reads * p["object_read"])
+        + TICKS * p["object_write"]
+        + sources * RECORD_DAYS * used.record_bytes * p["stored_byte"],
+        "X-Ray": invocations * p["trace"],
+        "CloudWatch alarms": used.alarms * p["alarm"],
+        "Secrets Manager calls": certifications * used.secret_reads * p["secret_read"],
+        "CloudWatch Logs": invocations * used.log_bytes * p["log_byte"],
+        "DynamoDB": certifications
+        * (used.item_reads * p["item_read"] + used.item_writes * p["item_write"]),
+    }
+
+
+def total(sources: int) -> float:
+    """Return what a fleet costs in a month, in dollars."""
+    return sum(parts(sources).values())
+
+
+_INTRODUCTION = f"""\
+# Costs
+
+About **${total(100):.0f} a month for 100 sources and ${total(1000):.0f} for 1,000**, by the list
+prices of us-east-1 in {PRICED}, when hardly anything changes. No bill of a real account has been
+read yet: this is arithmetic. DMS itself, your databases and your secrets cost what they cost
+without Certifier.
+
+{NOTICE}
+What uses what: each source is certified once a day, and the schedule looks every ten minutes for
+what is due. A change costs a fraction of a cent more: rehearsing, pausing, configuring and testing
+are loops of three states, polled every 15 seconds.
+"""
+
+_ASSUMED = frozenset({"gigabyte_seconds", "log_bytes", "record_bytes"})
+
+
+def page() -> str:
+    """Return the whole document."""
+    by_fleet = {sources: parts(sources) for sources in FLEETS}
+    rows = [
+        (part, *(f"${by_fleet[sources][part]:.2f}" for sources in FLEETS))
+        for part in parts(FLEETS[-1])
+    ]
+    rows.append(("**a month**", *(f"**${total(sources):.2f}**" for sources in FLEETS)))
+    used = [
+        (_MEANINGS[name], f"{value:,}", "assumed" if name in _ASSUMED else "counted")
+        for name, value in vars(FIGURES).items()
+    ]
+    return "\n".join(
+        (
+            _INTRODUCTION,
+            "## What each part is\n",
+            table(("part", *(f"{sources:,} sources" for sources in FLEETS)), rows),
+            "What AWS gives away each month is left out: it is worth about $2 at 100 sources.\n",
+            "## What is used\n\n`python -m bench.fleet` counts these over an unchanged fleet in the"
+            " sandbox, and fails when they are more than here. Those marked as assumed cannot be"
+            " counted without an account.\n",
+            table(("per certification", "figure", ""), used),
+            f"## Prices\n\nAs AWS lists them for us-east-1 in {PRICED}; other Regions differ by"
+            " some percent.\n",
+            "\n".join(f"- {text}" for _, text in PRICES.values()) + "\n",
+            _ARITHMETIC,
+        )
+    )
+
+
+_MEANINGS: Mapping[str, str] = {
+    "transitions": "state transitions",
+    "invocations": "invocations of functions",
+    "item_reads": "read units of DynamoDB",
+    "item_writes": "write units of DynamoDB",
+    "object_writes": "PUT and LIST requests to S3",
+    "object_reads": "GET requests to S3",
+    "secret_reads": "calls to Secrets Manager",
+    "metrics": "metrics of the installation",
+    "source_metrics": "metrics of a source, each sent in one hour of the day",
+    "idle_transitions": "state transitions of a tick that finds nothing due",
+    "run_transitions": "state transitions of an execution with sources, besides its children",
+    "gigabyte_seconds": "GB-seconds of an invocation: 1.5 s at 512 MB",
+    "log_bytes": "bytes logged by an invocation",
+    "record_bytes": "bytes kept of a certification, for 400 days",
+    "alarms": "alarms of the stack, whatever the fleet",
+}
+
+_ARITHMETIC = f"""\
+## The arithmetic
+
+A month has {DAYS} days and {TICKS:,} ticks. For *n* sources there are {DAYS} *n* certifications.
+
+- State transitions: {DAYS} *n* × ({FIGURES.transitions} + 1 for the start of the child), and
+  {FIGURES.run_transitions} for each tick that finds something, {FIGURES.idle_transitions} for each
+  that does not.
+- Invocations: {DAYS} *n* × {FIGURES.invocations}, one for each tick, and two for each that finds
+  something.
+- Metrics: {FIGURES.source_metrics} for each source in {DAYS} of {HOURS} hours, and
+  {FIGURES.metrics} of the whole installation.
+
+## To pay less
+- The largest part of a large fleet is the metrics of each source. They are there for alarms of
+  your own on one source; the alarms of the stack use those without `source`.
+- An interface endpoint for a probe in your network costs about $7 a month for each zone and
+  service, more than all of this. Share those that you have.
+"""

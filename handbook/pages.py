@@ -1,0 +1,27 @@
+"""The table of generated documents, and how to tell that one is stale."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from certifier.diagnosis.handbook import markdown, scenarios
+from handbook import commands, costs, settings, source
+
+Page = Callable[[Path], str]
+"""From the root of the repository to the text of the page."""
+
+PAGES: Mapping[str, Page] = MappingProxyType(
+    {
+        "docs/reference/source.md": lambda _: source.page(),
+        "docs/reference/cli.md": lambda _: commands.page(),
+        "docs/reference/settings.md": lambda _: settings.page(),
+        "docs/operate/costs.md": lambda _: costs.page(),
+        "docs/reference/causes.md": lambda root: markdown(scenarios(root / "tests")),
+    }
+)
+
+
+def written(root: Path, path: str) -> str | None:
+    """Return what the file holds now; ``None`` when there is none."""
+    file = root / path
+    return file.read_text(encoding="utf-8") if file.is_file() else None
