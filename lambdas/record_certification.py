@@ -27,7 +27,7 @@ def run(event: RecordEvent, context: StepContext[RecordSettings]) -> Answer:
             service=settings.powertools_service_name,
         )
         metrics.add_metric(seen.outcome.value.capitalize(), MetricUnit.Count, 1)
-        metrics.add_metric("PendingRestarts", MetricUnit.Count, seen.owed)
+        metrics.add_metric("PendingRestarts", MetricUnit.Count, seen.pending_restarts)
         if seen.days_left is not None:
             metrics.add_metric("DaysLeft", MetricUnit.Count, seen.days_left)
         metrics.flush_metrics()

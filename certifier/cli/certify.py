@@ -279,8 +279,8 @@ def _tell_line(console: Console, line: Line, bucket: str) -> None:
         text.append(f"  {line.ssl_mode}")
     if line.days_left is not None:
         text.append(f"  {line.days_left} days left")
-    if line.owed:
-        text.append(f"  {line.owed} tasks owed", style="bold red")
+    if line.pending_restarts:
+        text.append(f"  {line.pending_restarts} tasks waiting for a restart", style="bold red")
     console.print(text)
     if line.seen:
         cause = f"{line.cause}: " if line.cause else ""

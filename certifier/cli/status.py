@@ -32,7 +32,7 @@ def register(subparsers: "Subparsers") -> None:
     """Add the command to the parser."""
     parser = subparsers.add_parser(
         "status",
-        help="the fleet: outcome, mode, days to expiry, last certified, due, owed",
+        help="the fleet: outcome, mode, days to expiry, last certified, due, pending restarts",
         description="Show every registered source as the last run left it.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these sources")
@@ -77,7 +77,7 @@ def _told(state: SourceState, now: datetime) -> dict[str, Any]:
         "expires": state.expires,
         "certified_at": _iso(state.certified_at),
         "due_at": _iso(state.due_at),
-        "owed": list(state.owed),
+        "pending_restarts": list(state.pending_restarts),
         "running": state.claim.execution if state.claim else None,
         "held_by_breaker": state.held_by_breaker,
         "record": state.record,
@@ -106,7 +106,15 @@ def _show(states: Sequence[SourceState], breaker: Breaker, now: datetime) -> Non
         console.print("No source is registered.")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("source", "outcome", "mode", "days left", "last certified", "due", "owed"):
+    for column in (
+        "source",
+        "outcome",
+        "mode",
+        "days left",
+        "last certified",
+        "due",
+        "pending_restarts",
+    ):
         table.add_column(column, overflow="fold")
     for state in states:
         table.add_row(*_row(state, now))
@@ -137,7 +145,10 @@ def _row(state: SourceState, now: datetime) -> list[Text]:
         Text("–" if days is None else str(days), style=style),
         Text(_ago(state.certified_at, now)),
         Text(_due(state, now)),
-        Text(str(len(state.owed)) if state.owed else "–", style="bold red" if state.owed else ""),
+        Text(
+            str(len(state.pending_restarts)) if state.pending_restarts else "–",
+            style="bold red" if state.pending_restarts else "",
+        ),
     ]
 
 

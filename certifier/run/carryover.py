@@ -22,7 +22,7 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
         "reason": due.reason,
         "backoff": due.backoff,
         "waiting_since": due.waiting_since,
-        "owed": dossier.owed,
+        "pending_restarts": dossier.pending_restarts,
         "held_by_breaker": True if end.held_by_breaker else None,
     }
     if record.expires_at is not None:

@@ -175,7 +175,7 @@ class TaskWork(Fact):
     """
 
     tasks: tuple[str, ...] = ()
-    owed: tuple[str, ...] = ()
+    pending_restarts: tuple[str, ...] = ()
     stopped_seconds: float | None = None
     findings: tuple[Finding, ...] = ()
 

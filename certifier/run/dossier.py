@@ -76,7 +76,7 @@ class Dossier(Fact):
     acm_leaf: Leaf | None = None
 
     @property
-    def owed(self) -> tuple[str, ...]:
+    def pending_restarts(self) -> tuple[str, ...]:
         """Return the ARNs of the tasks that do not run again."""
         return tuple(pause.task_arn for pause in self.pauses)
 
@@ -102,7 +102,7 @@ class Dossier(Fact):
 
     @property
     def retained_before(self) -> Mapping[str, int]:
-        """Return how much WAL each slot kept when the first of the owed tasks was to be stopped."""
+        """Return the WAL of each slot before the first pause whose task does not run again yet."""
         kept: dict[str, int] = {}
         for pause in sorted(self.pauses, key=lambda pause: pause.since):
             kept = {**pause.retained, **kept}

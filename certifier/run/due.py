@@ -13,7 +13,7 @@ from certifier.vocabulary import Cause, Outcome, Severity
 DAY = timedelta(days=1)
 
 
-OWED = timedelta(minutes=10)
+RESTART_RETRY = timedelta(minutes=10)
 
 
 BACK_OFF = (
@@ -55,7 +55,7 @@ def next_due(
     state: SourceState,
     *,
     now: datetime,
-    owed: bool,
+    pending_restart: bool,
     opens_at: datetime | None = None,
 ) -> Due:
     """Return when the source is due again, after a run that ended so.
@@ -66,8 +66,8 @@ def next_due(
     """
     mendable = tuple(found for found in end.findings if may_clear_by_itself(found))
     since = (state.waiting_since or now) if mendable else None
-    if owed:
-        return Due(now + OWED, state.reason, state.backoff, since)
+    if pending_restart:
+        return Due(now + RESTART_RETRY, state.reason, state.backoff, since)
     if end.held_by_breaker:
         return Due(None, state.reason, state.backoff, since)
     if _has(end.findings, Cause.INTERRUPTED_RUN_FINISHED) and end.erase_undo:

@@ -125,8 +125,8 @@ def _of_the_end(
         seen = f"an earlier run was cut off in the middle of a change; {what}"
         added.append(_workflow(Cause.INTERRUPTED_RUN_FINISHED, seen))
     told = " ".join(f.seen for f in findings if f.cause is Cause.TASK_NOT_RESTARTED)
-    if found.owed and not told:
-        names = ", ".join(found.owed)
+    if found.pending_restarts and not told:
+        names = ", ".join(found.pending_restarts)
         seen = f"tasks that we stopped do not run again yet: {names}"
         added.append(_workflow(Cause.TASK_NOT_RESTARTED, seen))
     if found.new_anchors:

@@ -34,14 +34,14 @@ class Notice:
 def attention(
     end: Ending,
     *,
-    owed: tuple[str, ...],
+    pending_restarts: tuple[str, ...],
     waiting_since: datetime | None,
     now: datetime,
 ) -> str:
     """Return what needs a person, as one line that is equal while nothing changes; empty: nothing.
 
     Errors, and warnings that only a person can mend, at once; what time may mend, after a week;
-    owed tasks always.
+    tasks waiting for a restart always.
     """
     patient = waiting_since is not None and now - waiting_since >= PATIENCE
     parts = [end.outcome.value] if end.outcome in BAD else []
@@ -57,15 +57,15 @@ def attention(
             )
         }
     )
-    return " ".join([*parts, *(f"owed:{task}" for task in sorted(owed))])
+    return " ".join([*parts, *(f"pending_restart:{task}" for task in sorted(pending_restarts))])
 
 
-def owed_wal(found: Dossier) -> str:
-    """Return what the server keeps because of owed tasks, for people; empty when none is owed.
+def retained_wal(found: Dossier) -> str:
+    """Return what the server keeps because of pending restarts, for people; empty without one.
 
     Which slot is a task's, nobody tells: those that nobody reads from are named.
     """
-    if not found.owed:
+    if not found.pending_restarts:
         return ""
     slots = found.slots
     if slots is None:
@@ -102,13 +102,13 @@ def notice(
         needs: what needs a person now (``attention``).
         told: what they were told last.
         where: where the record lies.
-        wal: what the server keeps because of owed tasks (``owed_wal``).
+        wal: what the server keeps because of tasks waiting for a restart (``retained_wal``).
     """
     if needs == told or end.outcome is Outcome.DEFERRED:
         return None
     if not needs:
         was_bad = told.split(" ", 1)[0] in {outcome.value for outcome in BAD}
-        if not was_bad and "owed:" not in told:
+        if not was_bad and "pending_restart:" not in told:
             return None
         return Notice(
             f"Certifier: {name} is {end.outcome.value} again",

@@ -81,7 +81,7 @@ class TaskRecord(Fact):
 
     paused: tuple[str, ...] = ()
     resumed: tuple[str, ...] = ()
-    owed: tuple[str, ...] = ()
+    pending_restarts: tuple[str, ...] = ()
     stopped_seconds: float | None = None
 
 
@@ -91,7 +91,7 @@ class SlotsRecord(Fact):
     Attributes:
         before: as the probe saw them, before this run stopped any task.
         after: as the login saw them once the tasks were resumed.
-        at_pause: bytes of WAL by slot when the tasks that are still owed were to be stopped.
+        at_pause: bytes of WAL by slot before the tasks with a pending restart were stopped.
     """
 
     before: tuple[SlotFacts, ...] | None = None
@@ -277,7 +277,7 @@ def _tasks(dossier: Dossier) -> TaskRecord:
     return TaskRecord(
         paused=paused.tasks,
         resumed=resumed.tasks,
-        owed=dossier.owed,
+        pending_restarts=dossier.pending_restarts,
         stopped_seconds=resumed.stopped_seconds,
     )
 

@@ -105,7 +105,7 @@ class SourceState(Fact):
     anchors: tuple[str, ...] = ()
     record: str | None = None
     ssl_mode: str | None = None
-    owed: tuple[str, ...] = ()
+    pending_restarts: tuple[str, ...] = ()
     held_by_breaker: bool = False
 
     def is_of(self, endpoint: str) -> bool:
@@ -158,7 +158,7 @@ class Pause(Fact):
         sources: the sources that need it stopped.
         since: when we first meant to stop it, this time.
         stop_date: the StopDate of the stop that is ours.
-        started_at: when we first asked it to start again; what it does after that is still owed.
+        started_at: when we first asked it to start again; it still waits if it fails then.
         retained: bytes of WAL that the server of its source kept for each slot, by name, as the
             login saw before the stop.
     """

@@ -55,7 +55,7 @@ class Line(Fact):
     seen: str | None = None
     ssl_mode: str | None = None
     days_left: int | None = None
-    owed: int = 0
+    pending_restarts: int = 0
     record: str | None = None
 
 
@@ -94,7 +94,7 @@ class ChildOutcome(Fact):
     record: str | None = None
     ssl_mode: str | None = None
     days_left: int | None = None
-    owed: int = 0
+    pending_restarts: int = 0
 
 
 def child_outcome(record: Certification, key: str) -> ChildOutcome:
@@ -109,7 +109,7 @@ def child_outcome(record: Certification, key: str) -> ChildOutcome:
         record=key,
         ssl_mode=record.endpoint.fields.ssl_mode if record.endpoint else None,
         days_left=record.days_left,
-        owed=len(record.tasks.owed),
+        pending_restarts=len(record.tasks.pending_restarts),
     )
 
 
@@ -132,5 +132,5 @@ def child_outcome_again(run: str, state: SourceState, now: datetime) -> ChildOut
         record=state.record,
         ssl_mode=state.ssl_mode,
         days_left=None if state.expires_at is None else (state.expires_at - now).days,
-        owed=len(state.owed),
+        pending_restarts=len(state.pending_restarts),
     )

@@ -2,8 +2,8 @@
 
 Nothing is stopped while anything may still say no: the breaker, the window, a full load, a task
 that could not start again. A stopped task lives in its pause item alone, written before the stop:
-whoever finds the item knows that the task is owed. A task that another source has stopped already
-is joined, so that it is not started in the middle of our change.
+whoever finds the item knows that the task waits for a restart. A task that another source has
+stopped already is joined, so that it is not started in the middle of our change.
 """
 
 from collections.abc import Mapping

@@ -22,7 +22,7 @@ from certifier.run.dossier import Dossier, gathered
 from certifier.run.due import next_due
 from certifier.run.ending import ending
 from certifier.run.event import RecordEvent, run_id
-from certifier.run.notice import Notice, attention, notice, owed_wal
+from certifier.run.notice import Notice, attention, notice, retained_wal
 from certifier.run.record import (
     Certification,
     certification,
@@ -53,7 +53,7 @@ class Measured(Fact):
 
     outcome: Outcome
     days_left: int | None
-    owed: int
+    pending_restarts: int
 
 
 Measure = Callable[[Measured], None]
@@ -104,19 +104,21 @@ def _record(
         end,
         state,
         now=now,
-        owed=bool(dossier.owed),
+        pending_restart=bool(dossier.pending_restarts),
         opens_at=dossier.plan.opens_at if dossier.plan else None,
     )
     key = _key(event, state.claim.since if state.claim else now)
     where = f"s3://{context.documents.bucket}/{key}.html"
-    needs = attention(end, owed=dossier.owed, waiting_since=due.waiting_since, now=now)
+    needs = attention(
+        end, pending_restarts=dossier.pending_restarts, waiting_since=due.waiting_since, now=now
+    )
     told = notice(
         event.name,
         end,
         needs=needs,
         told=state.notified,
         where=where,
-        wal=owed_wal(dossier) if event.source.spec.endpoint_type == "source" else "",
+        wal=retained_wal(dossier) if event.source.spec.endpoint_type == "source" else "",
     )
     untold = None if told is None else _publish(context, told)
     if untold is not None:
@@ -147,7 +149,13 @@ def _record(
     if done.opened:
         _publish(context, _breaker_opened(event.name, context.settings.breaker_limit, where))
     context.documents.write_child_outcome(run_id(event.parent), child_outcome(record, key))
-    measure(Measured(outcome=end.outcome, days_left=record.days_left, owed=len(dossier.owed)))
+    measure(
+        Measured(
+            outcome=end.outcome,
+            days_left=record.days_left,
+            pending_restarts=len(dossier.pending_restarts),
+        )
+    )
     return Answer(outcome=end.outcome)
 
 

@@ -78,6 +78,6 @@ def _line(name: str, ending: ChildOutcome | None) -> Line:
         seen=ending.seen,
         ssl_mode=ending.ssl_mode,
         days_left=ending.days_left,
-        owed=ending.owed,
+        pending_restarts=ending.pending_restarts,
         record=ending.record,
     )

@@ -1,7 +1,7 @@
 """Resume tasks: start again what we stopped, and only that.
 
 Every pause that holds this source is left. Whoever leaves last starts the task, and the pause is
-deleted only when the task runs: until then it is owed, and found by the next run.
+deleted only when the task runs: until then it waits for a restart, and found by the next run.
 """
 
 from datetime import timedelta
@@ -26,7 +26,7 @@ SAME_STOP = timedelta(seconds=5)
 
 
 def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
-    """Move the resumption on by one round; in the last one, what does not run stays owed.
+    """Move the resumption on by one round; what does not run after the last keeps waiting.
 
     Raises:
         ClaimLost: another execution owns the source.
@@ -34,14 +34,14 @@ def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
     context.store.require_claim(event.name, event.run)
     before = context.read(event, RESUMED) or TaskWork()
     tasks, findings, still = list(before.tasks), list(before.findings), before.stopped_seconds
-    owed: list[tuple[str, Finding]] = []
+    pending: list[tuple[str, Finding]] = []
     for pause in context.store.pauses_of(event.name):
         if not context.store.leave_pause(event.name, event.run, pause.task_arn):
             continue  # another source still needs it stopped, and will start it
         task = context.dms.task(pause.task_arn)
         match _moved(event, context, pause, task):
             case Finding() as reason if reason.cause is Cause.TASK_NOT_RESTARTED:
-                owed.append((pause.task_arn, reason))
+                pending.append((pause.task_arn, reason))
             case Finding() as reason:
                 findings.append(reason)
                 context.store.delete_pause(event.name, event.run, pause.task_arn)
@@ -51,12 +51,12 @@ def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
                     seconds = (context.now() - pause.stop_date).total_seconds()
                     still = max(still or 0.0, seconds)
                 context.store.delete_pause(event.name, event.run, pause.task_arn)
-    over = not owed or event.is_last
+    over = not pending or event.is_last
     work = TaskWork(
         tasks=tuple(tasks),
-        owed=tuple(arn for arn, _ in owed),
+        pending_restarts=tuple(arn for arn, _ in pending),
         stopped_seconds=still,
-        findings=(*findings, *((reason for _, reason in owed) if over else ())),
+        findings=(*findings, *((reason for _, reason in pending) if over else ())),
     )
     context.write(event, RESUMED, work)
     return Done(done=over)
@@ -117,7 +117,7 @@ def _not_ours(pause: Pause, task: ReplicationTask) -> str | None:
     """Return why the task does not stand still because of our stop; ``None`` when it does.
 
     A run that died between the stop and its note left no StopDate: then the task counts as ours if
-    it stopped after the pause was written. One that failed after we started it is still owed.
+    it stopped after the pause was written. One that failed after we started it still waits.
     """
     started = pause.started_at is not None
     if task.status == "failed":

@@ -58,7 +58,7 @@ def _source(state: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         "outcome": state.get("outcome"),
         "claim": bool(state.get("claim")),
         "canary": state.get("canary"),
-        "owed": sorted(state.get("owed", ())),
+        "pending_restarts": sorted(state.get("pending_restarts", ())),
         "due": "never" if due is None else "soon" if due <= soon.isoformat() else "later",
     }
 

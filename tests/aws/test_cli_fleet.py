@@ -80,7 +80,7 @@ def test_status_shows_the_fleet(
         "expires_at": NOW + timedelta(days=12, hours=1),
         "certified_at": NOW - timedelta(hours=3),
         "ssl_mode": "verify-full",
-        "owed": ("arn:task",),
+        "pending_restarts": ("arn:task",),
     }
     register(store, "orders", outcome=Outcome.CERTIFIED, state=state)
     register(store, "sales")

@@ -314,7 +314,7 @@ def test_an_owed_task_is_told_at_once_and_due_in_ten_minutes(world: World) -> No
     assert world.record() == "certified"
     state = world.state()
     assert state.due_at == NOW + timedelta(minutes=10)
-    assert state.owed == (TASK,)
+    assert state.pending_restarts == (TASK,)
     (subject,) = world.told()
     assert subject == "Certifier: orders certified: task_not_restarted"
 

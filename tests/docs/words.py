@@ -8,7 +8,7 @@ RENAMED = {
     "rolled_back": "rolled_back",
     "rolled_back": "rolled_back",
     "reset-breaker": "reset-breaker",
-    "owed": "pending_restart",
+    "pending_restarts": "pending_restart",
     "stopped_seconds": "stopped_seconds",
     "Restored": "Rolled_back",
     "PendingRestarts": "PendingRestarts",

@@ -155,7 +155,7 @@ def test_a_run_that_stopped_a_task_and_then_gave_up_has_failed(live: Live) -> No
 
 @pytest.mark.shows("task_left_alone")
 def test_a_task_that_a_person_stops_after_we_have_started_it_stays_stopped(live: Live) -> None:
-    """It was slow to start, and owed; it ran, and was stopped again before anybody looked."""
+    """It was slow to start; it ran at last, and was stopped again before anybody looked."""
     live.certified()
     live.dms.durations = Durations(task_starting=1_200)
     live.change()
@@ -190,7 +190,7 @@ def test_a_start_that_is_rejected_in_spite_of_our_test_is_mended_by_a_new_one(
 
 
 def test_a_task_that_may_not_start_keeps_no_other_one_from_starting(live: Live) -> None:
-    """Its instance is not available: that one alone is owed, and the certification is good."""
+    """Its instance is not available: that one alone waits, and the certification is good."""
     second = live.dms.add_instance("replication-2")
     live.certified()
     other = live.dms.add_task(

@@ -559,7 +559,7 @@ def test_row_2_new_fails_and_the_old_ones_connect_again(live: Live) -> None:
 
 @pytest.mark.shows("broken_after_rollback", "task_not_restarted")
 def test_row_3_new_fails_and_the_old_ones_do_not_connect_any_more(live: Live) -> None:
-    """Failed, and the task stays owed, until DMS connects and a tick starts it."""
+    """Failed, and the task keeps waiting for a restart, until DMS connects and a tick starts it."""
     live.certified()
     modified: list[None] = []
     live.when("Configure endpoint: wait", lambda: modified.append(None))
@@ -703,7 +703,7 @@ def test_a_change_of_somebody_else_during_the_test_makes_it_worthless(live: Live
 
 @pytest.mark.shows("test_never_ended")
 def test_a_test_that_never_ends_is_a_failed_change(live: Live) -> None:
-    """The old settings are put back, and the task stays owed until DMS can test again."""
+    """The endpoint is rolled back, and the task keeps waiting until DMS can test again."""
     live.certified()
 
     def stuck() -> None:
@@ -738,7 +738,7 @@ def test_a_connection_that_somebody_deletes_is_no_result(live: Live) -> None:
 
 @pytest.mark.shows("task_did_not_stop")
 def test_a_task_that_does_not_stop_ends_the_change(live: Live) -> None:
-    """After the last round nothing was changed; the task is owed until it stops and starts."""
+    """After the last round nothing was changed; the task waits until it stops and starts."""
     live.certified()
     live.dms.durations = Durations(task_stopping=3_000)
     since = live.now
@@ -807,7 +807,7 @@ def test_a_start_that_is_rejected_is_mended_by_a_test(live: Live) -> None:
 
 
 def test_a_task_that_a_person_started_meanwhile_is_simply_running(live: Live) -> None:
-    """Nothing is owed, and nothing is said."""
+    """Nothing waits for a restart, and nothing is said."""
     live.certified()
     live.when("Resume tasks", lambda: live.dms.set_task(live.task, status="running"))
     since = live.now

@@ -1,4 +1,4 @@
-"""Replication slots around a pause: what the login sees, and what people are told of owed tasks."""
+"""Replication slots around a pause: what the login sees, and what notices say of pending restarts."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

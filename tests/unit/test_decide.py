@@ -27,7 +27,7 @@ from certifier.run.dossier import Dossier
 from certifier.run.due import BACK_OFF, DAY, next_due
 from certifier.run.ending import Ending, ending
 from certifier.run.event import Problem
-from certifier.run.notice import attention, notice, owed_wal
+from certifier.run.notice import attention, notice, retained_wal
 from certifier.run.state import BadEnd, Breaker, Pause, SourceState
 from certifier.run.summary import failure
 from certifier.text import size
@@ -225,7 +225,7 @@ def test_why_a_change_was_given_up_comes_before_what_came_of_it() -> None:
 
 
 def test_what_only_the_whole_run_shows_is_added() -> None:
-    """A finished earlier run, owed tasks and a canary that stayed are findings of the ending."""
+    """A finished earlier run, pending restarts and a canary that stayed are findings of the end."""
     found = Dossier(
         undo=LOG,
         undo_run="arn:other",
@@ -285,7 +285,7 @@ PENDING = seen(Cause.OVERLAP_PENDING)
 
 
 @pytest.mark.parametrize(
-    ("end", "owed", "opens_at", "wait"),
+    ("end", "pending_restarts", "opens_at", "wait"),
     [
         (an_ending(Outcome.CERTIFIED), False, None, DAY),
         (an_ending(Outcome.CERTIFIED, PENDING), False, None, timedelta(0)),
@@ -336,10 +336,10 @@ PENDING = seen(Cause.OVERLAP_PENDING)
     ],
 )
 def test_the_table_of_due_times(
-    end: Ending, owed: bool, opens_at: datetime | None, wait: timedelta | None
+    end: Ending, pending: bool, opens_at: datetime | None, wait: timedelta | None
 ) -> None:
     """Each row of the design's table, for a first run."""
-    due = next_due(end, STATE, now=NOW, owed=owed, opens_at=opens_at)
+    due = next_due(end, STATE, now=NOW, pending_restart=pending, opens_at=opens_at)
     assert due.at == (None if wait is None else NOW + wait)
 
 
@@ -347,7 +347,7 @@ def test_the_back_off_goes_from_the_next_tick_to_daily() -> None:
     """The next tick, 15 and 60 minutes, hourly for a day, then daily."""
     state, waits = STATE, []
     for _ in range(30):
-        due = next_due(an_ending(Outcome.FAILED), state, now=NOW, owed=False)
+        due = next_due(an_ending(Outcome.FAILED), state, now=NOW, pending_restart=False)
         assert due.at is not None
         waits.append((due.at - NOW) // MINUTE)
         state = STATE.model_copy(update={"reason": due.reason, "backoff": due.backoff})
@@ -366,7 +366,7 @@ def test_a_task_is_not_stopped_in_vain_at_every_tick(cause: Cause, minutes: list
     assert end.in_vain
     state = STATE
     for wait in minutes:
-        due = next_due(end, state, now=NOW, owed=False)
+        due = next_due(end, state, now=NOW, pending_restart=False)
         assert due.at == NOW + wait * MINUTE
         state = STATE.model_copy(update={"reason": due.reason, "backoff": due.backoff})
 
@@ -374,29 +374,31 @@ def test_a_task_is_not_stopped_in_vain_at_every_tick(cause: Cause, minutes: list
 def test_another_reason_begins_the_back_off_anew() -> None:
     """What is new is looked at again soon, however long the last trouble took."""
     worn = STATE.model_copy(update={"reason": "failed", "backoff": 20})
-    due = next_due(an_ending(Outcome.CERTIFIED, PENDING), worn, now=NOW, owed=False)
+    due = next_due(an_ending(Outcome.CERTIFIED, PENDING), worn, now=NOW, pending_restart=False)
     assert (due.at, due.backoff, due.reason) == (NOW, 1, "certified overlap_pending")
-    clear = next_due(an_ending(Outcome.CERTIFIED), worn, now=NOW, owed=False)
+    clear = next_due(an_ending(Outcome.CERTIFIED), worn, now=NOW, pending_restart=False)
     assert (clear.backoff, clear.reason, clear.waiting_since) == (0, "", None)
 
 
 def test_an_owed_task_does_not_disturb_the_back_off() -> None:
-    """Ten-minute runs for a task that is owed are no further failures of the source."""
+    """Ten-minute runs for a task that waits for a restart are no further failures of the source."""
     worn = STATE.model_copy(update={"reason": "failed", "backoff": 20})
-    due = next_due(an_ending(Outcome.FAILED), worn, now=NOW, owed=True)
+    due = next_due(an_ending(Outcome.FAILED), worn, now=NOW, pending_restart=True)
     assert (due.reason, due.backoff) == ("failed", 20)
 
 
 def test_what_time_may_mend_keeps_its_first_date() -> None:
     """The week until a person is told begins with the first run that saw it."""
-    first = next_due(an_ending(Outcome.CERTIFIED, PENDING), STATE, now=NOW, owed=False)
+    first = next_due(an_ending(Outcome.CERTIFIED, PENDING), STATE, now=NOW, pending_restart=False)
     state = STATE.model_copy(update={"waiting_since": first.waiting_since})
-    later = next_due(an_ending(Outcome.CERTIFIED, PENDING), state, now=NOW + DAY, owed=False)
+    later = next_due(
+        an_ending(Outcome.CERTIFIED, PENDING), state, now=NOW + DAY, pending_restart=False
+    )
     assert first.waiting_since == later.waiting_since == NOW
 
 
 @pytest.mark.parametrize(
-    ("end", "days", "owed", "needs"),
+    ("end", "days", "pending_restarts", "needs"),
     [
         (an_ending(Outcome.CERTIFIED), 0, (), ""),
         (an_ending(Outcome.CERTIFIED, PENDING), 6, (), ""),
@@ -409,7 +411,7 @@ def test_what_time_may_mend_keeps_its_first_date() -> None:
             (),
             "certificate_expires_soon",
         ),
-        (an_ending(Outcome.CERTIFIED), 0, ("t2", "t1"), "owed:t1 owed:t2"),
+        (an_ending(Outcome.CERTIFIED), 0, ("t2", "t1"), "pending_restart:t1 pending_restart:t2"),
         (
             an_ending(Outcome.REFUSED, seen(Cause.DNS_FAILED), seen(Cause.DNS_FAILED)),
             0,
@@ -418,16 +420,16 @@ def test_what_time_may_mend_keeps_its_first_date() -> None:
         ),
     ],
 )
-def test_what_needs_a_person(end: Ending, days: int, owed: tuple[str, ...], needs: str) -> None:
-    """Errors and owed tasks at once; what time may mend after a week; advice never."""
+def test_what_needs_a_person(end: Ending, days: int, pending: tuple[str, ...], needs: str) -> None:
+    """Errors and pending restarts at once; what may clear by itself after a week; advice never."""
     since = NOW - timedelta(days=days)
-    assert attention(end, owed=owed, waiting_since=since, now=NOW) == needs
+    assert attention(end, pending_restarts=pending, waiting_since=since, now=NOW) == needs
 
 
 def test_a_person_is_told_once_and_when_it_is_over() -> None:
     """The same trouble is told once, another one again, and its end too."""
     bad = an_ending(Outcome.REFUSED, seen(Cause.HOSTNAME_MISMATCH), seen(Cause.CHAIN_REPAIRED))
-    needs = attention(bad, owed=(), waiting_since=None, now=NOW)
+    needs = attention(bad, pending_restarts=(), waiting_since=None, now=NOW)
     told = notice("orders", bad, needs=needs, told="", where="s3://b/k")
     assert told is not None
     assert told.subject == "Certifier: orders refused: hostname_mismatch"
@@ -441,9 +443,11 @@ def test_a_person_is_told_once_and_when_it_is_over() -> None:
     assert notice("orders", good, needs="", told="", where="") is None
     assert notice("orders", good, needs="", told="certificate_expires_soon", where="") is None
     assert notice("orders", an_ending(Outcome.DEFERRED), needs="x", told="", where="") is None
-    owed = notice("orders", good, needs="owed:t", told="", where="s3://b/k", wal="12 MB of WAL\n")
-    assert owed is not None
-    assert owed.message.endswith("12 MB of WAL\n\nRecord: s3://b/k\n")
+    told = notice(
+        "orders", good, needs="pending_restart:t", told="", where="s3://b/k", wal="12 MB of WAL\n"
+    )
+    assert told is not None
+    assert told.message.endswith("12 MB of WAL\n\nRecord: s3://b/k\n")
 
 
 def slot(name: str, retained: int | None, status: str | None = "reserved") -> SlotFacts:
@@ -479,15 +483,15 @@ def seen_by_probe(slots: tuple[SlotFacts, ...] | None) -> Probed:
 def test_what_owed_tasks_let_the_server_keep(
     slots: tuple[SlotFacts, ...] | None, again: tuple[SlotFacts, ...] | None, said: str
 ) -> None:
-    """The latest look counts; growth is since the first pause that is still owed."""
+    """The latest look counts; growth is since the first pause that still waits for a restart."""
     later = {"since": NOW + MINUTE, "retained": {"s": 2 * MEGABYTE}}
     pauses = (
         PAUSE.model_copy(update=later),
         PAUSE.model_copy(update={"retained": {"s": MEGABYTE}}),
     )
     found: dict[str, Any] = {"probed": seen_by_probe(slots), "slots_after": SlotsAfter(slots=again)}
-    assert said in owed_wal(Dossier(pauses=pauses, **found))
-    assert owed_wal(Dossier(**found)) == ""
+    assert said in retained_wal(Dossier(pauses=pauses, **found))
+    assert retained_wal(Dossier(**found)) == ""
 
 
 @pytest.mark.parametrize(

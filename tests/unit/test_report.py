@@ -151,7 +151,9 @@ def test_changes_say_whether_they_were_made(fields: dict[str, Any], text: str) -
 
 def test_an_owed_task_stands_out() -> None:
     """A task that does not run again is named, with how long the others stood still."""
-    tasks = TaskRecord(paused=("arn:task:A",), owed=("arn:task:B",), stopped_seconds=41.4)
+    tasks = TaskRecord(
+        paused=("arn:task:A",), pending_restarts=("arn:task:B",), stopped_seconds=41.4
+    )
     words = Page(certification_page(a_record(tasks=tasks, verified=Verified(probe=True)))).words()
     assert "the longest stood still for 41 seconds" in words
     assert "Do not run again yet: B" in words
