@@ -1,4 +1,4 @@
-"""Replication slots around a pause: what the login sees, and what notices say of pending restarts."""
+"""Replication slots around a pause: what a login sees, what notices say."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

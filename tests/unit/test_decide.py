@@ -285,7 +285,7 @@ PENDING = seen(Cause.OVERLAP_PENDING)
 
 
 @pytest.mark.parametrize(
-    ("end", "pending_restarts", "opens_at", "wait"),
+    ("end", "pending", "opens_at", "wait"),
     [
         (an_ending(Outcome.CERTIFIED), False, None, DAY),
         (an_ending(Outcome.CERTIFIED, PENDING), False, None, timedelta(0)),
@@ -398,7 +398,7 @@ def test_what_time_may_mend_keeps_its_first_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "days", "pending_restarts", "needs"),
+    ("end", "days", "pending", "needs"),
     [
         (an_ending(Outcome.CERTIFIED), 0, (), ""),
         (an_ending(Outcome.CERTIFIED, PENDING), 6, (), ""),
