@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import moto
 import pytest
 
@@ -25,6 +24,7 @@ from certifier.certificate import bundle_digest, union
 from certifier.errors import Busy, NotYetConsistent, Refused, Throttled, Unavailable, Unexpected
 from certifier.models import Endpoint, EndpointFields
 from certifier.outcome import Cause, SslMode
+from sandbox.aws import fast
 from sandbox.dms import INSTANT, DmsStandIn, Durations, Quotas, Switches
 from sandbox.pki import Authority, bundle
 from tests.aws.faults import Faults, Kind, injected
@@ -107,7 +107,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             clock = Clock()
             standin = DmsStandIn(switches=Switches(**switch), clock=clock, **given)
             stack.enter_context(standin.installed())
-            client: Any = boto3.client("dms", region_name=standin.region, config=config(attempts))
+            client: Any = fast.session(standin.region).client("dms", config=config(attempts))
             return World(Dms(client), standin, stack.enter_context(injected()), clock, client)
 
         yield started

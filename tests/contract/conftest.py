@@ -14,6 +14,7 @@ from moto import mock_aws
 from certifier.aws.clients import Clients
 from certifier.aws.secrets import Secrets
 from sandbox.acm import AcmStandIn, AcmSwitches
+from sandbox.aws import fast
 from sandbox.dms import BLACKHOLE, DmsStandIn, Switches
 from sandbox.pki import Authority, self_signed
 from sandbox.postgres import Access, Postgres
@@ -106,7 +107,7 @@ def _started(
     # Pairs are made now, and so ACM, which looks at their dates, needs the real time.
     acm_standin = AcmStandIn(switches=replace(acm or AcmSwitches(), throttled=False))
     stack.enter_context(acm_standin.installed())
-    session = boto3.Session("testing", "testing", region_name=REGION)
+    session = fast.session(REGION)
     login = {"host": HOST, "port": server.port, "username": USER, "password": PASSWORD}
     secret = session.client("secretsmanager").create_secret(
         Name="smoke/login", SecretString=json.dumps(login)

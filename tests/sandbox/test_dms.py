@@ -9,12 +9,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import moto
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from sandbox.aws import fast
 from sandbox.dms import BLACKHOLE, INSTANT, DmsStandIn, Durations, FailureStyle, Quotas, Switches
 from sandbox.dms.libpq import failure_message
 from sandbox.pki import Authority, bundle, self_signed
@@ -45,10 +45,8 @@ class Dms:
         self.standin = standin
         self.clock = clock
         self.server = server
-        self.client: Any = boto3.client(
-            "dms",
-            region_name=standin.region,
-            config=Config(retries={"total_max_attempts": 1}),
+        self.client: Any = fast.session(standin.region).client(
+            "dms", config=Config(retries={"total_max_attempts": 1})
         )
 
     def certificate(self, name: str = "certifier-a", pem: str = PEM) -> str:
@@ -611,7 +609,7 @@ def test_a_silent_host_times_out_late(start: Start) -> None:
 def test_the_secret_is_read_when_the_test_runs(start: Start, server: Postgres) -> None:
     """3: an endpoint with a secret connects with what the secret says now."""
     dms = start(server=server)
-    secrets: Any = boto3.client("secretsmanager", region_name=dms.standin.region)
+    secrets: Any = fast.session(dms.standin.region).client("secretsmanager")
     login = {
         "host": HOST,
         "port": server.port,
