@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -52,7 +53,7 @@ class Clock:
     """Time that only moves when a test says so."""
 
     def __init__(self) -> None:
-        self.time = 1_800_000_000.0
+        self.time = time.time()
 
     def __call__(self) -> float:
         return self.time

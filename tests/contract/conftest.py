@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -34,7 +35,7 @@ ROOT = Authority.root("Smoke server root")
 MIDDLE = ROOT.intermediate("Smoke server intermediate")
 LEAF = MIDDLE.issue([HOST])
 SELF = self_signed([ALONE])
-START = 1_800_000_000.0
+START = datetime.now(UTC).timestamp()
 
 
 class Time:
@@ -104,8 +105,9 @@ def _started(
     hosts = dict.fromkeys((HOST, ALIAS, ALONE), "127.0.0.1") | {SILENT: BLACKHOLE}
     standin = DmsStandIn(switches=dms, clock=time.now, patience=10.0, resolve=hosts)
     stack.enter_context(standin.installed())
-    # Pairs are made now, and so ACM, which looks at their dates, needs the real time.
-    acm_standin = AcmStandIn(switches=replace(acm or AcmSwitches(), throttled=False))
+    acm_standin = AcmStandIn(
+        switches=replace(acm or AcmSwitches(), throttled=False), clock=time.now
+    )
     stack.enter_context(acm_standin.installed())
     session = fast.session(REGION)
     login = {"host": HOST, "port": server.port, "username": USER, "password": PASSWORD}

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,7 +33,7 @@ class Clock:
     """Time that only moves when a test says so."""
 
     def __init__(self) -> None:
-        self.time = 1_800_000_000.0
+        self.time = time.time()
 
     def __call__(self) -> float:
         return self.time
