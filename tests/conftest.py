@@ -7,6 +7,8 @@ from tests import days
 # At once: the modules, and the other conftest files, make certificates while they are imported.
 days.travel()
 
+REAL_CLOCK = pytest.mark.real_clock("libpq verifies this test's server by the machine's clock")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register ``shows``; ``certifier.diagnosis.handbook`` reads the marks from the source."""
@@ -17,6 +19,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes long, so that in the end no worker is alone with it."""
+    for item in items:
+        if "server" in getattr(item, "fixturenames", ()):
+            item.add_marker(REAL_CLOCK)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     left_out = [item for item in items if not days.runs(item)]
     if left_out:

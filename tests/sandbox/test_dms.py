@@ -799,6 +799,7 @@ def test_require_may_use_the_certificate(start: Start, server: Postgres) -> None
         assert dms.test(arn, dms.standin.add_instance("ri"))["Status"] == status
 
 
+@pytest.mark.real_clock("libpq verifies by the machine's clock")
 def test_a_self_signed_server_may_be_trusted(start: Start) -> None:
     """1 (UNCONFIRMED): a self-signed server certificate that is its own CA."""
     leaf = self_signed([HOST], ["127.0.0.1"])
