@@ -62,6 +62,7 @@ test: setup ## all checks and tests, fastest first
 	$(MAKE) adapters
 	$(MAKE) template
 	$(MAKE) scenarios
+	$(MAKE) other-days
 	$(MAKE) other-pythons
 
 .PHONY: format-check
@@ -96,6 +97,16 @@ template: setup ## the synthesized template and the state machine
 scenarios: setup ## end to end in the sandbox
 	$(PYTEST) $(PARALLEL) $(SCENARIO_TESTS)
 
+# The unit and adapter tests again, each worker on another day, in tests/days.py's words. All of
+# every-day takes a few minutes; other-days runs what takes long on one of the days.
+DAYS ?= +40,+400,+4000,29-feb
+comma := ,
+ON_DAYS = CERTIFIER_DAYS=$(DAYS) $(PYTEST) --dist=each \
+	--tx $(words $(subst $(comma), ,$(DAYS)))*popen $(UNIT_TESTS) $(ADAPTER_TESTS)
+.PHONY: other-days
+other-days: setup ## unit and adapter tests on other days than today
+	CERTIFIER_TURNS=1 $(ON_DAYS)
+
 # The unit and probe tests again, on the interpreters of PYTHONS other than .venv's own. One that
 # was asked for by name must be there.
 OWN = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -118,6 +129,10 @@ fuzz: setup ## thousands of certificates, CAs, hosts and modes against libpq
 .PHONY: chaos
 chaos: setup ## every fault at every call and state of every story
 	CERTIFIER_CHAOS=all $(PYTEST) $(PARALLEL) --timeout=3600 $(SCENARIO_TESTS) -k "cut_off"
+
+.PHONY: every-day
+every-day: setup ## unit and adapter tests, all of them on every one of DAYS
+	$(ON_DAYS)
 
 .PHONY: smoke
 smoke: $(VENV)/.stamp ## the contract tests against a real account: SMOKE="--instance ..."

@@ -1,6 +1,13 @@
-"""What all tests share: the mark by which a test says which causes it shows, and their order."""
+"""What all tests share: the day on which they run, their marks, and their order."""
 
 import pytest
+
+from tests import days
+
+# At once: the modules, and the other conftest files, make certificates while they are imported.
+days.travel()
+
+REAL_CLOCK = pytest.mark.real_clock("libpq verifies this test's server by the machine's clock")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -10,6 +17,13 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes long, so that in the end no worker is alone with it."""
+    for item in items:
+        if "server" in getattr(item, "fixturenames", ()):
+            item.add_marker(REAL_CLOCK)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    left_out = [item for item in items if not days.runs(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if days.runs(item)]

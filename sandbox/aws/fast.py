@@ -9,7 +9,10 @@ from functools import cache
 from typing import Any
 from unittest.mock import patch
 
+import boto3
+import botocore.session
 from botocore.auth import SigV4Auth
+from botocore.loaders import Loader
 from botocore.useragent import UserAgentString
 from moto.core import responses
 from moto.core.base_backend import BaseBackend
@@ -18,6 +21,14 @@ from moto.core.utils import method_names_from_class
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 
 USER_AGENT = "sandbox"
+_MODELS = cache(Loader)
+
+
+def session(region: str) -> boto3.Session:
+    """A session of its own that shares the models of the services: reading them takes longest."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _MODELS())
+    return boto3.Session("testing", "testing", region_name=region, botocore_session=core)
 
 
 @contextmanager

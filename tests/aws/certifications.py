@@ -1,6 +1,6 @@
 """What the steps of a run leave in the bucket, as they would; for tests of Record and of pages."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -42,7 +42,10 @@ INSTANCE = "arn:aws:dms:eu-west-1:123456789012:rep:RIRIRIRI"
 OLD_CA, NEW_CA = (
     f"arn:aws:dms:eu-west-1:123456789012:cert:{name}" for name in ("OLDOLD", "NEWNEW")
 )
-OLD_ROOT, ROOT = Authority.root("Example root 2023"), Authority.root("Example root 2026")
+OLD_ROOT, ROOT = (
+    Authority.root(f"Example root {year}", not_before=NOW - timedelta(days=1))
+    for year in (2023, 2026)
+)
 LEAF = ROOT.intermediate("Example issuing CA").issue(dns=["orders.db.example.com"])
 BUNDLE = ROOT.certificate_pem.decode()
 

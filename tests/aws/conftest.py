@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-import botocore.session
 import pytest
-from botocore.loaders import Loader
 from moto import mock_aws
 
 from certifier.aws.clients import Clients
@@ -17,19 +15,11 @@ from sandbox.aws import fast
 REGION = "eu-west-1"
 
 
-@pytest.fixture(scope="session")
-def models() -> Loader:
-    """What botocore knows of each service, read once: that takes longer than most tests."""
-    return Loader()
-
-
 @pytest.fixture
-def aws(models: Loader) -> Iterator[boto3.Session]:
+def aws() -> Iterator[boto3.Session]:
     """A session whose every call ends in moto."""
-    core = botocore.session.get_session()
-    core.register_component("data_loader", models)
     with mock_aws(), fast.installed():
-        yield boto3.Session("testing", "testing", region_name=REGION, botocore_session=core)
+        yield fast.session(REGION)
 
 
 @pytest.fixture

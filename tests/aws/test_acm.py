@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import moto
 import pytest
 
@@ -19,6 +18,7 @@ from certifier.errors import Refused, Throttled, Unavailable, Unexpected
 from certifier.ownership import SOURCE_TAG, STACK_TAG
 from certifier.vocabulary import Cause
 from sandbox.acm import AcmStandIn, AcmSwitches
+from sandbox.aws import fast
 from sandbox.pki import Authority, Key, Leaf
 from tests.aws.faults import Faults, Kind, injected
 
@@ -87,8 +87,7 @@ def start() -> Iterator[Start]:
             ticks = itertools.repeat(now) if frozen else itertools.count(now)
             standin = AcmStandIn(switches=AcmSwitches(**switches), clock=lambda: next(ticks))
             stack.enter_context(standin.installed())
-            session = boto3.Session("testing", "testing", region_name=standin.region)
-            client: Any = Clients(session).client("acm")
+            client: Any = Clients(fast.session(standin.region)).client("acm")
             return World(Acm(client, "Certifier"), standin, stack.enter_context(injected()), client)
 
         yield started

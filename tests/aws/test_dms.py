@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import moto
 import pytest
 from moto.core.exceptions import JsonRESTError
@@ -25,6 +25,7 @@ from certifier.aws.dms import (
 from certifier.certificate import bundle_digest, union
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.errors import Busy, NotYetConsistent, Refused, Throttled, Unavailable, Unexpected
+from certifier.run.documents import fast
 from certifier.vocabulary import Cause, SslMode
 from sandbox.dms import INSTANT, DmsStandIn, Durations, Quotas, Switches
 from sandbox.pki import Authority, bundle
@@ -53,7 +54,7 @@ class Clock:
     """Time that only moves when a test says so."""
 
     def __init__(self) -> None:
-        self.time = 1_800_000_000.0
+        self.time = time.time()
 
     def __call__(self) -> float:
         return self.time
@@ -108,7 +109,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             clock = Clock()
             standin = DmsStandIn(switches=Switches(**switch), clock=clock, **given)
             stack.enter_context(standin.installed())
-            client: Any = boto3.client("dms", region_name=standin.region, config=config(attempts))
+            client: Any = fast.session(standin.region).client("dms", config=config(attempts))
             return World(Dms(client), standin, stack.enter_context(injected()), clock, client)
 
         yield started

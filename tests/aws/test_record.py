@@ -130,7 +130,7 @@ def world(aws: boto3.Session, clients: Clients, store: Store, bucket: str, inbox
 
 @pytest.fixture
 def standin(aws: boto3.Session) -> Iterator[DmsStandIn]:
-    standin = DmsStandIn(durations=INSTANT, resolve={})
+    standin = DmsStandIn(clock=NOW.timestamp, durations=INSTANT, resolve={})
     with standin.installed():
         yield standin
 
@@ -441,7 +441,8 @@ def test_a_canary_that_is_being_tested_stays_and_is_said(world: World, aws: boto
     """DMS deletes no endpoint under test: the record says so, and the source is due again soon."""
     world.store.note_canary("orders", RUN, CANARY)
     strict = Switches(delete_while_testing_accepted=False)
-    standin = DmsStandIn(switches=strict, durations=replace(INSTANT, testing=3600.0), resolve={})
+    late = replace(INSTANT, testing=3600.0)
+    standin = DmsStandIn(clock=NOW.timestamp, switches=strict, durations=late, resolve={})
     with standin.installed():
         client = a_canary(aws)
         standin.judge = lambda _: ""

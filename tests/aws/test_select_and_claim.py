@@ -19,7 +19,7 @@ from certifier.vocabulary import Outcome
 from lambdas.claim_source import handler as claim_handler
 from lambdas.select_sources import handler as select_handler
 
-NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)  # by the clock that moto goes by
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:machine:parent-1"
 CHILD = "arn:aws:states:eu-west-1:123456789012:execution:machine/Source:child-1"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dms/orders-AbCdEf"

@@ -470,6 +470,7 @@ def test_an_unused_certificate_keeps_its_first_date(store: Store) -> None:
     assert store.note_unused("abc", NOW + MINUTE) == NOW + MINUTE
 
 
+@pytest.mark.slow
 def test_the_whole_fleet_is_read(store: Store) -> None:
     """Every source is found, by name, by spec, by state and by what is due."""
     for i in range(120):

@@ -33,7 +33,7 @@ Call = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def dms(aws: boto3.Session, clients: Clients) -> Iterator[Dms]:
-    with DmsStandIn(durations=INSTANT, resolve={}).installed():
+    with DmsStandIn(clock=NOW.timestamp, durations=INSTANT, resolve={}).installed():
         yield Dms(clients.client("dms"))
 
 
@@ -76,6 +76,10 @@ def report(aws: boto3.Session, table: str, bucket: str) -> Call:
     return call
 
 
+def root(name: str) -> Authority:
+    return Authority.root(name, not_before=NOW)
+
+
 def imported(
     dms: Dms, authority: Authority, prefix: str = "", stack: str = "Certifier"
 ) -> DmsCertificate:
@@ -103,8 +107,8 @@ def names(dms: Dms) -> set[str]:
 
 def test_an_unused_certificate_goes_after_a_week(dms: Dms, tidy: Call, store: Store) -> None:
     """Only ours, only unused, and only once it has been so for seven days in a row."""
-    unused, used = imported(dms, Authority.root("A")), imported(dms, Authority.root("B"))
-    foreign = imported(dms, Authority.root("C"), prefix="theirs-")
+    unused, used = imported(dms, root("A")), imported(dms, root("B"))
+    foreign = imported(dms, root("C"), prefix="theirs-")
     an_endpoint(dms, "orders", used.arn)
     for day in range(7):
         assert tidy(NOW + timedelta(days=day)) == {}
@@ -139,7 +143,7 @@ def test_a_certificate_without_our_tag_is_not_ours_to_delete(dms: Dms, tidy: Cal
 
 def test_a_certificate_that_is_used_again_begins_anew(dms: Dms, tidy: Call, store: Store) -> None:
     """A run that imports the same CA makes the store forget that it was unused."""
-    certificate = imported(dms, Authority.root("A"))
+    certificate = imported(dms, root("A"))
     tidy()
     store.forget_unused(certificate.digest)
     tidy(NOW + timedelta(days=7))
@@ -153,7 +157,7 @@ def test_a_certificate_that_is_used_again_begins_anew(dms: Dms, tidy: Call, stor
 
 def test_what_an_undo_log_may_give_back_stays(dms: Dms, tidy: Call, store: Store) -> None:
     """An unfinished change keeps its old and its new certificate, however long it takes."""
-    old, new = imported(dms, Authority.root("A")), imported(dms, Authority.root("B"))
+    old, new = imported(dms, root("A")), imported(dms, root("B"))
     store.register(parse_source(SPEC), NOW)
     store.claim("orders", "run", NOW, lambda _: None)
     log = UndoLog(
@@ -177,14 +181,14 @@ def test_what_an_undo_log_may_give_back_stays(dms: Dms, tidy: Call, store: Store
 def test_only_the_first_execution_of_a_day_tidies(dms: Dms, tidy: Call, store: Store) -> None:
     """A later one of the same day asks the table, and nobody else."""
     tidy()
-    imported(dms, Authority.root("A"))
+    imported(dms, root("A"))
     tidy(NOW + timedelta(hours=1), execution=f"{PARENT}-2")
     assert store.unused() == {}
 
 
 def test_plan_mode_tidies_nothing(dms: Dms, tidy: Call, store: Store) -> None:
     """It does not even note what is unused; the day's first run that may write does."""
-    certificate = imported(dms, Authority.root("A"))
+    certificate = imported(dms, root("A"))
     tidy(mode="plan")
     assert store.unused() == {}
     tidy()
@@ -195,7 +199,7 @@ def test_what_may_not_be_deleted_is_told(
     aws: boto3.Session, dms: Dms, tidy: Call, inbox: Any
 ) -> None:
     """A certificate that lost our tag is refused by the role; people hear of it, Tidy goes on."""
-    first, second = imported(dms, Authority.root("A")), imported(dms, Authority.root("B"))
+    first, second = imported(dms, root("A")), imported(dms, root("B"))
 
     def deny(params: dict[str, Any], **_: Any) -> None:
         if params.get("CertificateArn") == first.arn:
@@ -216,7 +220,7 @@ def test_a_digest_whose_certificate_is_gone_is_forgotten(
     dms: Dms, tidy: Call, store: Store
 ) -> None:
     """Somebody deleted it by hand; a new one of the same content starts its own week."""
-    certificate = imported(dms, Authority.root("A"))
+    certificate = imported(dms, root("A"))
     tidy()
     dms.delete_certificate(certificate.arn)
     tidy(NOW + timedelta(days=1))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from moto import mock_aws
 from certifier.aws.clients import Clients
 from certifier.aws.secrets import Secrets
 from sandbox.acm import AcmStandIn, AcmSwitches
+from sandbox.aws import fast
 from sandbox.dms import BLACKHOLE, DmsStandIn, Switches
 from sandbox.pki import Authority, self_signed
 from sandbox.postgres import Access, Postgres
@@ -33,7 +35,7 @@ ROOT = Authority.root("Smoke server root")
 MIDDLE = ROOT.intermediate("Smoke server intermediate")
 LEAF = MIDDLE.issue([HOST])
 SELF = self_signed([ALONE])
-START = 1_800_000_000.0
+START = datetime.now(UTC).timestamp()
 
 
 class Time:
@@ -103,10 +105,11 @@ def _started(
     hosts = dict.fromkeys((HOST, ALIAS, ALONE), "127.0.0.1") | {SILENT: BLACKHOLE}
     standin = DmsStandIn(switches=dms, clock=time.now, patience=10.0, resolve=hosts)
     stack.enter_context(standin.installed())
-    # Pairs are made now, and so ACM, which looks at their dates, needs the real time.
-    acm_standin = AcmStandIn(switches=replace(acm or AcmSwitches(), throttled=False))
+    acm_standin = AcmStandIn(
+        switches=replace(acm or AcmSwitches(), throttled=False), clock=time.now
+    )
     stack.enter_context(acm_standin.installed())
-    session = boto3.Session("testing", "testing", region_name=REGION)
+    session = fast.session(REGION)
     login = {"host": HOST, "port": server.port, "username": USER, "password": PASSWORD}
     secret = session.client("secretsmanager").create_secret(
         Name="smoke/login", SecretString=json.dumps(login)

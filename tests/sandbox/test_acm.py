@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import moto
 import pytest
 from botocore.config import Config
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from sandbox.acm import AcmStandIn, AcmSwitches, KeyTypeHeld
+from sandbox.aws import fast
 from sandbox.pki import CLIENT_AUTH, SERVER_AUTH, Authority, Key, Leaf, self_signed
 
 HOST = "orders.db.example.com"
@@ -41,12 +41,8 @@ class Clock:
 class Acm:
     def __init__(self, standin: AcmStandIn) -> None:
         self.standin = standin
-        self.client: Any = boto3.client(
-            "acm",
-            region_name=standin.region,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-            config=Config(retries={"total_max_attempts": 1}),
+        self.client: Any = fast.session(standin.region).client(
+            "acm", config=Config(retries={"total_max_attempts": 1})
         )
 
     def put(self, leaf: Leaf, **more: Any) -> str:

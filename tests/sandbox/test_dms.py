@@ -6,15 +6,16 @@ import contextlib
 import dataclasses
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import moto
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from sandbox.aws import fast
 from sandbox.dms import BLACKHOLE, INSTANT, DmsStandIn, Durations, FailureStyle, Quotas, Switches
 from sandbox.dms.libpq import failure_message
 from sandbox.pki import Authority, bundle, self_signed
@@ -32,7 +33,7 @@ class Clock:
     """Time that only moves when a test says so."""
 
     def __init__(self) -> None:
-        self.time = 1_800_000_000.0
+        self.time = time.time()
 
     def __call__(self) -> float:
         return self.time
@@ -45,10 +46,8 @@ class Dms:
         self.standin = standin
         self.clock = clock
         self.server = server
-        self.client: Any = boto3.client(
-            "dms",
-            region_name=standin.region,
-            config=Config(retries={"total_max_attempts": 1}),
+        self.client: Any = fast.session(standin.region).client(
+            "dms", config=Config(retries={"total_max_attempts": 1})
         )
 
     def certificate(self, name: str = "certifier-a", pem: str = PEM) -> str:
@@ -611,7 +610,7 @@ def test_a_silent_host_times_out_late(start: Start) -> None:
 def test_the_secret_is_read_when_the_test_runs(start: Start, server: Postgres) -> None:
     """3: an endpoint with a secret connects with what the secret says now."""
     dms = start(server=server)
-    secrets: Any = boto3.client("secretsmanager", region_name=dms.standin.region)
+    secrets: Any = fast.session(dms.standin.region).client("secretsmanager")
     login = {
         "host": HOST,
         "port": server.port,
@@ -800,6 +799,7 @@ def test_require_may_use_the_certificate(start: Start, server: Postgres) -> None
         assert dms.test(arn, dms.standin.add_instance("ri"))["Status"] == status
 
 
+@pytest.mark.real_clock("libpq verifies by the machine's clock")
 def test_a_self_signed_server_may_be_trusted(start: Start) -> None:
     """1 (UNCONFIRMED): a self-signed server certificate that is its own CA."""
     leaf = self_signed([HOST], ["127.0.0.1"])

@@ -29,6 +29,9 @@ def names(leaf: Leaf) -> x509.SubjectAlternativeName:
     return leaf.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
 
 
+OPENSSL = pytest.mark.real_clock("OpenSSL verifies by the machine's clock")
+
+
 def shake_hands(leaf: Leaf, trust: bytes, host: str) -> None:
     """A TLS handshake in memory, as a verifying client; raises what OpenSSL raises."""
     with tempfile.NamedTemporaryFile() as file:
@@ -49,6 +52,7 @@ def shake_hands(leaf: Leaf, trust: bytes, host: str) -> None:
                 continue
 
 
+@OPENSSL
 @pytest.mark.parametrize("key", [k for k in Key if k is not Key.RSA_1024])
 def test_every_kind_of_key_serves_and_verifies(key: Key) -> None:
     """A chain of root, intermediate and leaf of one key kind passes a verifying handshake."""
@@ -57,6 +61,7 @@ def test_every_kind_of_key_serves_and_verifies(key: Key) -> None:
     shake_hands(leaf, root.certificate_pem, "db.test")
 
 
+@OPENSSL
 def test_a_stranger_is_not_trusted() -> None:
     """The same names under another root with the same name do not verify."""
     root = Authority.root("Same name")
@@ -179,6 +184,7 @@ def test_sha1_signatures() -> None:
     assert isinstance(leaf.certificate.signature_hash_algorithm, hashes.SHA1)
 
 
+@OPENSSL
 def test_cross_signing_keeps_name_and_key() -> None:
     """A cross-signed authority keeps name and key under another root; both ways verify."""
     old, new = Authority.root("Old root"), Authority.root("New root")
@@ -201,6 +207,7 @@ def test_crl_lists_the_revoked() -> None:
     assert crl.get_revoked_certificate_by_serial_number(good.certificate.serial_number) is None
 
 
+@OPENSSL
 def test_self_signed_is_its_own_anchor() -> None:
     """A self-signed certificate verifies against itself."""
     leaf = self_signed(["db.test"], cn="db.test")

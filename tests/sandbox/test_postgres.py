@@ -16,6 +16,7 @@ from sandbox import postgres as module
 from sandbox.pki import Authority
 from sandbox.postgres import Access, Postgres, PostgresError, Stop, TlsFiles, available_majors
 
+pytestmark = pytest.mark.real_clock("PostgreSQL and libpq go by the machine's clock")
 ROOT = Authority.root()
 LEAF = ROOT.issue(["localhost"], ["127.0.0.1"])
 
