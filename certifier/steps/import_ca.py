@@ -26,7 +26,7 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
         ClaimLost: another execution owns the source.
         Refused: the quota is reached, or the identifier holds something else.
     """
-    context.store.require_claim(event.name, event.run)
+    context.store.hold(event.name, event.run)
     plan = context.documents.read(event.run_id, "plan_changes", Plan)
     material = context.documents.read(event.run_id, "read_material", Material) or Material()
     if plan is None:
