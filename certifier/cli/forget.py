@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from certifier.aws.store import Held
+from certifier.aws.store import InUse
 from certifier.cli.installation import add_options, find, guarded
 from certifier.text import printable
 
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     name = printable(args.name, 80)
     match find(args).store.forget(args.name):
-        case Held(by=by):
+        case InUse(by=by):
             print(f"certifier forget: {name} has {printable(by)}", file=sys.stderr)
             return 1
         case False:

@@ -4,6 +4,7 @@ The undo log comes before the first write; each round reads the endpoint and mov
 what it shall be, so that a call that was cut off, or whose answer was lost, is simply made again.
 """
 
+from certifier.aws.store import Held
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.endpoint.fields import (
@@ -59,10 +60,10 @@ def run(event: ConfigureEvent, context: StepContext[DmsSettings]) -> ConfigureAn
         ClaimLost: another execution owns the source.
         Refused: DMS does not take the settings, or shows others than were written.
     """
-    context.store.require_claim(event.name, event.run)
+    held = context.store.hold(event.name, event.run)
     if event.action is Action.ROLL_BACK:
         return _roll_back(event, context)
-    return _apply(event, context)
+    return _apply(event, context, held)
 
 
 def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding:
@@ -76,12 +77,12 @@ def _refuse(cause: Cause, seen: str) -> Refused:
 # -- apply
 
 
-def _apply(event: ConfigureEvent, context: StepContext[DmsSettings]) -> ConfigureAnswer:
+def _apply(event: ConfigureEvent, context: StepContext[DmsSettings], held: Held) -> ConfigureAnswer:
     plan = context.require(event, PLAN)
     new = new_fields(plan, context.read(event, IMPORTED_CA))
     log = context.store.undo(event.name)
     if log is None:
-        log = _begin(event, context, plan, new)
+        log = _begin(event, context, held, plan, new)
     endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if endpoint is None:
         if not log.created:
@@ -103,17 +104,21 @@ def _apply(event: ConfigureEvent, context: StepContext[DmsSettings]) -> Configur
     _check_the_rest(event, context, endpoint, log)
     if log.created:
         # Before anybody can name it by the ARN that it has from now on.
-        owner = context.store.own_endpoint(event.name, event.run, endpoint.identifier, endpoint.arn)
+        owner = held.own_endpoint(endpoint.identifier, endpoint.arn)
         if owner is not None:
             seen = f"{endpoint.identifier} already belongs to the source {owner}"
             raise _refuse(Cause.ENDPOINT_TAKEN, seen)
-        context.store.remember(event.name, event.run, endpoint_arn=endpoint.arn)
+        held.remember(endpoint_arn=endpoint.arn)
     context.write(event, CONFIGURED, Configured(endpoint=endpoint, created=log.created))
     return ConfigureAnswer(done=True)
 
 
 def _begin(
-    event: ConfigureEvent, context: StepContext[DmsSettings], plan: Plan, new: EndpointFields
+    event: ConfigureEvent,
+    context: StepContext[DmsSettings],
+    held: Held,
+    plan: Plan,
+    new: EndpointFields,
 ) -> UndoLog:
     """Write the undo log, from the endpoint as it is at this moment.
 
@@ -146,8 +151,8 @@ def _begin(
         old_connects=rehearsal.old_connects if rehearsal else None,
     )
     if log.created:
-        context.store.note_creating(event.name, event.run, log.endpoint_identifier)
-    context.store.write_undo(event.name, event.run, log)
+        held.note_creating(log.endpoint_identifier)
+    held.write_undo(log)
     return log
 
 

@@ -19,7 +19,7 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
         ClaimLost: another execution owns the source.
         Refused: the quota is reached, or the identifier holds something else.
     """
-    context.store.require_claim(event.name, event.run)
+    context.store.hold(event.name, event.run)
     plan = context.require(event, PLAN)
     material = context.read(event, MATERIAL) or Material()
     trusted = material.trusted

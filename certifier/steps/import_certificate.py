@@ -32,7 +32,8 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
     material = context.read(event, MATERIAL)
     if source.server_certificate is None or material is None or material.leaf_pem is None:
         return Nothing()
-    state = context.store.require_claim(event.name, event.run)
+    held = context.store.hold(event.name, event.run)
+    state = held.state
     try:
         pair = _pair(event, context, material)
         done = _reconcile(event, context, pair, state)
@@ -47,13 +48,7 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
     else:
         facts = pair.facts
         leaf = Leaf(sha256=facts.sha256, subject=facts.subject, not_after=facts.not_after)
-        context.store.remember(
-            event.name,
-            event.run,
-            acm_arn=done.arn,
-            acm_superseded=done.unsettled,
-            acm_leaf=leaf,
-        )
+        held.remember(acm_arn=done.arn, acm_superseded=done.unsettled, acm_leaf=leaf)
         result = ImportedCertificate(
             acm_arn=done.arn,
             leaf_sha256=leaf.sha256,

@@ -8,6 +8,7 @@ stopped already is joined, so that it is not started in the middle of our change
 
 from collections.abc import Mapping
 
+from certifier.aws.store import Held
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, ReplicationTask
 from certifier.errors import Refused
@@ -40,7 +41,7 @@ def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
         ClaimLost: another execution owns the source.
         Refused: a task may not stop, could not start again, or does not stop in time.
     """
-    context.store.require_claim(event.name, event.run)
+    held = context.store.hold(event.name, event.run)
     before = context.read(event, PAUSED) or TaskWork()
     if not before.tasks and context.store.breaker().open:
         _write(context, event, (), _found(Cause.BREAKER_OPEN, "too many changes ended badly today"))
@@ -69,15 +70,15 @@ def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
         stopped |= dict.fromkeys(task.arn for task in running)
         _write(context, event, tuple(stopped))
         for task in running:
-            _note(event, context, task, endpoint, seen, anew=True)
+            _note(held, context, task, endpoint, seen, anew=True)
             context.dms.stop_task(task.arn)
     for task in tasks:
         pause = pauses.get(task.arn)
         if pause is None or task in running or task in passing:
             continue
-        _note(event, context, task, endpoint, seen)
+        _note(held, context, task, endpoint, seen)
         if pause.stop_date is None and task.stop_date is not None:
-            context.store.note_stopped(event.name, event.run, task.arn, task.stop_date)
+            held.note_stopped(task.arn, task.stop_date)
     if running or passing:
         return Paused(done=False)
     _write(context, event, tuple(stopped))
@@ -85,7 +86,7 @@ def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
 
 
 def _note(
-    event: PolledEvent,
+    held: Held,
     context: StepContext[PauseSettings],
     task: ReplicationTask,
     endpoint: Endpoint,
@@ -95,9 +96,7 @@ def _note(
 ) -> None:
     """Note that this source needs the task stopped. The slots that it has seen are its source's."""
     retained = seen if task.source_endpoint_arn == endpoint.arn else None
-    context.store.pause_task(
-        event.name, event.run, task.arn, context.now(), retained=retained, anew=anew
-    )
+    held.pause(task.arn, context.now(), retained=retained, anew=anew)
 
 
 def _waits_for_window(

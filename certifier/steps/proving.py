@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from certifier.aws.dms import TestStart
+from certifier.aws.store import Held
 from certifier.diagnosis import explain, finding
 from certifier.endpoint.connection_test import Move, next_move
 from certifier.endpoint.facts import Connection
@@ -43,7 +44,8 @@ def prove(
             has no room for the endpoint (``dms_quota``).
     """
     instances = tuple(instances)
-    markers = context.store.require_claim(event.name, event.run).markers
+    held = context.store.hold(event.name, event.run)
+    markers = held.state.markers
     shown: dict[str, Connection] = {}
     if any(_is_for(markers.get(_key(endpoint_arn, at)), digest) for at in instances):
         shown = {each.instance_arn: each for each in context.dms.connections(endpoint_arn)}
@@ -65,17 +67,17 @@ def prove(
             )
             if not result.passed and marker.failures + 1 < attempts:
                 pair, failures = (endpoint_arn, instance), marker.failures + 1
-                unavailable += _start(event, context, pair, digest, failures)
+                unavailable += _start(held, context, pair, digest, failures)
                 result = None
         elif move is Move.START:
             try:
-                unavailable += _start(event, context, (endpoint_arn, instance), digest, 0)
+                unavailable += _start(held, context, (endpoint_arn, instance), digest, 0)
             except Refused as refused:
                 if not may_be_full or refused.cause is not Cause.DMS_QUOTA:
                     raise
                 result = InstanceTest(instance_arn=instance, passed=False, full=True)
         elif marker is not None and marker != before:
-            context.store.mark_test(event.name, event.run, key, marker)
+            held.mark_test(key, marker)
         if result is not None:
             results.append(result)
     if unavailable:
@@ -92,7 +94,7 @@ def _is_for(marker: Marker | None, digest: str) -> bool:
 
 
 def _start(
-    event: StepEvent,
+    held: Held,
     context: StepContext[Any],
     connection: tuple[str, str],
     digest: str,
@@ -111,7 +113,7 @@ def _start(
         return (finding(refused.cause, place=Witness.DMS_TEST, seen=refused.seen),)
     if started is TestStart.ACCEPTED:
         marker = Marker(settings_digest=digest, accepted_at=context.now(), failures=failures)
-        context.store.mark_test(event.name, event.run, _key(endpoint_arn, instance), marker)
+        held.mark_test(_key(endpoint_arn, instance), marker)
     return ()
 
 

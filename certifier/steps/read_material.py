@@ -92,7 +92,7 @@ def _owned_by_another(
     if event.mode is Mode.PLAN:
         owners = {context.store.endpoint_owner(name) for name in names}
     else:
-        owners = {context.store.own_endpoint(event.name, event.run, *names)}
+        owners = {context.store.hold(event.name, event.run).own_endpoint(*names)}
     for owner in sorted(owner for owner in owners if owner and owner != event.name):
         seen = f"{endpoint.identifier} already belongs to the source {owner}"
         yield _found(Cause.ENDPOINT_TAKEN, seen)

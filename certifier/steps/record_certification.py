@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from certifier.aws.s3 import HTML, JSON
+from certifier.aws.store import Held
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused, Unexpected
@@ -72,7 +73,7 @@ def run(event: RecordEvent, context: StepContext[RecordSettings], measure: Measu
     state = context.store.state(event.name)
     if state is not None and state.claim is None and state.recorded_by == event.run:
         return _again(event, context, state)
-    return _record(event, context, context.store.require_claim(event.name, event.run), measure)
+    return _record(event, context, context.store.hold(event.name, event.run), measure)
 
 
 def _plan(event: RecordEvent, context: StepContext[RecordSettings]) -> Answer:
@@ -94,10 +95,10 @@ def _again(event: RecordEvent, context: StepContext[RecordSettings], state: Sour
 
 
 def _record(
-    event: RecordEvent, context: StepContext[RecordSettings], state: SourceState, measure: Measure
+    event: RecordEvent, context: StepContext[RecordSettings], held: Held, measure: Measure
 ) -> Answer:
-    now = context.now()
-    left = _delete_canary(event, context, state)
+    now, state = context.now(), held.state
+    left = _delete_canary(event, context, held)
     dossier = _gather(event, context, state, canary_left=left)
     end = ending(dossier, event.problem, run=event.run)
     due = next_due(
@@ -126,9 +127,7 @@ def _record(
         needs = state.notified  # the next run tries again
     record = certification(event, dossier, end, at=now, next_due=due.at)
     _keep(context, record, key)
-    done = context.store.record(
-        event.name,
-        event.run,
+    done = held.record(
         Recording(
             outcome=end.outcome,
             at=now,
@@ -183,18 +182,19 @@ def _publish(context: StepContext[RecordSettings], told: Notice) -> Finding | No
 
 
 def _delete_canary(
-    event: RecordEvent, context: StepContext[RecordSettings], state: SourceState
+    event: RecordEvent, context: StepContext[RecordSettings], held: Held
 ) -> str | None:
     """Delete a canary that this run has left behind; its identifier when that is not possible."""
-    if state.canary is None:
+    identifier = held.state.canary
+    if identifier is None:
         return None
-    canary = context.dms.endpoint(state.canary)
+    canary = context.dms.endpoint(identifier)
     try:
         if canary is not None and canary.status != "deleting" and _is_ours(event, context, canary):
             context.dms.delete_endpoint(canary.arn)
     except (Busy, Refused):
-        return state.canary
-    context.store.note_canary(event.name, event.run, None)
+        return identifier
+    held.note_canary(None)
     return None
 
 

@@ -5,6 +5,7 @@ old settings connected. Safe to call again at any moment; the store remembers ca
 """
 
 from certifier.aws.dms import AlreadyExists
+from certifier.aws.store import Held
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.endpoint.fields import LOGIN, replaced_by, subset
@@ -40,11 +41,10 @@ def run(event: PolledEvent, context: StepContext[DmsSettings]) -> Done:
         ClaimLost: another execution owns the source.
         Refused: DMS cannot connect with the new settings, or cannot test them in time.
     """
-    context.store.require_claim(event.name, event.run)
+    held = context.store.hold(event.name, event.run)
     plan = context.require(event, PLAN)
     material = context.read(event, MATERIAL)
     endpoint = material.endpoint if material else None
-    instances = plan.instances
     old: tuple[InstanceTest, ...] | None = ()
     if endpoint is not None:
         old = prove(
@@ -52,12 +52,12 @@ def run(event: PolledEvent, context: StepContext[DmsSettings]) -> Done:
             context,
             endpoint_arn=endpoint.arn,
             digest=endpoint.settings_digest,
-            instances=instances,
+            instances=plan.instances,
         )
     obstacle = _obstacle(event, context.settings.dms_secret_role, endpoint)
     canary: tuple[InstanceTest, ...] | None = ()
     if obstacle is None:
-        rehearsed = _rehearse(event, context, plan, endpoint, instances)
+        rehearsed = _rehearse(event, context, held, plan, endpoint)
         if isinstance(rehearsed, Finding):
             obstacle = rehearsed
         else:
@@ -97,9 +97,9 @@ def _obstacle(event: PolledEvent, role: str, endpoint: Endpoint | None) -> Findi
 def _rehearse(
     event: PolledEvent,
     context: StepContext[DmsSettings],
+    held: Held,
     plan: Plan,
     endpoint: Endpoint | None,
-    instances: tuple[str, ...],
 ) -> tuple[InstanceTest, ...] | Finding | None:
     """Return the canary's tests, ``None`` while they are under way, or why there is no canary."""
     identifier = canary_identifier(context.settings.installation, event.name)
@@ -110,12 +110,12 @@ def _rehearse(
             _require_ours(event, context, canary)
             _delete(context, canary)
             return None
-        context.store.note_canary(event.name, event.run, identifier)
+        held.note_canary(identifier)
         work = CanaryWork()
         context.write(event, CANARY, work)
     if work.tests is None:
         if canary is None:
-            return _create(event, context, plan, endpoint, identifier)
+            return _create(event, context, held, plan, endpoint)
         if canary.status != "active":
             return None
         tests = prove(
@@ -123,7 +123,7 @@ def _rehearse(
             context,
             endpoint_arn=canary.arn,
             digest=canary.settings_digest,
-            instances=instances,
+            instances=plan.instances,
             may_be_full=True,
         )
         if tests is None:
@@ -133,16 +133,16 @@ def _rehearse(
     if canary is not None:
         _delete(context, canary)
         return None
-    context.store.note_canary(event.name, event.run, None)
+    held.note_canary(None)
     return work.tests
 
 
 def _create(
     event: PolledEvent,
     context: StepContext[DmsSettings],
+    held: Held,
     plan: Plan,
     endpoint: Endpoint | None,
-    identifier: str,
 ) -> Finding | None:
     """Make the canary: the endpoint's own fields, with the new ones over them."""
     source = event.source.spec
@@ -158,6 +158,7 @@ def _create(
         role = context.settings.dms_secret_role
         fields = fields.model_copy(update={**dict.fromkeys(LOGIN), "secret_role_arn": role})
     version = material.versions.credentials if material else None
+    identifier = canary_identifier(context.settings.installation, event.name)
     try:
         made = context.dms.create_endpoint(
             identifier,
@@ -171,7 +172,7 @@ def _create(
     except Refused as refused:
         if refused.cause is not Cause.DMS_QUOTA:
             raise
-        context.store.note_canary(event.name, event.run, None)
+        held.note_canary(None)
         seen = "the account's endpoint quota leaves no room for a canary"
         return finding(Cause.REHEARSED_BY_PROBE_ONLY, place=Witness.REHEARSAL, seen=seen)
     taken = context.dms.endpoint(identifier) if isinstance(made, AlreadyExists) else None

@@ -7,6 +7,7 @@ deleted only when the task runs: until then it waits for a restart, and found by
 from datetime import timedelta
 
 from certifier.aws.dms import Rejected
+from certifier.aws.store import Held
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import ReplicationTask
 from certifier.errors import Busy, Refused
@@ -31,26 +32,26 @@ def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
     Raises:
         ClaimLost: another execution owns the source.
     """
-    context.store.require_claim(event.name, event.run)
+    held = context.store.hold(event.name, event.run)
     before = context.read(event, RESUMED) or TaskWork()
     tasks, findings, still = list(before.tasks), list(before.findings), before.stopped_seconds
     pending: list[tuple[str, Finding]] = []
     for pause in context.store.pauses_of(event.name):
-        if not context.store.leave_pause(event.name, event.run, pause.task_arn):
+        if not held.leave(pause.task_arn):
             continue  # another source still needs it stopped, and will start it
         task = context.dms.task(pause.task_arn)
-        match _moved(event, context, pause, task):
+        match _moved(event, context, held, pause, task):
             case Finding() as reason if reason.cause is Cause.TASK_NOT_RESTARTED:
                 pending.append((pause.task_arn, reason))
             case Finding() as reason:
                 findings.append(reason)
-                context.store.delete_pause(event.name, event.run, pause.task_arn)
+                held.delete_pause(pause.task_arn)
             case None:
                 tasks.append(pause.task_arn)
                 if pause.stop_date is not None:
                     seconds = (context.now() - pause.stop_date).total_seconds()
                     still = max(still or 0.0, seconds)
-                context.store.delete_pause(event.name, event.run, pause.task_arn)
+                held.delete_pause(pause.task_arn)
     over = not pending or event.is_last
     work = TaskWork(
         tasks=tuple(tasks),
@@ -74,12 +75,13 @@ def _owed(task: ReplicationTask, what: str) -> Finding:
 def _moved(
     event: PolledEvent,
     context: StepContext[StepSettings],
+    held: Held,
     pause: Pause,
     task: ReplicationTask | None,
 ) -> Finding | None:
     """Move one task on; what stands in its way alone keeps no other task from being started."""
     try:
-        return _move_on(event, context, pause, task)
+        return _move_on(event, context, held, pause, task)
     except Refused as refused:
         why = [found.seen for found in refused.findings] or [refused.seen or refused.cause.value]
     except Busy as busy:
@@ -91,6 +93,7 @@ def _moved(
 def _move_on(
     event: PolledEvent,
     context: StepContext[StepSettings],
+    held: Held,
     pause: Pause,
     task: ReplicationTask | None,
 ) -> Finding | None:
@@ -105,8 +108,8 @@ def _move_on(
         seen = f"task {task.identifier} is {task.status}, and not by us: {reason}"
         return _found(Cause.TASK_LEFT_ALONE, seen, raw=task.message)
     if pause.stop_date is None and task.stop_date is not None:
-        context.store.note_stopped(event.name, event.run, task.arn, task.stop_date)
-    context.store.note_started(event.name, event.run, task.arn, context.now())
+        held.note_stopped(task.arn, task.stop_date)
+    held.note_started(task.arn, context.now())
     answer = context.dms.start_task(task.arn)
     if isinstance(answer, Rejected):
         return _mend(event, context, task, answer)

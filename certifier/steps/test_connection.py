@@ -46,7 +46,7 @@ def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
         ClaimLost: another execution owns the source.
         Refused: there is no instance to test from, or one cannot test.
     """
-    context.store.require_claim(event.name, event.run)
+    context.store.hold(event.name, event.run)
     log = context.store.undo(event.name)
     plan = context.read(event, PLAN)
     endpoint = _endpoint(event, context, log, plan)

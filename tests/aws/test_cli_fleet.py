@@ -14,6 +14,7 @@ import pytest
 from certifier.aws.clients import Clients
 from certifier.aws.dms import Dms
 from certifier.aws.store import Store
+from certifier.aws.store.breaker import put_breaker
 from certifier.certificate import bundle_digest
 from certifier.cli import discover, forget, reset_breaker, status
 from certifier.endpoint.facts import EndpointFields
@@ -69,7 +70,7 @@ def register(store: Store, name: str, **recorded: Any) -> None:
     if recorded:
         store.claim(name, RUN, NOW, lambda _: None)
         done = Recording(at=NOW, due_at=NOW + timedelta(days=1, minutes=30), **recorded)
-        store.record(name, RUN, done, breaker_limit=3)
+        store.hold(name, RUN).record(done, breaker_limit=3)
 
 
 def test_status_shows_the_fleet(
@@ -142,7 +143,7 @@ def test_forget_refuses_while_a_run_has_the_source(
     assert command(forget, "orders") == 1
     assert "orders has a claim of the execution" in capsys.readouterr().err
     done = Recording(outcome=Outcome.CERTIFIED, at=NOW, due_at=None)
-    store.record("orders", RUN, done, breaker_limit=3)
+    store.hold("orders", RUN).record(done, breaker_limit=3)
     assert command(forget, "orders") == 0
     assert command(forget, "orders") == 1
     assert store.names_all() == ()
@@ -158,9 +159,9 @@ def test_resume_wave_closes_the_breaker(
     waits = Recording(
         outcome=Outcome.DEFERRED, at=NOW, due_at=None, state={"held_by_breaker": True}
     )
-    store.record("orders", RUN, waits, breaker_limit=3)
+    store.hold("orders", RUN).record(waits, breaker_limit=3)
     opened = store.breaker().after(BadEnd(at=NOW, source="s", run="r"), limit=1)
-    store._table.write(store._put_breaker(opened))
+    store._table.write(put_breaker(store._table, opened))
     command(status)
     out = capsys.readouterr().out
     assert "Changes are stopped" in out

@@ -25,8 +25,8 @@ from certifier.aws.dms import (
 from certifier.certificate import bundle_digest, union
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.errors import Busy, NotYetConsistent, Refused, Throttled, Unavailable, Unexpected
-from certifier.run.documents import fast
 from certifier.vocabulary import Cause, SslMode
+from sandbox.aws import fast
 from sandbox.dms import INSTANT, DmsStandIn, Durations, Quotas, Switches
 from sandbox.pki import Authority, bundle
 from tests.aws.faults import Faults, Kind, injected

@@ -14,6 +14,7 @@ import pytest
 from certifier.aws.clients import Clients
 from certifier.aws.s3 import Documents
 from certifier.aws.store import Store
+from certifier.aws.store.breaker import put_breaker
 from certifier.certificate import bundle_digest
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
@@ -137,7 +138,7 @@ def standin(aws: boto3.Session) -> Iterator[DmsStandIn]:
 
 def test_a_certified_change_is_kept_as_evidence(world: World) -> None:
     """The record says what was verified, by whom, with which CA, and over which TLS."""
-    world.store.write_undo("orders", RUN, LOG)
+    world.store.hold("orders", RUN).write_undo(LOG)
     world.leave(**changed())
     assert world.record() == "certified"
     record = world.kept("records/orders/20261124T090000Z-child-1")
@@ -164,7 +165,7 @@ def test_a_certified_change_is_kept_as_evidence(world: World) -> None:
 
 def test_what_a_certified_run_remembers(world: World) -> None:
     """The next run finds endpoint, CA, password version and expiry without asking anybody."""
-    world.store.write_undo("orders", RUN, LOG)
+    world.store.hold("orders", RUN).write_undo(LOG)
     world.leave(**changed())
     world.record()
     state = world.state()
@@ -270,7 +271,7 @@ def test_a_refusal_is_told_once_and_its_end_too(world: World) -> None:
 
 def test_a_restored_endpoint_keeps_its_old_password_version(world: World) -> None:
     """What was put back is what is remembered, and the undo log is gone."""
-    world.store.write_undo("orders", RUN, LOG)
+    world.store.hold("orders", RUN).write_undo(LOG)
     back = Configured(endpoint=material().endpoint, rolled_back=True, settled=True)
     documents = changed(
         **{
@@ -298,8 +299,8 @@ def test_the_third_bad_end_is_told_as_a_stopped_wave(world: World) -> None:
     for i in range(2):
         end = {"at": NOW.isoformat(), "source": f"s{i}", "run": f"r{i}"}
         after = world.store.breaker().after(BadEnd.model_validate(end), 3)
-        world.store._table.write(world.store._put_breaker(after))
-    world.store.write_undo("orders", RUN, LOG)
+        world.store._table.write(put_breaker(world.store._table, after))
+    world.store.hold("orders", RUN).write_undo(LOG)
     world.leave(**changed(**{"test_connection-new": dms_says(False)}))
     assert world.record({"error": "Unexpected", "cause": "KeyError"}) == "failed"
     assert "Certifier: changes are stopped" in world.told()
@@ -309,7 +310,7 @@ def test_the_third_bad_end_is_told_as_a_stopped_wave(world: World) -> None:
 
 def test_an_owed_task_is_told_at_once_and_due_in_ten_minutes(world: World) -> None:
     """A certified source with a task that does not run again needs a person now."""
-    world.store.pause_task("orders", RUN, TASK, NOW)
+    world.store.hold("orders", RUN).pause(TASK, NOW)
     world.leave(**unchanged())
     assert world.record() == "certified"
     state = world.state()
@@ -358,7 +359,7 @@ def test_a_run_that_lost_its_claim_leaves_word_only(world: World) -> None:
 
 def test_a_run_that_finishes_another_is_due_at_once(world: World) -> None:
     """The tail proves the endpoint; the full run, which reads material, follows at once."""
-    world.store.write_undo("orders", RUN, LOG)
+    world.store.hold("orders", RUN).write_undo(LOG)
     world.store.claim(
         "orders", OTHER, NOW + timedelta(minutes=5), lambda _: NOW + timedelta(minutes=1)
     )
@@ -414,7 +415,7 @@ def test_a_canary_left_behind_is_deleted(
     world: World, standin: DmsStandIn, aws: boto3.Session
 ) -> None:
     """What the rehearsal could not delete goes now, and is forgotten only then."""
-    world.store.note_canary("orders", RUN, CANARY)
+    world.store.hold("orders", RUN).note_canary(CANARY)
     client = a_canary(aws)
     world.leave(**unchanged())
     assert world.record() == "certified"
@@ -428,7 +429,7 @@ def test_what_only_has_the_canarys_identifier_stays(
     world: World, standin: DmsStandIn, aws: boto3.Session, other: dict[str, str]
 ) -> None:
     """It is of another installation, or of another source: it is not ours to delete."""
-    world.store.note_canary("orders", RUN, CANARY)
+    world.store.hold("orders", RUN).note_canary(CANARY)
     client = a_canary(aws, **other)
     world.leave(**unchanged())
     assert world.record() == "certified"
@@ -439,7 +440,7 @@ def test_what_only_has_the_canarys_identifier_stays(
 
 def test_a_canary_that_is_being_tested_stays_and_is_said(world: World, aws: boto3.Session) -> None:
     """DMS deletes no endpoint under test: the record says so, and the source is due again soon."""
-    world.store.note_canary("orders", RUN, CANARY)
+    world.store.hold("orders", RUN).note_canary(CANARY)
     strict = Switches(delete_while_testing_accepted=False)
     late = replace(INSTANT, testing=3600.0)
     standin = DmsStandIn(clock=NOW.timestamp, switches=strict, durations=late, resolve={})

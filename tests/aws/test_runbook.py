@@ -64,8 +64,8 @@ def orders(store: Store) -> Store:
     """A source in the middle of a change that a dead run has left: claim, undo log, paused task."""
     store.register(parse_source(SOURCE), NOW)
     store.claim("orders", RUN, NOW, lambda _: None)
-    store.write_undo("orders", RUN, LOG)
-    store.pause_task("orders", RUN, TASK, NOW)
+    store.hold("orders", RUN).write_undo(LOG)
+    store.hold("orders", RUN).pause(TASK, NOW)
     return store
 
 
@@ -100,10 +100,10 @@ def test_an_owed_task_is_forgiven_only_if_nobody_else_waits(
     text = command("delete-item", "PAUSE")
     orders.register(parse_source({**SOURCE, "name": "other", "endpoint": "other"}), NOW)
     orders.claim("other", RUN, NOW, lambda _: None)
-    orders.pause_task("other", RUN, TASK, NOW)
+    orders.hold("other", RUN).pause(TASK, NOW)
     with pytest.raises(Exception, match="ConditionalCheckFailed"):
         called(clients, text, TABLE=table)
-    orders.leave_pause("other", RUN, TASK)
+    orders.hold("other", RUN).leave(TASK)
     called(clients, text, TABLE=table)
     assert orders.pauses_all() == ()
 

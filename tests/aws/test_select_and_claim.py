@@ -178,7 +178,7 @@ def test_an_expiring_certificate_is_traced_to_its_source(
     """ACM's event names the certificate; the table knows whose it is."""
     select({"sources": [spec("orders"), spec("sales")]})
     store.claim("sales", CHILD, NOW, lambda _: None)
-    store.remember("sales", CHILD, acm_arn="arn:acm:1")
+    store.hold("sales", CHILD).remember(acm_arn="arn:acm:1")
     event = {
         "source": "aws.acm",
         "detail-type": "ACM Certificate Approaching Expiration",
@@ -273,8 +273,8 @@ def test_a_claim_tells_what_was_left_behind(
         old=EndpointFields(),
         new=EndpointFields(),
     )
-    store.write_undo("orders", CHILD, log)
-    store.pause_task("orders", CHILD, "arn:task", NOW)
+    store.hold("orders", CHILD).write_undo(log)
+    store.hold("orders", CHILD).pause("arn:task", NOW)
     assert claim() == {"claimed": True, "tail": True, "paused": True}
 
 
@@ -340,7 +340,7 @@ def test_a_source_that_was_forgotten_is_not_claimed(
     select({"sources": [spec("orders")]})
     store.claim("orders", CHILD, NOW, lambda _: None)
     done = Recording(outcome=Outcome.CERTIFIED, at=NOW, due_at=None)
-    store.record("orders", CHILD, done, breaker_limit=3)
+    store.hold("orders", CHILD).record(done, breaker_limit=3)
     assert store.forget("orders") is True
     assert not claim()["claimed"]
     assert store.state("orders") is None

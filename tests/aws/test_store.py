@@ -1,11 +1,13 @@
 """The store against DynamoDB: who may write, what is due, what outlives a run."""
 
+import inspect
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from certifier.aws.store import Claimed, Held, NotClaimed, Recorded, Store
+from certifier.aws.store import Claimed, Held, InUse, NotClaimed, Recorded, Store
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
 from certifier.errors import ClaimLost, InvalidEvent
@@ -102,21 +104,24 @@ def test_an_arn_and_an_identifier_are_one_endpoint_once_both_are_known(
     store: Store, claimed: Claimed
 ) -> None:
     """A source that registers the ARN of an endpoint known by its identifier is refused."""
-    assert store.own_endpoint("orders", RUN, "orders-source", ARN) is None
-    assert store.own_endpoint("orders", RUN, "orders-source", ARN) is None
+    held = store.hold("orders", RUN)
+    assert held.own_endpoint("orders-source", ARN) is None
+    assert held.own_endpoint("orders-source", ARN) is None
+    assert store.hold("orders", RUN).own_endpoint("orders-source", ARN) is None
     with pytest.raises(InvalidEvent, match="endpoint_taken"):
         store.register(a_source("sales", endpoint=ARN), NOW)
     store.register(a_source("sales"), NOW)
     store.claim("sales", OTHER, NOW, alive)
-    assert store.own_endpoint("sales", OTHER, ARN) == "orders"
+    assert store.hold("sales", OTHER).own_endpoint(ARN) == "orders"
 
 
 def test_another_endpoint_forgets_the_old_one(store: Store, orders: Source) -> None:
     """A source that moves to another endpoint gives the old one free under all of its names."""
     store.claim("orders", RUN, NOW, alive)
-    store.own_endpoint("orders", RUN, ARN)
-    store.remember("orders", RUN, endpoint_arn=ARN, applied=EndpointFields(port=5432))
-    store.record("orders", RUN, recording(), breaker_limit=3)
+    held = store.hold("orders", RUN)
+    held.own_endpoint(ARN)
+    held.remember(endpoint_arn=ARN, applied=EndpointFields(port=5432))
+    held.record(recording(), breaker_limit=3)
     store.register(a_source(endpoint="orders-new"), NOW)
     state = store.state("orders")
     assert state is not None
@@ -138,8 +143,9 @@ def test_a_run_of_the_endpoint_before_does_not_get_the_claim(store: Store, order
 def test_another_name_of_the_same_endpoint_forgets_nothing(store: Store, orders: Source) -> None:
     """Letter case, or its ARN: the password that we set is still the one that we set."""
     store.claim("orders", RUN, NOW, alive)
-    store.own_endpoint("orders", RUN, "orders-source", ARN)
-    store.remember("orders", RUN, applied_version="v1")
+    held = store.hold("orders", RUN)
+    held.own_endpoint("orders-source", ARN)
+    held.remember(applied_version="v1")
     for name in ("ORDERS-source", ARN, "orders-source"):
         store.register(a_source(endpoint=name), NOW)
         state = store.state("orders")
@@ -154,13 +160,13 @@ def test_the_endpoint_cannot_be_changed_while_a_run_has_the_source(
     moved = a_source(endpoint="orders-new")
     with pytest.raises(InvalidEvent, match="a claim of the execution"):
         store.register(moved, NOW)
-    store.write_undo("orders", RUN, UNDO)
-    store.record("orders", RUN, recording(Outcome.FAILED), breaker_limit=3)
+    store.hold("orders", RUN).write_undo(UNDO)
+    store.hold("orders", RUN).record(recording(Outcome.FAILED), breaker_limit=3)
     with pytest.raises(InvalidEvent, match="an undo log"):
         store.register(moved, NOW)
     store.claim("orders", RUN, NOW, alive)
-    store.pause_task("orders", RUN, TASK, NOW)
-    store.record("orders", RUN, recording(erase_undo=True), breaker_limit=3)
+    store.hold("orders", RUN).pause(TASK, NOW)
+    store.hold("orders", RUN).record(recording(erase_undo=True), breaker_limit=3)
     with pytest.raises(InvalidEvent, match=f"paused tasks: {TASK}"):
         store.register(moved, NOW)
     assert store.register(a_source(port=5433), NOW) == 2
@@ -170,7 +176,7 @@ def test_a_claim_makes_the_source_due_in_ten_minutes(store: Store, claimed: Clai
     """If the run dies, the schedule takes the source up again by itself."""
     assert store.due(NOW + 9 * MINUTE, 10) == []
     assert store.due(NOW + 10 * MINUTE, 10) == ["orders"]
-    state = store.require_claim("orders", RUN)
+    state = store.hold("orders", RUN).state
     assert state.claim is not None
     assert NOW + 10 * MINUTE < state.claim.due_at < NOW + 11 * MINUTE
 
@@ -178,7 +184,7 @@ def test_a_claim_makes_the_source_due_in_ten_minutes(store: Store, claimed: Clai
 def test_the_same_execution_may_claim_twice(store: Store, claimed: Claimed) -> None:
     """A claim whose answer was lost is made again and answers the same."""
     assert store.claim("orders", RUN, NOW + MINUTE, alive) == Claimed(
-        store.require_claim("orders", RUN), None, paused=False
+        store.hold("orders", RUN).state, None, paused=False
     )
 
 
@@ -200,15 +206,15 @@ def test_a_dead_owner_is_replaced_once_no_function_of_it_can_run(
     assert isinstance(got, Claimed) is taken
     if taken:
         with pytest.raises(ClaimLost):
-            store.require_claim("orders", RUN)
+            store.hold("orders", RUN)
 
 
 def test_what_an_earlier_run_left_behind_is_told_with_the_claim(
     store: Store, claimed: Claimed
 ) -> None:
     """The new owner learns of the undo log and of paused tasks."""
-    store.write_undo("orders", RUN, UNDO)
-    store.pause_task("orders", RUN, TASK, NOW)
+    store.hold("orders", RUN).write_undo(UNDO)
+    store.hold("orders", RUN).pause(TASK, NOW)
     got = store.claim("orders", OTHER, NOW + 5 * MINUTE, ended(NOW))
     assert isinstance(got, Claimed)
     assert got.undo == UNDO
@@ -223,57 +229,95 @@ def test_an_unknown_source_cannot_be_claimed(store: Store) -> None:
 
 def test_every_write_of_a_run_stops_with_its_claim(store: Store, claimed: Claimed) -> None:
     """Once another execution owns the source, the old owner can write nothing more."""
-    store.pause_task("orders", RUN, TASK, NOW)
+    held = store.hold("orders", RUN)
+    held.pause(TASK, NOW)
+    store.register(a_source("sales"), NOW)
+    store.claim("sales", OTHER, NOW, alive)
+    store.hold("sales", OTHER).pause(TASK, NOW)
     pauses = store.pauses_all()
     store.claim("orders", OTHER, NOW + 5 * MINUTE, ended(NOW))
     marker = Marker(settings_digest="d", accepted_at=NOW)
-    for write in (
-        lambda: store.require_claim("orders", RUN),
-        lambda: store.write_undo("orders", RUN, UNDO),
-        lambda: store.remember("orders", RUN, endpoint_arn=ARN),
-        lambda: store.note_canary("orders", RUN, "certifier-canary-orders"),
-        lambda: store.note_creating("orders", RUN, "orders-source"),
-        lambda: store.mark_test("orders", RUN, "key", marker),
-        lambda: store.own_endpoint("orders", RUN, ARN),
-        lambda: store.pause_task("orders", RUN, TASK, NOW, anew=True),
-        lambda: store.note_stopped("orders", RUN, TASK, NOW),
-        lambda: store.note_started("orders", RUN, TASK, NOW),
-        lambda: store.delete_pause("orders", RUN, TASK),
-        lambda: store.record("orders", RUN, recording(), breaker_limit=3),
-    ):
+    writes: dict[str, Callable[[], object]] = {
+        "write_undo": lambda: held.write_undo(UNDO),
+        "remember": lambda: held.remember(endpoint_arn=ARN),
+        "note_canary": lambda: held.note_canary("certifier-canary-orders"),
+        "note_creating": lambda: held.note_creating("orders-source"),
+        "mark_test": lambda: held.mark_test("key", marker),
+        "own_endpoint": lambda: held.own_endpoint(ARN),
+        "pause": lambda: held.pause(TASK, NOW, anew=True),
+        "note_stopped": lambda: held.note_stopped(TASK, NOW),
+        "note_started": lambda: held.note_started(TASK, NOW),
+        "leave": lambda: held.leave(TASK),
+        "delete_pause": lambda: held.delete_pause(TASK),
+        "record": lambda: held.record(recording(), breaker_limit=3),
+    }
+    assert writes.keys() == public_methods(Held).keys()
+    for write in writes.values():
         with pytest.raises(ClaimLost):
             write()
+    with pytest.raises(ClaimLost):
+        store.hold("orders", RUN)
     assert store.undo("orders") is None
     assert store.endpoint_owner(ARN) is None
     assert store.pauses_all() == pauses
 
 
+def public_methods(of: type) -> dict[str, Any]:
+    methods = inspect.getmembers(of, inspect.isfunction)
+    return {name: method for name, method in methods if not name.startswith("_")}
+
+
+def test_nothing_is_written_for_a_run_but_through_its_claim() -> None:
+    """The store makes and checks a claim for a run; every write that follows is the claim's."""
+    taking_a_run = {
+        name
+        for name, method in public_methods(Store).items()
+        if "run" in inspect.signature(method).parameters
+    }
+    assert taking_a_run == {"claim", "hold"}
+
+
+def test_a_source_that_nobody_or_another_has_is_not_held(store: Store, orders: Source) -> None:
+    """Whoever holds it has claimed it before; asking for it claims nothing."""
+    for name in ("orders", "unknown"):
+        with pytest.raises(ClaimLost):
+            store.hold(name, RUN)
+    store.claim("orders", OTHER, NOW, alive)
+    with pytest.raises(ClaimLost):
+        store.hold("orders", RUN)
+    held = store.hold("orders", OTHER)
+    assert (held.name, held.run, held.state) == ("orders", OTHER, store.state("orders"))
+
+
 def test_markers_live_as_long_as_the_claim(store: Store, claimed: Claimed) -> None:
     """Markers are kept by key, replaced, removed, and gone with the next claim."""
     marker = Marker(settings_digest="d", accepted_at=NOW, testing_seen=True)
-    store.mark_test("orders", RUN, f"{ARN}|rep:A", marker)
-    store.mark_test("orders", RUN, f"{ARN}|rep:B", marker)
-    store.mark_test("orders", RUN, f"{ARN}|rep:B", None)
-    assert store.require_claim("orders", RUN).markers == {f"{ARN}|rep:A": marker}
+    held = store.hold("orders", RUN)
+    held.mark_test(f"{ARN}|rep:A", marker)
+    held.mark_test(f"{ARN}|rep:B", marker)
+    held.mark_test(f"{ARN}|rep:B", None)
+    assert store.hold("orders", RUN).state.markers == {f"{ARN}|rep:A": marker}
     store.claim("orders", OTHER, NOW + 5 * MINUTE, ended(NOW))
-    assert store.require_claim("orders", OTHER).markers == {}
+    assert store.hold("orders", OTHER).state.markers == {}
 
 
 def test_what_is_remembered_can_be_forgotten(store: Store, claimed: Claimed) -> None:
     """A canary is noted before it is made and forgotten when it is gone."""
-    store.note_canary("orders", RUN, "certifier-canary-orders")
-    assert store.require_claim("orders", RUN).canary == "certifier-canary-orders"
-    store.note_canary("orders", RUN, None)
-    assert store.require_claim("orders", RUN).canary is None
+    held = store.hold("orders", RUN)
+    held.note_canary("certifier-canary-orders")
+    assert store.hold("orders", RUN).state.canary == "certifier-canary-orders"
+    held.note_canary(None)
+    assert store.hold("orders", RUN).state.canary is None
     with pytest.raises(ValueError, match="due_at"):
-        store.remember("orders", RUN, due_at=NOW)
+        held.remember(due_at=NOW)
 
 
 def test_record_writes_everything_at_once(store: Store, claimed: Claimed) -> None:
     """Outcome, findings, next time and the release of the claim are one transaction."""
     found = finding(Cause.CERTIFICATE_EXPIRES_SOON, place=Witness.PROBE, seen="in 12 days")
-    store.write_undo("orders", RUN, UNDO)
-    store.mark_test("orders", RUN, "key", Marker(settings_digest="d", accepted_at=NOW))
+    held = store.hold("orders", RUN)
+    held.write_undo(UNDO)
+    held.mark_test("key", Marker(settings_digest="d", accepted_at=NOW))
     done = recording(
         findings=(found,),
         erase_undo=True,
@@ -283,7 +327,7 @@ def test_record_writes_everything_at_once(store: Store, claimed: Claimed) -> Non
             "applied": EndpointFields(port=5432),
         },
     )
-    assert store.record("orders", RUN, done, breaker_limit=3) == Recorded(Outcome.CERTIFIED)
+    assert held.record(done, breaker_limit=3) == Recorded(Outcome.CERTIFIED)
     state = store.state("orders")
     assert state is not None
     assert state.outcome is Outcome.CERTIFIED
@@ -299,21 +343,18 @@ def test_record_writes_everything_at_once(store: Store, claimed: Claimed) -> Non
 
 def test_record_again_answers_the_same(store: Store, claimed: Claimed) -> None:
     """A second call after a lost answer does not lose the claim that it released itself."""
-    store.write_undo("orders", RUN, UNDO)
+    held = store.hold("orders", RUN)
+    held.write_undo(UNDO)
     bad = recording(Outcome.ROLLED_BACK, erase_undo=True, bad_end=True)
-    first = store.record("orders", RUN, bad, breaker_limit=1)
-    assert (
-        store.record("orders", RUN, bad, breaker_limit=1)
-        == first
-        == Recorded(Outcome.ROLLED_BACK, opened=True)
-    )
+    first = held.record(bad, breaker_limit=1)
+    assert held.record(bad, breaker_limit=1) == first == Recorded(Outcome.ROLLED_BACK, opened=True)
     assert len(store.breaker().ends) == 1
 
 
 def test_an_event_in_the_middle_of_a_run_is_not_lost(store: Store, claimed: Claimed) -> None:
     """Who asks while a run is under way gets another run: Record leaves that time alone."""
     store.set_due(["orders", "unknown"], NOW + MINUTE)
-    store.record("orders", RUN, recording(), breaker_limit=3)
+    store.hold("orders", RUN).record(recording(), breaker_limit=3)
     assert store.due(NOW + MINUTE, 10) == ["orders"]
     assert store.state("unknown") is None
 
@@ -321,7 +362,7 @@ def test_an_event_in_the_middle_of_a_run_is_not_lost(store: Store, claimed: Clai
 def test_a_source_without_a_next_time_is_not_due(store: Store, claimed: Claimed) -> None:
     """What the breaker deferred waits until the wave is resumed."""
     waiting = recording(Outcome.DEFERRED, due_at=None, state={"held_by_breaker": True})
-    store.record("orders", RUN, waiting, breaker_limit=3)
+    store.hold("orders", RUN).record(waiting, breaker_limit=3)
     assert store.due(NOW + timedelta(days=400), 10) == []
     assert store.reset_breaker(NOW + MINUTE) == ("orders",)
     assert store.due(NOW + MINUTE, 10) == ["orders"]
@@ -336,7 +377,7 @@ def test_three_bad_ends_in_a_day_open_the_breaker_until_a_person_closes_it(store
         store.register(a_source(f"s{i}"), at)
         store.claim(f"s{i}", f"{RUN}-{i}", at, alive)
         end = recording(Outcome.FAILED, at=at, bad_end=True)
-        opened.append(store.record(f"s{i}", f"{RUN}-{i}", end, breaker_limit=3).opened)
+        opened.append(store.hold(f"s{i}", f"{RUN}-{i}").record(end, breaker_limit=3).opened)
     assert opened == [False, False, False, True]
     assert store.breaker().open_since == NOW
     store.reset_breaker(NOW)
@@ -364,45 +405,47 @@ ORDERS, SALES = ("orders", RUN), ("sales", OTHER)
 
 
 def paused(store: Store) -> Pause:
-    pause = store.pause(TASK)
+    pause = store.paused(TASK)
     assert pause is not None
     return pause
 
 
 def test_a_task_is_started_by_whoever_leaves_last(both: Store) -> None:
     """The last source stays in the pause until the task runs, so that a death loses nothing."""
-    both.pause_task(*ORDERS, TASK, NOW)
-    both.pause_task(*SALES, TASK, NOW + MINUTE)
-    both.note_stopped(*ORDERS, TASK, NOW + 2 * MINUTE)
-    both.note_stopped(*SALES, TASK, NOW + 9 * MINUTE)
+    orders, sales = both.hold(*ORDERS), both.hold(*SALES)
+    orders.pause(TASK, NOW)
+    sales.pause(TASK, NOW + MINUTE)
+    orders.note_stopped(TASK, NOW + 2 * MINUTE)
+    sales.note_stopped(TASK, NOW + 9 * MINUTE)
     pause = paused(both)
     assert pause.sources == ("orders", "sales")
     assert pause.since == NOW
     assert pause.stop_date == NOW + 2 * MINUTE
-    assert both.leave_pause(*ORDERS, TASK) is False
+    assert orders.leave(TASK) is False
     assert both.pauses_of("orders") == ()
-    assert both.leave_pause(*SALES, TASK) is True
+    assert sales.leave(TASK) is True
     assert [p.task_arn for p in both.pauses_of("sales")] == [TASK]
-    assert both.delete_pause(*SALES, TASK) is True
+    assert sales.delete_pause(TASK) is True
     assert both.pauses_all() == ()
-    assert both.delete_pause(*SALES, TASK) is True
-    assert both.leave_pause(*SALES, TASK) is False
+    assert sales.delete_pause(TASK) is True
+    assert sales.leave(TASK) is False
 
 
 def test_a_task_that_runs_is_paused_anew(both: Store) -> None:
     """What is noted of an earlier stop does not count for a task that has been started since."""
-    both.pause_task(*ORDERS, TASK, NOW)
-    both.note_stopped(*ORDERS, TASK, NOW + MINUTE)
-    both.note_started(*ORDERS, TASK, NOW + 2 * MINUTE)
-    both.note_started(*ORDERS, "another", NOW)
-    both.pause_task(*SALES, TASK, NOW + 3 * MINUTE)
+    orders = both.hold(*ORDERS)
+    orders.pause(TASK, NOW)
+    orders.note_stopped(TASK, NOW + MINUTE)
+    orders.note_started(TASK, NOW + 2 * MINUTE)
+    orders.note_started("another", NOW)
+    both.hold(*SALES).pause(TASK, NOW + 3 * MINUTE)
     pause = paused(both)
     assert (pause.stop_date, pause.started_at) == (NOW + MINUTE, NOW + 2 * MINUTE)
-    both.pause_task(*ORDERS, TASK, NOW + 4 * MINUTE, anew=True)
+    orders.pause(TASK, NOW + 4 * MINUTE, anew=True)
     pause = paused(both)
     assert (pause.since, pause.stop_date, pause.started_at) == (NOW + 4 * MINUTE, None, None)
     assert pause.sources == ("orders", "sales")
-    assert both.pause("another") is None
+    assert both.paused("another") is None
 
 
 def test_a_pause_remembers_what_slots_kept_before_it(both: Store) -> None:
@@ -415,16 +458,17 @@ def test_a_pause_remembers_what_slots_kept_before_it(both: Store) -> None:
         (ORDERS, {"slot": 2**40}, True, {"slot": 2**40}),
         (ORDERS, None, True, {}),
     ):
-        both.pause_task(*who, TASK, NOW, retained=seen, anew=anew)
+        both.hold(*who).pause(TASK, NOW, retained=seen, anew=anew)
         assert paused(both).retained == kept
 
 
 def test_a_pause_that_another_source_joined_is_not_deleted(both: Store) -> None:
     """Who joins while the last one starts the task keeps the pause, and stops it again."""
-    both.pause_task(*ORDERS, TASK, NOW)
-    assert both.leave_pause(*ORDERS, TASK) is True
-    both.pause_task(*SALES, TASK, NOW)
-    assert both.delete_pause(*ORDERS, TASK) is False
+    orders = both.hold(*ORDERS)
+    orders.pause(TASK, NOW)
+    assert orders.leave(TASK) is True
+    both.hold(*SALES).pause(TASK, NOW)
+    assert orders.delete_pause(TASK) is False
     assert [p.sources for p in both.pauses_all()] == [("sales",)]
 
 
@@ -432,18 +476,19 @@ def test_a_source_in_the_middle_of_something_is_not_forgotten(
     store: Store, claimed: Claimed
 ) -> None:
     """A claim, an undo log and a pause each hold it; then nothing of it remains."""
-    assert isinstance(store.forget("orders"), Held)
-    store.write_undo("orders", RUN, UNDO)
-    store.pause_task("orders", RUN, TASK, NOW)
-    store.record("orders", RUN, recording(), breaker_limit=3)
-    held = store.forget("orders")
-    assert isinstance(held, Held)
-    assert "undo log" in held.by
-    assert TASK in held.by
+    assert isinstance(store.forget("orders"), InUse)
+    store.hold("orders", RUN).write_undo(UNDO)
+    store.hold("orders", RUN).pause(TASK, NOW)
+    store.hold("orders", RUN).record(recording(), breaker_limit=3)
+    in_use = store.forget("orders")
+    assert isinstance(in_use, InUse)
+    assert "undo log" in in_use.by
+    assert TASK in in_use.by
     store.claim("orders", OTHER, NOW, alive)
-    store.delete_pause("orders", OTHER, TASK)
-    store.own_endpoint("orders", OTHER, ARN)
-    store.record("orders", OTHER, recording(erase_undo=True), breaker_limit=3)
+    held = store.hold("orders", OTHER)
+    held.delete_pause(TASK)
+    held.own_endpoint(ARN)
+    held.record(recording(erase_undo=True), breaker_limit=3)
     assert store.forget("orders") is True
     assert store.forget("orders") is False
     assert store.names_all() == ()
@@ -484,6 +529,6 @@ def test_the_whole_fleet_is_read(store: Store) -> None:
 
 def test_undo_logs_of_all_sources_are_found(store: Store, claimed: Claimed) -> None:
     """Tidy asks which certificates an unfinished change may still need."""
-    store.write_undo("orders", RUN, UNDO)
+    store.hold("orders", RUN).write_undo(UNDO)
     assert store.undo_all() == {"orders": UNDO}
     assert store.undo_with_run("orders") == (UNDO, RUN)

@@ -167,12 +167,12 @@ def test_what_an_undo_log_may_give_back_stays(dms: Dms, tidy: Call, store: Store
         old=EndpointFields(certificate_arn=old.arn),
         new=EndpointFields(certificate_arn=new.arn),
     )
-    store.write_undo("orders", "run", log)
+    store.hold("orders", "run").write_undo(log)
     for day in (0, 8, 16):
         tidy(NOW + timedelta(days=day))
     assert names(dms) == {old.arn, new.arn}
     done = Recording(outcome=Outcome.CERTIFIED, at=NOW, due_at=None, erase_undo=True)
-    store.record("orders", "run", done, breaker_limit=3)
+    store.hold("orders", "run").record(done, breaker_limit=3)
     for day in (17, 25):
         tidy(NOW + timedelta(days=day))
     assert names(dms) == set()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from certifier.aws.store import Held, Store
+from certifier.aws.store import InUse, Store
 from certifier.ownership import canary_identifier
 from sandbox.aws import Execution
 from sandbox.aws.deploy import STACK
@@ -216,7 +216,7 @@ def test_a_source_is_held_while_a_change_is_open_and_free_afterwards(fleet: Flee
     endpoint.adopt()
     run = endpoint.adopt(endpoint="elsewhere")
     assert "an undo log: a change that is not finished" in str(run.cause)
-    assert isinstance(store.forget(endpoint.name), Held)
+    assert isinstance(store.forget(endpoint.name), InUse)
     world.cloud.tick()
     world.cloud.tick()
     assert (endpoint.outcome, world.unfinished(endpoint.name)) == ("certified", [])

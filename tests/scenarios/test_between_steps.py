@@ -7,6 +7,7 @@ import pytest
 from moto.core.exceptions import JsonRESTError
 
 from certifier.aws.store import Store
+from certifier.aws.store.breaker import put_breaker
 from certifier.run.state import BadEnd, Breaker
 from sandbox.aws import Execution
 from sandbox.dms import Durations
@@ -124,7 +125,7 @@ def test_a_task_that_is_owed_does_not_let_its_source_past_the_breaker(live: Live
     store = Store(live.cloud.client("dynamodb"), live.cloud.table)
     now = live.cloud.clock.now()
     opened = Breaker(open_since=now, ends=(BadEnd(at=now, source="x", run="y"),), version=1)
-    store._table.write(store._put_breaker(opened))
+    store._table.write(put_breaker(store._table, opened))
     since = live.now
     live.tick()
     assert live.outcome == "deferred"

@@ -49,9 +49,9 @@ def test_cut_off(
 NEVER_TAKES_OVER = """
 import sys
 from datetime import timedelta
-from certifier.aws import store
+from certifier.aws.store import claims
 from sandbox.chaos.__main__ import main
-store.TAKE_OVER = timedelta(days=365)
+claims.TAKE_OVER = timedelta(days=365)
 sys.exit(main(["create", "--only", "Rehearse#2 stop"]))
 """
 

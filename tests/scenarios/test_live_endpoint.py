@@ -1036,14 +1036,14 @@ def test_an_edit_in_the_middle_of_a_run_is_taken_up_by_the_next(live: Live) -> N
 
 def test_a_source_is_not_forgotten_in_the_middle_of_a_run(live: Live) -> None:
     """Its claim holds it; afterwards it can go, and the endpoint stays."""
-    from certifier.aws.store import Held, Store
+    from certifier.aws.store import InUse, Store
 
     live.certified(task=False)
     store = Store(live.cloud.client("dynamodb"), live.cloud.table)
     answers: list[Any] = []
     live.when("Rehearse", lambda: answers.append(store.forget(NAME)))
     live.change()
-    assert isinstance(answers[0], Held)
+    assert isinstance(answers[0], InUse)
     assert live.outcome == "certified"
     assert store.forget(NAME) is True
     assert live.mode == "verify-full"

@@ -1,0 +1,43 @@
+"""The breaker: opened by the end of a run, closed by a person."""
+
+from datetime import datetime
+
+from certifier.aws.store.items import BREAKER, RACES
+from certifier.aws.store.sources import Sources
+from certifier.aws.table import Table, Write
+from certifier.errors import Busy
+from certifier.run.state import Breaker
+
+
+def put_breaker(table: Table, breaker: Breaker) -> Write:
+    """Return the write of the breaker, unless it was written since it was read."""
+    return table.putting(
+        {
+            **BREAKER,
+            "breaker": breaker.model_dump_json(exclude={"version"}),
+            "version": breaker.version + 1,
+        },
+        "attribute_not_exists(pk)" if breaker.version == 0 else "version = :seen",
+        {":seen": breaker.version} if breaker.version else {},
+    )
+
+
+class BreakerReset(Sources):
+    """How the breaker is closed."""
+
+    def reset_breaker(self, now: datetime) -> tuple[str, ...]:
+        """Close the breaker, make due what it deferred, and return those names.
+
+        The breaker closes first: a source that is made due while it is open would be deferred anew.
+        """
+        for _ in range(RACES):
+            before = self.breaker()
+            if before == Breaker(version=before.version):
+                break
+            if self._table.wrote(put_breaker(self._table, Breaker(version=before.version))):
+                break
+        else:
+            raise Busy("the breaker")
+        waiting = tuple(state.name for state in self.states_all() if state.held_by_breaker)
+        self.set_due(waiting, now)
+        return waiting

@@ -1,0 +1,117 @@
+"""The claim: which child execution may write to a source, and who takes over from a dead one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from certifier.aws.store.held import Held
+from certifier.aws.store.items import DUE, RACES, source_key, stamp
+from certifier.aws.store.reads import Reads
+from certifier.errors import Busy
+from certifier.run.documents import UndoLog
+from certifier.run.state import Claim, SourceState
+
+RESCUE = timedelta(minutes=10)
+"""When a claimed source is due again if its run dies."""
+TAKE_OVER = timedelta(minutes=2)
+"""How long an owner must have ended: no function of it can still be running (their time limit)."""
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The source is this run's. ``undo`` and ``paused`` are what an earlier run left behind."""
+
+    state: SourceState
+    undo: UndoLog | None
+    paused: bool
+
+
+@dataclass(frozen=True)
+class NotClaimed:
+    """Somebody else has the source, or nobody has registered it (``owner`` is ``None``).
+
+    ``moved``: it was registered anew since, with another endpoint than the run's.
+    """
+
+    owner: str | None
+    moved: bool = False
+
+
+def _rescue(now: datetime) -> str:
+    """Return when a claimed source is due if its run dies.
+
+    Half a second off every ``stamp``: who asks in the very second is still told apart from it.
+    """
+    return stamp(now + RESCUE).replace("Z", ".500Z")
+
+
+class Claims(Reads):
+    """Who has which source."""
+
+    def claim(
+        self,
+        name: str,
+        run: str,
+        now: datetime,
+        owner_ended: Callable[[Claim], datetime | None],
+        endpoint: str | None = None,
+    ) -> Claimed | NotClaimed:
+        """Make the execution ``run`` the source's owner.
+
+        A dead owner is replaced: one that ended (``owner_ended``: when; ``None`` while it runs)
+        longer ago than any of its functions could still be running. The loser writes nothing.
+
+        Args:
+            endpoint: as the run's spec names it; when the source was moved to another one since,
+                the run would mistake the one for the other, so it does not get the claim.
+        """
+        for _ in range(RACES):
+            state = self.state(name)
+            if state is None:
+                return NotClaimed(owner=None)
+            if endpoint is not None and not state.is_of(endpoint):
+                return NotClaimed(owner=None, moved=True)
+            owner = state.claim
+            if owner is not None and owner.execution == run:
+                return self._claimed(state)
+            values: dict[str, Any] = {}
+            condition = "attribute_exists(pk) AND attribute_not_exists(claim)"
+            if owner is not None:
+                ended = owner_ended(owner)
+                if ended is None or now - ended <= TAKE_OVER:
+                    return NotClaimed(owner=owner.execution)
+                condition, values = "claim.execution = :dead", {":dead": owner.execution}
+            if state.endpoint is not None:
+                condition += " AND endpoint = :endpoint"
+                values[":endpoint"] = state.endpoint
+            due = _rescue(now)
+            self._table.wrote(
+                self._table.update_op(
+                    source_key(name, "STATE"),
+                    set_={
+                        "claim": {"execution": run, "since": stamp(now), "due_at": due},
+                        "due_at": due,
+                        "due_partition": DUE,
+                        "markers": {},
+                    },
+                    condition=condition,
+                    values=values,
+                )
+            )  # whoever has it now is read in the next round
+        raise Busy(f"source {name}")
+
+    def _claimed(self, state: SourceState) -> Claimed:
+        return Claimed(
+            state=state,
+            undo=self.undo(state.name),
+            paused=bool(self.pauses_of(state.name)),
+        )
+
+    def hold(self, name: str, run: str) -> Held:
+        """Return the source as this run's, for a step that is about to write.
+
+        Raises:
+            ClaimLost: ``run`` does not own the source (any more).
+        """
+        return Held(self._table, name, run)

@@ -1,0 +1,289 @@
+"""The held claim: every write that a run makes, and no way to make one without the claim."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from certifier.aws.store.breaker import put_breaker
+from certifier.aws.store.items import (
+    DUE,
+    RACES,
+    owner_key,
+    pause_key,
+    plain,
+    source_key,
+    stamp,
+    unless_taken,
+)
+from certifier.aws.store.reads import Reads
+from certifier.aws.table import ConditionFailed, Table, Write
+from certifier.errors import Busy, ClaimLost
+from certifier.run.documents import UndoLog
+from certifier.run.state import REMEMBERED, BadEnd, Claim, Marker, Recording, SourceState
+from certifier.vocabulary import Outcome
+
+STATE_FINDINGS = 50
+"""How many findings STATE keeps; the record in the bucket has all of them."""
+OURS = "claim.execution = :run"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was recorded. ``opened``: this run's bad end opened the breaker."""
+
+    outcome: Outcome
+    opened: bool = False
+
+
+class Held:
+    """A source that a run has claimed. Only while it has can one of these be made.
+
+    The claim may be lost at any moment, so each write has it in its own condition or transaction,
+    whatever was read before: every method raises ``ClaimLost`` in place of writing once the run
+    does not own the source any more.
+
+    Attributes:
+        name, run: the source, and the child execution that owns it.
+        state: what was remembered of the source when this was made.
+    """
+
+    def __init__(self, table: Table, name: str, run: str) -> None:
+        self.name = name
+        self.run = run
+        self._table = table
+        self._reads = Reads(table)
+        self._state = source_key(name, "STATE")
+        self._claimed = table.check_op(self._state, OURS, {":run": run})
+        self.state = self._require_claim()
+
+    def _require_claim(self) -> SourceState:
+        state = self._reads.state(self.name)
+        if state is None or state.claim is None or state.claim.execution != self.run:
+            raise ClaimLost(self.name)
+        return state
+
+    def _write(self, write: Write) -> None:
+        """Make a write that has the claim alone as its condition."""
+        if not self._table.wrote(write):
+            raise ClaimLost(self.name)
+
+    def _wrote(self, *writes: Write) -> bool:
+        """Make writes, one of which asks for the claim; ``False``: another's condition was lost."""
+        try:
+            self._table.transact(writes)
+        except ConditionFailed:
+            self._require_claim()
+            return False
+        return True
+
+    # -- what a run leaves while it works
+
+    def remember(self, **fields: Any) -> None:
+        """Remember ``fields`` (of ``REMEMBERED``) at once; ``None`` forgets one."""
+        if unknown := fields.keys() - REMEMBERED:
+            raise ValueError(f"not to be remembered: {sorted(unknown)}")
+        self._write(
+            self._table.update_op(
+                self._state,
+                set_={key: plain(value) for key, value in fields.items() if value is not None},
+                remove=tuple(key for key, value in fields.items() if value is None),
+                condition=OURS,
+                values={":run": self.run},
+            )
+        )
+
+    def note_canary(self, identifier: str | None) -> None:
+        """Note that a canary endpoint is about to be made, or (``None``) that it is gone."""
+        self.remember(canary=identifier)
+
+    def note_creating(self, identifier: str | None) -> None:
+        """Note that the endpoint is about to be made: if the run dies, it is still ours."""
+        self.remember(creating=identifier)
+
+    def mark_test(self, key: str, marker: Marker | None) -> None:
+        """Remember a test of our own under ``key``, or (``None``) forget it."""
+        change, values = "REMOVE markers.#k", {":run": self.run}
+        if marker is not None:
+            change, values = "SET markers.#k = :m", {**values, ":m": plain(marker)}
+        self._write(self._table.change_op(self._state, change, OURS, values, {"#k": key}))
+
+    def own_endpoint(self, *keys: str) -> str | None:
+        """Hold an endpoint under all of its names; return the source that has it already, if any.
+
+        A source may name an endpoint by identifier or by ARN, so both are written once known.
+        """
+        for key in sorted({key.lower() for key in keys} - set(self.state.owned)):
+            owner = self._table.putting(
+                {**owner_key(key), "source": self.name}, *unless_taken(self.name)
+            )
+            note = self._table.change_op(
+                self._state, "ADD owned :key", OURS, {":key": {key}, ":run": self.run}
+            )
+            if not self._wrote(note, owner):
+                return self._reads.endpoint_owner(key)
+        return None
+
+    def write_undo(self, log: UndoLog) -> None:
+        """Write how to put the endpoint back, before its first write."""
+        item = {**source_key(self.name, "UNDO"), "log": log.model_dump_json(), "run": self.run}
+        if not self._wrote(self._claimed, self._table.putting(item)):
+            raise ClaimLost(self.name)
+
+    # -- tasks that we stopped
+
+    def pause(
+        self,
+        task: str,
+        now: datetime,
+        *,
+        retained: Mapping[str, int] | None = None,
+        anew: bool = False,
+    ) -> None:
+        """Note that the source needs ``task`` stopped; written before the stop.
+
+        Args:
+            retained: bytes of WAL by slot; ``None`` when this source has not seen the task's slots.
+            anew: the task runs, so what is noted of an earlier stop is over.
+        """
+        noted: dict[str, Any] = {"since": stamp(now)}
+        if retained is not None:
+            noted["retained"] = dict(retained)
+        if anew:
+            sets = [f"{field} = :{field}" for field in noted]
+            over = [f for f in ("stop_date", "started_at", "retained") if f not in noted]
+            gone = f" REMOVE {', '.join(over)}"
+        else:
+            sets, gone = [f"{field} = if_not_exists({field}, :{field})" for field in noted], ""
+        write = self._table.change_op(
+            pause_key(task),
+            f"ADD sources :one SET {', '.join(sets)}{gone}",
+            values={":one": {self.name}, **{f":{f}": value for f, value in noted.items()}},
+        )
+        if not self._change_pause(write):
+            raise ClaimLost(self.name)  # whoever goes on would stop a task that nobody knows of
+
+    def note_stopped(self, task: str, stop_date: datetime) -> None:
+        """Remember the StopDate of the stop that is ours, unless one is remembered already."""
+        self._note_once(task, "stop_date", stop_date.isoformat())
+
+    def note_started(self, task: str, now: datetime) -> None:
+        """Remember that we asked a paused task to start again, the first time."""
+        self._note_once(task, "started_at", stamp(now))
+
+    def _note_once(self, task: str, field: str, value: str) -> None:
+        self._change_pause(
+            self._table.update_op(
+                pause_key(task),
+                set_={field: value},
+                condition=f"attribute_exists(pk) AND attribute_not_exists({field})",
+            )
+        )
+
+    def leave(self, task: str) -> bool:
+        """Say that the source no longer needs ``task`` stopped; return whether it is the last one.
+
+        The last one stays in the item until the task runs (``delete_pause``): who leaves last
+        starts the task, and may die before that. ``False``: others still need it, or there is no
+        pause.
+        """
+        for _ in range(RACES):
+            pause = self._reads.paused(task)
+            if pause is None or self.name not in pause.sources:
+                return False
+            if pause.sources == (self.name,):
+                return True
+            left = self._table.change_op(
+                pause_key(task),
+                "DELETE sources :one",
+                "size(sources) > :single",
+                {":one": {self.name}, ":single": 1},
+            )
+            if self._change_pause(left):
+                return False
+        raise Busy(f"pause of {task}")
+
+    def delete_pause(self, task: str) -> bool:
+        """Delete the pause of a task that runs again.
+
+        ``False`` when another source needs the task stopped meanwhile: then the source only leaves.
+        """
+        for _ in range(RACES):
+            alone = self._table.delete_op(
+                pause_key(task), "attribute_not_exists(pk) OR sources = :one", {":one": {self.name}}
+            )
+            if self._change_pause(alone):
+                return True
+            if not self.leave(task):
+                return False
+        raise Busy(f"pause of {task}")
+
+    def _change_pause(self, write: Write) -> bool:
+        return self._wrote(self._claimed, write)
+
+    # -- the end of the run
+
+    def record(self, recording: Recording, *, breaker_limit: int) -> Recorded:
+        """Write how a run ended and release its claim, in one transaction.
+
+        The same call again, after a lost answer, answers the same.
+
+        Raises:
+            ClaimLost: the run does not own the source (any more) and did not record it.
+            Busy: others write the same items; nothing was written.
+        """
+        for _ in range(RACES):
+            state = self._reads.state(self.name)
+            if state is not None and state.claim is None and state.recorded_by == self.run:
+                assert state.outcome is not None
+                return Recorded(state.outcome, self._reads.breaker().opened_by == self.run)
+            if state is None or state.claim is None or state.claim.execution != self.run:
+                raise ClaimLost(self.name)
+            writes = [self._record_state(state, state.claim, recording)]
+            if recording.erase_undo:
+                writes.append(self._table.delete_op(source_key(self.name, "UNDO")))
+            opened = False
+            if recording.bad_end:
+                before = self._reads.breaker()
+                after = before.after(
+                    BadEnd(at=recording.at, source=self.name, run=self.run), limit=breaker_limit
+                )
+                opened = after.opened_by == self.run
+                writes.append(put_breaker(self._table, after))
+            try:
+                self._table.transact(writes)
+            except ConditionFailed:
+                continue
+            return Recorded(recording.outcome, opened)
+        raise Busy(f"source {self.name}")
+
+    def _record_state(self, state: SourceState, claim: Claim, recording: Recording) -> Write:
+        fields: dict[str, Any] = {
+            **recording.state,
+            "outcome": recording.outcome,
+            "findings": recording.findings[:STATE_FINDINGS],
+            "recorded_at": recording.at,
+            "recorded_by": self.run,
+        }
+        kept = {key: plain(value) for key, value in fields.items() if value is not None}
+        gone = [key for key, value in fields.items() if value is None] + ["claim", "markers"]
+        condition = OURS
+        # Whoever asked meanwhile wrote another time than Claim did: that one stands.
+        claimed = claim.due_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if state.due_at == claim.due_at:
+            condition += " AND due_at = :claimed"
+            if recording.due_at is None:
+                gone += ["due_at", "due_partition"]
+            else:
+                kept |= {"due_at": stamp(recording.due_at), "due_partition": DUE}
+        else:
+            condition += " AND due_at <> :claimed"
+            gone.append("held_by_breaker")
+            kept.pop("held_by_breaker", None)
+        return self._table.update_op(
+            self._state,
+            set_=kept,
+            remove=tuple(dict.fromkeys(gone)),
+            condition=condition,
+            values={":run": self.run, ":claimed": claimed},
+        )

@@ -1,0 +1,116 @@
+"""The items: their keys, and how values are packed into them and read from them."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from certifier.errors import Unexpected
+from certifier.models import Fact
+from certifier.run.state import Pause, SourceState
+from certifier.source import InvalidSource, Source, parse_source
+from certifier.vocabulary import Outcome
+
+DUE = "due"
+"""The one partition of the sparse index."""
+RACES = 5
+"""How often a conditional write that lost a race is decided anew."""
+
+BREAKER = {"pk": "BREAKER", "sk": "STATE"}
+TIDY = {"pk": "TIDY", "sk": "DAY"}
+
+
+def stamp(when: datetime) -> str:
+    """Return an instant as the table holds it: UTC, whole seconds, ``Z``; sorts as text."""
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def source_key(name: str, kind: str) -> dict[str, str]:
+    """Return the key of one of a source's items: ``SPEC``, ``STATE`` or ``UNDO``."""
+    return {"pk": f"SOURCE#{name}", "sk": kind}
+
+
+def owner_key(endpoint: str) -> dict[str, str]:
+    """Return the key under which an endpoint, by identifier or ARN, has its source."""
+    return {"pk": f"ENDPOINT#{endpoint.lower()}", "sk": "OWNER"}
+
+
+def pause_key(task: str) -> dict[str, str]:
+    """Return the key of the pause of a task."""
+    return {"pk": "PAUSE", "sk": task}
+
+
+def unused_key(digest: str) -> dict[str, str]:
+    """Return the key under which it is noted since when nobody uses a DMS certificate."""
+    return {"pk": "UNUSED", "sk": digest}
+
+
+def unless_taken(name: str) -> tuple[str, dict[str, str], dict[str, str]]:
+    """Return the condition, as ``Table`` takes it, that no source but ``name`` has an endpoint."""
+    return "attribute_not_exists(pk) OR #s = :name", {":name": name}, {"#s": "source"}
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` as the table holds it; instants as text that sorts."""
+    match value:
+        case datetime():
+            return stamp(value)
+        case Fact():
+            return plain(dict(value))
+        case Mapping():
+            return {key: plain(item) for key, item in value.items() if item is not None}
+        case tuple() | list():
+            return [plain(item) for item in value]
+        case Outcome():
+            return value.value
+        case str():
+            return str(value)
+        case _:
+            return value
+
+
+def state_of(item: Mapping[str, Any]) -> SourceState:
+    """Return what a STATE item holds; what another version has left there is passed over.
+
+    Raises:
+        Unexpected: a value in it is not one of ours.
+    """
+    known = {key: value for key, value in item.items() if key in SourceState.model_fields}
+    try:
+        return SourceState.model_validate_json(json.dumps(known, default=_json))
+    except ValidationError:
+        raise Unexpected(f"STATE of {item.get('name')}") from None
+
+
+def spec_of(item: Mapping[str, Any]) -> Source:
+    """Return the source that a SPEC item holds.
+
+    Raises:
+        Unexpected: an older version of Certifier took the spec, and this one does not.
+    """
+    try:
+        return parse_source(json.loads(item["spec"]))
+    except InvalidSource as error:
+        # A spec that an older version took and this one does not: only an edit can mend that.
+        raise Unexpected(f"SPEC of {item['pk']}: {error}") from None
+
+
+def pause_of(item: Mapping[str, Any]) -> Pause:
+    """Return what a PAUSE item holds."""
+    return Pause(
+        task_arn=item["sk"],
+        sources=tuple(sorted(item.get("sources", ()))),
+        retained={slot: int(count) for slot, count in item.get("retained", {}).items()},
+        **{
+            key: datetime.fromisoformat(item[key])
+            for key in ("since", "stop_date", "started_at")
+            if key in item
+        },
+    )
+
+
+def _json(value: object) -> object:
+    """Return what JSON has no word for: DynamoDB's numbers and sets."""
+    return sorted(value) if isinstance(value, set) else int(str(value))

@@ -1,0 +1,221 @@
+"""Sources: registered, asked for, due, forgotten. None of it is written for a run."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from certifier.aws.clients import translated
+from certifier.aws.store.items import (
+    DUE,
+    RACES,
+    owner_key,
+    source_key,
+    spec_of,
+    stamp,
+    unless_taken,
+)
+from certifier.aws.store.reads import Reads
+from certifier.aws.table import ConditionFailed, Write, packed, unpacked
+from certifier.errors import Busy, InvalidEvent
+from certifier.run.state import OF_ENDPOINT, Registration, SourceState
+from certifier.source import Source
+
+_PAGES = 100
+
+
+@dataclass(frozen=True)
+class InUse:
+    """A source cannot be forgotten now. ``by`` says what holds it."""
+
+    by: str
+
+
+class Sources(Reads):
+    """Who is registered, and who is due."""
+
+    def registration(self, source: Source) -> Registration:
+        """Return what stands in the way of registering ``source``; writes nothing."""
+        spec = self._table.get(source_key(source.name, "SPEC"))
+        state = self.state(source.name)
+        keys = {source.endpoint}
+        known = None if spec is None else spec_of(spec)
+        names = {known.endpoint.lower()} if known is not None else set()
+        moves = known is not None and source.endpoint.lower() not in names.union(
+            state.owned if state is not None else ()
+        )
+        if known is not None and state is not None and not moves:
+            keys |= {state.endpoint_arn} if state.endpoint_arn else set()
+        owners = {self.endpoint_owner(key) for key in keys} - {None, source.name}
+        return Registration(
+            known=known,
+            moves=moves,
+            version=0 if spec is None else int(spec["version"]),
+            busy="" if known is None else self._holds(source.name, state),
+            owner=min(owners, key=str) if owners else None,
+        )
+
+    def register(self, source: Source, now: datetime) -> int:
+        """Store ``source`` and its hold on the endpoint, make it due, and return its version.
+
+        The same spec again keeps its version. An edit starts the back-off anew; another endpoint
+        also forgets what was remembered of the old one.
+
+        Raises:
+            InvalidEvent: somebody took the endpoint, or began to change the old one.
+            Busy: the source is being edited by several at once.
+        """
+        for _ in range(RACES):
+            seen = self.registration(source)
+            if problems := seen.problems(source):
+                raise InvalidEvent(*problems)
+            if seen.known == source:
+                self._ask(source.name, now)
+                return seen.version
+            try:
+                return self._put_spec(source, seen, now)
+            except ConditionFailed:
+                continue
+        raise Busy(f"source {source.name}")
+
+    def _put_spec(self, source: Source, seen: Registration, now: datetime) -> int:
+        version = seen.version + 1
+        moved = seen.moves
+        state: dict[str, Any] = {
+            "name": source.name,
+            "endpoint": source.endpoint.lower(),
+            "due_at": stamp(now),
+            "due_partition": DUE,
+            "backoff": 0,
+            "reason": "",
+        }
+        condition = "attribute_not_exists(claim)" if moved else None
+        writes = [
+            self._table.putting(
+                {
+                    **source_key(source.name, "SPEC"),
+                    "version": version,
+                    "spec": source.model_dump_json(exclude_defaults=True),
+                },
+                "attribute_not_exists(pk)" if seen.version == 0 else "version = :seen",
+                {":seen": seen.version} if seen.version else {},
+            ),
+            self._table.putting(
+                {**owner_key(source.endpoint), "source": source.name},
+                *unless_taken(source.name),
+            ),
+            self._table.update_op(
+                source_key(source.name, "STATE"),
+                set_=state,
+                remove=(*OF_ENDPOINT, "held_by_breaker") if moved else ("held_by_breaker",),
+                condition=condition,
+            ),
+        ]
+        if moved:
+            assert seen.known is not None
+            old = self.state(source.name)
+            writes += [
+                self._table.check_op(source_key(source.name, "UNDO"), "attribute_not_exists(pk)"),
+                *self._release_owners(source.name, seen.known, old, keep=source.endpoint),
+            ]
+        self._table.transact(writes)
+        return version
+
+    def _release_owners(
+        self, name: str, spec: Source, state: SourceState | None, keep: str | None = None
+    ) -> list[Write]:
+        """Deletes of every hold that ``name`` has on an endpoint, by identifier and by ARN."""
+        held = {spec.endpoint.lower()} | set(state.owned if state is not None else ())
+        return [
+            self._table.delete_op(
+                owner_key(key),
+                *unless_taken(name),
+            )
+            for key in sorted(held)
+            if keep is None or key != keep.lower()
+        ]
+
+    def forget(self, name: str) -> InUse | bool:
+        """Drop a source; the endpoint stays as it is. ``False`` when nobody registered it.
+
+        ``InUse`` while it has a claim, an undo log or a pause.
+
+        Raises:
+            Busy: it is being edited or recorded at the same time.
+        """
+        for _ in range(RACES):
+            spec = self.spec(name)
+            if spec is None:
+                return False
+            state = self.state(name)
+            if held := self._holds(name, state):
+                return InUse(held)
+            unchanged, values = "attribute_not_exists(recorded_by)", {}
+            if state is not None and state.recorded_by is not None:
+                unchanged, values = "recorded_by = :by", {":by": state.recorded_by}
+            table = self._table
+            try:
+                table.transact(
+                    [
+                        table.delete_op(source_key(name, "SPEC"), "version = :v", {":v": spec[1]}),
+                        table.delete_op(
+                            source_key(name, "STATE"),
+                            f"attribute_not_exists(claim) AND {unchanged}",
+                            values,
+                        ),
+                        table.check_op(source_key(name, "UNDO"), "attribute_not_exists(pk)"),
+                        *self._release_owners(name, spec[0], state),
+                    ]
+                )
+            except ConditionFailed:
+                continue
+            return True
+        raise Busy(f"source {name}")
+
+    def _holds(self, name: str, state: SourceState | None) -> str:
+        """What keeps a source's endpoint from being changed or forgotten, in words."""
+        held = []
+        if state is not None and state.claim is not None:
+            held.append(f"a claim of the execution {state.claim.execution}")
+        if self.undo(name) is not None:
+            held.append("an undo log: a change that is not finished")
+        if pauses := self.pauses_of(name):
+            held.append("paused tasks: " + ", ".join(pause.task_arn for pause in pauses))
+        return " and ".join(held)
+
+    def due(self, now: datetime, limit: int) -> list[str]:
+        """Return the names of at most ``limit`` sources that are due, those due longest first."""
+        names: list[str] = []
+        start: dict[str, Any] = {}
+        for _ in range(_PAGES):
+            with translated():
+                page = self._table.client.query(
+                    TableName=self._table.name,
+                    IndexName="due",
+                    KeyConditionExpression="due_partition = :due AND due_at <= :now",
+                    ExpressionAttributeValues=packed({":due": DUE, ":now": stamp(now)}),
+                    ProjectionExpression="pk",
+                    Limit=limit - len(names),
+                    **start,
+                )
+            names += [unpacked(item)["pk"].partition("#")[2] for item in page["Items"]]
+            if len(names) >= limit or "LastEvaluatedKey" not in page:
+                break
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return names
+
+    def set_due(self, names: Iterable[str], now: datetime) -> None:
+        """Make sources due now: for an event, an edit or a direct start."""
+        for name in names:
+            self._ask(name, now)
+
+    def _ask(self, name: str, now: datetime) -> None:
+        """Make a source due, unless somebody has forgotten it meanwhile."""
+        self._table.wrote(
+            self._table.update_op(
+                source_key(name, "STATE"),
+                set_={"due_at": stamp(now), "due_partition": DUE},
+                remove=("held_by_breaker",),
+                condition="attribute_exists(pk)",
+            )
+        )
