@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from certifier.endpoint.facts import DmsCertificate
 from certifier.errors import Refused
-from certifier.ownership import certificate_prefix, is_ours
+from certifier.ownership import STACK_TAG, certificate_prefix, is_ours
 from certifier.run.event import Event, Nothing
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Mode
@@ -71,14 +71,21 @@ def _let_go(certificate: DmsCertificate, context: StepContext[TidySettings]) -> 
     since = context.store.note_unused(certificate.digest, context.now())
     if context.now() - since < KEPT or not context.store.take_unused(certificate.digest, since):
         return
+    if (why := _not_deleted(certificate, context)) is not None:
+        context.topic(context.settings.topic).publish(
+            "Certifier: a DMS certificate cannot be deleted",
+            f"Nobody has used {certificate.identifier} ({certificate.arn}) for a week, and it "
+            f"cannot be deleted: {why}. It is tried again in a week.\n",
+        )
+
+
+def _not_deleted(certificate: DmsCertificate, context: StepContext[TidySettings]) -> str | None:
+    """Delete a certificate; return why that is not possible, if so."""
     if not is_ours(context.dms.tags(certificate.arn), context.settings.installation):
-        return
+        return f"it lacks the tag {STACK_TAG} of {context.settings.installation}"
     try:
         # In use after all: somebody took it since. Its week begins anew if they let go of it.
         context.dms.delete_certificate(certificate.arn)
     except Refused as refused:
-        context.topic(context.settings.topic).publish(
-            "Certifier: a DMS certificate cannot be deleted",
-            f"Nobody has used {certificate.identifier} ({certificate.arn}) for a week, and it "
-            f"cannot be deleted: {refused.seen or refused}. It is tried again in a week.\n",
-        )
+        return refused.seen or str(refused)
+    return None

@@ -53,6 +53,7 @@ class Rights:
         self._region = region
         self._tags_of = tags_of
         self._statements: dict[str, list[dict[str, Any]]] = {}
+        self._names: dict[str, str] = {}
 
     def missing(
         self, step: str, service: str, operation: str, request: AWSPreparedRequest
@@ -169,15 +170,21 @@ class Rights:
 
         Read once from what was deployed.
         """
-        if step not in self._statements:
-            functions = lambda_backends[self._account][self._region].list_functions()
-            (function,) = [
-                f for f in functions if step in (f.function_name, str(f.handler).split(".")[-2])
-            ]
+        name = self._function(step)
+        if name not in self._statements:
+            function = lambda_backends[self._account][self._region].get_function(name)
             role = iam_backends[self._account]["aws"].get_role_by_arn(function.role)
             documents = [json.loads(text) for text in role.policies.values()]
-            self._statements[step] = [s for d in documents for s in d["Statement"]]
-        return self._statements[step]
+            self._statements[name] = [s for d in documents for s in d["Statement"]]
+        return self._statements[name]
+
+    def _function(self, step: str) -> str:
+        """Return the name of the only function of a step; a function's name stands for itself."""
+        if step not in self._names:
+            functions = lambda_backends[self._account][self._region].list_functions()
+            named = {str(f.function_name): str(f.handler).split(".")[-2] for f in functions}
+            (self._names[step],) = (name for name, of in named.items() if step in (name, of))
+        return self._names[step]
 
 
 def denied(service: str, request: AWSPreparedRequest, right: str) -> AWSResponse:

@@ -131,14 +131,16 @@ def test_another_installations_certificate_is_not_ours_to_delete(
     assert store.unused() == {}
 
 
-def test_a_certificate_without_our_tag_is_not_ours_to_delete(dms: Dms, tidy: Call) -> None:
-    """Whatever its identifier is."""
+def test_a_certificate_without_our_tag_stays_and_is_told(dms: Dms, tidy: Call, inbox: Any) -> None:
+    """Whatever its identifier is: somebody has taken the tag away, or given it another."""
     pem = Authority.root("A").certificate_pem.decode()
     identifier = certificate_identifier("Certifier", bundle_digest(pem))
     made = dms.import_certificate(identifier, pem, tags={STACK_TAG: "Other"})
-    for day in range(20):
+    for day in (0, 7):
         tidy(NOW + timedelta(days=day))
     assert names(dms) == {made.arn}
+    ((_, text),) = inbox.told()
+    assert "it lacks the tag certifier:stack of Certifier" in text
 
 
 def test_a_certificate_that_is_used_again_begins_anew(dms: Dms, tidy: Call, store: Store) -> None:

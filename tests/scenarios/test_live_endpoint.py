@@ -413,6 +413,17 @@ def test_without_room_for_a_canary_the_probe_rehearses(live: Live) -> None:
     assert live.unfinished == []
 
 
+def test_settings_that_dms_shows_and_does_not_take_stop_no_rehearsal(live: Live) -> None:
+    """PluginName comes back with an underscore: DMS tries the change with a canary without it."""
+    live.certified(task=False)
+    live.modify(PostgreSQLSettings={"PluginName": "test-decoding"})
+    live.cloud.clock.advance(60)
+    live.change()
+    assert (live.outcome, live.mode) == ("certified", "verify-full")
+    assert verdicts(live)["canary"] is True
+    assert live.endpoint["PostgreSQLSettings"]["PluginName"] == "test_decoding"
+
+
 @pytest.mark.shows("rehearsed_by_probe_only")
 def test_without_room_on_the_instance_the_probe_rehearses(live: Live) -> None:
     """The replication instance serves as many endpoints as it may, this one among them."""

@@ -14,8 +14,10 @@ DEFAULTS = Switches()
 OF_CERTIFICATES = {
     "already_exists_names_arn",
     "bundle_facts_from_last",
+    "certificates_by_the_hundred",
     "identifiers_lowered",
     "pem_normalised",
+    "plugin_name_underscored",
     "require_uses_root_certificate",
     "self_signed_trusted",
     "verify_without_certificate_refused",
