@@ -1,5 +1,6 @@
 """What everybody shares: the frozen value, the finding, and the certificate policy."""
 
+from collections.abc import Iterable
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -86,3 +87,8 @@ class Finding(Fact):
 def errors_in(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Return the findings that stop a certification."""
     return tuple(found for found in findings if found.severity is Severity.ERROR)
+
+
+def errors_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings by weight, and within one weight in the order in which they were made."""
+    return tuple(sorted(findings, key=lambda found: found.severity.weight))

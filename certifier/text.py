@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
-_LONGEST = 8_192  # characters of a text that are read
+LONGEST = 8_192  # characters of a text that are read
 # password=..., "password": "...", PWD={...}; and postgresql://user:...@host
 _AFTER_NAME = re.compile(
     r"""((?:passw(?:or)?d|\bpwd|secret)(?:["'\\]*\s*:\s*(?=["'\\])|\s*=\s*))"""
@@ -26,7 +26,7 @@ def redact_passwords(text: str) -> str:
 
     A client that cannot read its connection string prints it.
     """
-    return _IN_ADDRESS.sub(r"\1***", _AFTER_NAME.sub(r"\1***", text[:_LONGEST]))
+    return _IN_ADDRESS.sub(r"\1***", _AFTER_NAME.sub(r"\1***", text[:LONGEST]))
 
 
 def printable(text: str, limit: int = 1024) -> str:

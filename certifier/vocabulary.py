@@ -26,6 +26,11 @@ class Severity(StrEnum):
     WARNING = "warning"
     ADVICE = "advice"
 
+    @property
+    def weight(self) -> int:
+        """0 for an error, the weightiest; sorts what matters most to the front."""
+        return list(Severity).index(self)
+
 
 class Mode(StrEnum):
     """Whether a run may write (``apply``) or only says what it would do (``plan``)."""
@@ -127,6 +132,7 @@ class Cause(StrEnum):
     TLS_NO_SHARED_PROTOCOL = "tls_no_shared_protocol"
     TLS_NO_SHARED_CIPHER = "tls_no_shared_cipher"
     CLIENT_CERTIFICATE_REQUIRED = "client_certificate_required"
+    SNI_MISSING = "sni_missing"
     # verifying the certificate
     CA_BUNDLE_MISSING = "ca_bundle_missing"
     CA_BUNDLE_INVALID = "ca_bundle_invalid"
@@ -147,12 +153,15 @@ class Cause(StrEnum):
     # logging in
     PASSWORD_MISSING = "password_missing"
     PASSWORD_REJECTED = "password_rejected"
+    ROLE_NEEDS_IAM = "role_needs_iam"
     UNSAFE_PASSWORD_REQUEST = "unsafe_password_request"
     AUTHENTICATION_UNSUPPORTED = "authentication_unsupported"
     ROLE_MISSING = "role_missing"
     DATABASE_MISSING = "database_missing"
     HBA_REJECTED = "hba_rejected"
     HBA_REJECTED_PLAINTEXT = "hba_rejected_plaintext"
+    HBA_FILE_INVALID = "hba_file_invalid"
+    HBA_FILE_UNREADABLE = "hba_file_unreadable"
     PERMISSION_DENIED = "permission_denied"
     TOO_MANY_CONNECTIONS = "too_many_connections"
     SERVER_STARTING = "server_starting"
@@ -160,6 +169,10 @@ class Cause(StrEnum):
     POOLER_REJECTED = "pooler_rejected"
     TLS_ENDS_AT_PROXY = "tls_ends_at_proxy"
     PLAINTEXT_ACCEPTED = "plaintext_accepted"
+    # reading changes
+    SLOT_ACTIVE = "slot_active"
+    SLOT_LOST = "slot_lost"
+    WAL_LEVEL_LOW = "wal_level_low"
     # what the served certificate and server are like
     CERTIFICATE_EXPIRES_SOON = "certificate_expires_soon"
     KEY_TOO_SMALL = "key_too_small"
@@ -174,6 +187,7 @@ class Cause(StrEnum):
     # the material
     SECRET_UNREADABLE = "secret_unreadable"
     SECRET_INCOMPLETE = "secret_incomplete"
+    SECRET_AMBIGUOUS = "secret_ambiguous"
     SECRET_DISAGREES = "secret_disagrees"
     PASSWORD_UNUSABLE = "password_unusable"
     BUNDLE_UNREADABLE = "bundle_unreadable"
@@ -194,6 +208,7 @@ class Cause(StrEnum):
     MATERIAL_TOO_LARGE = "material_too_large"
     NEW_TRUST_ANCHOR = "new_trust_anchor"
     ACM_UNSUITABLE = "acm_unsuitable"
+    ACM_CHAIN_REJECTED = "acm_chain_rejected"
     ACM_AMBIGUOUS = "acm_ambiguous"
     ACM_BEHIND = "acm_behind"
     ACM_FAILED = "acm_failed"
@@ -234,6 +249,7 @@ class Cause(StrEnum):
     INTERRUPTED_RUN_FINISHED = "interrupted_run_finished"
     ENDPOINT_HOLDS_OLD_PASSWORD = "endpoint_holds_old_password"
     TASK_DID_NOT_STOP = "task_did_not_stop"
+    TASK_FAILED = "task_failed"
     TASK_NOT_RESTARTED = "task_not_restarted"
     TASK_LEFT_ALONE = "task_left_alone"
     BREAKER_OPEN = "breaker_open"

@@ -220,7 +220,13 @@ class Authority:
         )
         return Authority(certificate, own, key, (certificate, *self.chain))
 
-    def cross_sign(self, other: Authority) -> Authority:
+    def cross_sign(
+        self,
+        other: Authority,
+        *,
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+    ) -> Authority:
         """`other` under this authority: the same name and key, signed by us as an intermediate."""
         certificate = _certificate(
             subject=other.certificate.subject,
@@ -231,8 +237,8 @@ class Authority:
             signer_kind=self.kind,
             issuer_ski=_ski(self.certificate, self.private_key),
             since=self.certificate.not_valid_before_utc,
-            not_before=None,
-            not_after=None,
+            not_before=not_before,
+            not_after=not_after,
             days=1825,
             digest=None,
             pss=False,

@@ -1,12 +1,13 @@
 """Secrets Manager: read a secret's JSON at a pinned version, and let nothing of it be printed."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from certifier.aws.clients import code_of, message_of, translate
+from certifier.certificate.identify import listed
+from certifier.certificate.secret import NotASecret, parse_secret
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.models import Finding
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 _ABSENT = frozenset({"ResourceNotFoundException"})
+_CREDENTIALS = (
+    "Put the login into the secret as one JSON object, with the keys username and password as DMS"
+    " reads them; under credentials_mode secret also host and port."
+)
 _UNREADABLE = frozenset(
     {
         "DecryptionFailure",
@@ -71,12 +76,14 @@ class Secret(Mapping[str, object]):
                 return None
 
     def missing(self, *keys: str) -> tuple[Finding, ...]:
-        """Return one ``secret_incomplete`` for every key without a usable value."""
+        """Return one ``secret_incomplete`` for every key of a login without a usable value."""
         return tuple(
             finding(
                 Cause.SECRET_INCOMPLETE,
                 place=Witness.INTAKE,
-                seen=f"the secret {self.arn} has no usable value for the key {key!r}",
+                seen=f"the secret {self.arn} has no usable value for the key {key!r};"
+                f" the keys in it: {listed(self._value)}",
+                remedy=_CREDENTIALS,
             )
             for key in keys
             if self.text(key) is None
@@ -93,7 +100,7 @@ class Secrets:
         """Return the secret at ``version`` (a VersionId), or at AWSCURRENT; or why not.
 
         The finding is ``secret_unreadable`` when the service does not give it, and
-        ``secret_incomplete`` when it is not a JSON object.
+        ``secret_incomplete`` or ``secret_ambiguous`` when it is neither a JSON object nor PEM.
 
         Raises:
             Retryable: the service asked us to slow down, or did not answer.
@@ -107,13 +114,9 @@ class Secrets:
         except (ClientError, BotoCoreError) as error:
             return _unreadable(arn, version, error)
         pinned = answer["VersionId"]
-        try:
-            text = answer.get("SecretString") or answer.get("SecretBinary", b"").decode()
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            return _incomplete(arn, "is not JSON")
-        if not isinstance(value, dict):
-            return _incomplete(arn, "is JSON, but not an object of keys and values")
+        value = parse_secret(answer.get("SecretString") or answer.get("SecretBinary", b""))
+        if isinstance(value, NotASecret):
+            return _incomplete(arn, value.seen, value.cause)
         return Secret(arn, pinned, value)
 
     def current_version(self, arn: str) -> str | Finding:
@@ -128,10 +131,8 @@ class Secrets:
         return _incomplete(arn, "has no current version")
 
 
-def _incomplete(arn: str, what: str) -> Finding:
-    return finding(
-        Cause.SECRET_INCOMPLETE, place=Witness.INTAKE, seen=f"what the secret {arn} holds {what}"
-    )
+def _incomplete(arn: str, what: str, cause: Cause = Cause.SECRET_INCOMPLETE) -> Finding:
+    return finding(cause, place=Witness.INTAKE, seen=f"what the secret {arn} holds {what}")
 
 
 def _unreadable(arn: str, version: str | None, error: ClientError | BotoCoreError) -> Finding:

@@ -1,7 +1,9 @@
 """Bundles of CA certificates: which of them can be used."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from certifier.certificate.canonical import bundle_digest, canonical
 from certifier.certificate.chain import TOO_MUCH, Graph
@@ -23,7 +25,8 @@ class Bundle:
         digest: of ``pem``, see :func:`~certifier.certificate.canonical.bundle_digest`.
         anchors: the facts of the self-signed ones, in which a chain can end.
         certificates: what is in ``pem``.
-        findings: what was left out, and what is wrong. Refuse when one is an error.
+        findings: what was left out, and what is wrong; one for all certificates of which the same
+            is to be said. Refuse when one is an error.
     """
 
     pem: str
@@ -44,11 +47,14 @@ def trust_bundle(pem: bytes, now: datetime, *, place: Witness = Witness.INTAKE) 
     findings = list(field.findings)
     graph = Graph(field.certificates)
     kept: list[Certificate] = []
+    remarks: dict[_Kind, list[Certificate]] = {}
     for certificate in field.certificates:
-        dropped, found = _judged(certificate, graph, now, place)
-        findings.extend(found)
-        if not dropped:
+        kinds = _judged(certificate, graph, now)
+        for kind in kinds:
+            remarks.setdefault(kind, []).append(certificate)
+        if not any(kind.dropped for kind in kinds):
             kept.append(certificate)
+    findings.extend(kind.finding(group, place) for kind, group in remarks.items())
     if field.private_keys or field.encrypted_keys:
         findings.append(
             finding(
@@ -60,9 +66,10 @@ def trust_bundle(pem: bytes, now: datetime, *, place: Witness = Witness.INTAKE) 
         )
     findings.extend(field.ignored_findings(place))
     if not any(graph.self_signed(certificate) for certificate in kept):
-        why = _why_nothing(field, kept)
-        if why is not None:
-            findings.append(finding(Cause.NO_USABLE_CA, place=place, seen=why))
+        nothing = _why_nothing(field, kept, remarks)
+        if nothing is not None:
+            why, remedy = nothing
+            findings.append(finding(Cause.NO_USABLE_CA, place=place, seen=why, remedy=remedy))
     if graph.exhausted:
         findings.append(
             finding(
@@ -81,68 +88,180 @@ def trust_bundle(pem: bytes, now: datetime, *, place: Witness = Witness.INTAKE) 
     )
 
 
-def _why_nothing(field: Field, kept: list[Certificate]) -> str | None:
+@dataclass(frozen=True)
+class _Kind:
+    """What may be said of a certificate in a bundle, of one alone and of many together.
+
+    Attributes:
+        dropped: it is not brought to DMS.
+        one: the sentence about one certificate, with ``{name}``, ``{end}``, ``{begin}`` and
+            ``{issuer}``.
+        many: the sentence about ``{count}`` of them, which their names follow.
+        detail: what is said of each behind its name when they are many.
+    """
+
+    cause: Cause
+    one: str
+    many: str
+    dropped: bool = True
+    severity: Severity | None = None
+    detail: str = ""
+
+    def finding(self, certificates: Sequence[Certificate], place: Witness) -> Finding:
+        """One finding, however many certificates it is about."""
+        if len(certificates) == 1:
+            seen = _filled(self.one, certificates[0])
+        else:
+            names = "; ".join(_filled(f"{{name}}{self.detail}", c) for c in certificates[:_SHOWN])
+            more = len(certificates) - _SHOWN
+            seen = f"{self.many.format(count=len(certificates))}: {names}" + (
+                f"; and {more} more" if more > 0 else ""
+            )
+        return finding(self.cause, place=place, seen=seen, severity=self.severity)
+
+
+_SHOWN: Final = 5  # names in one sentence
+_NO_CA = _Kind(
+    Cause.CHAIN_REPAIRED,
+    "{name} was left out of the CA bundle: it is not a CA",
+    "{count} certificates were left out of the CA bundle, since they are not CAs",
+)
+_NO_DATES = _Kind(
+    Cause.CERTIFICATE_REJECTED,
+    "{name} has dates that cannot be read",
+    "{count} certificates of the CA bundle have dates that cannot be read",
+    severity=Severity.WARNING,
+)
+_EXPIRED = _Kind(
+    Cause.CA_EXPIRED_DROPPED,
+    "{name} expired on {end} and was left out of the CA bundle",
+    "{count} CAs have expired and were left out of the CA bundle",
+    detail=" (on {end})",
+)
+_NOT_SIGNED = _Kind(
+    Cause.SIGNATURE_INVALID,
+    "{name} was left out of the CA bundle: its signature was not made by {issuer}, so it may be"
+    " damaged",
+    "{count} CAs were left out of the CA bundle: the issuers that are there did not sign them, so"
+    " they may be damaged",
+    severity=Severity.WARNING,
+)
+_NO_ISSUER = _Kind(
+    Cause.CHAIN_INCOMPLETE,
+    "{name} is an intermediate CA whose issuer {issuer} is not in the CA bundle, so its signature"
+    " could not be checked",
+    "{count} intermediate CAs have issuers that are not in the CA bundle, so their signatures could"
+    " not be checked",
+    dropped=False,
+    severity=Severity.ADVICE,
+)
+_OWN_WITNESS = _Kind(
+    Cause.SELF_SIGNED,
+    "{name} is not a CA and signed itself: it vouches for itself alone",
+    "{count} certificates are not CAs and signed themselves: each vouches for itself alone",
+    dropped=False,
+    severity=Severity.WARNING,
+)
+_TOO_EARLY = _Kind(
+    Cause.CERTIFICATE_NOT_YET_VALID,
+    "{name} is valid from {begin} on",
+    "{count} CAs of the bundle are not valid yet",
+    dropped=False,
+    severity=Severity.WARNING,
+    detail=" (from {begin} on)",
+)
+
+
+def _filled(sentence: str, certificate: Certificate) -> str:
+    begin, end = certificate.not_before, certificate.not_after
+    return sentence.format(
+        name=certificate.title,
+        issuer=certificate.issuer,
+        begin="" if begin is None else instant(begin),
+        end="" if end is None else instant(end),
+    )
+
+
+_ROOT: Final = "Supply the root CA that the server's chain ends in, in PEM"
+
+
+def _why_nothing(
+    field: Field, kept: list[Certificate], remarks: Mapping[_Kind, Sequence[Certificate]]
+) -> tuple[str, str | None] | None:
+    """Return why nothing is left to trust, and the remedy; ``None`` when that has been said."""
     if kept:
         missing = sorted({certificate.issuer or "its issuer" for certificate in kept})
+        roots = "; ".join(missing[:_SHOWN])
         return (
             "the CA bundle holds no root, only intermediate CAs; libpq follows a chain up to a"
-            f" root: add {'; '.join(missing)}"
+            f" root: add {roots}",
+            f"Add the root to the bundle, in PEM: {roots}.",
         )
-    if field.certificates:
-        return "the CA bundle holds nothing that can sign a server certificate today"
+    reasons = [
+        (len(remarks[kind]), what, remedy)
+        for kind, what, remedy in (
+            (
+                _EXPIRED,
+                "expired",
+                "Fetch the CA's current root (of RDS: the bundle of the Region), and replace the"
+                " bundle by it; the server may need a certificate of the new CA too.",
+            ),
+            (
+                _NO_CA,
+                "not a CA",
+                f"{_ROOT}: {_issuers(remarks.get(_NO_CA, ()))}. The server's own certificate"
+                " does not belong there.",
+            ),
+            (
+                _NO_DATES,
+                "not readable",
+                f"{_ROOT}: what is there cannot be read. Export it anew.",
+            ),
+            (
+                _NOT_SIGNED,
+                "of a signature that its issuer did not make",
+                f"{_ROOT}, as its owner publishes it: what is there may be damaged.",
+            ),
+        )
+        if kind in remarks
+    ]
+    if reasons:
+        listed = " and ".join(f"{count} {what}" for count, what, _remedy in reasons)
+        alone = f"all {reasons[0][0]} are {reasons[0][1]}" if len(reasons) == 1 else listed
+        if len(field.certificates) == 1:
+            alone = f"its only one is {reasons[0][1]}"
+        return (
+            f"no certificate of the CA bundle can sign a server certificate today: {alone}",
+            " ".join(remedy for _count, _what, remedy in reasons),
+        )
+    if any(found.cause is Cause.PEM_DAMAGED for found in field.findings):
+        return (
+            "no certificate of the CA bundle can be read",
+            f"{_ROOT}, from BEGIN CERTIFICATE to END CERTIFICATE: none of what is there can be"
+            " read. Download or export it anew.",
+        )
     if field.findings:
         return None  # what it holds instead has been said
-    return f"the CA bundle holds no certificate{field.held_instead()}"
+    return f"the CA bundle holds no certificate{field.held_instead()}", field.step_instead()
 
 
-def _judged(
-    certificate: Certificate, graph: Graph, now: datetime, place: Witness
-) -> tuple[bool, list[Finding]]:
-    """Return whether a certificate is dropped from use, and what is to be said of it."""
+def _issuers(certificates: Sequence[Certificate]) -> str:
+    names = sorted({one.issuer or "its issuer" for one in certificates if not one.self_issued})
+    return "; ".join(names[:_SHOWN]) or "the one that signed the server's certificate"
 
-    def said(cause: Cause, seen: str, severity: Severity | None = None) -> list[Finding]:
-        return [finding(cause, place=place, seen=seen, severity=severity)]
 
-    name = certificate.title
+def _judged(certificate: Certificate, graph: Graph, now: datetime) -> tuple[_Kind, ...]:
+    """Return what is to be said of a certificate."""
     own = graph.self_signed(certificate)
     if not certificate.is_ca and not own:
-        return True, said(
-            Cause.CHAIN_REPAIRED, f"{name} was left out of the CA bundle: it is no CA"
-        )
+        return (_NO_CA,)
     if certificate.not_after is None or certificate.not_before is None:
-        return True, said(
-            Cause.CERTIFICATE_REJECTED, f"{name} has dates that cannot be read", Severity.WARNING
-        )
+        return (_NO_DATES,)
     if now.replace(microsecond=0) > certificate.not_after:
-        return True, said(
-            Cause.CA_EXPIRED_DROPPED,
-            f"{name} expired on {instant(certificate.not_after)} and was left out of the CA bundle",
-        )
+        return (_EXPIRED,)
     if not own and not graph.issuers(certificate):
-        if graph.namesakes(certificate):
-            return True, said(
-                Cause.SIGNATURE_INVALID,
-                f"{name} was left out of the CA bundle: its signature was not made by"
-                f" {certificate.issuer}, so it may be damaged",
-                Severity.WARNING,
-            )
-        return False, said(
-            Cause.CHAIN_INCOMPLETE,
-            f"{name} is an intermediate CA whose issuer {certificate.issuer} is not in the CA"
-            " bundle, so its signature could not be checked",
-            Severity.ADVICE,
-        )
-    found = []
-    if not certificate.is_ca:
-        found += said(
-            Cause.SELF_SIGNED,
-            f"{name} is no CA and signed itself: it vouches for itself alone",
-            Severity.WARNING,
-        )
-    if not certificate.valid_at(now):
-        found += said(
-            Cause.CERTIFICATE_NOT_YET_VALID,
-            f"{name} is valid from {instant(certificate.not_before)} on",
-            Severity.WARNING,
-        )
-    return False, found
+        return (_NOT_SIGNED if graph.namesakes(certificate) else _NO_ISSUER,)
+    return (
+        *(() if certificate.is_ca else (_OWN_WITNESS,)),
+        *(() if certificate.valid_at(now) else (_TOO_EARLY,)),
+    )

@@ -23,12 +23,13 @@ from certifier.certificate.canonical import to_pem
 from certifier.certificate.chain import TOO_MUCH, End, Graph, Path, in_order
 from certifier.certificate.facts import CertificateFacts, facts_of
 from certifier.certificate.field import Field, read_field
+from certifier.certificate.identify import SSH_KEY
 from certifier.certificate.keys import KeyProblem, PrivateKey, load_private_key
 from certifier.certificate.pem import MAX_BLOCKS
 from certifier.certificate.policy import policy_findings
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import finding
-from certifier.models import Finding, Policy, errors_in
+from certifier.models import Finding, Policy, errors_first, errors_in
 from certifier.text import instant
 from certifier.vocabulary import Cause, Severity, SslMode, Witness
 
@@ -42,7 +43,7 @@ class Intake:
 
     Attributes:
         accepted: no finding is an error.
-        findings: repairs, warnings and errors, in the order in which they were met.
+        findings: errors, then warnings, then repairs, each in the order in which they were met.
         leaf, leaf_pem, leaf_sha256: the server certificate; ``None`` without one.
         chain_pem: the intermediates above it, nearest first; without leaf and root, as ACM wants
             it.
@@ -131,8 +132,16 @@ class _Intake:
     place: Witness
     findings: list[Finding] = field(default_factory=list)
 
-    def say(self, cause: Cause, seen: str, severity: Severity | None = None) -> None:
-        self.findings.append(finding(cause, place=self.place, seen=seen, severity=severity))
+    def say(
+        self,
+        cause: Cause,
+        seen: str,
+        severity: Severity | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.findings.append(
+            finding(cause, place=self.place, seen=seen, severity=severity, remedy=remedy)
+        )
 
     def done(self) -> Intake:
         for one in self._fields:
@@ -172,9 +181,10 @@ class _Intake:
             self.say(Cause.MATERIAL_TOO_LARGE, TOO_MUCH)
         if self.bundle is not None:
             self.findings += self.bundle.findings
+        findings = errors_first(self.findings)
         return Intake(
-            accepted=not errors_in(tuple(self.findings)),
-            findings=tuple(self.findings),
+            accepted=not errors_in(findings),
+            findings=findings,
             ca=self.bundle,
             given=tuple(dict.fromkeys((*pool, *trusted))),
             **result,
@@ -238,12 +248,24 @@ class _Intake:
         """Say that certificate or key are missing, unless something is wrong in their place."""
         handed_over = any(one.present for one in self._fields)
         if not pool and handed_over and not errors_in(self.server.findings):
-            self.say(Cause.NO_CERTIFICATE, f"no certificate was given{self.server.held_instead()}")
+            self.say(
+                Cause.NO_CERTIFICATE,
+                f"no certificate was given{self.server.held_instead()}",
+                remedy=self.server.step_instead(),
+            )
         if any(one.encrypted_keys for one in self._fields):
             if not fits:
                 self.say(Cause.KEY_ENCRYPTED, "the private key is encrypted; supply it decrypted")
         elif self.key.present and not keys and not self._key_has_problem():
-            self.say(Cause.NO_PRIVATE_KEY, f"no private key was given{self.key.held_instead()}")
+            self.say(
+                Cause.NO_PRIVATE_KEY,
+                f"no private key was given{self.key.held_instead()}",
+                remedy=self._step_to_the_key(),
+            )
+
+    def _step_to_the_key(self) -> str | None:
+        """``ssh-keygen`` helps where there is a key in another form; else there is none."""
+        return SSH_KEY.step if SSH_KEY in self.key.instead else None
 
     def _key_has_problem(self) -> bool:
         return bool(self.key.private_keys or errors_in(self.key.findings))

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_der_private_key,
     load_der_public_key,
+    load_pem_private_key,
 )
 
 from certifier.certificate import asn1
@@ -36,6 +37,8 @@ _CURVE_NAMES: Final = {"secp256r1": "prime256v1"}  # what OpenSSL and ACM call i
 _MAX_BITS: Final = 16_384  # OpenSSL verifies with no larger modulus
 _MAX_KEY: Final = 16_384  # bytes of DER; RSA of _MAX_BITS needs 9,400
 _MAX_DSA_KEY: Final = 1_300  # loading one raises to the power of the key; 4096 bits need 1,150
+_MAX_ROUNDS: Final = 2_000_000  # OpenSSL's and ACM's default is 2,048; today's advice is 600,000
+_MAX_NUMBERS: Final = 16
 _FOREIGN: Final = "is of a kind that TLS servers do not use"
 
 
@@ -191,6 +194,45 @@ def load_private_key(der: bytes) -> PrivateKey | KeyProblem:
         lambda: loaded.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     )
     return KeyProblem(Cause.KEY_UNSUPPORTED, why) if pem is None else PrivateKey(pem, kind)
+
+
+def open_private_key(pem: bytes, passphrase: bytes) -> bytes | None:
+    """Return an encrypted key as unencrypted PKCS#8 in PEM; ``None`` when it does not open.
+
+    A key that asks for more work than ``_MAX_ROUNDS`` of PBKDF2 is not opened: whoever writes a
+    secret must not keep us busy.
+    """
+    from certifier.certificate.pem import read_pem  # noqa: PLC0415 - which reads no keys
+
+    for block in read_pem(pem).blocks:
+        if block.label == "ENCRYPTED PRIVATE KEY" and not _quick(block.der):
+            return None
+    loaded, _why = guarded(
+        lambda: load_pem_private_key(pem, password=passphrase, unsafe_skip_rsa_key_validation=True)
+    )
+    if loaded is None:
+        return None
+    opened, _why = guarded(
+        lambda: loaded.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    return opened
+
+
+def _quick(der: bytes) -> bool:
+    """Whether the numbers of an encrypted key (RFC 8018, scrypt's RFC 7914) promise little work."""
+    numbers: list[int] = []
+    try:
+        algorithm = next(asn1.element(der).expect(asn1.SEQUENCE).children())
+        waiting = [algorithm.raw]
+        while waiting and len(numbers) < _MAX_NUMBERS:
+            for child in asn1.element(waiting.pop()).children():
+                if child.tag == asn1.INTEGER:
+                    numbers.append(asn1.integer(child))
+                elif child.tag == asn1.SEQUENCE:
+                    waiting.append(child.raw)
+    except (DerError, StopIteration):
+        return False
+    return not waiting and all(0 < number <= _MAX_ROUNDS for number in numbers)
 
 
 def _unreadable(der: bytes, why: str) -> KeyProblem:

@@ -16,7 +16,7 @@ from typing import Final
 
 from certifier.certificate import asn1
 from certifier.certificate.asn1 import DerError
-from certifier.certificate.identify import identify
+from certifier.certificate.identify import HTML, Content, identify, is_html
 
 MAX_BYTES: Final = 1024 * 1024  # four times all CAs of a usual operating system
 MAX_BLOCKS: Final = 256  # twice those
@@ -63,13 +63,16 @@ class Pem:
         damaged: what looks like a block and cannot be read, in words; at most a few.
         repaired: what was tolerated and should be known, in words.
         instead: for a text without any block, what it seems to be.
+        inside: what stands between a BEGIN and its END and is nothing that PEM holds, each with
+            the label.
         too_large: why the text was not read to its end, or at all.
     """
 
     blocks: tuple[Block, ...] = ()
     damaged: tuple[str, ...] = ()
     repaired: tuple[str, ...] = ()
-    instead: str | None = None
+    instead: Content | None = None
+    inside: tuple[tuple[str, Content], ...] = ()
     too_large: str | None = None
 
 
@@ -83,9 +86,12 @@ def read_pem(data: bytes | str) -> Pem:
     blocks: list[Block] = []
     damaged: list[str] = []
     too_large = None
+    inside: list[tuple[str, Content]] = []
     for found in _scan(text) if _MARKER.search(text) else ():
         if isinstance(found, str):
             damaged.append(found)
+        elif isinstance(found, tuple):
+            inside.append(found)
         elif len(blocks) == MAX_BLOCKS:
             too_large = f"it has more than {MAX_BLOCKS} PEM blocks"
             break
@@ -96,8 +102,15 @@ def read_pem(data: bytes | str) -> Pem:
     if len(damaged) > _MAX_DAMAGED:
         more = len(damaged) - _MAX_DAMAGED
         damaged = [*damaged[:_MAX_DAMAGED], f"and {more} more damaged places"]
-    instead = None if blocks or damaged else identify(data)
-    return Pem(tuple(blocks), tuple(damaged), tuple(repaired), instead, too_large)
+    instead = None if blocks or damaged or inside else identify(text if repaired else data)
+    return Pem(
+        tuple(blocks),
+        tuple(damaged),
+        tuple(repaired),
+        instead,
+        tuple(dict.fromkeys(inside)),
+        too_large,
+    )
 
 
 def _as_bytes_of_text(data: bytes) -> tuple[bytes, list[str]]:
@@ -122,7 +135,10 @@ def _utf16(data: bytes) -> str | None:
     return None if at < 0 else ("utf-16-be" if at % 2 else "utf-16-le")
 
 
-def _scan(text: bytes) -> Iterator[Block | str]:
+_Inside = tuple[str, Content]
+
+
+def _scan(text: bytes) -> Iterator[Block | str | _Inside]:
     """Yield each block, or what is wrong at a place, in order."""
     begin: re.Match[bytes] | None = None
     outside = 0  # where text that belongs to no block begins
@@ -164,7 +180,7 @@ def _leftover(text: bytes) -> Iterator[str]:
         before = now
 
 
-def _block(label: str, body: bytes) -> Block | str:
+def _block(label: str, body: bytes) -> Block | str | _Inside:
     encrypted = _ENCRYPTED.search(body) is not None
     if encrypted:
         return Block(label, b"", encrypted=True)
@@ -176,6 +192,8 @@ def _block(label: str, body: bytes) -> Block | str:
     if not text:
         return f"a {label} block is empty"
     if _BASE64.fullmatch(text) is None:
+        if is_html(body):
+            return label, HTML
         return f"a {label} block holds characters that are no base64"
     if len(text) % 4:
         return f"the base64 of a {label} block is cut off or has a character too many"

@@ -154,6 +154,10 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
         return
     try:
         data = json.loads(body)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        problems.append(f"{file}: is not JSON: it cannot be read at {where}")
+        return
     except (ValueError, RecursionError):
         problems.append(f"{file}: is not JSON")
         return

@@ -30,8 +30,9 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print cause, what was seen, and remedy: 0 known, 1 unknown."""
-    text = sys.stdin.read(_READ) if args.text == "-" else args.text
-    found = explain(text)
+    found = explain(
+        _decoded(sys.stdin.buffer.read(_READ)) if args.text == "-" else _word(args.text)
+    )
     if args.json:
         told = {"cause": found.cause, "seen": found.seen, "remedy": found.remedy}
         print(json.dumps(told, indent=2, ensure_ascii=False))
@@ -39,3 +40,27 @@ def run(args: argparse.Namespace) -> int:
         at = f"  at {found.stage}" if found.stage else ""
         print(f"{found.cause}{at}\n  seen    {found.seen}\n  remedy  {found.remedy}")
     return 1 if found.cause is Cause.UNKNOWN else 0
+
+
+def _word(given: str) -> str:
+    """An argument; Python keeps bytes in it that are not UTF-8 as surrogates."""
+    try:
+        return _decoded(given.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return given
+
+
+def _decoded(given: bytes) -> str:
+    """The text in the encoding that it seems to have: a server writes in its own.
+
+    UTF-8, UTF-16 with its mark (as PowerShell pipes it), or Western European, which no byte is
+    invalid in.
+    """
+    if given.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return given.decode("utf-16", "replace")
+    try:
+        return given.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if len(given) == _READ and error.start >= _READ - 3:  # the end cut a letter in two
+            return given.decode("utf-8-sig", "replace")
+        return given.decode("latin-1")

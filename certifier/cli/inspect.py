@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +12,17 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from certifier.certificate import CertificateFacts, Intake, check_material
+from certifier.certificate import (
+    CertificateFacts,
+    Intake,
+    SecretParts,
+    check_material,
+    material_from_secret,
+)
 from certifier.certificate.pem import MAX_BYTES
+from certifier.certificate.secret import PLAIN, NotASecret, parse_secret
 from certifier.cli import at_once
-from certifier.models import Finding, Policy
+from certifier.models import Finding, Policy, errors_first, errors_in
 from certifier.text import printable
 from certifier.vocabulary import Severity, SslMode
 
@@ -34,7 +42,10 @@ def register(subparsers: "Subparsers") -> None:
         " used, and every reason why not. Nothing leaves this machine.",
     )
     parser.add_argument(
-        "--certificate", type=Path, metavar="FILE", help="the server's, also with its whole chain"
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="the server's, also with its whole chain; or the JSON of a secret that holds the pair",
     )
     parser.add_argument("--private-key", type=Path, metavar="FILE", help="never shown")
     parser.add_argument("--chain", type=Path, metavar="FILE", help="the intermediate CAs")
@@ -55,16 +66,20 @@ def run(args: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         return _complain(_why(error))
     now = datetime.now(UTC)
+    parts = _from_secret(files)
     result = check_material(
         certificate=files["certificate"],
         private_key=files["private_key"],
         chain=files["chain"],
         ca=files["ca_bundle"],
         host=args.host,
-        ssl_mode=_mode(args),
+        ssl_mode=_mode(args, files),
         now=now,
         policy=Policy(),
     )
+    if parts is not None:
+        findings = errors_first((*parts.findings, *parts.missing("file"), *result.findings))
+        result = replace(result, findings=findings, accepted=not errors_in(findings))
     if args.json:
         print(_json(result))
     else:
@@ -72,11 +87,33 @@ def run(args: argparse.Namespace) -> int:
     return 0 if result.accepted else 1
 
 
-def _mode(args: argparse.Namespace) -> SslMode:
+def _from_secret(files: dict[str, bytes | None]) -> SecretParts | None:
+    """Take certificate, key, chain and CA out of a JSON document, but for what has its own file.
+
+    ``None`` when the certificate is PEM, or JSON that cannot be read: the intake says so.
+    """
+    given = files["certificate"]
+    if given is None or len(given) > MAX_BYTES:
+        return None
+    secret = parse_secret(given)
+    if isinstance(secret, NotASecret) or PLAIN in secret:
+        return None
+    parts = material_from_secret(secret)
+    files["certificate"] = parts.certificate
+    for name, own in (
+        ("private_key", parts.private_key),
+        ("chain", parts.chain),
+        ("ca_bundle", parts.ca),
+    ):
+        files[name] = own if files[name] is None else files[name]
+    return parts
+
+
+def _mode(args: argparse.Namespace, files: dict[str, bytes | None]) -> SslMode:
     """As strict as what was given allows."""
     if args.host is not None:
         return SslMode.VERIFY_FULL
-    return SslMode.REQUIRE if args.ca_bundle is None else SslMode.VERIFY_CA
+    return SslMode.REQUIRE if files["ca_bundle"] is None else SslMode.VERIFY_CA
 
 
 def _read(path: Path | None) -> bytes | None:

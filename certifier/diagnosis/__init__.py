@@ -6,7 +6,9 @@ None of them raises, and none believes what it reads: whatever comes out is prin
 
 The status 1020912, ``SqlState: 08001`` and "Network error has occurred" say nothing: DMS writes
 them around every failure, so they are not looked at. Where a text tells of several attempts (two
-addresses, TLS and then plain text), the one that came furthest is believed.
+addresses, TLS and then plain text), the one that came furthest is believed; but a refusal of plain
+text explains nothing once another attempt has come as far as TLS. A translated message is read by
+its SQLSTATE, by what is never translated, and by the words of ``languages``.
 
 The rows are in ``catalogue``, the words in ``symptoms``.
 """
@@ -14,13 +16,16 @@ The rows are in ``catalogue``, the words in ``symptoms``.
 import html
 import re
 import ssl
+from bisect import bisect
 from collections import defaultdict
+from collections.abc import Sequence
 
 from certifier.diagnosis.catalogue import CATALOGUE, CHAPTERS, Row
+from certifier.diagnosis.languages import FOREIGN
 from certifier.diagnosis.symptoms import ALERTS, SQLSTATES, SYMPTOMS, VERIFY_CODES, Symptom
 from certifier.errors import CertifierError, Refused, Retryable
 from certifier.models import Fact, Finding
-from certifier.text import printable, redact_passwords
+from certifier.text import LONGEST, printable, redact_passwords
 from certifier.vocabulary import Cause, Severity, Stage, Witness
 
 __all__ = [
@@ -34,10 +39,7 @@ __all__ = [
     "from_exception",
     "from_sqlstate",
     "from_verify_code",
-    "printable",
-    "redact_passwords",
 ]
-
 
 _STAGES = tuple(Stage)
 
@@ -47,7 +49,7 @@ class Diagnosis(Fact):
 
     Attributes:
         seen: a clause in our words, with the names in it that the text told.
-        remedy: the catalogue's.
+        remedy: the catalogue's; those of several causes when the text leaves open which it is.
         stage: how far the connection had come; ``None`` when the text does not tell.
         raw: the text, printable, at most 1 KiB.
     """
@@ -67,6 +69,7 @@ class Diagnosis(Fact):
             raw=self.raw or None,
             stage=self.stage,
             severity=severity,
+            remedy=self.remedy,
         )
 
 
@@ -89,12 +92,12 @@ def explain(text: str) -> Diagnosis:
         return Diagnosis(
             cause=symptom.cause,
             seen=printable(_seen(symptom, match, parts, masked[:begin])),
-            remedy=CATALOGUE[symptom.cause].remedy,
+            remedy=_remedy(symptom),
             stage=symptom.stage,
             raw=printable(text),
         )
     state = _sqlstate_in(told)
-    if state in SQLSTATES:
+    if state is not None:
         return from_sqlstate(state, text)
     return _unknown(text, told)
 
@@ -112,12 +115,12 @@ def from_sqlstate(state: str, message: str = "") -> Diagnosis:
         return explain(message)
     if state not in SQLSTATES:
         return _unknown(message, _flat(message), Stage.STARTUP)
-    cause, stage, seen = SQLSTATES[state]
+    symptom = SQLSTATES[state]
     return Diagnosis(
-        cause=cause,
-        seen=f"{seen} (SQLSTATE {state})",
-        remedy=CATALOGUE[cause].remedy,
-        stage=stage,
+        cause=symptom.cause,
+        seen=f"{symptom.seen} (SQLSTATE {state})",
+        remedy=_remedy(symptom),
+        stage=symptom.stage,
         raw=printable(message),
     )
 
@@ -180,14 +183,15 @@ def finding(
     raw: str | None = None,
     stage: Stage | None = None,
     severity: Severity | None = None,
+    remedy: str | None = None,
 ) -> Finding:
-    """Return a finding with the catalogue's remedy, and its severity unless one is given."""
+    """Return a finding, with the catalogue's severity and remedy unless the finder knows better."""
     row = CATALOGUE[cause]
     return Finding(
         cause=cause,
         severity=severity or row.severity,
         seen=printable(seen),
-        remedy=row.remedy,
+        remedy=row.remedy if remedy is None else printable(remedy),
         place=place,
         raw=None if raw is None else printable(raw),
         stage=stage,
@@ -197,62 +201,39 @@ def finding(
 # ---- reading a text
 
 _CAUSES = {cause.value: cause for cause in Cause}
-
-
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'"})
-
-
 # names that people gave: they mean nothing
-_SERVERLESS = re.compile(r"for endpoint '[^']*'(?: and replication config '[^']*')?")
-
-
+_NAME = r"""(?:'[^']*'|"[^"]*"|`[^`]*`|arn:\S+)"""
+_SERVERLESS = re.compile(rf"for endpoint {_NAME}(?: and replication config(?:uration)? {_NAME})?")
+_ANGLED = re.compile(
+    r"»([^«»]{0,512})«|«\s?([^«»]{0,512}?)\s?»|「([^「」]{0,512})」"
+    r"|(?<!\S)\ufffd\s?([\w.-]{1,64})\s?\ufffd(?!\w)"  # quotes that a wrong encoding has spoiled
+)
+_UNICODE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 _ESCAPED_QUOTE = re.compile(r'(?<!\\)\\+"')
-
-
 _ESCAPED_BLANK = re.compile(r"(?<!\\)\\+[nrt](?=[A-Z\\\s]|$|connection to|before or)")
-
-
 _OPTIONAL = re.compile(r"\[([^\]]*)\]")
-
-
 _FIELD = re.compile(r"\{(\w+)\}")
-
-
 _BLANKS = re.compile(r"\s+")
-
-
 _QUOTED = re.compile(r'"([^"]{0,512})"')
-
-
 _PART = re.compile("\x01(\\d+)\x02")
-
-
 _SERVER = re.compile(
     r'(?:connection to server at|server at) "(?P<host>[^"]*)"(?: \((?P<address>[^)]*)\))?,'
     r" port (?P<port>\S+?) failed"
 )
-
-
 _DIALLED = re.compile(r"dial tcp (?P<address>\S+?): ?")
-
-
 _STATE = re.compile(
-    r"(?:NativeErrorCode|SQLSTATE|SqlState|'C')['\"]?\s*[:= ]\s*[\[(]?'?([0-9A-Z]{5})\b"
-    r"|(?:FATAL|ERROR): ([0-9][0-9A-Z]{4}): ",
-    re.IGNORECASE,
+    r"(?i:NativeErrorCode|SQL[ _]?STATE|pgcode|'C'|\bcode)(?:['\"]|\\\\)*"
+    r"\s{0,4}[:=\[( ]\s{0,4}[\[(]?"
+    r"(?:['\"]|\\\\)*(?:SqlState\()?E?([0-9][0-9A-Za-z]{4})\b"
+    r"|\w+: ([0-9][0-9A-Z]{4}): "
+    r"|(?<![\w-])([0-9](?=\d*[A-Z])[0-9A-Z]{4})(?![\w-])"  # no number, so nothing else
 )
-
-
-_GENERIC = re.compile(r"^(?:08|00|HY|IM|01)")
-
-
 _UNKNOWN_STAGES = (
-    (re.compile(r"\bFATAL\b|\bERROR\b: "), Stage.STARTUP),
+    (re.compile(r"\bFATALE?\b|\bERROR\b: |ВАЖНО:|致命错误|치명적오류"), Stage.STARTUP),
     (re.compile(r"\b(?:SSL|TLS|certificate)\b", re.IGNORECASE), Stage.TLS),
     (re.compile(r"connection to server .{1,600} failed|dial tcp|\bsocket\b"), Stage.TCP),
 )
-
-
 _WRAPPERS = (
     re.compile(r"^.*Application-Detailed-Message: ?", re.DOTALL),
     re.compile(r"^RetCode: \S+ SqlState: \S+ NativeError: \S+ Message: ?"),
@@ -262,7 +243,8 @@ _WRAPPERS = (
 
 def _flat(text: str) -> str:
     """The text in one line: blanks collapsed, quotes straight, what JSON or HTML escaped undone."""
-    head = _SERVERLESS.sub("", html.unescape(text)).translate(_QUOTES)
+    head = _SERVERLESS.sub("", html.unescape(_UNICODE.sub(_letter, text))).translate(_QUOTES)
+    head = _ANGLED.sub(lambda match: f'"{"".join(one or "" for one in match.groups())}"', head)
     head = head.replace("\x01", " ").replace("\x02", " ")
     if _ESCAPED_QUOTE.search(head):  # a piece of JSON: its own quotes are not the message's
         head = _ESCAPED_QUOTE.sub("\x01", head).replace('"', " ").replace("\x01", '"')
@@ -277,25 +259,64 @@ def _masked(told: str) -> tuple[str, list[str]]:
         parts.append(match[1])
         return f'"\x01{len(parts) - 1}\x02"'
 
-    return _QUOTED.sub(hide, told), parts
+    return _QUOTED.sub(hide, told)[: 2 * LONGEST], parts
 
 
-def _best(told: str) -> tuple[Symptom, re.Match[str], int] | None:
-    """The symptom that came furthest; of several, the first in the table."""
-    found: tuple[Symptom, re.Match[str], int] | None = None
-    for symptom in SYMPTOMS:
+_Read = tuple[Symptom, re.Match[str], int]
+
+
+def _best(told: str) -> _Read | None:
+    """The symptom that came furthest; of several, that of the first attempt, then of the table."""
+    found = _furthest(told, SYMPTOMS)
+    if found is None or not (found[0].decisive or told.isascii()):
+        found = _further(found, _furthest(told, FOREIGN))
+    if found is None or found[0].cause not in _LETS_NOBODY_IN:
+        return found
+    # without plain text: what is left is the reason, if it came as far as TLS
+    rest = told
+    for symptom in (*SYMPTOMS, *FOREIGN):
+        if symptom.cause is Cause.HBA_REJECTED_PLAINTEXT or symptom is found[0]:
+            rest = symptom.pattern.sub(lambda match: " " * len(match[0]), rest)
+    other = _furthest(rest, SYMPTOMS)
+    return other if other is not None and _depth(other[0].stage) >= _AS_FAR_AS_TLS else found
+
+
+def _furthest(told: str, table: Sequence[Symptom]) -> _Read | None:
+    attempts = [attempt.start() for attempt in _SERVER.finditer(told)]
+    best: tuple[int, int] = (-2, 0)
+    found: _Read | None = None
+    for symptom in table:
         match = symptom.pattern.search(told)
         if match is None:
             continue
+        read = symptom, match, match.start()
         if symptom.decisive:
-            return symptom, match, match.start()
-        if found is None or _depth(symptom.stage) > _depth(found[0].stage):
-            found = symptom, match, match.start()
+            return read
+        rank = _depth(symptom.stage), -bisect(attempts, match.start())
+        if rank > best:
+            best, found = rank, read
     return found
+
+
+def _further(one: _Read | None, other: _Read | None) -> _Read | None:
+    if one is None or other is None:
+        return one or other
+    return other if _depth(other[0].stage) > _depth(one[0].stage) else one
 
 
 def _depth(stage: Stage | None) -> int:
     return -1 if stage is None else _STAGES.index(stage)
+
+
+_AS_FAR_AS_TLS = _depth(Stage.TLS)
+_LETS_NOBODY_IN = frozenset({Cause.HBA_REJECTED, Cause.HBA_REJECTED_PLAINTEXT})
+
+
+def _remedy(symptom: Symptom) -> str:
+    """The catalogue's; when it may be one of several causes, that of each with its condition."""
+    if not symptom.either:
+        return CATALOGUE[symptom.cause].remedy
+    return " ".join(f"{when}: {CATALOGUE[cause].remedy}" for when, cause in symptom.either)
 
 
 def _seen(symptom: Symptom, match: re.Match[str], parts: list[str], before: str) -> str:
@@ -304,6 +325,9 @@ def _seen(symptom: Symptom, match: re.Match[str], parts: list[str], before: str)
     for name, value in match.groupdict().items():
         told[name] = _restored(value or "", parts).strip()
     told["where"] = _where(before, parts)
+    unnamed = symptom.pattern.groups > len(symptom.pattern.groupindex)
+    if unnamed and "name" not in told:
+        told["name"] = _restored(next((one for one in match.groups() if one), ""), parts).strip()
     sentence = _OPTIONAL.sub(
         lambda clause: clause[1] if all(told[name] for name in _FIELD.findall(clause[1])) else "",
         symptom.seen,
@@ -327,12 +351,15 @@ def _where(before: str, parts: list[str]) -> str:
     return dialled["address"] if dialled else "the server"
 
 
-def _sqlstate_in(told: str) -> str:
-    for match in _STATE.finditer(told):
-        state = (match[1] or match[2]).upper()
-        if not _GENERIC.match(state):
-            return state
-    return ""
+def _sqlstate_in(told: str) -> str | None:
+    """The first SQLSTATE that says something; those of ODBC say that something went wrong."""
+    states = ((match[1] or match[2] or match[3]).upper() for match in _STATE.finditer(told))
+    return next((state for state in states if state in SQLSTATES), None)
+
+
+def _letter(match: re.Match[str]) -> str:
+    letter = chr(int(match[1], 16))
+    return letter if letter.isprintable() else match[0]
 
 
 def _named(cause: Cause, text: str) -> Diagnosis:

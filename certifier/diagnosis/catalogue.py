@@ -88,9 +88,12 @@ _REACHING = (
         'connection to server at "127.0.0.1", port 1 failed: Connection refused '
         "Is the server running on that host and accepting TCP/IP connections?",
         "dial tcp 10.0.1.163:5432: connect: connection refused",
+        "server login has been failing, cached error: connect failed (server_login_retry)",
         why="The host is there, but nothing listens on that port: PostgreSQL is stopped, listens "
-        "on another port, or listen_addresses holds only localhost.",
-        remedy="Start PostgreSQL; check its port and listen_addresses (a change needs a restart).",
+        "on another port, or listen_addresses holds only localhost. A pooler says so of the server "
+        "behind it.",
+        remedy="Start PostgreSQL; check its port and listen_addresses (a change needs a restart), "
+        "and what a pooler in front of it has as its host.",
         may_clear_by_itself=True,
     ),
     _row(
@@ -146,11 +149,15 @@ _SPEAKING = (
     _row(
         Cause.SSL_OFF,
         "server does not support SSL, but SSL was required",
+        "hostssl record cannot match because SSL is disabled",
+        'could not access private key file "server.key": Permission denied',
+        'private key file "server.key" has group or world access',
+        "SSL certificate and key parameters must be set to load SSL",
         why="PostgreSQL answered that it has no TLS: ssl is off, or it could not load its "
         "certificate or key.",
         remedy="Set ssl = on, ssl_cert_file and ssl_key_file; the key file must belong to the "
         "server's user and have mode 0600. Then reload: SELECT pg_reload_conf(). If it stays off, "
-        "the server's log says why.",
+        "the server's log says why; a PostgreSQL that was built without TLS needs another package.",
         may_clear_by_itself=True,
     ),
     _row(
@@ -210,10 +217,23 @@ _SPEAKING = (
         'FATAL:  certificate authentication failed for user "app"',
         "SSL error: tlsv13 alert certificate required",
         "SSL error: tlsv1 alert unknown ca",
+        "could not accept SSL connection: certificate verify failed",
         why="The server wants a client certificate (clientcert or cert in pg_hba.conf), or does "
         "not trust the one that it got. A DMS endpoint has no client certificate.",
         remedy="Give the DMS user a hostssl line with scram-sha-256 and without clientcert, above "
-        "the others in pg_hba.conf, and reload.",
+        "the others in pg_hba.conf, and reload. A client that must have a certificate needs one of "
+        "the CA in the server's ssl_ca_file.",
+    ),
+    _row(
+        Cause.SNI_MISSING,
+        "ERROR:  Endpoint ID is not specified. Either please upgrade the postgres client library "
+        "(libpq) for SNI support or pass the endpoint ID as a parameter",
+        why="A proxy that serves many databases finds the right one by the host name that the "
+        "client puts into the TLS handshake (SNI). It got none: the host is an IP address, the "
+        "connection has no TLS, or the client's libpq is older than version 14.",
+        remedy="Name the host by its DNS name, with TLS (ssl_mode require or more). Where the "
+        "client is too old, give the name of the endpoint the way the provider documents (in the "
+        "options, the user or the password), or connect past the proxy.",
     ),
 )
 
@@ -376,6 +396,8 @@ _LOGGING_IN = (
         Cause.PASSWORD_MISSING,
         "fe_sendauth: no password supplied",
         "FATAL:  empty password returned by client",
+        "An error occurred (InvalidParameterCombinationException) when calling the CreateEndpoint "
+        "operation: The parameter Password must be provided and must not be blank",
         why="The server asks for a password, and none was given.",
         remedy="Give the source credentials, or the endpoint a password; on the command line: "
         "--password-env.",
@@ -383,11 +405,22 @@ _LOGGING_IN = (
     _row(
         Cause.PASSWORD_REJECTED,
         'FATAL:  password authentication failed for user "postgres"',
-        'FATAL:  PAM authentication failed for user "postgres"',
+        "server login has been failing, cached error: FATAL: password authentication failed for "
+        'user "app" (server_login_retry)',
         why="The password is wrong, the role does not exist (PostgreSQL says the same, so that "
         "nobody can guess roles), has no password, or its password has expired.",
         remedy="Compare the secret with the role: ALTER ROLE ... PASSWORD, or correct the secret. "
-        "rolvaliduntil in pg_roles shows an expiry.",
+        "rolvaliduntil in pg_roles shows an expiry. A pooler has a list of passwords of its own.",
+    ),
+    _row(
+        Cause.ROLE_NEEDS_IAM,
+        'FATAL:  PAM authentication failed for user "postgres"',
+        why="The server asked PAM, not its own list of passwords. On RDS and Aurora every member "
+        "of rds_iam is asked for an IAM token that way, and no password opens it; membership "
+        "through another role counts too.",
+        remedy="Take the role out of it (REVOKE rds_iam FROM ...) and give it a password, or use a "
+        "role of its own for DMS. Outside of RDS: give the DMS user a hostssl line with "
+        "scram-sha-256 above the one with pam in pg_hba.conf, and reload.",
     ),
     _row(
         Cause.UNSAFE_PASSWORD_REQUEST,
@@ -449,6 +482,27 @@ _LOGGING_IN = (
         "verify-full with the CA.",
     ),
     _row(
+        Cause.HBA_FILE_INVALID,
+        "LOG:  pg_hba.conf was not reloaded",
+        'LOG:  invalid authentication method "scram-sha256"',
+        'LOG:  invalid connection type "hostsl"',
+        "LOG:  end-of-line before authentication method",
+        why="There is a mistake in pg_hba.conf (or pg_ident.conf). PostgreSQL goes on with the "
+        "lines that it read before, and does not start with such a file.",
+        remedy="SELECT line_number, error FROM pg_hba_file_rules WHERE error IS NOT NULL names "
+        "every wrong line. Correct them, then reload: SELECT pg_reload_conf().",
+    ),
+    _row(
+        Cause.HBA_FILE_UNREADABLE,
+        'LOG:  could not open file "/var/lib/postgresql/data/pg_hba.conf": Permission denied',
+        'LOG:  could not open configuration file "/etc/postgresql/pg_hba.conf": No such file or '
+        "directory",
+        why="PostgreSQL cannot open pg_hba.conf: it is not where hba_file says, or the server's "
+        "user may not read it (it was written by root, or mounted so).",
+        remedy="Compare SHOW hba_file with where the file is; make the server's user its owner, "
+        "with mode 0600 or 0640, then reload: SELECT pg_reload_conf().",
+    ),
+    _row(
         Cause.PERMISSION_DENIED,
         'FATAL:  permission denied for database "orders"',
         'FATAL:  role "app" is not permitted to log in',
@@ -465,9 +519,11 @@ _LOGGING_IN = (
         "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
         'FATAL:  too many connections for role "app"',
         'FATAL:  too many connections for database "orders"',
-        why="All slots of the server, role or database are taken.",
-        remedy="Find the sessions in pg_stat_activity; raise max_connections or the CONNECTION "
-        "LIMIT, or put fewer clients on it.",
+        "FATAL:  no more connections allowed (max_client_conn)",
+        "Timed-out waiting to acquire database connection",
+        why="All slots of the server, role, database or pooler are taken.",
+        remedy="Find the sessions in pg_stat_activity; raise max_connections, the CONNECTION "
+        "LIMIT or the limit of the pooler, whichever is named, or put fewer clients on it.",
         may_clear_by_itself=True,
     ),
     _row(
@@ -497,8 +553,7 @@ _LOGGING_IN = (
         "FATAL:  Tenant or user not found",
         "FATAL:  no such database: orders",
         "FATAL:  unsupported startup parameter: extra_float_digits",
-        "ERROR:  server login failed: FATAL password authentication failed",
-        "FATAL:  no more connections allowed (max_client_conn)",
+        "server login has been failing, try again later (server_login_retry)",
         why="A pooler or proxy (PgBouncer, Supavisor, RDS Proxy, Neon) answered in place of "
         "PostgreSQL, and does not pass this user, database or parameter through.",
         remedy="Register user and database in the pooler, or point the source at PostgreSQL "
@@ -519,6 +574,38 @@ _LOGGING_IN = (
         remedy="Turn host into hostssl for remote addresses in pg_hba.conf and reload, or set "
         "rds.force_ssl = 1.",
         severity=_WARNING,
+    ),
+)
+
+_READING_CHANGES = (
+    _row(
+        Cause.SLOT_ACTIVE,
+        'ERROR:  replication slot "dms_slot" is active for PID 4711',
+        why="Another session reads from the replication slot: an earlier start of the task whose "
+        "session has not ended yet, or a second task with the same slot.",
+        remedy="Wait until the old session has ended (wal_sender_timeout), or end it: SELECT "
+        "pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = ... Two "
+        "tasks need two slots.",
+        may_clear_by_itself=True,
+    ),
+    _row(
+        Cause.SLOT_LOST,
+        'ERROR:  replication slot "dms_slot" does not exist',
+        "ERROR:  requested WAL segment 000000010000000000000001 has already been removed",
+        'ERROR:  can no longer get changes from replication slot "dms_slot"',
+        why="The replication slot was dropped or invalidated (max_slot_wal_keep_size), or the "
+        "server has thrown away the WAL that the task would read on from. After a failover, slots "
+        "of the old primary are missing.",
+        remedy="What is gone cannot be read on from: restart the task with a new full load, or "
+        "from a point that the server still has. Raise max_slot_wal_keep_size, and watch inactive "
+        "slots.",
+    ),
+    _row(
+        Cause.WAL_LEVEL_LOW,
+        "ERROR:  logical decoding requires wal_level >= logical",
+        why="Change data capture reads the logical WAL, and the server does not write it.",
+        remedy="Set wal_level = logical and restart PostgreSQL; on RDS and Aurora set "
+        "rds.logical_replication = 1 in the parameter group and reboot.",
     ),
 )
 
@@ -612,9 +699,14 @@ _MATERIAL = (
     ),
     _row(
         Cause.SECRET_INCOMPLETE,
-        why="The secret is no JSON object, or a key is missing or empty in it.",
-        remedy="Add the key that is named. certificate, private_key, chain and ca go by other "
-        "usual names too, such as tls.crt and tls.key.",
+        why="The secret cannot be read as JSON, or a key is missing or empty in it.",
+        remedy="Write the secret as one JSON object, with the key that is named.",
+    ),
+    _row(
+        Cause.SECRET_AMBIGUOUS,
+        why="The secret says the same thing twice, and not the same: a key stands in it twice, or "
+        "at the top and in an object inside of it, with different values.",
+        remedy="Leave one of the two in the secret.",
     ),
     _row(
         Cause.SECRET_DISAGREES,
@@ -657,21 +749,29 @@ _MATERIAL = (
     ),
     _row(
         Cause.NOT_PEM,
-        why="The content is no PEM: DER, PKCS#12, or something else altogether.",
-        remedy="Convert it: openssl x509 -inform der, or openssl pkcs12 -nodes.",
+        'could not load server certificate file "server.crt": no start line',
+        "The certificate is not in PEM format",
+        why="The content is not PEM: DER, PKCS#12, or something else altogether.",
+        remedy="Convert it: openssl x509 -inform der, or openssl pkcs12 -nodes. `certifier inspect "
+        "--certificate FILE` names what it is.",
     ),
     _row(
         Cause.PEM_DAMAGED,
+        'could not load private key file "server.key": bad base64 decode',
         why="A PEM block is there but cannot be read: cut off, or its line ends were lost.",
         remedy="Copy the file again as a whole; in JSON, line ends are written as \\n.",
     ),
     _row(
         Cause.KEY_ENCRYPTED,
+        'private key file "server.key" cannot be reloaded because it requires a passphrase',
+        'could not load private key file "server.key": bad decrypt',
         why="The private key is protected by a passphrase, which nobody is there to type.",
         remedy="Supply it decrypted: openssl pkey -in server.key. The secret itself is encrypted.",
     ),
     _row(
         Cause.KEY_MISMATCH,
+        'could not load private key file "server.key": key values mismatch',
+        "check of private key failed: key values mismatch",
         why="The private key is not the key of the certificate.",
         remedy="Supply the pair that belongs together; after a renewal with a new key, both.",
     ),
@@ -698,13 +798,15 @@ _MATERIAL = (
     ),
     _row(
         Cause.NO_USABLE_CA,
-        why="The bundle holds certificates, but none of them is a CA that can sign and is valid.",
-        remedy="Supply the root CA, not the server's certificate.",
+        why="The bundle holds nothing to trust: its CAs have expired, none of its certificates is "
+        "a CA, none can be read, or a root is missing above its intermediates.",
+        remedy="Supply the root CA that the server's chain ends in, in PEM; not the server's "
+        "certificate.",
     ),
     _row(
         Cause.CA_EXPIRED_DROPPED,
-        why="The bundle holds a CA that is past its last day; it is not brought to DMS.",
-        remedy="Remove it from the bundle.",
+        why="The bundle holds CAs that are past their last day; they are not brought to DMS.",
+        remedy="Remove them from the bundle.",
         severity=_WARNING,
     ),
     _row(
@@ -725,6 +827,19 @@ _MATERIAL = (
         why="ACM does not take this certificate or key (kind, size, names, validity). The "
         "endpoint does not need it there.",
         remedy="Use RSA 2048 to 4096 or ECDSA, if ACM is to watch the expiry.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.ACM_CHAIN_REJECTED,
+        "An error occurred (ValidationException) when calling the ImportCertificate operation: "
+        "Could not validate the certificate with the certificate chain.",
+        "The certificate field contains more than one certificate. You can specify only one "
+        "certificate in this field.",
+        why="ACM wants the leaf alone as certificate, and as chain the intermediates from its "
+        "issuer upwards. One is missing, in the wrong order or of another CA, or the leaf stands "
+        "in the chain.",
+        remedy="`certifier inspect --certificate FILE --chain FILE` says which one is missing or "
+        "out of place; an import by Certifier puts them in order by itself.",
         severity=_WARNING,
     ),
     _row(
@@ -852,6 +967,7 @@ _PLANNING = (
         Cause.TASK_COULD_NOT_RESTART,
         "Test connection for replication instance and endpoint should be successful for starting "
         "the replication task",
+        "Test connection failed for endpoint 'orders' and replication config 'orders-cdc'.",
         why="A task that we would stop could not be started again: its other endpoint does not "
         "connect, or its replication instance is not available.",
         remedy="Mend the other endpoint or the instance that is named first.",
@@ -990,6 +1106,15 @@ _CHANGING = (
         remedy="Look at the task; it is not forced. The change was given up.",
     ),
     _row(
+        Cause.TASK_FAILED,
+        '{"eventType": "REPLICATION_TASK_FAILED", "detailMessage": "Replication task failed"}',
+        "Last Error Replication task out of memory. Stop Reason FATAL_ERROR Error Level FATAL.",
+        why="A DMS task has stopped with an error. The event names the task; the reason is "
+        "elsewhere.",
+        remedy="Read LastFailureMessage of the task (`aws dms describe-replication-tasks`) and the "
+        "end of its log, and give what they say to `certifier explain`.",
+    ),
+    _row(
         Cause.TASK_NOT_RESTARTED,
         why="A task that we stopped does not run again yet; it is tried every ten minutes.",
         remedy="Read why it does not start: its endpoints must connect, its instance be available.",
@@ -1045,6 +1170,7 @@ CHAPTERS: Mapping[str, tuple[Row, ...]] = MappingProxyType(
         "Speaking PostgreSQL and TLS": _SPEAKING,
         "Verifying the certificate": _VERIFYING,
         "Logging in": _LOGGING_IN,
+        "Reading changes": _READING_CHANGES,
         "What server and certificate are like": _LIKENESS,
         "The material": _MATERIAL,
         "Planning the change": _PLANNING,

@@ -20,8 +20,10 @@ from certifier.vocabulary import Cause, Stage
 class Symptom:
     """Words, the cause that they mean, how far the connection had come, and a sentence for people.
 
-    In the sentence, ``[...]`` is left out when the text did not tell what it names.
+    In the sentence, ``[...]`` is left out when the text did not tell what it names. In the words,
+    ``<>`` is a quoted part that fills ``{name}``; the first one that matched counts.
     ``decisive``: the words name the cause whatever else the text says.
+    ``either``: when the words leave open which cause it is, each with the condition for it.
     """
 
     cause: Cause
@@ -29,22 +31,36 @@ class Symptom:
     words: str
     seen: str
     decisive: bool = False
+    either: tuple[tuple[str, Cause], ...] = ()
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Compiled when a text is first read: a function that reads none starts sooner."""
         named = re.sub(r"(?<!\?P)<(\w+)>", r'"(?P<\1>[^"]*)"', self.words)
-        return re.compile(named, re.IGNORECASE)
+        return re.compile(named.replace("<>", '"([^"]*)"'), re.IGNORECASE)
 
 
 def _sign(
-    cause: Cause, stage: Stage | None, pattern: str, seen: str, *, decisive: bool = False
+    cause: Cause,
+    stage: Stage | None,
+    pattern: str,
+    seen: str,
+    *,
+    decisive: bool = False,
+    either: tuple[tuple[str, Cause], ...] = (),
 ) -> Symptom:
-    return Symptom(cause, stage, pattern, seen, decisive)
+    return Symptom(cause, stage, pattern, seen, decisive, either)
+
+
+TLS_OR_NOT = (
+    ("If the connection had TLS", Cause.HBA_REJECTED),
+    ("If it had none", Cause.HBA_REJECTED_PLAINTEXT),
+)
+"""A refusal by pg_hba.conf that does not say, in words that we know, whether there was TLS."""
 
 
 _HOST = r"host name <host>"
-_HBA_NO_ENTRY = r"no pg_hba\.conf entry for (?:replication connection from )?host"
+_HBA_NO_ENTRY = r"no p(?:g|ool)_hba\.conf entry for (?:replication connection from )?host"
 _HBA_REJECTS = r"pg_hba\.conf rejects (?:replication )?connection for host"
 _HBA_NAMES = r"(?: <client>)?(?:, user <user>)?(?:, database <database>)?"
 _PLAIN = r", (?:no encryption|SSL off)"
@@ -56,9 +72,182 @@ _RESOLVER = (
 )
 # What comes after a colon, up to what DMS writes behind libpq's words.
 _SAID = r"(?:(?! additional info:)[^\[]){1,120}"
+_LOADING = r"could not load (?:server certificate|private key) file <file>"
 _ERRNO = r"(?:failed: |could not connect to server: |^(?:\[Errno \d+\] )?)"
 
 _FIRST = (
+    # a pooler that cannot reach the server behind it, or tell which one is meant
+    _sign(
+        Cause.CONNECTION_REFUSED,
+        Stage.TCP,
+        r"(?:cached error|because): connect failed|pgbouncer cannot connect to server"
+        r"|no working server connection|all backend nodes are down|AllServersDown"
+        r"|failed to create a backend connection|failed to connect to remote server"
+        r"|couldn't connect to compute node|client_login_timeout \(server down\)",
+        "a pooler answers, and the PostgreSQL behind it is down or cannot be reached from there",
+        decisive=True,
+    ),
+    _sign(
+        Cause.SNI_MISSING,
+        Stage.TLS,
+        r"endpoint ID is not specified|(?:support for|without|missing|no|requires?|upgrade .{0,60}"
+        r"for) (?:TLS )?SNI\b|SNI (?:support|is (?:required|missing)|hostname is missing)"
+        r"|project name (?:is missing|is not specified)|inferred from SNI",
+        "the proxy finds the database by the host name in the TLS handshake, and got none that"
+        " it knows",
+        decisive=True,
+    ),
+    _sign(
+        Cause.TOO_MANY_CONNECTIONS,
+        Stage.LOGIN,
+        r"\((?:EMAX\w+|ECHECKOUTTIMEOUT|EPOOL\w*FULL)\)|max ?clients? (?:connections? )?reached"
+        r"|MaxClientsIn\w+|no more connections allowed|max_(?:client_conn|user_connections"
+        r"|db_connections)|waiting to acquire (?:a )?database connection|query_wait_timeout"
+        r"|unable to check ?out (?:a )?connection from (?:the )?pool",
+        "every connection that the pooler may use is taken",
+        decisive=True,
+    ),
+    _sign(
+        Cause.PASSWORD_REJECTED,
+        Stage.LOGIN,
+        r"\(ECIRCUITBREAKER\)|too many authentication failures",
+        "the pooler has seen too many wrong passwords, and takes no more for a while",
+        decisive=True,
+    ),
+    # what DMS, ACM and Secrets Manager answer a caller
+    _sign(
+        Cause.ACM_CHAIN_REJECTED,
+        None,
+        r"could not validate the certificate with the certificate chain"
+        r"|certificate field contains more than one certificate"
+        r"|certificate chain must not contain the certificate"
+        r"|(?:not a valid self[- ]signed|valid self[- ]signed certificate or certificate chain)"
+        r"|certificate chain .{0,60}(?:is not valid|is invalid|cannot be (?:parsed|validated))",
+        "ACM cannot build the chain from what it was given",
+        decisive=True,
+    ),
+    _sign(
+        Cause.KEY_MISMATCH,
+        None,
+        r"private key (?:does not|doesn't) match (?:the |with the )?(?:supplied |provided )?"
+        r"(?:certificate|public key)|certificate and (?:the )?private key do not match",
+        "the private key is not the certificate's",
+        decisive=True,
+    ),
+    _sign(
+        Cause.KEY_ENCRYPTED,
+        None,
+        r"private key (?:must not be|cannot be|is) (?:encrypted|password[- ]protected)"
+        r"|private key file <file> cannot be reloaded because it requires a passphrase",
+        "the private key is protected by a passphrase[: {file}]",
+        decisive=True,
+    ),
+    _sign(
+        Cause.NOT_PEM,
+        None,
+        r"(?:certificate|private key|chain) (?:is not|must be|should be) (?:valid )?"
+        r"(?:in |a )?(?:valid )?PEM\b|(?:not|ensure .{1,60}) in PEM[- ](?:encoded )?format",
+        "what was given is not PEM",
+    ),
+    _sign(
+        Cause.ACM_UNSUITABLE,
+        None,
+        r"(?:private )?key (?:length|size|algorithm) .{0,60}(?:is )?not supported"
+        r"|signature algorithm .{0,60} not supported (?:by|in) ACM"
+        r"|key type and size of a certificate cannot change|reimported certificate must keep",
+        "ACM does not take this kind of key or signature",
+    ),
+    _sign(
+        Cause.ACM_QUOTA,
+        None,
+        r"(?:reached|exceeded?) (?:your|the) (?:limit|quota) of \d+ (?:imported )?certificates"
+        r"|imported (?:ACM )?certificates.{0,40}(?:limit|quota)",
+        "the account has as many certificates in ACM as it may have",
+    ),
+    _sign(
+        Cause.ACM_FAILED,
+        None,
+        r"tagging is not permitted on re-?import",
+        "ACM takes tags only with the first import of a certificate",
+    ),
+    _sign(
+        Cause.PASSWORD_MISSING,
+        None,
+        r"parameter (?:Password|Username) must be provided",
+        "DMS wants a user and a password for the endpoint, or a secret that holds them",
+        decisive=True,
+    ),
+    _sign(
+        Cause.CA_BUNDLE_MISSING,
+        None,
+        r"parameter CertificateArn must be provided|certificate (?:ARN )?(?:is required|must be"
+        r" (?:provided|specified)) (?:for|when|with) .{0,40}(?:SSL|verify)",
+        "DMS wants a DMS certificate for this ssl_mode",
+        decisive=True,
+    ),
+    _sign(
+        Cause.SOURCE_INVALID,
+        None,
+        r"parameter (?P<parameter>\w{1,40}) must be provided",
+        "DMS wants a value for {parameter}",
+        decisive=True,
+    ),
+    _sign(
+        Cause.SECRET_UNREADABLE,
+        None,
+        r"Secrets Manager can'?t (?:find|decrypt)|secret because it was marked for deletion",
+        "Secrets Manager does not give the secret: it is gone, or its key cannot be used",
+        decisive=True,
+    ),
+    _sign(
+        Cause.DMS_QUOTA,
+        None,
+        r"ResourceQuotaExceeded(?:Fault)?|quota for .{1,80} (?:has been )?exceeded"
+        r"|you have (?:reached|exceeded) (?:your|the) .{0,40}quota",
+        "DMS has as many of these as the account may have",
+    ),
+    _sign(
+        Cause.CA_BUNDLE_INVALID,
+        None,
+        r"InvalidCertificate(?:Fault)?\b",
+        "DMS cannot read the certificate that it was given",
+    ),
+    _sign(
+        Cause.TEST_NEVER_ENDED,
+        None,
+        r"connection is already being tested",
+        "another test of the same endpoint from the same instance is under way",
+    ),
+    # replication slots
+    _sign(
+        Cause.SLOT_ACTIVE,
+        Stage.QUERY,
+        r"replication slot (?:<slot>|'[^']{1,64}'|\w{1,64}) is (?:already )?active"
+        r"(?: for PID (?P<pid>\d+))?",
+        'the replication slot[ "{slot}"] is in use[ by the process {pid}]',
+    ),
+    _sign(
+        Cause.SLOT_LOST,
+        Stage.QUERY,
+        r"replication slot <slot> does not exist|can no longer (?:get changes from|access)"
+        r" replication slot <slot2>|requested WAL segment \w+ has already been removed"
+        r"|slot has been invalidated|cannot copy invalidated replication slot",
+        'what the task wants to read on from is gone[: slot "{slot}"][: slot "{slot2}"]',
+    ),
+    _sign(
+        Cause.TOO_MANY_CONNECTIONS,
+        Stage.QUERY,
+        r"all replication slots are in use",
+        "every replication slot is taken (max_replication_slots)",
+    ),
+    _sign(
+        Cause.WAL_LEVEL_LOW,
+        Stage.QUERY,
+        r"logical (?:decoding|replication) (?:on \w+ )?requires <?\"?wal_level"
+        r"|(?:logical decoding|replication slot).{0,60}requires (?:<setting>|wal_level) >="
+        r"|wal_level (?:is not set to|must be(?: set to)?|is not) .?logical",
+        "wal_level is below logical",
+    ),
     # DMS itself, and AWS
     _sign(
         Cause.DMS_CANNOT_READ_SECRET,
@@ -83,7 +272,28 @@ _FIRST = (
         r"is not authorized to perform:? (?P<action>[\w:*-]+)",
         "AWS denied the call {action}",
     ),
-    _sign(Cause.AWS_DENIED, None, r"AccessDenied(?:Exception|Fault)?\b", "AWS denied the call"),
+    _sign(
+        Cause.AWS_DENIED,
+        None,
+        r"AccessDenied(?:Exception|Fault)?\b|KMSAccessDenied|KMSKeyNotAccessible"
+        r"|ciphertext refers to a customer master key",
+        "AWS denied the call",
+    ),
+    _sign(
+        Cause.AWS_DENIED,
+        None,
+        r"ExpiredToken|security token included in the request is (?:expired|invalid)"
+        r"|UnrecognizedClientException|InvalidClientTokenId|unable to locate credentials",
+        "AWS does not accept the credentials of the caller, or they have expired",
+    ),
+    _sign(
+        Cause.AWS_UNAVAILABLE,
+        None,
+        r"(?:connect to|timeout on) (?:the )?endpoint URL|InternalServer(?:Error|Exception)"
+        r"|InternalFailure",
+        "the AWS service did not answer",
+        decisive=True,
+    ),
     _sign(
         Cause.AWS_UNAVAILABLE,
         None,
@@ -99,7 +309,7 @@ _FIRST = (
     _sign(
         Cause.TASKS_RUNNING,
         None,
-        r"cannot modify endpoints? associated to a DMS task",
+        r"(?:cannot|can't|can not) (?:modify|delete) (?:the )?endpoints? associated",
         "DMS does not change an endpoint under a running task",
     ),
     _sign(
@@ -111,8 +321,29 @@ _FIRST = (
     _sign(
         Cause.INSTANCE_UNAVAILABLE,
         None,
-        r"replication instance .{0,200}?\b(?:is not active|not (?:in )?available|is in state)",
+        r"replication instance .{0,200}?\b(?:is not active|not (?:in )?available|is in state)"
+        r"|\b(?:REPLICATION_)?INSTANCE_(?:FAILED|FAILOVER\w*|REBOOT\w*|MAINTENANCE\w*"
+        r"|LOW_STORAGE|DELETED)\b",
         "the replication instance is not available",
+    ),
+    _sign(
+        Cause.TASK_COULD_NOT_RESTART,
+        None,
+        r"test connection failed(?! (?:on|with|to|because))|failed to start endpoint",
+        "DMS tests the endpoints of a task or replication before it starts, and one has failed",
+    ),
+    _sign(
+        Cause.TASK_FAILED,
+        None,
+        r"\bREPLICATION(?:_TASK)?_(?:FAILED|SUSPENDED|STOPPED)\b|stop reason (?P<reason>\w*ERROR)"
+        r"|replication task (?:has )?failed|was suspended due to|last error (?P<said>[^\[]{1,80})",
+        "a DMS task has stopped[: {reason}][: {said}]",
+    ),
+    _sign(
+        Cause.HBA_FILE_INVALID,
+        None,
+        r"line \d+ of configuration file",
+        "PostgreSQL finds a mistake in one of its configuration files",
     ),
 )
 
@@ -161,6 +392,7 @@ _ADDRESS = (
         r"invalid SSL protocol version range|invalid value <value> for (?:min|max)imum SSL protocol"
         r"|could not set (?:min|max)imum SSL protocol version"
         r"|certificate present, but not private key file|does not match private key file"
+        r"|unsupported sslmode <mode2>|private key file has group or world access"
         r"|could not (?:open|read) certificate file|require_auth method"
         r"|invalid \w+ value: <setting>|sslmode (?:value )?<mode> (?:may not be used|invalid)"
         r"|invalid connection option <option>|in connection info string"
@@ -190,6 +422,12 @@ _ADDRESS = (
         Stage.DNS,
         r"failed to resolve host '?(?P<host>[^' ]+)'?|lookup (?P<host2>\S+)(?: on \S+)?: no such",
         'the name "{host}{host2}" does not resolve',
+    ),
+    _sign(
+        Cause.DNS_FAILED,
+        Stage.DNS,
+        r"server DNS lookup failed",
+        "a pooler cannot resolve the name of the PostgreSQL behind it",
     ),
     _sign(Cause.DNS_FAILED, Stage.DNS, _RESOLVER, "the host name does not resolve"),
 )
@@ -273,12 +511,132 @@ _TCP = (
         r"|SSL is not enabled on the server|No SSL enabled connection from this host is configured",
         "{where} has no TLS: ssl is off",
     ),
+    # what the server's own log says of its certificate and key: the reason stands after the colon
+    _sign(
+        Cause.KEY_MISMATCH,
+        Stage.SSL_REQUEST,
+        rf"(?:{_LOADING}|check of private key failed).{{0,400}}?key[ _](?:values|type)[ _]mismatch"
+        r"|key[ _]values[ _]mismatch",
+        "PostgreSQL was given a private key that is not its certificate's[: {file}]",
+    ),
+    _sign(
+        Cause.KEY_ENCRYPTED,
+        Stage.SSL_REQUEST,
+        rf"{_LOADING}: (?:[^:]{{0,80}}: ?){{0,4}}?(?:bad[ _](?:decrypt|password[ _]read)"
+        r"|problems?[ _]getting[ _]password|interrupted[ _]or[ _]cancelled|empty[ _]password)",
+        "PostgreSQL cannot open its private key, which has a passphrase[: {file}]",
+    ),
+    _sign(
+        Cause.CERTIFICATE_WEAK,
+        Stage.SSL_REQUEST,
+        rf"{_LOADING}: .{{0,200}}?(?:(?:ee|ca)[ _]key[ _]too[ _]small|key too weak"
+        r"|(?:ca|ee)[ _]md[ _]too[ _]weak)",
+        "PostgreSQL's OpenSSL finds its certificate too weak[: {file}]",
+    ),
+    _sign(
+        Cause.PEM_DAMAGED,
+        Stage.SSL_REQUEST,
+        rf"{_LOADING}: .{{0,200}}?(?:bad[ _](?:base64|end[ _]line)|too[ _]long|header[ _]too"
+        r"|wrong[ _]tag|not[ _]enough[ _]data|nested[ _]asn1|asn1|ASN\.?1|PEM[ _]lib)",
+        "PostgreSQL cannot read the PEM of its certificate or key[: {file}]",
+    ),
+    _sign(
+        Cause.NOT_PEM,
+        Stage.SSL_REQUEST,
+        rf"{_LOADING}: .{{0,200}}?(?:no[ _]start[ _]line|DECODER|unsupported)",
+        "PostgreSQL was given a file that holds no PEM of that kind[: {file}]",
+    ),
     _sign(
         Cause.SSL_OFF,
         Stage.SSL_REQUEST,
-        r"private key file <file> (?:has group or world access(?!;)|must be owned by the database)"
-        r"|could not load server certificate file|could not load private key file <file2>",
-        "PostgreSQL cannot load its certificate or key[ {file}][ {file2}]",
+        rf"{_LOADING}(?:: (?P<said>{_SAID}))?"
+        r"|could not access private key file <file2>(?:: (?P<said2>[^\[:]{1,60}))?"
+        r"|private key file <file3> (?:has group or world access(?!;)|must be owned by the database"
+        r"|is not a regular file)|private key file has (?:wrong|bad) permissions",
+        "PostgreSQL cannot load its certificate or key[ {file}][ {file2}][ {file3}][: {said}]"
+        "[: {said2}]",
+    ),
+    _sign(
+        Cause.SSL_OFF,
+        Stage.SSL_REQUEST,
+        r"SSL configuration was not reloaded",
+        "PostgreSQL has not taken its new certificate and key, and goes on with the old ones",
+    ),
+    _sign(
+        Cause.SSL_OFF,
+        Stage.SSL_REQUEST,
+        r"certificate and key (?:parameters|files?) must be set|client_tls_key_file and"
+        r" client_tls_cert_file must be set",
+        "TLS is meant to be on there, and no certificate and key are set",
+    ),
+    _sign(
+        Cause.SSL_OFF,
+        Stage.SSL_REQUEST,
+        r"hostssl (?:record cannot match because SSL is disabled|requires SSL to be turned on)",
+        "pg_hba.conf has hostssl lines, and ssl is off, so they match nobody",
+        decisive=True,
+    ),
+    _sign(
+        Cause.SSL_OFF,
+        Stage.SSL_REQUEST,
+        r"hostssl (?:record cannot match because SSL is not supported|not supported on this"
+        r" platform)|SSL is not supported by this build",
+        "this PostgreSQL was built without TLS",
+        decisive=True,
+    ),
+    _sign(
+        Cause.TLS_NO_SHARED_PROTOCOL,
+        Stage.SSL_REQUEST,
+        r"could not set SSL protocol version range|<setting> cannot be higher than <setting2>"
+        r"|<setting3> setting <value> not supported by this build",
+        "the server's ssl_min_protocol_version and ssl_max_protocol_version leave no version",
+    ),
+    _sign(
+        Cause.TLS_NO_SHARED_CIPHER,
+        Stage.SSL_REQUEST,
+        r"could not set the (?:cipher list|TLSv1\.3 cipher suites|group names)|ECDH: unrecognized"
+        r" curve|could not load DH parameters",
+        "the server's ssl_ciphers, ssl_groups or DH parameters cannot be used",
+    ),
+    _sign(
+        Cause.CA_BUNDLE_INVALID,
+        Stage.SSL_REQUEST,
+        r"could not load root certificate file <file>",
+        "PostgreSQL cannot load ssl_ca_file[ {file}], with which it judges its clients",
+    ),
+    _sign(
+        Cause.CRL_INVALID,
+        Stage.SSL_REQUEST,
+        r"could not load SSL certificate revocation list (?:file|directory) <file>",
+        "PostgreSQL cannot load its revocation list[ {file}]",
+    ),
+    # pg_hba.conf itself: the name of the file is not a message
+    _sign(
+        Cause.HBA_FILE_UNREADABLE,
+        Stage.STARTUP,
+        r"could not (?:open|read|stat|access) (?:(?:configuration|authentication|usermap|ident|HBA)"
+        r" )?(?:file|directory) (?:<file>|\S*p(?:g|ool)_(?:hba|ident)\.conf\S*)"
+        rf"(?:: (?P<said>{_SAID}))?|could not load \S*p(?:g|ool)_(?:hba|ident)\.conf"
+        r"|could not open (?:secondary authentication|included authentication) file",
+        "PostgreSQL cannot open[ {file}][: {said}]",
+    ),
+    _sign(
+        Cause.HBA_FILE_INVALID,
+        Stage.STARTUP,
+        r"p(?:g|ool)_(?:hba|ident)\.conf was not reloaded|invalid authentication method <word>"
+        r"|invalid connection type <word2>|end-of-line before \w+(?: \w+)?"
+        r"|missing entry (?:in file <file>|at end of line)"
+        r"|invalid (?:IP (?:address|mask)|CIDR mask in address) <word3>"
+        r"|IP address and mask do not match|specifying both host name and CIDR mask"
+        r"|authentication (?:option|method) <word4>(?: argument)? (?:is only valid|requires)"
+        r"|unrecognized authentication option name|authentication option not in name=value"
+        r"|clientcert (?:can only be configured|only accepts|cannot be set|must be)"
+        r"|(?:peer|cert|gssapi|ident) authentication is (?:only|not) supported on"
+        r"|multiple values (?:specified for|in) |authentication file (?:token|line) too long"
+        r"|(?:hostgssenc|local) (?:record cannot match|connections are not supported)"
+        r"|invalid value for clientcert|list of RADIUS (?:servers|secrets)|hba_file_rules",
+        "PostgreSQL finds a mistake in pg_hba.conf or pg_ident.conf"
+        '[: "{word}"][: "{word2}"][: "{word3}"][: "{word4}"]',
     ),
     _sign(
         Cause.PROTOCOL_VIOLATION,
@@ -314,8 +672,19 @@ _TLS = (
     _sign(
         Cause.CERTIFICATE_REJECTED,
         Stage.TLS,
-        r"could not accept SSL connection: .{0,40}alert (?:bad certificate|certificate unknown)",
+        r"could not accept SSL connection: .{0,40}alert (?:bad certificate|certificate unknown"
+        r"|unsupported certificate)",
         "a client did not accept the server's certificate",
+        decisive=True,
+    ),
+    # a server verifies nobody but its clients
+    _sign(
+        Cause.CLIENT_CERTIFICATE_REQUIRED,
+        Stage.TLS,
+        r"could not accept SSL connection: .{0,120}?(?:certificate[ _]verify[ _]failed"
+        r"|no[ _]certificate[ _]returned|unable to get (?:local )?issuer|self[- ]signed certificate"
+        r"|certificate has expired|unsu(?:pported|itable) certificate purpose)",
+        "the server does not accept the certificate that a client showed",
         decisive=True,
     ),
     # before the hint about versions, which libpq adds here too
@@ -339,6 +708,7 @@ _TLS = (
         r"alert protocol[ _]version|unsupported[ _]protocol|no[ _]protocols[ _]available"
         r"|wrong[ _]ssl[ _]version|version[ _]too[ _](?:low|high)|protocol version not supported$"
         r"|alert: protocol_version|No appropriate protocol"
+        r"|remote error: tls: protocol version"
         r"|tls: (?:server selected )?unsupported protocol version",
         "{where} and the client have no TLS version in common",
     ),
@@ -360,7 +730,7 @@ _TLS = (
     _sign(
         Cause.CLIENT_CERTIFICATE_REQUIRED,
         Stage.TLS,
-        r"alert certificate[ _]required|peer did not return a certificate"
+        r"alert:? certificate[ _]required|peer did not return a certificate"
         r"|tls: certificate required",
         "{where} wants a client certificate",
     ),
@@ -379,8 +749,9 @@ _TLS = (
     _sign(
         Cause.CLIENT_CERTIFICATE_REQUIRED,
         Stage.TLS,
-        r"alert (?:unknown[ _]ca\b|bad[ _]certificate|unsupported[ _]certificate"
-        r"|certificate[ _]unknown)",
+        r"alert:? (?:unknown[ _]ca\b|bad[ _]certificate|unsupported[ _]certificate"
+        r"|certificate[ _]unknown)|remote error: tls: (?:bad|unknown|unsupported|expired|revoked)"
+        r" (?:certificate|ca\b)",
         "{where} does not trust the client's certificate",
     ),
     _sign(
@@ -388,8 +759,9 @@ _TLS = (
         Stage.TLS,
         r"(?:sslv3|tlsv1|tlsv13|ssl/tls) (?:alert )?"
         r"(?P<alert>[a-z]+(?: (?!connection to|additional info)[a-z]+){0,2})"
-        r"|(?:SSLV3|TLSV1|TLSV13)_ALERT_(?P<alert2>\w+)",
-        "{where} ended the TLS handshake with the alert[ {alert}][ {alert2}]",
+        r"|(?:SSLV3|TLSV1|TLSV13)_ALERT_(?P<alert2>\w+)|remote error: tls: (?P<alert3>[\w ]{1,60})"
+        r"|fatal alert: (?P<alert4>\w+)",
+        "{where} ended the TLS handshake with the alert[ {alert}][ {alert2}][ {alert3}][ {alert4}]",
     ),
     # the trust that the client was given
     _sign(
@@ -403,7 +775,7 @@ _TLS = (
         Stage.TLS,
         r"could not (?:get home directory to locate root|open SSL root) certificate file"
         r"|provide the file(?:, use the system's trusted roots with sslrootcert=system,)?"
-        r" or change sslmode",
+        r" or change sslmode|trustAnchors parameter must be non-empty",
         "there is no file of trusted CAs",
     ),
     _sign(
@@ -449,6 +821,12 @@ _TLS = (
     _sign(
         Cause.HOSTNAME_MISMATCH,
         Stage.TLS,
+        r"certificate is not valid for any names",
+        "the certificate holds no name at all",
+    ),
+    _sign(
+        Cause.HOSTNAME_MISMATCH,
+        Stage.TLS,
         r"certificate is (?:not )?valid for '?(?P<names>[^']{1,200}?)'?(?:, not (?P<host>\S+?))?"
         r"(?=\.?(?: \(|$|'))",
         "the certificate does not fit the host[ {host}], it is for {names}",
@@ -459,21 +837,43 @@ _TLS = (
         r"(?:host ?name|ip address) mismatch|does not match host name|doesn't contain any IP SANs"
         r"|cannot validate certificate for|does not match the certificate|altnames"
         r"|No subject alternative|could not be verified by hostnameverifier|NameMismatch"
-        r"|relies on legacy Common Name",
+        r"|relies on legacy Common Name|ALTNAME_INVALID|match any of the subject alternative names",
         "the certificate does not fit the host",
     ),
-    # a chain that does not verify, in the words of Go
+    # a chain that does not verify, in the words of Go, Java, Node and .NET
+    _sign(
+        Cause.CERTIFICATE_NOT_YET_VALID,
+        Stage.TLS,
+        r"not yet valid: current time \S+ is before|CertificateNotYetValidException"
+        r"|CERT_NOT_YET_VALID",
+        "a certificate of the chain is not valid yet",
+    ),
     _sign(
         Cause.CERTIFICATE_EXPIRED,
         Stage.TLS,
-        r"x509: certificate has expired or is not yet valid|CertificateExpiredException",
+        r"x509: certificate has expired or is not yet valid|CertificateExpiredException"
+        r"|CERT_HAS_EXPIRED|NotTimeValid|validity check failed",
         "a certificate of the chain is out of its time",
     ),
     _sign(
         Cause.UNKNOWN_AUTHORITY,
         Stage.TLS,
-        r"signed by unknown authority|PKIX path building failed",
+        r"signed by unknown authority|PKIX path building failed|UntrustedRoot|PartialChain"
+        r"|does not chain with any of the trust anchors|SELF_SIGNED_CERT_IN_CHAIN"
+        r"|UNABLE_TO_GET_ISSUER_CERT|invalid peer certificate: UnknownIssuer",
         "the served chain ends in a CA that is not trusted",
+    ),
+    _sign(
+        Cause.CHAIN_INCOMPLETE,
+        Stage.TLS,
+        r"UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+        "the server serves its certificate without the intermediates",
+    ),
+    _sign(
+        Cause.SELF_SIGNED,
+        Stage.TLS,
+        r"DEPTH_ZERO_SELF_SIGNED_CERT",
+        "the server's certificate is signed by itself",
     ),
     # a signature that does not fit, which OpenSSL reports by the step that failed
     _sign(
@@ -482,7 +882,8 @@ _TLS = (
         r"invalid[ _]padding|padding[ _]check[ _]failed|bad[ _]signature|block[ _]type[ _]is[ _]not"
         r"|wrong[ _]signature[ _]length|data[ _]too[ _]large[ _]for[ _]modulus"
         r"|first[ _]octet[ _]invalid|last[ _]octet[ _]invalid|unknown[ _]padding[ _]type"
-        r"|null[ _]before[ _]block[ _]missing|signature is invalid|bad[ _]pad[ _]byte[ _]count"
+        r"|null[ _]before[ _]block[ _]missing|bad[ _]pad[ _]byte[ _]count"
+        r"|signature (?:is invalid|check failed)"
         r"|\bEVP[ _]lib\b|provider[ _]signature[ _]failure|wrong[ _]public[ _]key[ _]type",
         "a signature in the chain does not fit the trusted CA's key",
     ),
@@ -502,9 +903,11 @@ _TLS = (
     _sign(
         Cause.CONNECTION_RESET,
         Stage.TLS,
-        r"SSL SYSCALL error: (?P<said>EOF detected|Connection reset by peer|Broken pipe|Success)"
+        r"(?:SSL SYSCALL error|could not accept SSL connection): (?P<said>EOF detected"
+        r"|Connection reset by peer|Broken pipe|Success)"
         r"|SSL connection has been closed unexpectedly|unexpected[ _]eof[ _]while[ _]reading"
-        r"|EOF occurred in violation of protocol|tls: .{0,40}EOF",
+        r"|EOF occurred in violation of protocol|tls: .{0,40}EOF"
+        r"|disconnected before secure TLS connection",
         "{where} ended the connection in the middle of TLS",
     ),
     _sign(
@@ -546,7 +949,6 @@ _LOGIN = (
         for cause, tail, without in (
             (Cause.HBA_REJECTED, _ENCRYPTED, ""),
             (Cause.HBA_REJECTED_PLAINTEXT, _PLAIN, " without TLS"),
-            (Cause.HBA_REJECTED, "", ""),
         )
         for words, seen in (
             (
@@ -556,37 +958,58 @@ _LOGIN = (
             (_HBA_REJECTS, f'pg_hba.conf rejects[ "{{user}}"][ from {{client}}]{without}'),
         )
     ),
+    *(
+        _sign(Cause.HBA_REJECTED, Stage.STARTUP, f"{words}{_HBA_NAMES}", seen, either=TLS_OR_NOT)
+        for words, seen in (
+            (
+                _HBA_NO_ENTRY.removesuffix("for (?:replication connection from )?host")
+                + r"(?:for (?:replication connection from )?(?:host)?)?",
+                'pg_hba.conf has no line[ for "{user}"][ from {client}]',
+            ),
+            (
+                r"pg_hba\.conf rejects(?: (?:replication )?connection(?: for (?:host)?)?)?",
+                'pg_hba.conf rejects[ "{user}"][ from {client}]',
+            ),
+        )
+    ),
     _sign(
         Cause.HBA_REJECTED,
         Stage.STARTUP,
-        r"(?<!configured the )pg_hba\.conf|authentication failed for user <user>: host rejected",
-        "pg_hba.conf lets nobody in from there",
+        r"authentication failed for user <user>: host rejected",
+        'pg_hba.conf lets[ "{user}"] in from nowhere near there',
     ),
     _sign(
         Cause.HBA_REJECTED_PLAINTEXT,
         Stage.STARTUP,
-        r"SSL connection is required|SSL required\b|requires? (?:TLS|SSL)\b|connection is insecure"
-        r"|server requires encryption|SSL connection required|TLS required"
+        r"SSL connection is required|SSL required\b|requires? (?:TLS|SSL)\b(?! to be)"
+        r"|connection is insecure|server requires encryption|SSL connection required|TLS required"
         r"|allowed only with SSL connections",
         "the server takes no plain-text connection",
     ),
     _sign(
         Cause.PASSWORD_REJECTED,
         Stage.LOGIN,
-        r"(?:password|PAM|LDAP|RADIUS|BSD|OAuth bearer|IAM|md5|scram\S*) authentication failed"
+        r"(?:password|LDAP|RADIUS|BSD|OAuth bearer|IAM|md5|scram\S*) authentication failed"
         r" for (?:user|the role|role) <user>",
         'the server does not accept the password of "{user}"',
     ),
     _sign(
         Cause.PASSWORD_REJECTED,
         Stage.LOGIN,
-        r"(?:password|PAM|LDAP|RADIUS|IAM|md5) authentication failed"
+        r"(?:password|LDAP|RADIUS|IAM|md5) authentication failed"
         r"|invalid password\b(?! packet| response)"
         r"|password that was provided for the role \S+ is wrong"
         r"|error received from server in SCRAM exchange|SASL authentication failed\b"
         r"|password does not match for user|has an expired password|has no password assigned"
         r"|does not have a valid SCRAM secret|server rejected OAuth bearer token",
         "the server does not accept the password",
+    ),
+    _sign(
+        Cause.ROLE_NEEDS_IAM,
+        Stage.LOGIN,
+        r"(?:PAM|Cloud SQL IAM [a-z ]{1,20}) authentication failed(?: for (?:user |role )?<user>)?"
+        r"|pam_authenticate failed",
+        'the server asks PAM about[ "{user}"] instead of comparing a password',
     ),
     _sign(
         Cause.PASSWORD_MISSING,
@@ -625,7 +1048,7 @@ _LOGIN = (
         Stage.LOGIN,
         r"authentication (?:method|type) (?:requirement <method> failed|\d+ (?:is )?not supported"
         r"|not supported)"
-        r"|SASL authentication mechanisms are (?:not )?supported|invalid authentication method"
+        r"|SASL authentication mechanisms are (?:not )?supported"
         r"|(?:GSSAPI|SSPI|Kerberos \d|Crypt|SCM_CRED) authentication (?:method )?not supported"
         r"|SCRAM authentication requires libpq|requires OAuth authentication"
         r"|server requested (?:\w+ authentication|an unknown authentication type)"
@@ -701,7 +1124,7 @@ _LOGIN = (
         Stage.LOGIN,
         r"too many clients already|remaining connection slots are reserved"
         r"|could not fork new process for connection"
-        r"|max(?:imum)? client(?: connection)?s? (?:are )?(?:limited|reached)|max_client_conn"
+        r"|max(?:imum)? client(?: connection)?s? (?:are )?(?:limited|reached)"
         r"|number of requested standby connections exceeds",
         "every connection slot of the server is taken",
     ),
@@ -715,8 +1138,9 @@ _LOGIN = (
         Cause.SERVER_STARTING,
         Stage.STARTUP,
         r"database system is (?P<state>starting up|in recovery mode|not yet accepting connections"
-        r"|not accepting connections)|superuser to connect (?P<state2>in binary upgrade mode)",
-        "the server takes no sessions: it is[ {state}][ {state2}]",
+        r"|not accepting connections)|superuser to connect (?P<state2>in binary upgrade mode)"
+        r"|is (?P<state3>resuming after being auto-paused)",
+        "the server takes no sessions: it is[ {state}][ {state2}][ {state3}]",
     ),
     _sign(
         Cause.SERVER_STARTING,
@@ -760,7 +1184,7 @@ _LOGIN = (
     _sign(
         Cause.POOLER_REJECTED,
         Stage.LOGIN,
-        r"\((?P<code>E(?!CONN|TIMEDOUT|HOSTUNREACH|NETUNREACH)[A-Z_]{4,40})\)"
+        r"\((?P<code>E(?!CONN|AUTH|TIMEDOUT|HOSTUNREACH|NETUNREACH)[A-Z_]{4,40})\)"
         r"|tenant(?: or |/)user.{0,120}not found",
         "a pooler in front of PostgreSQL does not know this user[ ({code})]",
         decisive=True,
@@ -769,15 +1193,20 @@ _LOGIN = (
         Cause.POOLER_REJECTED,
         Stage.LOGIN,
         r"pgbouncer (?:cannot|can't|could not)|no such (?:user|database)\b"
-        r"|unsupported startup parameter|server login failed"
-        r"|query_wait_timeout|server_login_retry|client_login_timeout|auth_query failed"
+        r"|unsupported startup parameter|client_login_timeout|auth_query failed"
         r"|database <database> is (?:disabled|paused)|server conn crashed"
         r"|RDS Proxy currently doesn't|route for .{1,200} is not found"
         r"|login rejected|bouncer (?:config|shutting|is)|RDS proxy has no credentials"
-        r"|waiting to acquire database connection|no pool configured|endpoint ID is not specified"
-        r"|requested endpoint could not be found|max clients? reached|no more connections allowed",
+        r"|no pool configured|requested endpoint could not be found|endpoint has been disabled",
         "a pooler in front of PostgreSQL turned the connection away",
         decisive=True,
+    ),
+    # its own words around those of the server, which say more when they are there
+    _sign(
+        Cause.POOLER_REJECTED,
+        None,
+        r"server login (?:has been failing|failed)|server_login_retry|\(E?AUTH\w*\)",
+        "a pooler in front of PostgreSQL cannot log in to the server",
     ),
     _sign(
         Cause.PROTOCOL_VIOLATION,
@@ -920,7 +1349,7 @@ _LAST = (
         Cause.TLS_FAILED,
         Stage.TLS,
         rf"SSL error: (?P<said>{_SAID})|SSL error code (?P<code>\d+)"
-        rf"|could not establish SSL connection: (?P<said2>{_SAID})"
+        rf"|could not (?:establish|accept) SSL connection: (?P<said2>{_SAID})"
         rf"|could not create SSL context: (?P<said3>{_SAID})|\[SSL(?:: (?P<said4>\w+))?\]"
         rf"|tls: (?P<said5>{_SAID})",
         "the TLS connection failed:[ {said}][ {said2}][ {said3}][ {said4}][ {said5}][ code {code}]",
@@ -941,8 +1370,10 @@ VERIFY_CODES: dict[int, tuple[Cause, str]] = {
     code: (cause, seen) for codes, _words, cause, seen in _VERIFY for code in codes
 }
 
+# 28000 covers pg_hba.conf, roles that are missing or may not log in, and client certificates
+_28000 = (*TLS_OR_NOT, ("If there is no such role", Cause.ROLE_MISSING))
 # PostgreSQL's SQLSTATEs (errcodes.txt), for a message in words that we do not know
-SQLSTATES: dict[str, tuple[Cause, Stage, str]] = {
+_STATES: dict[str, tuple[Cause, Stage, str]] = {
     "28P01": (Cause.PASSWORD_REJECTED, Stage.LOGIN, "the server does not accept the password"),
     "28000": (Cause.HBA_REJECTED, Stage.STARTUP, "the server does not let this user in"),
     "3D000": (Cause.DATABASE_MISSING, Stage.LOGIN, "there is no such database"),
@@ -957,6 +1388,10 @@ SQLSTATES: dict[str, tuple[Cause, Stage, str]] = {
     "57014": (Cause.CONNECTION_TIMEOUT, Stage.QUERY, "the server ended the query"),
     "08P01": (Cause.PROTOCOL_VIOLATION, Stage.STARTUP, "the two do not speak the same protocol"),
     "0A000": (Cause.AUTHENTICATION_UNSUPPORTED, Stage.LOGIN, "the server cannot do what was asked"),
+}
+SQLSTATES: dict[str, Symptom] = {
+    state: _sign(cause, stage, "", seen, either=_28000 if state == "28000" else ())
+    for state, (cause, stage, seen) in _STATES.items()
 }
 
 # TLS alerts (RFC 8446, section 6, and RFC 5246), as a client receives them

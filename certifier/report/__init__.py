@@ -10,10 +10,11 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from certifier.models import errors_first
 from certifier.run.record import Certification
 from certifier.run.summary import Summary
 from certifier.text import size
-from certifier.vocabulary import Outcome, Severity, SslMode
+from certifier.vocabulary import Outcome, SslMode
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -45,12 +46,11 @@ SENTENCES: Mapping[Outcome, str] = MappingProxyType(
 
 def certification_page(record: Certification) -> str:
     """Return the page of one certification, as HTML."""
-    order = list(Severity)
     return _render(
         "certification.html",
         record=record,
         sentence=_sentence(record),
-        findings=sorted(record.findings, key=lambda found: order.index(found.severity)),
+        findings=errors_first(record.findings),
         modes=_modes(record),
         slots=_slots(record),
         probe=record.probe,

@@ -115,7 +115,7 @@ def notice(
             f"{name}: {end.outcome.value}. Nothing needs a person any more.\n\nRecord: {where}\n",
         )
     weighty = [found for found in end.findings if found.severity is not Severity.ADVICE]
-    weighty.sort(key=lambda found: list(Severity).index(found.severity))
+    weighty.sort(key=lambda found: found.severity.weight)
     lead = weighty[0].cause.value if weighty else "see the record"
     blocks = [
         f"[{found.severity.value}] {found.cause.value} ({found.place.value})\n"

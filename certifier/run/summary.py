@@ -115,9 +115,8 @@ def child_outcome(record: Certification, key: str) -> ChildOutcome:
 
 def weightiest(findings: tuple[Finding, ...]) -> Finding | None:
     """Return the finding that matters most, advice left out: the one rule for "the cause"."""
-    order = list(Severity)
     weighty = [found for found in findings if found.severity is not Severity.ADVICE]
-    return min(weighty, key=lambda found: order.index(found.severity), default=None)
+    return min(weighty, key=lambda found: found.severity.weight, default=None)
 
 
 def child_outcome_again(run: str, state: SourceState, now: datetime) -> ChildOutcome:

@@ -15,7 +15,7 @@ from certifier.certificate import material_from_secret
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused
-from certifier.models import Finding, Policy, errors_in
+from certifier.models import Finding, Policy, errors_first, errors_in
 from certifier.run.documents import MATERIAL, Material, Trusted, Versions
 from certifier.run.event import Nothing, StepEvent
 from certifier.run.state import SourceState
@@ -72,7 +72,7 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
             server_certificate=pair.version if pair else None,
             ca_bundle=bundle_version,
         ),
-        findings=tuple(findings),
+        findings=errors_first(findings),
     )
     context.write(event, MATERIAL, material)
     if errors := errors_in(material.findings):
@@ -160,11 +160,12 @@ def _bundle(
         secret = _secret(where, context, findings)
         if secret is None:
             return None, None
-        ca = material_from_secret(secret).ca
-        if ca is None:
-            findings.append(_found(Cause.SECRET_INCOMPLETE, f"{where} holds no CA certificate"))
+        parts = material_from_secret(secret)
+        findings.extend(parts.findings)
+        if parts.ca is None:
+            findings.append(parts.missing_ca(secret.arn))
             return None, None
-        body, version = ca, secret.version
+        body, version = parts.ca, secret.version
     return body, version
 
 

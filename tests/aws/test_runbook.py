@@ -222,7 +222,7 @@ def test_unconfirmed_subscriptions_are_shown(names: dict[str, str], aws: Any) ->
 @pytest.fixture
 def standin(aws: boto3.Session) -> Iterator[DmsStandIn]:
     """DMS with one endpoint on a PostgreSQL that is not there."""
-    with DmsStandIn(durations=INSTANT, resolve={}).installed() as standin:
+    with DmsStandIn(durations=INSTANT, resolve={}, clock=lambda: NOW).installed() as standin:
         yield standin
 
 

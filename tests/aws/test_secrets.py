@@ -78,6 +78,29 @@ def test_every_missing_key_is_named(clients: Clients, secrets: Secrets) -> None:
     assert [f.cause for f in found] == [Cause.SECRET_INCOMPLETE] * 5
     assert "'username'" in found[0].seen
     assert "'none'" in found[4].seen
+    assert all("username, password, port, host, user" in f.seen for f in found)
+
+
+def test_a_remedy_for_a_login_speaks_of_no_certificate(clients: Clients, secrets: Secrets) -> None:
+    """What is missing in a credentials secret is mended with username and password alone."""
+    pair = {"certificate": "x", "tls.key": "y"}
+    arn, _ = stored(clients, json.dumps(pair))
+    read = secrets.read(arn)
+    assert isinstance(read, Secret)
+    for found in read.missing("username", "password"):
+        assert "username and password" in found.remedy
+        assert not {"certificate", "PEM", "chain"} & set(found.remedy.split())
+
+
+def test_a_secret_of_plain_pem_is_read(clients: Clients, secrets: Secrets) -> None:
+    """PEM without JSON around it is kept whole; for a login it lacks every key."""
+    pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    arn, _ = stored(clients, pem)
+    read = secrets.read(arn)
+    assert isinstance(read, Secret)
+    assert list(read.values()) == [pem]
+    assert len(read.missing("username", "password")) == 2
+    assert "AAAA" not in f"{read!r} {read.missing('username')}"
 
 
 def test_a_secret_that_cannot_be_read_says_why(clients: Clients, secrets: Secrets) -> None:

@@ -122,7 +122,7 @@ def test_another_installations_certificate_is_not_ours_to_delete(
     dms: Dms, tidy: Call, store: Store
 ) -> None:
     """The same CA may be in use there for what we know nothing of: an undo log, an import."""
-    authority = Authority.root("A")
+    authority = root("A")
     ours, theirs = imported(dms, authority), imported(dms, authority, stack="Other")
     assert (ours.digest, ours.arn != theirs.arn) == (theirs.digest, True)
     for day in range(20):
@@ -133,7 +133,7 @@ def test_another_installations_certificate_is_not_ours_to_delete(
 
 def test_a_certificate_without_our_tag_stays_and_is_told(dms: Dms, tidy: Call, inbox: Any) -> None:
     """Whatever its identifier is: somebody has taken the tag away, or given it another."""
-    pem = Authority.root("A").certificate_pem.decode()
+    pem = root("A").certificate_pem.decode()
     identifier = certificate_identifier("Certifier", bundle_digest(pem))
     made = dms.import_certificate(identifier, pem, tags={STACK_TAG: "Other"})
     for day in (0, 7):

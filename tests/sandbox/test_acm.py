@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
+from certifier.diagnosis import explain
+from certifier.vocabulary import Cause
 from sandbox.acm import AcmStandIn, AcmSwitches, KeyTypeHeld
 from sandbox.aws import fast
 from sandbox.pki import CLIENT_AUTH, SERVER_AUTH, Authority, Key, Leaf, self_signed
@@ -153,14 +155,20 @@ def test_the_certificate_field_takes_one_certificate(start: Start) -> None:
     assert "32768" in acm.refuse(leaf, Certificate=leaf.certificate_pem + b"\n" * 32_768)
 
 
+@pytest.mark.shows("acm_chain_rejected")
 def test_the_chain_must_certify_without_the_leaf(start: Start) -> None:
     """No leaf in the chain; each certificate directly certifies the one before it."""
     acm = start()
     leaf = ISSUING.issue([HOST])
-    assert "must not contain" in acm.refuse(leaf, CertificateChain=leaf.fullchain_pem)
-    assert "Could not validate" in acm.refuse(leaf, CertificateChain=OTHER.certificate_pem)
     upside_down = ROOT.certificate_pem + ISSUING.chain_pem
-    assert "Could not validate" in acm.refuse(leaf, CertificateChain=upside_down)
+    for chain, words in (
+        (leaf.fullchain_pem, "must not contain"),
+        (OTHER.certificate_pem, "Could not validate"),
+        (upside_down, "Could not validate"),
+    ):
+        said = acm.refuse(leaf, CertificateChain=chain)
+        assert words in said
+        assert explain(said).cause is Cause.ACM_CHAIN_REJECTED
     assert "chain is not PEM" in acm.refuse(leaf, CertificateChain=b"hello")
 
 

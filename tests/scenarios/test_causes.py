@@ -32,7 +32,7 @@ from certifier.vocabulary import Cause, Severity, SslMode
 from sandbox.libpq import refusal
 from sandbox.listener import listening
 from sandbox.pki import CLIENT_AUTH, Authority, BasicConstraints, Key, Leaf, self_signed
-from sandbox.postgres import Access, Postgres, Stop, available_majors, libpq_file
+from sandbox.postgres import Access, Postgres, PostgresError, Stop, available_majors, libpq_file
 
 HOST, ADDRESS = "db.test", "127.0.0.1"
 NAMES = ([HOST], [ADDRESS])
@@ -476,6 +476,86 @@ def test_a_method_that_no_password_answers(server: Postgres, tmp_path: Path) -> 
     expect(request, Cause.AUTHENTICATION_UNSUPPORTED, tmp_path)
 
 
+@pytest.mark.parametrize("mode", ["prefer", "allow"])
+def test_plain_text_is_refused_after_a_chain_that_does_not_verify(
+    mode: str, server: Postgres, tmp_path: Path
+) -> None:
+    """libpq tries TLS and plain text, prints both, and what is wrong is the chain."""
+    server.use_tls(stranger().issue(*NAMES))
+    server.set_hba(Access.TLS_ONLY)
+    asked = parameters(request_to(server, root().certificate_pem), tmp_path) | {"sslmode": mode}
+    for which, text in words_of_each_libpq(asked).items():
+        assert text.count("FATAL") == 1, (which, text)
+        assert explain(text).cause is Cause.CERTIFICATE_REJECTED, (which, text)
+
+
+@pytest.mark.shows("hba_file_invalid")
+@pytest.mark.parametrize(
+    "line", ["host all all all scram-sha256", "hostsll all all all trust", "host all all", "x y"]
+)
+def test_a_mistake_in_pg_hba_conf(line: str, tmp_path: Path) -> None:
+    """The server goes on with the old lines, and says so in its log."""
+    with Postgres.start(tls=good()) as server:
+        before = len(server.log())
+        with contextlib.suppress(PostgresError):
+            server.set_hba([line])
+        news = [
+            text for text in server.log()[before:].splitlines() if "hba" in text or "LOG" in text
+        ]
+        causes = {explain(text).cause for text in news} - {Cause.UNKNOWN}
+        assert causes == {Cause.HBA_FILE_INVALID}, news
+
+
+@pytest.mark.shows("hba_file_unreadable")
+def test_a_pg_hba_conf_that_is_not_there() -> None:
+    """The server does not find the file that hba_file names."""
+    with Postgres.start(tls=good()) as server:
+        before = len(server.log())
+        server.execute("ALTER SYSTEM SET hba_file = '/nowhere/pg_hba.conf'")
+        with contextlib.suppress(PostgresError):
+            server.restart()
+        news = [text for text in server.log()[before:].splitlines() if "/nowhere" in text]
+        assert news
+        assert {explain(text).cause for text in news} == {Cause.HBA_FILE_UNREADABLE}, news
+
+
+def test_hostssl_lines_without_ssl() -> None:
+    """The log says that they match nobody: ssl is off, and no line is missing."""
+    with Postgres.start(hba=["hostssl all all all trust", "host all all all trust"]) as server:
+        news = [text for text in server.log().splitlines() if "hostssl" in text]
+        assert explain(news[0]).cause is Cause.SSL_OFF
+
+
+@pytest.mark.shows("slot_active", "slot_lost", "wal_level_low")
+def test_a_replication_slot_that_cannot_be_read() -> None:
+    """It is in use, it is gone, or the server writes no logical WAL."""
+    make = "SELECT pg_create_logical_replication_slot('certifier', 'pgoutput')"
+    read = "SELECT pg_replication_slot_advance('{}', pg_current_wal_lsn())"
+
+    def said(server: Postgres, statement: str) -> Cause:
+        with pytest.raises(psycopg.Error) as caught:
+            server.execute(statement)
+        return explain(str(caught.value)).cause
+
+    settings = {"wal_level": "replica", "max_replication_slots": "4", "max_wal_senders": "4"}
+    with Postgres.start(settings=settings) as server:
+        assert said(server, make) is Cause.WAL_LEVEL_LOW
+        server.restart(settings={"wal_level": "logical"})
+        assert said(server, read.format("nowhere")) is Cause.SLOT_LOST
+        server.execute(make)
+        asked = make_conninfo(**server.parameters(replication="database"))
+        walsender = psycopg.pq.PGconn.connect(asked.encode())
+        walsender.send_query(
+            b"START_REPLICATION SLOT certifier LOGICAL 0/0"
+            b" (proto_version '1', publication_names 'none')"
+        )
+        for _attempt in range(1000):  # until the slot is taken
+            if server.execute("SELECT active FROM pg_replication_slots") == [(True,)]:
+                break
+        assert said(server, read.format("certifier")) is Cause.SLOT_ACTIVE
+        walsender.finish()
+
+
 @pytest.mark.shows("permission_denied")
 @pytest.mark.parametrize(
     "statement",
@@ -791,6 +871,32 @@ def test_a_pooler_in_between(tmp_path: Path) -> None:
     with listening(refusing("08P01", "no such database: orders")) as port:
         request = request_for(port, ssl_mode=SslMode.NONE)
         expect(request, Cause.POOLER_REJECTED, tmp_path)
+
+
+@pytest.mark.shows("sni_missing")
+def test_a_proxy_that_finds_the_database_by_its_name(tmp_path: Path) -> None:
+    """It serves many, and got no host name in a TLS handshake."""
+    words = "Endpoint ID is not specified. Upgrade the client for SNI support"
+    with listening(refusing("08P01", words)) as port:
+        expect(request_for(port, ssl_mode=SslMode.NONE), Cause.SNI_MISSING, tmp_path)
+
+
+@pytest.mark.shows("role_needs_iam")
+def test_a_role_that_logs_in_with_a_token(tmp_path: Path) -> None:
+    """RDS asks PAM about members of rds_iam, and PAM takes no password."""
+    with listening(refusing("28000", 'PAM authentication failed for user "app"')) as port:
+        expect(request_for(port, ssl_mode=SslMode.NONE), Cause.ROLE_NEEDS_IAM, tmp_path)
+
+
+def test_a_server_that_refuses_in_its_own_language(tmp_path: Path) -> None:
+    """Its SQLSTATE, the name of the file and the word for encryption say what it means."""
+    words = (
+        "kein pg_hba.conf-Eintrag für Host »10.0.0.9«, Benutzer »app«, Datenbank »orders«, keine"
+        " Verschlüsselung"
+    )
+    with listening(refusing("28000", words)) as port:
+        request = request_for(port, ssl_mode=SslMode.NONE)
+        expect(request, Cause.HBA_REJECTED_PLAINTEXT, tmp_path)
 
 
 @pytest.mark.shows("unknown")

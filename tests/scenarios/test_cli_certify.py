@@ -159,7 +159,7 @@ def test_mistakes_of_all_files_are_told_before_anything_starts(
     err = capsys.readouterr().err
     assert "bad.json: name: must match" in err
     assert "bad.json: password: is not a known field" in err
-    assert "torn.json: is not JSON" in err
+    assert "torn.json: is not JSON: it cannot be read at line 1, column " in err
     assert "orders.json[1]: port:" in err
     assert "hunter2" not in err
     assert len(world.cloud.executions) == before

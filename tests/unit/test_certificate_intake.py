@@ -660,13 +660,13 @@ ROWS: list[Row] = [
         "an intermediate in place of the CA",
         lambda: pair(ca=pki().issuing.certificate_pem),
         False,
-        [(Cause.CHAIN_INCOMPLETE, ADVICE), (Cause.NO_USABLE_CA, ERROR)],
+        [(Cause.NO_USABLE_CA, ERROR), (Cause.CHAIN_INCOMPLETE, ADVICE)],
     ),
     (
         "a leaf in place of the CA",
         lambda: pair(ca=pki().leaf.certificate_pem),
         False,
-        [SPLIT, (Cause.NO_USABLE_CA, ERROR)],
+        [(Cause.NO_USABLE_CA, ERROR), SPLIT],
     ),
     (
         "a self-signed server",
@@ -702,7 +702,7 @@ ROWS: list[Row] = [
         "expired CAs alone",
         lambda: pair(ca=expired_root().certificate_pem),
         False,
-        [(Cause.CA_EXPIRED_DROPPED, WARNING), (Cause.NO_USABLE_CA, ERROR)],
+        [(Cause.NO_USABLE_CA, ERROR), (Cause.CA_EXPIRED_DROPPED, WARNING)],
     ),
     (
         "a CA of tomorrow",
@@ -997,6 +997,297 @@ def test_a_hostile_name_is_escaped() -> None:
     assert "\\x1b[2J" in text
 
 
+# ---- what stands under a wrong label
+
+
+def pkcs7_of(*certificates: x509.Certificate, encoding: Encoding = Encoding.DER) -> bytes:
+    return pkcs7.serialize_certificates(list(certificates), encoding)
+
+
+PAGE = b"<!DOCTYPE html><html><head><title>Log in</title></head><body><p>Sign in</p></body></html>"
+MISPLACED: list[tuple[str, str, Callable[[], bytes], str, str]] = [
+    # field, label or what it is, content, what is seen, the step
+    (
+        "certificate",
+        "PKCS#7 as AD CS writes it",
+        lambda: labelled("CERTIFICATE", pkcs7_of(pki().leaf.certificate)),
+        "PKCS#7",
+        "openssl pkcs7 -print_certs",
+    ),
+    (
+        "certificate",
+        "PKCS#7 in DER",
+        lambda: pkcs7_of(pki().leaf.certificate),
+        "PKCS#7",
+        "openssl pkcs7 -print_certs",
+    ),
+    (
+        "certificate",
+        "PKCS#7 under its own label",
+        lambda: pkcs7_of(pki().leaf.certificate, encoding=Encoding.PEM),
+        "PKCS#7",
+        "openssl pkcs7 -print_certs",
+    ),
+    (
+        "certificate",
+        "PKCS#7 in bare base64",
+        lambda: base64.encodebytes(pkcs7_of(pki().leaf.certificate)),
+        "PKCS#7",
+        "openssl base64 -d",
+    ),
+    (
+        "certificate",
+        "HTML in base64 under BEGIN CERTIFICATE",
+        lambda: labelled("CERTIFICATE", PAGE),
+        "HTML",
+        "Download",
+    ),
+    (
+        "certificate",
+        "HTML as it is under BEGIN CERTIFICATE",
+        lambda: b"-----BEGIN CERTIFICATE-----\n" + PAGE + b"\n-----END CERTIFICATE-----\n",
+        "HTML",
+        "Download",
+    ),
+    (
+        "certificate",
+        "a block with line breaks of HTML",
+        lambda: b"<pre>" + pki().leaf.certificate_pem.replace(b"\n", b"<br>\n") + b"</pre>",
+        "HTML",
+        "Download",
+    ),
+    (
+        "certificate",
+        "HTML that a browser saved",
+        lambda: b"\xef\xbb\xbf\n" + PAGE,
+        "HTML",
+        "Download",
+    ),
+    (
+        "certificate",
+        "HTML in UTF-16",
+        lambda: PAGE.decode().encode("utf-16"),
+        "HTML",
+        "Download",
+    ),
+    (
+        "certificate",
+        "a web archive",
+        lambda: b"From: <Saved by Blink>\nSnapshot-Content-Location: https://ca\n" + PAGE,
+        "HTML",
+        "Download",
+    ),
+    (
+        "certificate",
+        "PKCS#12 under BEGIN CERTIFICATE",
+        lambda: labelled("CERTIFICATE", p12()),
+        "PKCS#12",
+        "openssl pkcs12",
+    ),
+    ("certificate", "PKCS#12 in base64", lambda: base64.b64encode(p12()), "PKCS#12", "pkcs12"),
+    (
+        "certificate",
+        "a Java key store under BEGIN CERTIFICATE",
+        lambda: labelled("CERTIFICATE", bytes.fromhex("feedfeed00000002") + bytes(30)),
+        "Java key store",
+        "keytool",
+    ),
+    (
+        "certificate",
+        "a request under BEGIN CERTIFICATE",
+        lambda: labelled("CERTIFICATE", der_of(request_pem())),
+        "signing request",
+        "the CA has made of it",
+    ),
+    (
+        "certificate",
+        "a public key under BEGIN CERTIFICATE",
+        lambda: labelled("CERTIFICATE", der_of(public_pem())),
+        "a public key",
+        "Supply the certificate",
+    ),
+    (
+        "certificate",
+        "a key under BEGIN CERTIFICATE",
+        lambda: labelled("CERTIFICATE", der_of(pki().leaf.key_pem)),
+        "a private key",
+        "openssl pkey",
+    ),
+    (
+        "certificate",
+        "a certificate under another label",
+        lambda: labelled("PUBLIC KEY", pki().leaf.certificate_der),
+        "a certificate in a block labelled PUBLIC KEY",
+        "Write CERTIFICATE",
+    ),
+    (
+        "certificate",
+        "the base64 of PEM under BEGIN CERTIFICATE",
+        lambda: labelled("CERTIFICATE", base64.b64encode(pki().leaf.certificate_pem)),
+        "the base64 of PEM",
+        "Decode it",
+    ),
+    (
+        "certificate",
+        "PEM in PEM",
+        lambda: labelled("CERTIFICATE", b"see arn:aws:acm"),
+        "cannot be read",
+        "",
+    ),
+    (
+        "certificate",
+        "JSON that breaks off",
+        lambda: b'{\n  "certificate": "x"\n  "key": 1}',
+        "line 3, column 3",
+        "Correct it there",
+    ),
+    (
+        "certificate",
+        "JSON with its keys",
+        lambda: b'{"cert": "hunter2", "pk": 1}',
+        "the keys cert, pk",
+        "Supply the value",
+    ),
+    (
+        "private_key",
+        "an OpenSSH key under BEGIN PRIVATE KEY",
+        lambda: labelled(
+            "PRIVATE KEY", der_of(key_pem(pki().leaf.private_key, PrivateFormat.OpenSSH))
+        ),
+        "OpenSSH",
+        "ssh-keygen",
+    ),
+    (
+        "private_key",
+        "an OpenSSH key",
+        lambda: key_pem(pki().leaf.private_key, PrivateFormat.OpenSSH),
+        "OpenSSH",
+        "ssh-keygen",
+    ),
+    (
+        "private_key",
+        "a certificate under BEGIN PRIVATE KEY",
+        lambda: labelled("PRIVATE KEY", pki().leaf.certificate_der),
+        "a certificate",
+        "",
+    ),
+    (
+        "private_key",
+        "PKCS#12 under BEGIN PRIVATE KEY",
+        lambda: labelled("RSA PRIVATE KEY", p12()),
+        "PKCS#12",
+        "openssl pkcs12",
+    ),
+    (
+        "ca",
+        "PKCS#7 in place of a bundle",
+        lambda: labelled("CERTIFICATE", pkcs7_of(pki().root.certificate)),
+        "PKCS#7",
+        "openssl pkcs7 -print_certs",
+    ),
+    ("ca", "HTML in place of a bundle", lambda: labelled("CERTIFICATE", PAGE), "HTML", "Download"),
+]
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "seen_words", "step"),
+    [(field, content, seen, step) for field, _name, content, seen, step in MISPLACED],
+    ids=[f"{row[0]}: {row[1]}" for row in MISPLACED],
+)
+def test_content_under_a_wrong_label_is_named_with_its_step(
+    field: str, content: Callable[[], bytes], seen_words: str, step: str
+) -> None:
+    """What it is comes first, with the step that helps, and never that it be copied again."""
+    given = pair() if field == "private_key" else {}
+    first = taken(**{**given, field: content()}).findings[0]
+    assert first.severity is ERROR
+    assert seen_words in first.seen
+    assert step in first.remedy
+    assert "hunter2" not in first.model_dump_json()
+    if step:
+        assert "again as a whole" not in first.remedy
+
+
+# ---- many of one kind
+
+
+def test_many_expired_cas_are_one_finding() -> None:
+    """28 expired CAs of one bundle are one warning with their number and the first names."""
+    old = [
+        Authority.root(f"Old {number:02}", not_before=NOW - 9 * DAY, not_after=NOW - DAY)
+        for number in range(28)
+    ]
+    result = taken(**pair(ca=bundle(pki().root, *old)))
+    [found] = result.findings
+    assert (found.cause, found.severity) == (Cause.CA_EXPIRED_DROPPED, WARNING)
+    assert found.seen.startswith("28 CAs have expired")
+    assert "CN=Old 00" in found.seen
+    assert "2026-11-23" in found.seen
+    assert "and 23 more" in found.seen
+    assert "Old 27" not in found.seen
+    assert len(found.model_dump_json()) < 1500
+
+
+@pytest.mark.parametrize(
+    "bundle_of",
+    [
+        lambda n: pki().issuing.issue(dns=[f"{n}.example.com"], **dated()).certificate_pem,
+        lambda n: Authority.root(f"R {n}", **dated()).intermediate(f"I {n}").certificate_pem,
+        lambda n: self_signed(dns=[f"{n}.example.com"], **dated()).certificate_pem,
+        lambda n: (
+            Authority.root(f"R {n}", not_before=NOW + DAY, not_after=NOW + 9 * DAY).certificate_pem
+        ),
+        lambda n: labelled("CERTIFICATE", b"\x30\x03\x02\x01" + bytes([n])),
+        lambda n: labelled("CERTIFICATE", pkcs7_of(pki().leaf.certificate)),
+    ],
+)
+def test_what_is_said_of_many_is_said_once(bundle_of: Callable[[int], bytes]) -> None:
+    """However many certificates have the same fault, a record does not grow with them."""
+    many = taken(
+        ca=b"".join(bundle_of(number) for number in range(60)) + pki().root.certificate_pem
+    )
+    assert len(many.findings) <= 2
+    assert sum(len(found.model_dump_json()) for found in many.findings) < 3000
+
+
+@pytest.mark.parametrize(
+    ("ca", "seen_words", "step"),
+    [
+        (lambda: expired_root().certificate_pem, "is expired", "current root"),
+        (
+            lambda: bundle(
+                expired_root(),
+                Authority.root("Older", not_before=NOW - 9 * DAY, not_after=NOW - DAY),
+            ),
+            "all 2 are expired",
+            "current root",
+        ),
+        (lambda: pki().leaf.certificate_pem, "is not a CA", "CN=Issuing CA"),
+        (lambda: pki().issuing.certificate_pem, "only intermediate CAs", "CN=Root"),
+        (
+            lambda: labelled("CERTIFICATE", b"\x30\x03\x02\x01\x01"),
+            "can be read",
+            "Download or export it anew",
+        ),
+        (
+            lambda: bundle(expired_root(), pki().leaf),
+            "1 expired and 1 not a CA",
+            "does not belong there",
+        ),
+        (lambda: pki().leaf.key_pem, "it holds a private key", "root CA"),
+        (lambda: b"", "it is empty", "root CA"),
+        (request_pem, "signing request", "the CA has made of it"),
+    ],
+)
+def test_a_bundle_without_a_usable_ca_says_why(
+    ca: Callable[[], bytes], seen_words: str, step: str
+) -> None:
+    """All expired, none a CA, none readable, no root: each has its own remedy."""
+    found = next(f for f in taken(ca=ca()).findings if f.cause is Cause.NO_USABLE_CA)
+    assert seen_words in found.seen
+    assert step in found.remedy
+
+
 # ---- dates
 
 
@@ -1052,7 +1343,7 @@ def test_a_cross_signed_chain_ends_in_the_given_ca() -> None:
     """Of two ways up, the one that ends in the CA that was given is taken."""
     old = Authority.root("Old", **dated(900))
     new = Authority.root("New", **dated(900))
-    crossed = old.cross_sign(new)
+    crossed = old.cross_sign(new, **dated(900))
     leaf = new.issue(dns=[HOST], **dated())
     everything = bundle(leaf, crossed, new)
     by_old = taken(certificate=everything, private_key=leaf.key_pem, ca=old.certificate_pem)

@@ -1,6 +1,7 @@
 """The shell of the command line: commands, exit status, and never a traceback."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,29 @@ def test_explain_names_cause_and_remedy(
     out = capsys.readouterr().out
     assert out.startswith(cause)
     assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_explain_reads_the_encoding_of_a_server(encoding: str) -> None:
+    """A log in UTF-16 from PowerShell, or in the server's own encoding, is read all the same."""
+    done = subprocess.run(
+        [sys.executable, "-m", "certifier", "explain", "--json", "-"],
+        input="FATAL:  Datenbank »für« existiert nicht".encode(encoding),
+        env={**os.environ, "PYTHONUTF8": "1"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == b""
+    assert json.loads(done.stdout)["cause"] == "database_missing"
+    assert "für" in json.loads(done.stdout)["seen"]
+
+
+def test_explain_reads_an_argument_of_any_bytes(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not UTF-8 comes as surrogates, and lone ones change nothing."""
+    for text in ("Datenbank \udcabd\udcbb existiert nicht", "\ud800 timeout expired"):
+        assert main(["explain", text]) == 0
+    assert "database_missing" in capsys.readouterr().out
 
 
 def test_explain_reads_bytes_that_are_no_text() -> None:

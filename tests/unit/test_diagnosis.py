@@ -343,7 +343,7 @@ def test_of_several_attempts_the_one_that_came_furthest_counts() -> None:
 
 def test_a_sqlstate_helps_when_the_words_are_foreign() -> None:
     """A translated message is read by its SQLSTATE; the generic states of ODBC are passed over."""
-    foreign = "FATAL:  Passwort-Authentifizierung fehlgeschlagen"
+    foreign = "FATAL:  a jelszavas hitelesítés sikertelen"  # there is no catalogue in Hungarian
     assert explain(f"SqlState: 08001 {foreign}").cause is Cause.UNKNOWN
     assert explain(f"SqlState: 08001 {foreign}").stage is Stage.STARTUP
     read = explain(f"{foreign}, NativeErrorCode: [28P01]")
@@ -369,6 +369,410 @@ def test_unknown_text_keeps_its_words_and_names_the_stage(text: str, stage: Stag
     assert (read.cause, read.stage) == (Cause.UNKNOWN, stage)
     assert read.seen == (" ".join(text.split()) or "no text at all")
     assert read.raw == text
+
+
+# What a text means that holds several attempts, a name that is no message, a reason behind a colon,
+# or somebody else's words around the server's.
+PREFIX = 'connection to server at "db" (10.0.0.9), port 5432 failed: '
+PLAINTEXT = f"FATAL:  {HBA}, no encryption"
+KINDS: list[tuple[Cause, str]] = [
+    # a refusal of plain text after a TLS failure never explains it
+    (
+        Cause.CERTIFICATE_REJECTED,
+        f"{PREFIX}SSL error: certificate verify failed\n{PREFIX}{PLAINTEXT}",
+    ),
+    (Cause.CERTIFICATE_REJECTED, f"SSL error: certificate verify failed\nFATAL:  {HBA}, SSL off"),
+    (Cause.CERTIFICATE_REJECTED, f"{PLAINTEXT}\nSSL error: certificate verify failed"),
+    (Cause.CERTIFICATE_REJECTED, f"SSL error: certificate verify failed\nFATAL:  {HBA[:-20]}"),
+    (
+        Cause.CERTIFICATE_REJECTED,
+        "SSL error: certificate verify failed\nFATAL:  kein pg_hba.conf-Eintrag für Host "
+        "»10.0.0.9«, Benutzer »app«, Datenbank »orders«, keine Verschlüsselung",
+    ),
+    (
+        Cause.HOSTNAME_MISMATCH,
+        f'{PREFIX}server certificate for "a.test" does not match host name "db"\n{PREFIX}'
+        f"{PLAINTEXT}",
+    ),
+    (
+        Cause.TLS_NO_SHARED_PROTOCOL,
+        "SSL error: tlsv1 alert protocol version\nFATAL:  SSL connection is required. Please "
+        "specify SSL options and retry.",
+    ),
+    (
+        Cause.CA_BUNDLE_MISSING,
+        f'root certificate file "/root/.postgresql/root.crt" does not exist\nEither provide the '
+        f"file or change sslmode to disable server certificate verification.\n{PLAINTEXT}",
+    ),
+    (Cause.CONNECTION_RESET, f"SSL SYSCALL error: EOF detected\n{PLAINTEXT}"),
+    (
+        Cause.CERTIFICATE_REJECTED,
+        'connection to server at "db" (10.0.0.1), port 5432 failed: Connection refused\n'
+        f"{PREFIX}SSL error: certificate verify failed\n{PREFIX}{PLAINTEXT}",
+    ),
+    (
+        Cause.CERTIFICATE_REJECTED,
+        f"{PREFIX}SSL error: certificate verify failed\n"
+        'connection to server at "db" (10.0.0.8), port 5432 failed: server certificate for "a" does'
+        ' not match host name "db"',
+    ),
+    (Cause.HBA_REJECTED, f"{PREFIX}{PLAINTEXT}\n{PREFIX}FATAL:  {HBA}, SSL encryption"),
+    (
+        Cause.PASSWORD_REJECTED,
+        f"{PREFIX}SSL error: certificate verify failed\n{PREFIX}FATAL:  password authentication "
+        'failed for user "app"',
+    ),
+    (Cause.HBA_REJECTED_PLAINTEXT, f"{PREFIX}Connection refused\n{PREFIX}{PLAINTEXT}"),
+    # a file's name is not a message
+    (Cause.SSL_OFF, "LOG:  hostssl record cannot match because SSL is disabled"),
+    (Cause.SSL_OFF, "LOG:  hostssl requires SSL to be turned on"),
+    (
+        Cause.SSL_OFF,
+        "LOG:  hostssl record cannot match because SSL is disabled\nHINT:  Set ssl = on in "
+        'postgresql.conf.\nCONTEXT:  line 91 of configuration file "/data/pg_hba.conf"',
+    ),
+    (Cause.SSL_OFF, "LOG:  hostssl record cannot match because SSL is not supported by this build"),
+    (
+        Cause.HBA_FILE_UNREADABLE,
+        'FATAL:  could not open file "/var/lib/pgsql/data/pg_hba.conf": Permission denied',
+    ),
+    (Cause.HBA_FILE_UNREADABLE, "FATAL:  could not load pg_hba.conf"),
+    (Cause.HBA_FILE_UNREADABLE, 'could not open configuration file "pg_hba.conf": No such file'),
+    (Cause.HBA_FILE_INVALID, "LOG:  pg_hba.conf was not reloaded"),
+    (
+        Cause.HBA_FILE_INVALID,
+        'LOG:  invalid authentication method "scram-sha256"\nCONTEXT:  line 4 of configuration '
+        'file "/data/pg_hba.conf"',
+    ),
+    (
+        Cause.HBA_FILE_INVALID,
+        'LOG:  invalid IP address "10.0.0.300": Name or service not known\nCONTEXT:  line 96 of '
+        'configuration file "/data/pg_hba.conf"',
+    ),
+    (Cause.HBA_FILE_INVALID, 'LOG:  invalid connection type "hostsll"'),
+    (Cause.HBA_FILE_INVALID, 'clientcert can only be configured for "hostssl" rows'),
+    (Cause.HBA_REJECTED, f"client authentication failed DETAIL: {HBA.replace('pg_', 'pool_')}"),
+    (Cause.UNKNOWN, "see the chapter on pg_hba.conf"),
+    # the reason after the colon
+    (Cause.KEY_MISMATCH, 'could not load private key file "server.key": key values mismatch'),
+    (Cause.KEY_MISMATCH, "check of private key failed: key values mismatch"),
+    (Cause.KEY_MISMATCH, 'could not load private key file "k": x509 key type mismatch'),
+    (Cause.KEY_ENCRYPTED, 'could not load private key file "server.key": bad decrypt'),
+    (
+        Cause.KEY_ENCRYPTED,
+        'private key file "server.key" cannot be reloaded because it requires a passphrase',
+    ),
+    (Cause.PEM_DAMAGED, 'could not load server certificate file "server.crt": bad end line'),
+    (Cause.NOT_PEM, 'could not load server certificate file "server.crt": no start line'),
+    (Cause.CERTIFICATE_WEAK, 'could not load server certificate file "s.crt": ee key too small'),
+    (Cause.SSL_OFF, 'could not load server certificate file "s.crt": No such file or directory'),
+    (Cause.SSL_OFF, 'could not access private key file "server.key": Permission denied'),
+    (Cause.SSL_OFF, 'FATAL:  private key file "server.key" has group or world access'),
+    (Cause.SSL_OFF, "SSL certificate and key parameters must be set to load SSL"),
+    # a pooler's words wrap the server's
+    (
+        Cause.PASSWORD_REJECTED,
+        "FATAL:  server login has been failing, cached error: FATAL: password authentication "
+        'failed for user "app" (server_login_retry)',
+    ),
+    (Cause.PASSWORD_REJECTED, "ERROR:  server login failed: FATAL password authentication failed"),
+    (
+        Cause.DATABASE_MISSING,
+        'server login has been failing, cached error: database "orders" does not exist '
+        "(server_login_retry)",
+    ),
+    (
+        Cause.HBA_REJECTED_PLAINTEXT,
+        f"server login has been failing, cached error: {HBA}, no encryption (server_login_retry)",
+    ),
+    (
+        Cause.CERTIFICATE_REJECTED,
+        "server login has been failing, cached error: TLS handshake failed: certificate verify "
+        "failed (server_login_retry)",
+    ),
+    (
+        Cause.CONNECTION_REFUSED,
+        "FATAL:  server login has been failing, cached error: connect failed (server_login_retry)",
+    ),
+    (Cause.CONNECTION_REFUSED, "ERROR:  pgbouncer cannot connect to server"),
+    (
+        Cause.CONNECTION_REFUSED,
+        "FATAL:  pgpool is not accepting any more new connections DETAIL:  all backend nodes are "
+        "down, pgpool requires at least one valid node",
+    ),
+    (Cause.DNS_FAILED, "server login has been failing, cached error: server DNS lookup failed"),
+    (
+        Cause.POOLER_REJECTED,
+        "server login has been failing, try again later (server_login_retry)",
+    ),
+    (
+        Cause.SNI_MISSING,
+        "ERROR:  Endpoint ID is not specified. Either please upgrade the postgres client library "
+        "(libpq) for SNI support or pass the endpoint ID (first part of the domain name) as a "
+        "parameter: '?options=endpoint%3D<endpoint-id>'.",
+    ),
+    (Cause.TOO_MANY_CONNECTIONS, "FATAL:  (EMAXCONNSESSION) max clients reached in session mode"),
+    (Cause.TOO_MANY_CONNECTIONS, "FATAL:  MaxClientsInSessionMode: max clients reached"),
+    (Cause.TOO_MANY_CONNECTIONS, "Timed-out waiting to acquire database connection"),
+    (Cause.TOO_MANY_CONNECTIONS, "FATAL:  query_wait_timeout"),
+    (Cause.SERVER_STARTING, "The Aurora DB instance db-X is resuming after being auto-paused"),
+    # letters that a wrong encoding has spoiled
+    (
+        Cause.PASSWORD_REJECTED,
+        "FATAL:  Passwort-Authentifizierung f\ufffdr Benutzer \ufffdapp\ufffd fehlgeschlagen",
+    ),
+    (Cause.DATABASE_MISSING, "la base de donn\ufffdes \ufffd app \ufffd n'existe pas"),
+    # RDS
+    (Cause.ROLE_NEEDS_IAM, 'FATAL:  PAM authentication failed for user "app"'),
+    (Cause.ROLE_NEEDS_IAM, "FATAL:  PAM-Authentifizierung für Benutzer »app« fehlgeschlagen"),
+    (Cause.ROLE_NEEDS_IAM, "LOG:  pam_authenticate failed: Permission denied"),
+    # whose certificate it is
+    (
+        Cause.CLIENT_CERTIFICATE_REQUIRED,
+        "LOG:  could not accept SSL connection: certificate verify failed",
+    ),
+    (
+        Cause.CLIENT_CERTIFICATE_REQUIRED,
+        "LOG:  could not accept SSL connection: certificate verify failed DETAIL:  Client "
+        "certificate verification failed at depth 0: unable to get local issuer certificate.",
+    ),
+    (Cause.UNKNOWN_AUTHORITY, "LOG:  could not accept SSL connection: tlsv1 alert unknown ca"),
+    (
+        Cause.CERTIFICATE_REJECTED,
+        "LOG:  could not accept SSL connection: sslv3 alert bad certificate",
+    ),
+    (Cause.CLIENT_CERTIFICATE_REQUIRED, "remote error: tls: bad certificate"),
+    (
+        Cause.CLIENT_CERTIFICATE_REQUIRED,
+        "javax.net.ssl: Received fatal alert: certificate_required",
+    ),
+    (Cause.TLS_NO_SHARED_CIPHER, "LOG:  could not accept SSL connection: no shared cipher"),
+    # DMS and ACM
+    (
+        Cause.ACM_CHAIN_REJECTED,
+        "An error occurred (ValidationException) when calling the ImportCertificate operation: "
+        "Could not validate the certificate with the certificate chain.",
+    ),
+    (
+        Cause.ACM_CHAIN_REJECTED,
+        "Provided certificate is not a valid self signed. Please provide either a valid self-signed"
+        " certificate or certificate chain.",
+    ),
+    (
+        Cause.PASSWORD_MISSING,
+        "An error occurred (InvalidParameterCombinationException) when calling the CreateEndpoint "
+        "operation: The parameter Password must be provided and must not be blank",
+    ),
+    (Cause.SOURCE_INVALID, "The parameter ServerName must be provided and must not be blank"),
+    (Cause.CA_BUNDLE_MISSING, "The parameter CertificateArn must be provided"),
+    (
+        Cause.SLOT_ACTIVE,
+        "RetCode: SQL_ERROR SqlState: 55006 NativeError: 1 Message: ERROR: replication slot "
+        '"abc_1" is active for PID 2345',
+    ),
+    (
+        Cause.TASK_COULD_NOT_RESTART,
+        "Test connection failed for endpoint 'orders' and replication config 'orders-cdc'.",
+    ),
+    (
+        Cause.CERTIFICATE_REJECTED,
+        "Test connection failed for endpoint 'a' and replication config 'b'. Failure Message: "
+        f"'{TEST}{NETWORK}Message: [unixODBC]SSL error: certificate verify failed'",
+    ),
+    (Cause.TASK_FAILED, '{"detail": {"eventType": "REPLICATION_TASK_FAILED"}}'),
+    (
+        Cause.HBA_REJECTED_PLAINTEXT,
+        f'{{"eventType": "REPLICATION_TASK_FAILED", "detailMessage": "Last Error {HBA}, SSL off'
+        ' Stop Reason FATAL_ERROR Error Level FATAL"}',
+    ),
+    (Cause.TEST_NEVER_ENDED, "InvalidResourceStateFault: Connection is already being tested."),
+    (Cause.DMS_QUOTA, "ResourceQuotaExceededFault: The quota for Certificates exceeded"),
+    (Cause.AWS_DENIED, "ExpiredToken: The security token included in the request is expired"),
+    (
+        Cause.AWS_UNAVAILABLE,
+        'Could not connect to the endpoint URL: "https://dms.x.amazonaws.com/"',
+    ),
+]
+
+
+@pytest.mark.shows(Cause.TASK_FAILED)
+@pytest.mark.parametrize(("cause", "text"), KINDS)
+def test_each_kind_of_text_is_read_for_what_it_says(cause: Cause, text: str) -> None:
+    """Several attempts, a name, a reason behind a colon, words around words."""
+    assert explain(text).cause is cause
+    assert not {"[", "{"} & set(explain(text).seen)
+
+
+def test_the_first_attempt_says_where() -> None:
+    """The place belongs to the attempt that is the reason."""
+    text = (
+        'connection to server at "a.test" (10.0.0.1), port 5432 failed: SSL error: wrong version '
+        f'number\nconnection to server at "b.test" (10.0.0.2), port 5433 failed: {PLAINTEXT}'
+    )
+    assert "a.test (10.0.0.1) port 5432" in explain(text).seen
+
+
+# Each row: without TLS, with TLS, a wrong password, no database, no role, no slot, starting up.
+LANGUAGES = {
+    "de": (
+        "kein pg_hba.conf-Eintrag für Host »10.0.0.9«, Benutzer »app«, Datenbank »d«, keine"
+        " Verschlüsselung",
+        "kein pg_hba.conf-Eintrag für Host »10.0.0.9«, Benutzer »app«, Datenbank »d«,"
+        " SSL-Verschlüsselung",
+        "Passwort-Authentifizierung für Benutzer »app« fehlgeschlagen",
+        "Datenbank »d« existiert nicht",
+        "Rolle »app« existiert nicht",
+        "tut mir leid, schon zu viele Verbindungen",
+        "das Datenbanksystem startet",
+    ),
+    "es": (
+        "no hay una línea en pg_hba.conf para «10.0.0.9», usuario «app», base de datos «d»,"
+        " sin cifrado",
+        "no hay una línea en pg_hba.conf para «10.0.0.9», usuario «app», base de datos «d»,"
+        " cifrado SSL",
+        "la autentificación password falló para el usuario «app»",
+        "no existe la base de datos «d»",
+        "no existe el rol «app»",
+        "lo siento, ya tenemos demasiados clientes",
+        "el sistema de base de datos está iniciándose",
+    ),
+    "fr": (
+        "aucune entrée dans pg_hba.conf pour l'hôte « 10.0.0.9 », utilisateur « app »,\nbase de"
+        " données « d », aucun chiffrement",
+        "aucune entrée dans pg_hba.conf pour l'hôte « 10.0.0.9 », utilisateur « app », base de"
+        " données « d », SSL actif",
+        "authentification par mot de passe échouée pour l'utilisateur  « app »",
+        "la base de données « d » n'existe pas",
+        "le rôle « app » n'existe pas",
+        "désolé, trop de clients sont déjà connectés",
+        "le système de bases de données se lance",
+    ),
+    "it": (
+        'nessuna voce in pg_hba.conf per l\'host "10.0.0.9", utente "app", database "d",'
+        " nessuna crittografia",
+        'nessuna voce in pg_hba.conf per l\'host "10.0.0.9", utente "app", database "d",'
+        " Crittografia SSL",
+        'autenticazione con password fallita per l\'utente "app"',
+        'il database "d" non esiste',
+        'il ruolo "app" non esiste',
+        "spiacente, troppi client già connessi",
+        "il database si sta avviando",
+    ),
+    "ja": (
+        'pg_hba.conf にホスト"10.0.0.9"、ユーザー"app"、データベース"d", '
+        "暗号化なし用のエントリがありません",
+        'pg_hba.conf にホスト"10.0.0.9"、ユーザー"app"、データベース"d", '
+        "SSL暗号化用のエントリがありません",
+        'ユーザー"app"のパスワード認証に失敗しました',
+        'データベース"d"は存在しません',
+        'ロール"app"は存在しません',
+        "現在クライアント数が多すぎます",
+        "データベースシステムは起動処理中です",
+    ),
+    "ko": (
+        '호스트 "10.0.0.9", 사용자 "app", 데이터베이스 "d", 암호화 안함 연결에 대한'
+        " 설정이 pg_hba.conf 파일에 없습니다.",
+        '호스트 "10.0.0.9", 사용자 "app", 데이터베이스 "d", SSL 암호화 연결에 대한'
+        " 설정이 pg_hba.conf 파일에 없습니다.",
+        '사용자 "app"의 password 인증을 실패했습니다',
+        '"d" 데이터베이스 없음',
+        '"app" 롤(role) 없음',
+        "최대 동시 접속자 수를 초과했습니다.",
+        "데이터베이스 시스템이 새로 가동 중입니다.",
+    ),
+    "pt": (
+        'nenhuma entrada no pg_hba.conf para máquina "10.0.0.9", usuário "app", banco de dados "d",'
+        " SSL desabilitado",
+        'nenhuma entrada no pg_hba.conf para máquina "10.0.0.9", usuário "app", banco de dados "d",'
+        " SSL habilitado",
+        'autenticação do tipo senha falhou para usuário "app"',
+        'banco de dados "d" não existe',
+        'role "app" não existe',
+        "desculpe, muitos clientes conectados",
+        "o sistema de banco de dados está iniciando",
+    ),
+    "ru": (
+        'в pg_hba.conf нет записи для компьютера "10.0.0.9", пользователя "app", базы "d", без'
+        " шифрования",
+        'в pg_hba.conf нет записи для компьютера "10.0.0.9", пользователя "app", базы "d",'
+        " SSL вкл.",
+        'пользователь "app" не прошёл проверку подлинности (по паролю)',
+        'база данных "d" не существует',
+        'роль "app" не существует',
+        "извините, уже слишком много клиентов",
+        "система баз данных запускается",
+    ),
+    "zh": (
+        '没有用于主机 "10.0.0.9", 用户 "app", 数据库 "d", SSL 关闭 的 pg_hba.conf 记录',
+        '没有用于主机 "10.0.0.9", 用户 "app", 数据库 "d", SSL 开启 的 pg_hba.conf 记录',
+        '用户 "app" Password 认证失败',
+        '数据库 "d" 不存在',
+        '角色 "app" 不存在',
+        "对不起, 已经有太多的客户",
+        "数据库系统启动中",
+    ),
+}
+MEANT = (
+    Cause.HBA_REJECTED_PLAINTEXT,
+    Cause.HBA_REJECTED,
+    Cause.PASSWORD_REJECTED,
+    Cause.DATABASE_MISSING,
+    Cause.ROLE_MISSING,
+    Cause.TOO_MANY_CONNECTIONS,
+    Cause.SERVER_STARTING,
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_server_may_speak_another_language(language: str) -> None:
+    """What refuses a login is read in the languages of PostgreSQL, alone and inside of DMS's."""
+    for cause, text in zip(MEANT, LANGUAGES[language], strict=True):
+        for around in ("", "FATAL:  ", PREFIX, f"{TEST}{NETWORK}Message: [unixODBC]FATAL:  "):
+            read = explain(f"{around}{text}")
+            assert read.cause is cause, (around, text, read)
+            assert not {"[", "{", "»"} & set(read.seen)
+    for text in LANGUAGES[language][2:5]:
+        assert '"app"' in explain(text).seen or '"d"' in explain(text).seen
+
+
+def test_both_remedies_are_said_when_the_text_leaves_it_open() -> None:
+    """A refusal that does not say whether there was TLS has both remedies, each with its case."""
+    tls, plain = (
+        CATALOGUE[cause].remedy for cause in (Cause.HBA_REJECTED, Cause.HBA_REJECTED_PLAINTEXT)
+    )
+    for text in (
+        f"FATAL:  {HBA}",
+        'FATAL:  a pg_hba.conf nem tartalmaz "10.0.0.9" géphez, "app" felhasználóhoz bejegyzést',
+        "FATAL:  valami, NativeErrorCode: [28000]",
+    ):
+        read = explain(text)
+        assert read.cause is Cause.HBA_REJECTED
+        assert tls in read.remedy
+        assert plain in read.remedy
+        assert read.at(Witness.DMS_TEST).remedy == read.remedy
+    assert plain not in explain(f"FATAL:  {HBA}, SSL encryption").remedy
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "valami, NativeErrorCode: [28P01]",
+        "valami (SQLSTATE 28P01)",
+        "ERROR: valami (SQLSTATE=28P01)",
+        "FATAL: 28P01: valami",
+        "Npgsql.PostgresException (0x80004005): 28P01: valami",
+        "error: valami { code: '28P01', severity: 'FATAL' }",
+        'db error: FATAL: valami { "code": "28P01" }',
+        "PostgresError { code: SqlState(E28P01) }",
+        "SQL Error: 0, SQLState: 28P01",
+        "SQL state: 28P01",
+        "SqlState: 08001 NativeError: 101 Message: valami, NativeErrorCode: [28P01]",
+        "psycopg.errors: valami, pgcode=28P01",
+    ],
+)
+def test_a_sqlstate_is_found_in_every_clients_spelling(text: str) -> None:
+    """ODBC, JDBC, Go, .NET, Node, Rust and Python each write it another way."""
+    assert explain(text).cause is Cause.PASSWORD_REJECTED
 
 
 def test_unknown_dms_text_loses_only_its_wrapping() -> None:

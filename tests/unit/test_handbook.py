@@ -26,7 +26,8 @@ def test_every_cause_is_told_in_full() -> None:
     entry = text.partition("### ssl_off\n")[2].partition("###")[0]
     row = CATALOGUE[Cause.SSL_OFF]
     assert entry.startswith("\n*Error; may clear by itself.* PostgreSQL answered")
-    assert f"```text\n{row.looks[0]}\n```" in entry
+    looks = "\n".join(row.looks)
+    assert f"```text\n{looks}\n```" in entry
     assert "**What to do:** Set ssl = on, ssl\\_cert\\_file" in entry
     assert "Shown by</summary>\n\n- `tests/x.py::test_y`\n" in entry
     for cause in CATALOGUE:

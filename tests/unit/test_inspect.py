@@ -104,6 +104,31 @@ def test_a_refusal_tells_every_reason_with_its_remedy(
     assert out.count("  remedy ") >= 3
 
 
+def test_errors_come_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever was met first, an error is read before a warning, and a warning before advice."""
+    (tmp_path / "ca").write_bytes(ISSUING.certificate_pem)
+    assert inspected("--ca-bundle", tmp_path / "ca", "--json") == 1
+    weights = [found["severity"] for found in json.loads(capsys.readouterr().out)["findings"]]
+    assert weights == ["error", "advice"]
+
+
+def test_a_secret_is_looked_at_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The JSON that is meant to become the secret holds all parts; what is missing is said."""
+    secret = {"tls.crt": LEAF.fullchain_pem.decode(), "tls.key": LEAF.key_pem.decode()}
+    file = tmp_path / "secret.json"
+    file.write_text(json.dumps({**secret, "ca.crt": ROOT.certificate_pem.decode()}))
+    assert inspected("--certificate", file, "--host", HOST) == 0
+    assert capsys.readouterr().out.startswith("accepted")
+    file.write_text(json.dumps({"tls.crt": secret["tls.crt"], "schluessel": secret["tls.key"]}))
+    assert inspected("--certificate", file) == 1
+    out = capsys.readouterr().out
+    assert "error: secret_incomplete" in out
+    assert "tls.crt, schluessel" in out
+    file.write_text('{\n"tls.crt": "x"\n"k": 1}')
+    assert inspected("--certificate", file) == 1
+    assert "line 3, column 1" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["certificate", "ca-bundle", "private-key", "chain"])
 def test_each_file_can_be_looked_at_alone(
     name: str, files: dict[str, Path], capsys: pytest.CaptureFixture[str]
