@@ -222,7 +222,7 @@ def test_unconfirmed_subscriptions_are_shown(names: dict[str, str], aws: Any) ->
 @pytest.fixture
 def standin(aws: boto3.Session) -> Iterator[DmsStandIn]:
     """DMS with one endpoint on a PostgreSQL that is not there."""
-    with DmsStandIn(durations=INSTANT, resolve={}, clock=lambda: NOW).installed() as standin:
+    with DmsStandIn(durations=INSTANT, resolve={}, clock=NOW.timestamp).installed() as standin:
         yield standin
 
 
@@ -231,7 +231,7 @@ def test_the_commands_for_dms_are_those_that_dms_takes(
 ) -> None:
     """An endpoint is given its old values, a canary is deleted; no task of that name is there."""
     dms = clients.client("dms")
-    pem = Authority.root("CA").certificate_pem.decode()
+    pem = Authority.root("CA", not_before=NOW).certificate_pem.decode()
     certificate = dms.import_certificate(CertificateIdentifier="ca", CertificatePem=pem)
     endpoint = dms.create_endpoint(
         EndpointIdentifier="orders-source",
