@@ -52,6 +52,7 @@ def runs(item: pytest.Item) -> bool:
 
 
 def _takes_long(item: pytest.Item) -> bool:
-    """Whether it makes an account or hundreds of examples, and not one pure call."""
+    """Whether it is more than one pure call in a module that knows dates."""
     pure = item.path.is_relative_to(item.config.rootpath / "tests" / "unit")
-    return not pure or getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    dated = "datetime" in vars(getattr(item, "module", item))
+    return not pure or not dated or getattr(getattr(item, "obj", None), "is_hypothesis_test", False)

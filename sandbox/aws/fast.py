@@ -33,8 +33,9 @@ def session(region: str) -> boto3.Session:
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """Remember names and paths, say one user agent, sign nothing: nobody checks a signature."""
+    """Share the models, remember names and paths, and sign nothing: nobody checks a signature."""
     with ExitStack() as stack:
+        stack.enter_context(patch.object(botocore.session, "create_loader", lambda _: _MODELS()))
         for picker in (AttributePicker, XFormedAttributePicker):
             stack.enter_context(patch.object(picker, "get_possible_keys", _remembering(picker)))
         methods = cache(method_names_from_class)

@@ -107,7 +107,7 @@ def test_a_first_import_is_tagged(start: Start) -> None:
     assert found.not_after == leaf.certificate.not_valid_after_utc
     stored = world.client.get_certificate(CertificateArn=first.arn)
     assert stored["CertificateChain"].encode() == leaf.chain_pem
-    assert "KEY" not in repr(pair(leaf))
+    assert "PRIVATE KEY" not in repr(pair(leaf))
 
 
 def test_an_unchanged_pair_is_one_read(start: Start) -> None:

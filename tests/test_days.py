@@ -9,7 +9,7 @@ import pytest
 
 from tests import days
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(
     path.relative_to(ROOT) for room in ("tests", "sandbox") for path in (ROOT / room).rglob("*.py")
 )
