@@ -247,7 +247,7 @@ def test_an_execution_whose_sources_are_all_certified_succeeds(
     endings(documents, orders=Outcome.CERTIFIED, sales=Outcome.CERTIFIED)
     assert report() == {"failed": False, "cause": ""}
     summary = json.loads(documents.get("reports/parent-1.json") or b"")
-    assert summary["format"] == "certifier.summary/1"
+    assert summary["format"] == "certifier.summary/2"
     assert [line["name"] for line in summary["lines"]] == ["orders", "sales"]
     page = (documents.get("reports/parent-1.html") or b"").decode()
     assert 'href="../records/orders/x.html"' in page
