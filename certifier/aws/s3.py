@@ -147,7 +147,7 @@ _WEIGHT = (
 )
 
 
-class Bundle(Fact):
+class BundleObject(Fact):
     """A CA bundle as it was read. ``version`` pins it; ``null`` in a bucket without versions."""
 
     uri: str
@@ -163,7 +163,7 @@ class Bucket:
 
     def read_bundle(
         self, uri: str, version: str | None = None, *, limit: int = BUNDLE_LIMIT
-    ) -> Bundle | Finding:
+    ) -> BundleObject | Finding:
         """Return the object at ``uri`` (``s3://bucket/key``), or why it cannot be read.
 
         The finding is ``bundle_unreadable``, or ``material_too_large`` over ``limit`` bytes.
@@ -187,7 +187,7 @@ class Bucket:
                 place=Witness.INTAKE,
                 seen=f"the CA bundle {uri} is larger than {limit} bytes",
             )
-        return Bundle(uri=uri, version=answer.get("VersionId"), body=body)
+        return BundleObject(uri=uri, version=answer.get("VersionId"), body=body)
 
 
 def _unreadable(uri: str, error: ClientError | BotoCoreError) -> Finding:

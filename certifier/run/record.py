@@ -56,7 +56,7 @@ class DmsTest(Fact):
     message: str | None = None
 
 
-class Trust(Fact):
+class TrustRecord(Fact):
     """The CAs that the endpoint trusts after the run. ``overlap``: old and new ones, for now."""
 
     certificate_arn: str | None = None
@@ -136,7 +136,7 @@ class Certification(Fact):
     changed: bool = False
     rolled_back: bool = False
     opens_at: datetime | None = None
-    trust: Trust | None = None
+    trust: TrustRecord | None = None
     probe: dict[str, Any] | None = None
     tests: tuple[DmsTest, ...] = ()
     tasks: TaskRecord = Field(default_factory=TaskRecord)
@@ -240,12 +240,12 @@ def trusted_pem(arn: str | None, dossier: Dossier) -> tuple[str | None, str | No
     return digest, trusted.pem if trusted is not None and trusted.digest == digest else None
 
 
-def _trust(endpoint: Endpoint | None, dossier: Dossier) -> Trust | None:
+def _trust(endpoint: Endpoint | None, dossier: Dossier) -> TrustRecord | None:
     arn = endpoint.fields.certificate_arn if endpoint else None
     if arn is None:
         return None
     digest, pem = trusted_pem(arn, dossier)
-    return Trust(
+    return TrustRecord(
         certificate_arn=arn,
         digest=digest,
         overlap=dossier.plan is not None

@@ -55,6 +55,7 @@ def test_every_metric_is_explained() -> None:
         if isinstance(node, ast.Call)
         and getattr(node.func, "attr", "") == "add_metric"
         and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
     }
     assert named
     for name in {*named, *(outcome.value.capitalize() for outcome in Outcome)}:
