@@ -1,4 +1,4 @@
-"""The table of generated documents, and how to tell that one is stale."""
+"""The table of generated documents, and how one is found to be stale."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

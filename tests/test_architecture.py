@@ -318,7 +318,7 @@ def steps_that_import_steps(root: Path) -> list[str]:
 
 
 def test_no_step_imports_a_step() -> None:
-    """What two steps share is in a module that is no step's own."""
+    """What two steps share is in a module that belongs to no step."""
     assert len(steps(ROOT)) > 10
     assert steps_that_import_steps(ROOT) == []
 

@@ -104,7 +104,7 @@ def stamp(when: datetime) -> str:
 def _rescue(now: datetime) -> str:
     """Return when a claimed source is due if its run dies.
 
-    Half a second off every ``stamp``: who asks in the very second is still told apart from it.
+    Half a second off every ``stamp``: who asks in the very second is still distinct from it.
     """
     return stamp(now + RESCUE).replace("Z", ".500Z")
 
@@ -881,7 +881,7 @@ def _spec_of(item: Mapping[str, Any]) -> Source:
     try:
         return parse_source(json.loads(item["spec"]))
     except InvalidSource as error:
-        # A spec that an older version took and this one does not: only an edit can mend that.
+        # A spec that an older version took and this one does not: only an edit can correct that.
         raise Unexpected(f"SPEC of {item['pk']}: {error}") from None
 
 

@@ -100,33 +100,33 @@ def _judged(
 ) -> tuple[bool, list[Finding]]:
     """Return whether a certificate is dropped from use, and what is to be said of it."""
 
-    def said(cause: Cause, seen: str, severity: Severity | None = None) -> list[Finding]:
+    def reported(cause: Cause, seen: str, severity: Severity | None = None) -> list[Finding]:
         return [finding(cause, place=place, seen=seen, severity=severity)]
 
     name = certificate.title
     own = graph.self_signed(certificate)
     if not certificate.is_ca and not own:
-        return True, said(
-            Cause.CHAIN_REPAIRED, f"{name} was left out of the CA bundle: it is no CA"
+        return True, reported(
+            Cause.CHAIN_REPAIRED, f"{name} was left out of the CA bundle: it is not a CA"
         )
     if certificate.not_after is None or certificate.not_before is None:
-        return True, said(
+        return True, reported(
             Cause.CERTIFICATE_REJECTED, f"{name} has dates that cannot be read", Severity.WARNING
         )
     if now.replace(microsecond=0) > certificate.not_after:
-        return True, said(
+        return True, reported(
             Cause.CA_EXPIRED_DROPPED,
             f"{name} expired on {instant(certificate.not_after)} and was left out of the CA bundle",
         )
     if not own and not graph.issuers(certificate):
         if graph.namesakes(certificate):
-            return True, said(
+            return True, reported(
                 Cause.SIGNATURE_INVALID,
                 f"{name} was left out of the CA bundle: its signature was not made by"
                 f" {certificate.issuer}, so it may be damaged",
                 Severity.WARNING,
             )
-        return False, said(
+        return False, reported(
             Cause.CHAIN_INCOMPLETE,
             f"{name} is an intermediate CA whose issuer {certificate.issuer} is not in the CA"
             " bundle, so its signature could not be checked",
@@ -134,13 +134,13 @@ def _judged(
         )
     found = []
     if not certificate.is_ca:
-        found += said(
+        found += reported(
             Cause.SELF_SIGNED,
-            f"{name} is no CA and signed itself: it vouches for itself alone",
+            f"{name} is not a CA and signed itself: it vouches for itself alone",
             Severity.WARNING,
         )
     if not certificate.valid_at(now):
-        found += said(
+        found += reported(
             Cause.CERTIFICATE_NOT_YET_VALID,
             f"{name} is valid from {instant(certificate.not_before)} on",
             Severity.WARNING,

@@ -176,7 +176,7 @@ def _block(label: str, body: bytes) -> Block | str:
     if not text:
         return f"a {label} block is empty"
     if _BASE64.fullmatch(text) is None:
-        return f"a {label} block holds characters that are no base64"
+        return f"a {label} block holds characters that are not base64"
     if len(text) % 4:
         return f"the base64 of a {label} block is cut off or has a character too many"
     der = base64.b64decode(text)

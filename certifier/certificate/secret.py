@@ -29,7 +29,7 @@ class SecretParts:
 
     Attributes:
         certificate, private_key, chain, ca: as they are, unread; ``None`` when no key names them.
-        findings: keys whose value is no text.
+        findings: keys whose value is not text.
     """
 
     certificate: bytes | None = field(default=None, repr=False)
@@ -62,7 +62,7 @@ def material_from_secret(secret: Mapping[str, object]) -> SecretParts:
     """Find certificate, private key, chain and CA in a secret's JSON, under any usual name.
 
     A part under several names is all of them together: which of two certificates or keys is meant
-    is for the intake to tell. Chain and CA that are empty count as not given.
+    is for the intake to decide. Chain and CA that are empty count as not given.
     """
     parts: dict[str, bytes] = {}
     findings = []

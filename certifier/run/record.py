@@ -86,7 +86,7 @@ class TaskRecord(Fact):
 
 
 class SlotsRecord(Fact):
-    """The server's replication slots; ``None``: nobody logged in, or the server does not tell.
+    """The server's replication slots; ``None``: nobody logged in, or the server does not show them.
 
     Attributes:
         before: as the probe saw them, before this run stopped any task.
@@ -116,7 +116,7 @@ class Certification(Fact):
         changes: what the plan found to differ; made when ``changed``.
         intended_leaf_sha256: the certificate that the server is meant to serve.
         days_left, expires, expires_at: the expiry that comes first, and of what.
-        next_due: when the source is looked at again; ``None``: when somebody asks.
+        next_due: when the source is due again; ``None``: when somebody asks.
     """
 
     format: str = FORMAT

@@ -91,7 +91,7 @@ def test_a_bundle_that_cannot_be_read_is_a_finding(clients: Clients, bucket: str
 
 
 def test_an_execution_that_runs_has_not_ended(clients: Clients, aws: boto3.Session) -> None:
-    """A running owner, a stopped one and an unknown one are told apart."""
+    """A running owner, a stopped one and an unknown one are distinguished."""
     sfn = clients.client("stepfunctions")
     machine = sfn.create_state_machine(
         name="machine",

@@ -78,7 +78,7 @@ def release(clients: Clients, table: str) -> None:
 
 
 def test_the_queries_show_what_is_unfinished(orders: Store, clients: Clients, table: str) -> None:
-    """Spec, state with its claim, undo log, and what stands still."""
+    """Spec, state with its claim, undo log, and what is stopped."""
     found = called(clients, command("query", "SOURCE#orders"), TABLE=table)["Items"]
     assert {item["sk"]["S"] for item in found} == {"SPEC", "STATE", "UNDO"}
     (state,) = (item for item in found if item["sk"]["S"] == "STATE")
@@ -92,7 +92,7 @@ def test_the_queries_show_what_is_unfinished(orders: Store, clients: Clients, ta
     assert (pause["sk"]["S"], pause["sources"]["SS"]) == (TASK, ["orders"])
 
 
-def test_an_owed_task_is_forgiven_only_if_nobody_else_waits(
+def test_a_pending_restart_is_dropped_only_if_nobody_else_waits(
     orders: Store, clients: Clients, table: str
 ) -> None:
     """The condition holds that no other source needs the task."""

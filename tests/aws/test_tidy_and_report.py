@@ -206,7 +206,7 @@ def test_what_may_not_be_deleted_is_told(
     for day in (0, 7):
         tidy(NOW + timedelta(days=day))
     assert names(dms) == {first.arn}
-    ((subject, text),) = inbox.told()
+    ((subject, text),) = inbox.received()
     assert subject == "Certifier: a DMS certificate cannot be deleted"
     assert "not authorized: dms:x" in text
     assert second.arn not in text
