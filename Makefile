@@ -168,7 +168,7 @@ clean: ## what runs and tools left behind; `git clean -fdX` takes the set-up too
 
 # Set-up. Each folder carries its own stamp, so that a lock that changed, or a folder that was
 # deleted, is all it takes. uv comes from the lock too, by pip; it installs the rest, unless only
-# pip has been told about a mirror.
+# pip has been configured with a mirror.
 .venv/.stamp: requirements-dev.lock
 	$(call make_venv,.venv,$(BASE_PYTHONS))
 .venv-%/.stamp: requirements-dev.lock

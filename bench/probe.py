@@ -189,7 +189,7 @@ def serve_peers() -> None:
         target = Target(**asked["target"])
         try:
             seconds: float | str = _timed(_THERE[asked["client"]], target)
-        except Exception as error:  # noqa: BLE001 - told to the other side
+        except Exception as error:  # noqa: BLE001 - passed to the other side
             seconds = f"{type(error).__name__}: {error}"
         print(json.dumps(seconds), flush=True)
 

@@ -12,7 +12,7 @@
     ├── ClaimLost                another execution owns the source now; touch nothing
     ├── InvalidEvent             what started the machine is not understood; nothing was touched
     ├── InvalidSettings          the environment of a function, or the context of the app, is wrong
-    └── Unexpected               a bug, or an answer nobody foresaw; names the type alone
+    └── Unexpected               a bug, or an unexpected answer; names the type alone
 
 Step Functions copies the text of an error into the history, so no text here may hold a secret: it
 is a cause, a resource's name, or the name of a field, never a value that came out of a secret.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class CertifierError(Exception):
-    """The root: catch it to tell our errors from bugs."""
+    """The root: catch it to separate our errors from bugs."""
 
 
 class Retryable(CertifierError):
@@ -96,7 +96,7 @@ class InvalidSettings(CertifierError):
 
 
 class Unexpected(CertifierError):
-    """Something nobody foresaw. The text is the type's name alone: a message may hold a secret."""
+    """An unexpected error. The text is the type's name alone: a message may hold a secret."""
 
 
 LAMBDA_UNAVAILABLE = (

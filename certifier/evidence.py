@@ -126,7 +126,7 @@ class LoginFacts(Fact):
         plaintext_sessions: other remote sessions without TLS; None when the role may not see them.
         in_recovery: whether the server is a standby, which cannot be written to.
         slots: replication slots of every database, at most 50: inactive ones first, and those that
-            keep WAL for longest; None when the server does not tell the role.
+            keep WAL for longest; None when the server does not show them to the role.
     """
 
     succeeded: bool
@@ -171,7 +171,7 @@ class Evidence(Fact):
         connections: how many TCP connections were opened to look.
         server_name: the TLS server name that was sent, as libpq would.
         chain: the certificates as served, at most `CHAIN_SHOWN`; `chain_length` counts all.
-        chain_complete: False when this interpreter only tells the leaf.
+        chain_complete: False when this interpreter only shows the leaf.
         anchor: the CA of the bundle that the chain ends in; None when it was not verified.
         names: the names of the leaf, as libpq reads them.
         served_intended: whether the leaf is the intended one; None when nobody said which.

@@ -13,7 +13,7 @@ class Outcome(StrEnum):
 
     CERTIFIED = "certified"  # proven: by our probe and by the DMS test
     REFUSED = "refused"  # our checks or the rehearsal said no; endpoint and tasks untouched
-    ROLLED_BACK = "rolled_back"  # changed, DMS could not connect, put back
+    ROLLED_BACK = "rolled_back"  # changed, DMS could not connect, rolled back
     FAILED = "failed"  # unexpected; or it does not connect; or given up once a task was stopped
     PLANNED = "planned"  # plan mode, or waiting for its window
     DEFERRED = "deferred"  # another execution has the source, or the breaker is open

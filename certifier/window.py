@@ -11,7 +11,7 @@ EXAMPLE = "sun 02:00-04:00 Europe/Berlin"
 
 
 class WindowError(ValueError):
-    """The text is no window. The message says what is allowed."""
+    """The text is not a window. The message says what is allowed."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from types import MappingProxyType
 from handbook.text import NOTICE, table
 
 DAYS = 30
-HOURS = 730
 TICKS = DAYS * 24 * 6
 FLEETS = (10, 100, 1000)
 
@@ -27,7 +26,7 @@ class Figures:
         item_reads, item_writes: units of DynamoDB; an item in a transaction counts twice.
         object_writes, object_reads: requests to S3.
         secret_reads: calls to Secrets Manager.
-        metrics, source_metrics: of the whole installation, and of each source beside them.
+        metrics: that the installation sends in an hour, whatever the fleet.
         idle_transitions: of a tick that finds nothing due.
         run_transitions: of an execution that has sources, besides its children.
         gigabyte_seconds: of one invocation (assumed: 1.5 s at 512 MB, cold starts included).
@@ -44,7 +43,6 @@ class Figures:
     object_reads: int = 18
     secret_reads: int = 3
     metrics: int = 3
-    source_metrics: int = 3
     idle_transitions: int = 4
     run_transitions: int = 8
     gigabyte_seconds: float = 0.75
@@ -92,11 +90,10 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
         + runs * used.run_transitions
         + (TICKS - runs) * used.idle_transitions
     )
-    metric_hours = certifications * used.source_metrics + HOURS * used.metrics
     p = {name: price for name, (price, _) in PRICES.items()}
     return {
         "Step Functions": transitions * p["transition"],
-        "CloudWatch metrics": metric_hours / HOURS * p["metric"],
+        "CloudWatch metrics": used.metrics * p["metric"],
         "Lambda": invocations * (p["invocation"] + used.gigabyte_seconds * p["gigabyte_second"]),
         "S3": certifications
         * (used.object_writes * p["object_write"] + used.object_reads * p["object_read"])
@@ -171,8 +168,7 @@ _MEANINGS: Mapping[str, str] = {
     "object_writes": "PUT and LIST requests to S3",
     "object_reads": "GET requests to S3",
     "secret_reads": "calls to Secrets Manager",
-    "metrics": "metrics of the installation",
-    "source_metrics": "metrics of a source, each sent in one hour of the day",
+    "metrics": "metrics of the installation, whatever the fleet",
     "idle_transitions": "state transitions of a tick that finds nothing due",
     "run_transitions": "state transitions of an execution with sources, besides its children",
     "gigabyte_seconds": "GB-seconds of an invocation: 1.5 s at 512 MB",
@@ -191,12 +187,12 @@ A month has {DAYS} days and {TICKS:,} ticks. For *n* sources there are {DAYS} *n
   that does not.
 - Invocations: {DAYS} *n* × {FIGURES.invocations}, one for each tick, and two for each that finds
   something.
-- Metrics: {FIGURES.source_metrics} for each source in {DAYS} of {HOURS} hours, and
-  {FIGURES.metrics} of the whole installation.
+- Metrics: {FIGURES.metrics} of the whole installation, and none of a single source.
 
 ## To pay less
-- The largest part of a large fleet is the metrics of each source. They are there for alarms of
-  your own on one source; the alarms of the stack use those without `source`.
+- The largest part of a large fleet is state transitions: one certification of each source a day.
+  There is no metric of a single source: for a large fleet those would cost more than all the rest.
+  What is known of one source is in `certifier status --json` and in its record.
 - An interface endpoint for a probe in your network costs about $7 a month for each zone and
   service, more than all of this. Share those that you have.
 """

@@ -1,11 +1,10 @@
-"""The table of generated documents, and how to tell that one is stale."""
+"""The table of generated documents, and how one is found to be stale."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from certifier.diagnosis.handbook import markdown, scenarios
-from handbook import commands, costs, settings, source
+from handbook import causes, commands, costs, settings, source
 
 Page = Callable[[Path], str]
 """From the root of the repository to the text of the page."""
@@ -16,7 +15,7 @@ PAGES: Mapping[str, Page] = MappingProxyType(
         "docs/reference/cli.md": lambda _: commands.page(),
         "docs/reference/settings.md": lambda _: settings.page(),
         "docs/operate/costs.md": lambda _: costs.page(),
-        "docs/reference/causes.md": lambda root: markdown(scenarios(root / "tests")),
+        "docs/reference/causes.md": lambda root: causes.markdown(causes.scenarios(root / "tests")),
     }
 )
 

@@ -6,22 +6,23 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, MaxLen
 
+from certifier.models import POLICY_CAUSES
 from certifier.vocabulary import Cause
 from handbook.text import NOTICE, code, listed, table
 from stacks.settings import LOG_DAYS, PREFIX, Settings
 
 _TEXTS: Mapping[str, str] = {
     "stack": "a letter, then letters, digits and hyphens; at most 128",
-    "secret_prefixes": "1 to 20 beginnings of names",
+    "secret_prefixes": "beginnings of names, at least one, 1,500 characters in all",
     "kms_keys": "ARNs of keys",
     "bundle_buckets": "names of buckets",
     "notify": "addresses",
     "probe_subnets": "ids, `subnet-…`",
     "probe_security_groups": "ids, `sg-…`",
-    "probe_hosts": "names, addresses, `*`",
-    "probe_ports": "1 to 65535 each",
+    "probe_hosts": "names, addresses, `*`; 1,500 characters in all",
+    "probe_ports": "numbers from 1 to 65535",
     "log_days": listed(map(str, LOG_DAYS)),
 }
 """What a pattern allows, in words."""
@@ -40,9 +41,11 @@ in [deploy.md](../operate/deploy.md).
 def page() -> str:
     """Return the whole document."""
     meanings = described(Settings.__doc__ or "")
+    order = list(meanings)  # that of the docstring: the policy's fields are inherited
+    fields = sorted(Settings.model_fields.items(), key=lambda item: order.index(item[0]))
     rows = (
         (code(name), _default(field.default), allowed(name), _capital(meanings[name]))
-        for name, field in Settings.model_fields.items()
+        for name, field in fields
     )
     return "\n".join(
         (_INTRODUCTION, table(("setting", "default", "allowed", "what it does"), rows))
@@ -77,10 +80,10 @@ def _default(value: object) -> str:
 
 def allowed(name: str) -> str:
     """Return what the setting's annotation allows, in a few words."""
-    if name in _TEXTS:
-        return _TEXTS[name]
     field = Settings.model_fields[name]
-    return _words(field.annotation, field.metadata)
+    text = _TEXTS.get(name) or _words(field.annotation, field.metadata)
+    most = next((each.max_length for each in field.metadata if isinstance(each, MaxLen)), None)
+    return text if most is None else f"at most {most} {text}"
 
 
 def _words(annotation: Any, metadata: Sequence[object]) -> str:
@@ -99,7 +102,6 @@ def _words(annotation: Any, metadata: Sequence[object]) -> str:
             for kind, key in ((Ge, "ge"), (Le, "le"))
         )
         return "a number" if low is None else f"{low} to {high}"
-    return _CAUSES if annotation is Cause else "text"
-
-
-_CAUSES = "[causes](causes.md)"
+    if annotation is Cause:
+        return ", ".join(f"[`{cause}`](causes.md#{cause})" for cause in POLICY_CAUSES)
+    return "text"

@@ -71,12 +71,12 @@ class Step(Generic[E, S]):
         log = Logger(service=environ.get("POWERTOOLS_SERVICE_NAME", "certifier"))
 
         def handle(raw: Mapping[str, Any], _context: Any) -> dict[str, Any]:
-            told: dict[str, Any] = {"step": self.name}
+            fields: dict[str, Any] = {"step": self.name}
             event: E | None = None
             try:
                 event = self._parse(raw)
                 if isinstance(event, StepEvent):
-                    told |= {"run": event.run_id, "source": event.name}
+                    fields |= {"run": event.run_id, "source": event.name}
                 answer = self._answer(self._run(event, context))
             except CertifierError as error:
                 if isinstance(error, Refused) and isinstance(event, StepEvent):
@@ -85,15 +85,15 @@ class Step(Generic[E, S]):
                     _write_child_outcome(event, context)
                 kind = type(error).__name__
                 level = log.info if isinstance(error, Retryable) else log.warning
-                level("step ended early", extra={**told, "error": kind, "reason": str(error)})
+                level("step ended early", extra={**fields, "error": kind, "reason": str(error)})
                 raise
             except Exception as error:  # noqa: BLE001
                 # Lambda copies an exception's text into the history, and it may hold anything.
                 kind = type(error).__name__
                 where = [f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
-                log.error("step failed", extra={**told, "error": kind, "where": where[-5:]})  # noqa: TRY400
+                log.error("step failed", extra={**fields, "error": kind, "where": where[-5:]})  # noqa: TRY400
                 raise Unexpected(kind) from None
-            log.info("step done", extra={**told, "answer": answer})
+            log.info("step done", extra={**fields, "answer": answer})
             return answer
 
         return handle

@@ -1,4 +1,4 @@
-"""Brings ACM in step with the pair that PostgreSQL serves."""
+"""Brings ACM in step with the server's certificate and key."""
 
 from certifier.run.event import StepEvent
 from certifier.steps.context import StepSettings

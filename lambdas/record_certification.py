@@ -1,4 +1,4 @@
-"""Keeps the record of a certification, tells people, and releases the claim."""
+"""Keeps the record of a certification, notifies people, and releases the claim."""
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 

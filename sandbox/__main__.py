@@ -1,4 +1,4 @@
-"""``python -m sandbox [FOLDER]``: tell the story, and leave its records and reports in FOLDER."""
+"""``python -m sandbox [FOLDER]``: play the story, and leave its records and reports in FOLDER."""
 
 import argparse
 import sys

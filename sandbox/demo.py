@@ -51,11 +51,11 @@ class Story:
         self._source_of = source_of
         self._last = ""
 
-    def scene(self, letter: str, title: str, told: str) -> None:
+    def scene(self, letter: str, title: str, caption: str) -> None:
         """Begin a scene: what happens, in the words of whom it happens to."""
         self.console.print()
         self.console.print(Rule(f"[bold]{letter}. {title}[/]", align="left", style="dim"))
-        self.console.print(Padding(Text(told, style="italic"), (0, 0, 0, 3)))
+        self.console.print(Padding(Text(caption, style="italic"), (0, 0, 0, 3)))
 
     def say(self, line: str, style: str = "") -> None:
         """Print one indented line; what comes from outside is escaped by the caller."""
@@ -156,7 +156,7 @@ class Demo:
     world: World
     story: Story
 
-    def tell(self) -> None:
+    def play_all(self) -> None:
         """Play every scene."""
         self.onboard()
         self.recertify()
@@ -165,7 +165,7 @@ class Demo:
         self.wrong_ca()
         self.elsewhere()
         self.under_a_task()
-        self.restore()
+        self.roll_back()
         self.killed()
 
     def onboard(self) -> None:
@@ -265,7 +265,7 @@ class Demo:
         self._show(evidence=True)
         self._tasks()
 
-    def restore(self) -> None:
+    def roll_back(self) -> None:
         """h. The rehearsal passes, and still DMS cannot connect after the change."""
         self.story.scene(
             "h",
@@ -377,7 +377,7 @@ def play(folder: Path, console: Console) -> None:
         )
         story = Story(console, lambda arn: Execution(arn, world.cloud).name)
         world.cloud.on_state(story.entered)
-        Demo(world, story).tell()
+        Demo(world, story).play_all()
         records, reports = save(world, folder)
     console.print()
     console.print(Rule(style="dim"))

@@ -80,7 +80,7 @@ class World:
             world.put_pair()
             yield world
 
-    def beside(self, stack: str) -> "World":
+    def in_stack(self, stack: str) -> "World":
         """Return the same world as seen from one more installation of Certifier, of that stack."""
         other = copy.copy(self)
         other.cloud = self.cloud.install(stack)
@@ -148,7 +148,7 @@ class World:
         return self.cloud.run({"names": [NAME], "mode": mode})
 
     def issue(self, *, new_authority: bool = True, **leaf: Any) -> None:
-        """Make a new leaf, of a new CA unless told otherwise. Nobody knows of it yet."""
+        """Make a new leaf, of a new CA unless a keyword says otherwise. Nobody knows of it yet."""
         if new_authority:
             self._authorities += 1
             self.authority = Authority.root(f"Orders CA {self._authorities}")

@@ -1,7 +1,7 @@
 """``python -m smoke``: ask a real account; without one, say what would be asked.
 
-Exit status: 0 told or planned, 1 something did not hold, ended early or was left behind, 2 wrong
-input.
+Exit status: 0 reported or planned, 1 something did not hold, ended early or was left behind, 2
+wrong input.
 """
 
 import os
@@ -22,7 +22,7 @@ from certifier.errors import CertifierError, Refused
 from smoke import show
 from smoke.account import Account, Login, login_of
 from smoke.request import Wanted, WrongInput, wanted
-from smoke.run import tell
+from smoke.run import play
 
 NOTHING_GIVEN = "No replication instance was given."
 NO_CREDENTIALS = "There are no AWS credentials."
@@ -92,7 +92,7 @@ def _smoked(console: Console, account: Account, *, as_json: bool) -> int:
     _require_instance(account.dms, account.instance)
     progress = Console(stderr=True, highlight=False, markup=False)
     progress.print(f"run {account.run} in {account.request.region}")
-    book = tell(account, say=progress.print)
+    book = play(account, say=progress.print)
     if as_json:
         text = show.book_json(book, run=account.run, region=account.request.region)
         console.print(text, markup=False, soft_wrap=True)

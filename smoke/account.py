@@ -98,7 +98,7 @@ def login_of(request: Request, secrets: Secrets) -> Login:
 
 
 class Account:
-    """A real account, or the stand-ins in moto: the stories cannot tell.
+    """A real account, or the stand-ins in moto: the stories see no difference.
 
     Args:
         clients: of a session in the Region of the replication instance.
@@ -394,7 +394,7 @@ class Account:
             self._made[f"{kind} {name}"] = None
 
     def _is_ours(self, arn: str) -> bool:
-        """Whether a resource carries our tag: a name alone is no reason to delete anything."""
+        """Whether a resource carries our tag: a name alone is not a reason to delete anything."""
         tag = self.dms.tags(arn).get(TAG)
         return tag is not None if self._sweeps else tag == self.run
 

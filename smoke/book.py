@@ -55,13 +55,13 @@ DEFAULTS: Mapping[str, object] = {
     for name, value in {**asdict(AcmSwitches()), **asdict(Switches())}.items()
     if name in QUESTIONS
 }
-"""What the stand-ins do unless they are told otherwise."""
+"""What the stand-ins do unless a switch says otherwise."""
 
 Answer = bool | float | str
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """The answer to one question, and what it rests on."""
 
     value: Answer
@@ -91,7 +91,7 @@ class Book:
     """Everything that was seen. ``hide`` turns a text into one that can be printed."""
 
     hide: Callable[[str], str] = printable
-    seen: dict[str, Seen] = field(default_factory=dict)
+    seen: dict[str, Observed] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
     words: list[Words] = field(default_factory=list)
     ended: dict[str, str] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class Book:
         """Answer a question by the name of its switch."""
         if name not in QUESTIONS:
             raise KeyError(name)
-        self.seen[name] = Seen(value, self.hide(note))
+        self.seen[name] = Observed(value, self.hide(note))
 
     def check(self, sentence: str, holds: bool, seen: object = "") -> None:
         """Note whether something holds that must."""

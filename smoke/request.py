@@ -1,4 +1,4 @@
-"""What a smoke needs to be told: flags, or environment variables of the same names."""
+"""What a smoke needs to know: flags, or environment variables of the same names."""
 
 import argparse
 import re
@@ -117,72 +117,72 @@ def wanted(arguments: Sequence[str], environ: Mapping[str, str]) -> Wanted:
     Raises:
         WrongInput: something is missing, malformed, or cannot be opened.
     """
-    told = vars(parser().parse_args(list(arguments)))
-    for name, value in told.items():
+    given = vars(parser().parse_args(list(arguments)))
+    for name, value in given.items():
         if value is None:
-            told[name] = environ.get(_PREFIX + name.upper()) or None
-    options = {"json": told["json"], "profile": told["profile"], "sweep": told["sweep"]}
-    given = {name for name, value in told.items() if value} - {"json", "profile", "sweep"}
-    if told["sweep"] and told["instance"] is None:
+            given[name] = environ.get(_PREFIX + name.upper()) or None
+    options = {"json": given["json"], "profile": given["profile"], "sweep": given["sweep"]}
+    named = {name for name, value in given.items() if value} - {"json", "profile", "sweep"}
+    if given["sweep"] and given["instance"] is None:
         raise WrongInput("--sweep needs --instance, for the Region")
-    if not given:
+    if not named:
         return Wanted(request=None, **options)
-    request = _request(told)
-    missing = [f"--{name}" for name in _NEEDED if told[name] is None]
-    if missing and not told["sweep"]:
+    request = _request(given)
+    missing = [f"--{name}" for name in _NEEDED if given[name] is None]
+    if missing and not given["sweep"]:
         raise WrongInput(f"missing: {', '.join(missing)}")
     return Wanted(request=request, **options)
 
 
-def _request(told: Mapping[str, str | None]) -> Request:
-    _matching(told, "instance", _INSTANCE, "the ARN of a replication instance")
-    _matching(told, "secret", _SECRET, "a full secret ARN, with its six characters at the end")
-    _matching(told, "role", _ROLE, "the ARN of a role")
+def _request(given: Mapping[str, str | None]) -> Request:
+    _matching(given, "instance", _INSTANCE, "the ARN of a replication instance")
+    _matching(given, "secret", _SECRET, "a full secret ARN, with its six characters at the end")
+    _matching(given, "role", _ROLE, "the ARN of a role")
     for name in ("alias", "silent_host", "self_signed_host"):
-        _matching(told, name, _HOST, "a host")
-    minutes = told["minutes"] or "60"
+        _matching(given, name, _HOST, "a host")
+    minutes = given["minutes"] or "60"
     if not minutes.isdecimal() or not 1 <= int(minutes) <= 600:
         raise WrongInput(f"--minutes {minutes[:LONGEST]!r} is not a number from 1 to 600")
-    if (told["self_signed_host"] is None) != (told["self_signed_ca"] is None):
+    if (given["self_signed_host"] is None) != (given["self_signed_ca"] is None):
         raise WrongInput("--self-signed-host and --self-signed-ca belong together")
     return Request(
-        instance=told["instance"] or "",
-        secret=told["secret"] or "",
-        ca_pem=_pem(told, "ca") or "",
-        role=told["role"],
-        alias=told["alias"],
-        intermediate_pem=_pem(told, "intermediate"),
-        self_signed=_self_signed(told),
-        silent_host=told["silent_host"] or SILENT_HOST,
-        database=told["database"],
-        with_task=bool(told["with_task"]),
-        with_acm=bool(told["with_acm"]),
+        instance=given["instance"] or "",
+        secret=given["secret"] or "",
+        ca_pem=_pem(given, "ca") or "",
+        role=given["role"],
+        alias=given["alias"],
+        intermediate_pem=_pem(given, "intermediate"),
+        self_signed=_self_signed(given),
+        silent_host=given["silent_host"] or SILENT_HOST,
+        database=given["database"],
+        with_task=bool(given["with_task"]),
+        with_acm=bool(given["with_acm"]),
         minutes=int(minutes),
     )
 
 
-def _self_signed(told: Mapping[str, str | None]) -> Server | None:
-    pem = _pem(told, "self_signed_ca")
+def _self_signed(given: Mapping[str, str | None]) -> Server | None:
+    pem = _pem(given, "self_signed_ca")
     if pem is None:
         return None
-    host, _, port = (told["self_signed_host"] or "").partition(":")
+    host, _, port = (given["self_signed_host"] or "").partition(":")
     if port and not (port.isdecimal() and 1 <= int(port) <= 65_535):
         raise WrongInput(f"--self-signed-host: {port[:LONGEST]!r} is not a port")
     return Server(host=host, port=int(port) if port else None, ca_pem=pem)
 
 
 def _matching(
-    told: Mapping[str, str | None], name: str, pattern: re.Pattern[str], allowed: str
+    given: Mapping[str, str | None], name: str, pattern: re.Pattern[str], allowed: str
 ) -> None:
     """Refuse what does not match, without a word of it: it may be a secret in the wrong place."""
-    value = told[name]
+    value = given[name]
     if value is not None and not pattern.fullmatch(value):
         raise WrongInput(f"--{name.replace('_', '-')} is not {allowed}")
 
 
-def _pem(told: Mapping[str, str | None], name: str) -> str | None:
+def _pem(given: Mapping[str, str | None], name: str) -> str | None:
     """Return the text of a file of certificates."""
-    path = told[name]
+    path = given[name]
     if path is None:
         return None
     flag = "--" + name.replace("_", "-")

@@ -13,7 +13,7 @@ from smoke.book import Book
 from smoke.stories import STORIES, Story
 
 
-def tell(
+def play(
     account: Account,
     stories: Sequence[Story] = STORIES,
     *,
@@ -31,13 +31,13 @@ def tell(
         say(f"{story.name}: {story.does}")
         try:
             with cleaned(account, left):
-                story.tell(account, book)
+                story.play(account, book)
         except (Broken, OutOfTime, CertifierError, ClientError, BotoCoreError) as error:
             book.ended[story.name] = account.hide(_why(error))
         except KeyboardInterrupt:
             book.ended[story.name] = "interrupted"
             break
-        except Exception as surprise:  # noqa: BLE001 - an answer of an unforeseen shape, or a bug
+        except Exception as surprise:  # noqa: BLE001 - an answer of an unexpected shape, or a bug
             book.ended[story.name] = _where(surprise)
         if story.name in book.ended:
             say(f"{story.name} ended early: {book.ended[story.name]}")

@@ -16,7 +16,7 @@ from stacks.settings import Settings
 
 
 @dataclass(frozen=True)
-class Step:
+class StepFunction:
     """One function.
 
     Attributes:
@@ -46,21 +46,21 @@ class Step:
 
 
 STEPS = (
-    Step("select_sources", ("BATCH",), seconds=120),
-    Step("claim_source"),
-    Step("read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS")),
-    Step("probe_tls", ("POLICY", "PROBE_ADDRESSES"), in_network=True),
-    Step("plan_changes", ("DMS_SECRET_ROLE",)),
-    Step("import_ca"),
-    Step("rehearse_changes", ("DMS_SECRET_ROLE",)),
-    Step("pause_tasks", ("BREAKER_LIMIT",)),
-    Step("configure_endpoint", ("DMS_SECRET_ROLE",)),
-    Step("test_connection"),
-    Step("resume_tasks"),
-    Step("import_certificate"),
-    Step("record_certification", ("TOPIC", "BREAKER_LIMIT")),
-    Step("tidy", ("TOPIC",), seconds=120),
-    Step("report", seconds=120),
+    StepFunction("select_sources", ("BATCH",), seconds=120),
+    StepFunction("claim_source"),
+    StepFunction("read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS")),
+    StepFunction("probe_tls", ("POLICY", "PROBE_ADDRESSES"), in_network=True),
+    StepFunction("plan_changes", ("DMS_SECRET_ROLE",)),
+    StepFunction("import_ca"),
+    StepFunction("rehearse_changes", ("DMS_SECRET_ROLE",)),
+    StepFunction("pause_tasks", ("BREAKER_LIMIT",)),
+    StepFunction("configure_endpoint", ("DMS_SECRET_ROLE",)),
+    StepFunction("test_connection"),
+    StepFunction("resume_tasks"),
+    StepFunction("import_certificate"),
+    StepFunction("record_certification", ("TOPIC", "BREAKER_LIMIT")),
+    StepFunction("tidy", ("TOPIC",), seconds=120),
+    StepFunction("report", seconds=120),
 )
 
 
@@ -113,7 +113,7 @@ class Functions(Construct):
             {name: function.current_version for name, function in self.by_name.items()}
         )
 
-    def _function(self, step: Step) -> lambda_.Function:
+    def _function(self, step: StepFunction) -> lambda_.Function:
         group = logs.LogGroup(
             self,
             f"{step.id}Log",

@@ -1,4 +1,4 @@
-"""Who is told, and when: one topic for what needs a person, and the alarms on the machinery."""
+"""Who is notified, and when: one topic for what needs a person, and the alarms on the machinery."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch

@@ -51,7 +51,7 @@ LAMBDA_TRANSIENT = (
 
 _NULL = "{% null %}"
 _CAUSE = "$substring('' & $states.errorOutput.Cause, 0, 1000)"
-# The first problem is the one that matters: what fails afterwards, while putting things back, is
+# The first problem is the one that matters: what fails afterwards, while rolling back, is
 # in the findings of that step.
 _PROBLEM = (
     "{% $problem ? $problem : {'error': $states.errorOutput.Error, 'cause': " + _CAUSE + "} %}"
@@ -466,29 +466,29 @@ class Workflow(Construct):
     ) -> sfn.IChainable:
         """Whatever has come of the tasks, the login looks once more at the replication slots.
 
-        That look is advisory: what goes wrong with it is no problem of the run.
+        That look is advisory: what goes wrong with it is not a problem of the run.
         """
         proven = (
             sfn.Choice.jsonata(self, "Proven?")
             .when(sfn.Condition.jsonata("{% $proven and $not($problem) %}"), acm)
             .otherwise(record)
         )
-        look_again = self._invoke(
+        read_slots = self._invoke(
             "Read replication slots",
             "probe_tls",
             payload=_step_payload(again=True),
             catch=[(_names(ClaimLost), deferred)],
         )
-        look_again.add_catch(proven, errors=["States.ALL"], outputs={})
-        look_again.next(proven)
+        read_slots.add_catch(proven, errors=["States.ALL"], outputs={})
+        read_slots.next(proven)
         loop = self._loop(
             "Resume tasks",
             "resume_tasks",
             minutes=self._pace.resume,
-            failed=look_again,
+            failed=read_slots,
             lost=deferred,
         )
-        loop.done.otherwise(look_again)
+        loop.done.otherwise(read_slots)
         return loop.start
 
     def _import_certificate(

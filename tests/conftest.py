@@ -11,7 +11,7 @@ REAL_CLOCK = pytest.mark.real_clock("libpq verifies this test's server by the ma
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register ``shows``; ``certifier.diagnosis.handbook`` reads the marks from the source."""
+    """Register ``shows``; ``handbook.causes`` reads the marks from the source."""
     config.addinivalue_line(
         "markers", "shows(*causes): something is really broken in the way that these causes name"
     )

@@ -1,16 +1,20 @@
-"""Which room may import which: the arrows of docs/architecture.md, read from the source itself.
+"""The shape of the repository: which room may import which, no circles, one name for one class.
 
-Every import counts, inside functions and under TYPE_CHECKING too, and so does a literal name given
-to importlib.import_module. Tests and benchmarks may import anything.
+The arrows are those of docs/architecture.md, read from the source itself. Every import counts,
+inside functions and under TYPE_CHECKING too, and so does a literal name given to
+importlib.import_module. Tests and benchmarks may import anything.
 """
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from certifier.run.documents import LEFT_BY
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = frozenset(
@@ -223,3 +227,159 @@ def test_the_arrows_that_the_rooms_need_are_open(tmp_path: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"{line}\n", encoding="utf-8")
     assert violations(tmp_path) == []
+
+
+# -- no circles
+
+
+def modules(root: Path, package: str) -> Mapping[str, Path]:
+    """The modules of a package by their dotted names."""
+    found = {}
+    for file in sorted((root / package).rglob("*.py")):
+        parts = file.relative_to(root).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
+
+
+def imported_modules(root: Path, package: str) -> Mapping[str, frozenset[str]]:
+    """For each module of a package, the other modules of the package that it imports."""
+    known = modules(root, package)
+    return {
+        name: frozenset(
+            target
+            for _, each in imports(file.read_text(encoding="utf-8"))
+            if (target := _module(each, known)) not in (None, name)
+        )
+        for name, file in known.items()
+    }
+
+
+def _module(name: str, known: Mapping[str, Path]) -> str | None:
+    """The module that a dotted name is, or is defined in."""
+    while name and name not in known:
+        name = name.rpartition(".")[0]
+    return name or None
+
+
+def circle(root: Path, package: str) -> list[str]:
+    """The modules of one import circle, in their order; empty when there is none."""
+    try:
+        TopologicalSorter(imported_modules(root, package)).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_of_the_product_import_each_other_in_a_circle() -> None:
+    """Each module can be read, and imported, after those that it stands on."""
+    assert circle(ROOT, "certifier") == []
+
+
+def plant(root: Path, files: Mapping[str, str]) -> None:
+    """Write Python files below a folder."""
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+
+
+def test_a_planted_circle_is_found(tmp_path: Path) -> None:
+    """One that goes through a package and hides in a function."""
+    plant(
+        tmp_path,
+        {
+            "certifier/a.py": "from certifier.b import x",
+            "certifier/b/__init__.py": "def f():\n    from certifier import c",
+            "certifier/c.py": "from certifier.a import y",
+            "certifier/d.py": "from certifier.a import y",
+        },
+    )
+    assert set(circle(tmp_path, "certifier")) == {"certifier.a", "certifier.b", "certifier.c"}
+    (tmp_path / "certifier/c.py").unlink()
+    assert circle(tmp_path, "certifier") == []
+
+
+# -- the steps
+
+
+def steps(root: Path) -> frozenset[str]:
+    """The names of the steps: each is one file in lambdas/."""
+    return frozenset(
+        file.stem for file in (root / "lambdas").glob("*.py") if not file.stem.startswith("_")
+    )
+
+
+def steps_that_import_steps(root: Path) -> list[str]:
+    """Every import of one step's module by another's, as ``step imports step``."""
+    names = {f"certifier.steps.{name}" for name in steps(root)}
+    graph = imported_modules(root, "certifier")
+    return sorted(
+        f"{name} imports {other}" for name in names & graph.keys() for other in names & graph[name]
+    )
+
+
+def test_no_step_imports_a_step() -> None:
+    """What two steps share is in a module that belongs to no step."""
+    assert len(steps(ROOT)) > 10
+    assert steps_that_import_steps(ROOT) == []
+
+
+def test_a_planted_import_between_steps_is_found(tmp_path: Path) -> None:
+    """By either way to write it; what is shared may be imported."""
+    plant(
+        tmp_path,
+        {
+            "lambdas/_step.py": "",
+            "lambdas/one.py": "",
+            "lambdas/two.py": "",
+            "certifier/steps/one.py": "from certifier.steps import two, shared",
+            "certifier/steps/two.py": "from certifier.steps.shared import x",
+            "certifier/steps/shared.py": "x = 1",
+        },
+    )
+    assert steps_that_import_steps(tmp_path) == ["certifier.steps.one imports certifier.steps.two"]
+
+
+OF_THE_WHOLE_EXECUTION = {"select_sources", "tidy", "report"}
+
+
+def test_every_step_of_a_certification_has_a_row_in_the_table_of_documents() -> None:
+    """Otherwise what it leaves, its refusal too, is written and never read."""
+    assert set(LEFT_BY) == steps(ROOT) - OF_THE_WHOLE_EXECUTION
+
+
+# -- names
+
+
+def classes(root: Path) -> Mapping[str, list[str]]:
+    """Where each class of the product is defined, by its name."""
+    found: dict[str, list[str]] = {}
+    for top in ("certifier", "stacks", "lambdas"):
+        for file in sorted((root / top).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    where = f"{file.relative_to(root).as_posix()}:{node.lineno}"
+                    found.setdefault(node.name, []).append(where)
+    return found
+
+
+def twice(root: Path) -> dict[str, list[str]]:
+    """The class names that stand for more than one class."""
+    return {name: places for name, places in classes(root).items() if len(places) > 1}
+
+
+def test_a_class_name_exists_once_in_the_product() -> None:
+    """A name in a review, a traceback or a search means one thing."""
+    assert twice(ROOT) == {}
+
+
+def test_a_planted_second_class_of_a_name_is_found(tmp_path: Path) -> None:
+    """Also one inside a function, and in another package."""
+    plant(
+        tmp_path,
+        {
+            "certifier/a.py": "class Plan: ...",
+            "stacks/b.py": "def f():\n    class Plan: ...",
+            "lambdas/c.py": "class Other: ...",
+        },
+    )
+    assert twice(tmp_path) == {"Plan": ["certifier/a.py:1", "stacks/b.py:2"]}

@@ -1,4 +1,4 @@
-"""ACM: one imported certificate per source, in step with the pair that PostgreSQL serves.
+"""ACM: one imported certificate per source, in step with the server's certificate and key.
 
 ACM has no names for imported certificates: an import without an ARN always makes a new one. So the
 ARN is remembered by the store, and a tag finds it again when the store has lost it. The client must
@@ -115,7 +115,7 @@ class Acm:
     Raises, from every method:
         Retryable: ACM asked us to slow down, did not answer, or is busy.
         Refused: a person must act; ``seen`` says what ACM said.
-        Unexpected: what nobody foresaw.
+        Unexpected: an error that is not expected.
     """
 
     def __init__(self, client: "ACMClient", stack: str) -> None:
@@ -228,8 +228,11 @@ class Acm:
         names = _names(leaf)
         found = []
         for summary in self._listed():
-            told = {summary.get("DomainName"), *summary.get("SubjectAlternativeNameSummaries", ())}
-            shown = {str(name).lower() for name in told if name}
+            listed = {
+                summary.get("DomainName"),
+                *summary.get("SubjectAlternativeNameSummaries", ()),
+            }
+            shown = {str(name).lower() for name in listed if name}
             if not shown & names and not summary.get("HasAdditionalSubjectAlternativeNames"):
                 continue
             arn = str(summary["CertificateArn"])
@@ -319,8 +322,8 @@ class Acm:
                 raise Busy(f"{operation}: {code}") from None
             if code in _UNSUITABLE:
                 # what a service quotes of a request may be the key
-                told = "" if "-----" in said else f": {said}"
-                seen = f"ACM does not take the certificate ({code}){told}"
+                words = "" if "-----" in said else f": {said}"
+                seen = f"ACM does not take the certificate ({code}){words}"
                 raise Refused(Cause.ACM_UNSUITABLE, seen=seen) from None
             raise translate(error) from None
         return answer

@@ -28,7 +28,7 @@ def find_deployment(client: "CloudFormationClient", stack: str) -> Deployment:
     """Return where the installation of that stack keeps its things.
 
     Raises:
-        Refused: there is no such stack, or it is none of ours; ``seen`` says so.
+        Refused: there is no such stack, or it is not one of ours; ``seen`` says so.
     """
     try:
         (described,) = client.describe_stacks(StackName=stack)["Stacks"]
@@ -39,8 +39,8 @@ def find_deployment(client: "CloudFormationClient", stack: str) -> Deployment:
         raise translate(error) from None
     except ValueError:
         raise Unexpected("DescribeStacks") from None
-    told = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", ())}
-    if missing := [name for name in _OUTPUTS.values() if name not in told]:
-        seen = f"the stack {stack} is no Certifier: it lacks the outputs {', '.join(missing)}"
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", ())}
+    if missing := [name for name in _OUTPUTS.values() if name not in outputs]:
+        seen = f"the stack {stack} is not a Certifier: it lacks the outputs {', '.join(missing)}"
         raise Refused(Cause.AWS_DENIED, seen=seen)
-    return Deployment(**{field: told[name] for field, name in _OUTPUTS.items()})
+    return Deployment(**{field: outputs[name] for field, name in _OUTPUTS.items()})

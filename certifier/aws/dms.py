@@ -107,7 +107,7 @@ class Started(Fact):
 
 
 class Rejected(Fact):
-    """DMS did not take the start of a task. ``needs_test``: a passing test would mend it."""
+    """DMS did not take the start of a task. ``needs_test``: a passing test would permit it."""
 
     text: str
     needs_test: bool
@@ -142,7 +142,7 @@ class Dms:
     Raises, from every method:
         Retryable: the service asked us to slow down, did not answer, or is busy.
         Refused: a person must act; ``seen`` says what DMS said.
-        Unexpected: what nobody foresaw.
+        Unexpected: an error that is not expected.
     """
 
     def __init__(self, client: "DatabaseMigrationServiceClient") -> None:
@@ -643,10 +643,10 @@ def _copied(original: Mapping[str, Any], params: dict[str, Any]) -> dict[str, An
 
 
 def _endpoint(described: Mapping[str, Any]) -> Endpoint:
-    """Return what DescribeEndpoints told; plain fields stand at either of two places."""
+    """Return what DescribeEndpoints shows; plain fields stand at either of two places."""
     settings: Mapping[str, Any] = described.get("PostgreSQLSettings", {})
 
-    def told(name: str) -> Any:
+    def given(name: str) -> Any:
         return described.get(name) or settings.get(name) or None
 
     rest = {
@@ -665,7 +665,7 @@ def _endpoint(described: Mapping[str, Any]) -> Endpoint:
         fields=EndpointFields(
             ssl_mode=SslMode(described.get("SslMode") or SslMode.NONE),
             certificate_arn=described.get("CertificateArn") or None,
-            **{ours: told(theirs) for ours, theirs in _CONNECTION.items()},
+            **{ours: given(theirs) for ours, theirs in _CONNECTION.items()},
             **{ours: settings.get(theirs) or None for ours, theirs in _SECRET.items()},
         ),
         authentication=settings.get("AuthenticationMethod") or "password",

@@ -79,12 +79,12 @@ class Documents:
     # -- how the children of an execution ended
 
     def write_child_outcome(self, execution: str, outcome: ChildOutcome) -> None:
-        """Leave word for the report. A name holds no full stop, so the key says both."""
+        """Write the outcome for the report. A name holds no full stop, so the key says both."""
         key = f"runs/{execution}/outcomes/{outcome.name}.{outcome.outcome.value}"
         self.put(key, outcome.model_dump_json().encode(), JSON)
 
     def outcomes(self, execution: str) -> dict[str, Outcome]:
-        """Return the outcome of every child that left word so far; of several, the gravest.
+        """Return the outcome of every child that has written one so far; of several, the gravest.
 
         A child that was started twice (redriven) leaves two words; ``deferred`` says least.
         """
@@ -98,7 +98,7 @@ class Documents:
         return found
 
     def child_outcomes(self, execution: str) -> dict[str, ChildOutcome]:
-        """Return all that the children of an execution left word of, by source."""
+        """Return all outcomes that the children of an execution have written, by source."""
         return {
             name: ChildOutcome.model_validate_json(
                 self.get(f"runs/{execution}/outcomes/{name}.{outcome.value}") or b"{}"
@@ -147,7 +147,7 @@ _WEIGHT = (
 )
 
 
-class Bundle(Fact):
+class BundleObject(Fact):
     """A CA bundle as it was read. ``version`` pins it; ``null`` in a bucket without versions."""
 
     uri: str
@@ -163,7 +163,7 @@ class Bucket:
 
     def read_bundle(
         self, uri: str, version: str | None = None, *, limit: int = BUNDLE_LIMIT
-    ) -> Bundle | Finding:
+    ) -> BundleObject | Finding:
         """Return the object at ``uri`` (``s3://bucket/key``), or why it cannot be read.
 
         The finding is ``bundle_unreadable``, or ``material_too_large`` over ``limit`` bytes.
@@ -187,7 +187,7 @@ class Bucket:
                 place=Witness.INTAKE,
                 seen=f"the CA bundle {uri} is larger than {limit} bytes",
             )
-        return Bundle(uri=uri, version=answer.get("VersionId"), body=body)
+        return BundleObject(uri=uri, version=answer.get("VersionId"), body=body)
 
 
 def _unreadable(uri: str, error: ClientError | BotoCoreError) -> Finding:

@@ -1,4 +1,4 @@
-"""SNS: tell people."""
+"""SNS: notify people."""
 
 from typing import TYPE_CHECKING
 

@@ -96,7 +96,7 @@ class Table:
         values: Mapping[str, Any] | None = None,
         names: Mapping[str, str] | None = None,
     ) -> Write:
-        """Delete an item; one that is not there is no error."""
+        """Delete an item; one that is not there is not an error."""
         return {"Delete": self._request({"Key": packed(key)}, condition, values, names)}
 
     def check_op(self, key: Key, condition: str, values: Mapping[str, Any] | None = None) -> Write:

@@ -3,7 +3,7 @@
 Pure: the standard library, ``cryptography`` and ``pydantic``; the clock is an argument.
 
 Everything is loaded when it is first asked for (PEP 562): most Lambdas compare digests and facts,
-and their cold start shall not pay for ``cryptography``.
+and their cold start should not pay for ``cryptography``.
 """
 
 from typing import TYPE_CHECKING

@@ -96,7 +96,7 @@ def oid(value: Element) -> str:
     """Return an object identifier in dotted form."""
     content = value.expect(OID).content
     if not content or len(content) > _MAX_OID_BYTES or content[-1] & 0x80:
-        raise DerError("an object identifier that is none")
+        raise DerError("not a valid object identifier")
     arcs: list[int] = []
     number = 0
     for byte in content:
@@ -138,10 +138,10 @@ def time(value: Element) -> datetime:
     try:
         text = value.content.decode("ascii")
         if len(text) != length or not text[:-1].isdigit():
-            raise DerError("a date that is none")
+            raise DerError("not a valid date")
         moment = datetime.strptime(text, shape).replace(tzinfo=UTC)
     except ValueError:
-        raise DerError("a date that is none") from None
+        raise DerError("not a valid date") from None
     if value.tag == UTC_TIME:  # 00-49 is 20xx, 50-99 is 19xx; strptime splits at 69
         year = int(text[:2])
         moment = moment.replace(year=year + (2000 if year < 50 else 1900))
@@ -165,5 +165,5 @@ def text(value: Element) -> str:
 
 
 def readable(raw: bytes) -> str:
-    """Return bytes that should be a name as text; those that are no UTF-8 become ``\\xNN``."""
+    """Return bytes that should be a name as text; those that are not UTF-8 become ``\\xNN``."""
     return raw.decode("utf-8", "backslashreplace")

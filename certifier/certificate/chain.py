@@ -56,7 +56,7 @@ class Graph:
             self._by_subject.setdefault(certificate.subject_raw, []).append(certificate)
 
     def named(self, certificate: Certificate) -> tuple[Certificate, ...]:
-        """Return what carries the name of its issuer, whoever's key it has."""
+        """Return the certificates with the name of its issuer, whatever their key."""
         return tuple(self._by_subject.get(certificate.issuer_raw, ()))
 
     def namesakes(self, certificate: Certificate) -> tuple[Certificate, ...]:

@@ -118,7 +118,7 @@ def _read(certificate: "Certificate") -> dict[str, Any]:
     _ = (
         certificate.loaded,
         certificate.purposes_allow_tls,
-    )  # what they cannot read shall be named too
+    )  # what they cannot read must be named too
     return {**values, "unreadable": certificate.unreadable}
 
 

@@ -18,8 +18,8 @@ def guarded(read: Callable[[], T]) -> tuple[T | None, str]:
     """Return what ``read`` returns, or ``None`` and what kind of error it met.
 
     ``cryptography`` meets odd input with ValueError, TypeError, UnsupportedAlgorithm or
-    InvalidVersion, and with a PanicException, which is no Exception, when its parser gives up. The
-    text of any of them may carry input, and input may be a private key: it is never passed on.
+    InvalidVersion, and with a PanicException, not an Exception, when its parser gives up. The text
+    of any of them may carry input, and input may be a private key: it is never passed on.
     """
     try:
         return read(), ""

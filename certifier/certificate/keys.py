@@ -76,7 +76,7 @@ class KeyKind:
 
 
 def key_kind(spki: bytes) -> tuple[KeyKind | None, str]:
-    """Return the kind of a SubjectPublicKeyInfo in DER, or ``None`` and why it cannot be told."""
+    """Return the kind of a SubjectPublicKeyInfo in DER, or ``None`` and why it is unknown."""
     algorithm = _algorithm(spki)
     if algorithm not in _LOADED:
         return None, _FOREIGN
@@ -179,8 +179,8 @@ def load_private_key(der: bytes) -> PrivateKey | KeyProblem:
     )
     if loaded is None:
         return _unreadable(der, why)
-    told, why = guarded(lambda: _kind_of(loaded.public_key(), pss=algorithm == _RSASSA_PSS))
-    kind, why = told or (None, why)
+    read, why = guarded(lambda: _kind_of(loaded.public_key(), pss=algorithm == _RSASSA_PSS))
+    kind, why = read or (None, why)
     if kind is None:
         return KeyProblem(Cause.KEY_UNSUPPORTED, why)
     if kind.bits > _MAX_BITS:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 MAX_LEAF_DAYS: Final = 398  # what clients accept of a server certificate
-CLOCK_SKEW: Final = timedelta(hours=1)  # a client whose clock is behind shall accept it at once
+CLOCK_SKEW: Final = timedelta(hours=1)  # a client whose clock is behind must accept it at once
 _MAX_CN: Final = 64  # RFC 5280, appendix A.1: ub-common-name
 _LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
@@ -62,7 +62,7 @@ def host_problem(host: str) -> str | None:
         return None
     labels = host.removeprefix("*.").split(".")
     if not host.isascii():
-        return "holds characters that are no ASCII; write it as DNS does (xn--...)"
+        return "holds characters that are not ASCII; write it as DNS does (xn--...)"
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         return "is neither a DNS name nor an IP address"
     if all(label.isdigit() for label in labels):

@@ -194,7 +194,7 @@ def _block(label: str, body: bytes) -> Block | str | _Inside:
     if _BASE64.fullmatch(text) is None:
         if is_html(body):
             return label, HTML
-        return f"a {label} block holds characters that are no base64"
+        return f"a {label} block holds characters that are not base64"
     if len(text) % 4:
         return f"the base64 of a {label} block is cut off or has a character too many"
     der = base64.b64decode(text)

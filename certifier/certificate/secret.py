@@ -169,7 +169,7 @@ class SecretParts:
     Attributes:
         certificate, private_key, chain, ca: as they are, unread; ``None`` when no key names them.
         keys: the names of the keys that the secret has, for a sentence.
-        findings: keys whose value is no text, and what is said twice.
+        findings: keys whose value is not text, and what is given twice.
     """
 
     certificate: bytes | None = field(default=None, repr=False)

@@ -1,7 +1,7 @@
 """The command line: one file a command, each with ``register(subparsers)`` and ``run(args)``.
 
-Exit status of every command: 0 yes, 1 no (refused, failed verdict, content that is no certificate),
-2 wrong usage or a file that cannot be opened. Never a traceback.
+Exit status of every command: 0 yes, 1 no (refused, failed verdict, content that is not a
+certificate), 2 wrong usage or a file that cannot be opened. Never a traceback.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. `argv` is without the program's name."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        # What is no character, or none that the terminal has, becomes \xNN.
+        # What is not a character, or not one that the terminal has, becomes \xNN.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -43,11 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return over.code if isinstance(over.code, int) else 2
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:  # `certifier status | head`: nobody reads on, and that is no error
+    except BrokenPipeError:  # `certifier status | head`: nobody reads on, which is not an error
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.close()
         return 0
-    except Exception as error:  # noqa: BLE001 - the outermost edge: a bug is told, not shown in full
+    except Exception as error:  # noqa: BLE001 - the outermost edge: a bug is reported, not shown in full
         print(f"certifier: unexpected {type(error).__name__}; please report it", file=sys.stderr)
         return 1
     return status

@@ -259,13 +259,13 @@ def _tell(
     body = place.documents.get(f"reports/{run_id}.json")
     summary = None if body is None else Summary.model_validate_json(body)
     if args.json:
-        told = {
+        payload = {
             "execution": state.arn,
             "status": state.status,
             "cause": state.cause,
             "summary": None if summary is None else summary.model_dump(mode="json"),
         }
-        print(json.dumps(told, indent=2))
+        print(json.dumps(payload, indent=2))
         return
     bucket = f"s3://{place.documents.bucket}"
     for line in summary.lines if summary else ():

@@ -37,7 +37,7 @@ PROBE_SECONDS = 10.0
 
 
 class Discovered(Fact):
-    """One endpoint, as far as DMS and (if asked) our probe tell.
+    """One endpoint, as far as DMS and (if asked) our probe report it.
 
     Attributes:
         ca_days_left: days to the last expiry among the CAs of its DMS certificate; ``None``: it has

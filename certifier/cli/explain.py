@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
         _decoded(sys.stdin.buffer.read(_READ)) if args.text == "-" else _word(args.text)
     )
     if args.json:
-        told = {"cause": found.cause, "seen": found.seen, "remedy": found.remedy}
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        payload = {"cause": found.cause, "seen": found.seen, "remedy": found.remedy}
+        print(json.dumps(payload, indent=2, ensure_ascii=False))
     else:
         at = f"  at {found.stage}" if found.stage else ""
         print(f"{found.cause}{at}\n  seen    {found.seen}\n  remedy  {found.remedy}")

@@ -1,4 +1,4 @@
-"""What the commands share that talk to AWS: which installation, and how its errors are told."""
+"""What the commands share that talk to AWS: which installation, and how its errors are shown."""
 
 import argparse
 import os

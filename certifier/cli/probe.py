@@ -165,7 +165,7 @@ def _read(option: str, path: Path | None) -> bytes | None:
 
 
 def _leaf(pem: bytes) -> str:
-    """The fingerprint of the one certificate that is no CA, or of the only one."""
+    """The fingerprint of the one certificate that is not a CA, or of the only one."""
     found = [certificate_facts(der) for der in certificates_in(pem)]
     leaves = [facts for facts in found if not facts.is_ca] or found
     if len(leaves) != 1:
@@ -307,7 +307,7 @@ def _of_login(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def _of_slots(slots: Sequence[SlotFacts]) -> Iterator[tuple[str, str]]:
-    """The slots that matter most for change data capture, which are told first."""
+    """The slots that matter most for change data capture, which are shown first."""
     for number, slot in enumerate(slots[:_SLOTS_SHOWN]):
         state = "active" if slot.active else "nobody reads from it"
         kept = "" if slot.retained_bytes is None else f", keeps {size(slot.retained_bytes)} of WAL"

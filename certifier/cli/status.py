@@ -55,8 +55,11 @@ def _run(args: argparse.Namespace) -> int:
     chosen = [state for state in states if not args.names or state.name in args.names]
     now, breaker = datetime.now(UTC), store.breaker()
     if args.json:
-        told = {"sources": [_told(state, now) for state in chosen], "breaker": _breaker(breaker)}
-        print(json.dumps(told, indent=2))
+        payload = {
+            "sources": [_payload(state, now) for state in chosen],
+            "breaker": _breaker(breaker),
+        }
+        print(json.dumps(payload, indent=2))
     else:
         _show(chosen, breaker, now)
     return 0
@@ -66,7 +69,7 @@ def _days_left(state: SourceState, now: datetime) -> int | None:
     return None if state.expires_at is None else (state.expires_at - now).days
 
 
-def _told(state: SourceState, now: datetime) -> dict[str, Any]:
+def _payload(state: SourceState, now: datetime) -> dict[str, Any]:
     """Return one source as JSON says it."""
     return {
         "name": state.name,

@@ -27,7 +27,7 @@ class EndpointFields(Fact):
 
 
 class Endpoint(Fact):
-    """A DMS endpoint for PostgreSQL, as DescribeEndpoints tells it.
+    """A DMS endpoint for PostgreSQL, as DescribeEndpoints describes it.
 
     Attributes:
         endpoint_type: ``source`` or ``target`` (DMS answers in upper case).
@@ -49,8 +49,8 @@ class Endpoint(Fact):
     @property
     def settings_digest(self) -> str:
         """SHA-256 over all that was described but the status: equal means nothing has changed."""
-        told = self.model_dump(mode="json", exclude={"status"})
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        described = self.model_dump(mode="json", exclude={"status"})
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 class DmsCertificate(Fact):

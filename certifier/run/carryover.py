@@ -51,7 +51,7 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
 
 
 def anchors(dossier: Dossier, state: SourceState) -> dict[str, Any]:
-    """Return the CAs that are known from now on; people have been told of the new ones."""
+    """Return the CAs that are known from now on; people have been notified of the new ones."""
     trusted = dict.fromkeys(facts.sha256 for facts in trusted_facts(dossier.material))
     new = [sha256 for sha256 in trusted if sha256 not in state.anchors]
     return {"anchors": (*state.anchors, *new)[-ANCHORS:]} if new else {}

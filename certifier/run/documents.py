@@ -76,9 +76,9 @@ class Plan(Fact):
 
     Attributes:
         create: the endpoint does not exist and will be created.
-        target: the fields that the endpoint shall have; its ``certificate_arn`` is only known
+        target: the endpoint's target fields; its ``certificate_arn`` is only known
             after Import CA, when ``desired_digest`` is not what the endpoint trusts already.
-        desired_pem, desired_digest: the CAs that the endpoint shall trust; ``None``: leave it.
+        desired_pem, desired_digest: the CAs that the endpoint is to trust; ``None``: leave it.
         overlap: old and new CAs are both trusted for now.
         running: the running tasks that a change must pause.
         instances: where tests run from; empty: every instance with a connection on the endpoint.
@@ -157,8 +157,8 @@ class Configured(Fact):
 
     Attributes:
         rolled_back: the endpoint was read back with the old values.
-        settled: the undo log has nothing left to do: put back, or gone, or made by us and kept, or
-            changed by somebody else since.
+        settled: the undo log has nothing left to do: rolled back, or gone, or made by us and kept,
+            or changed by somebody else since.
     """
 
     endpoint: Endpoint | None = None
@@ -278,7 +278,7 @@ class Probed(Fact):
 
     @property
     def effective(self) -> ProbeReport | None:
-        """The report that speaks for the CA which the endpoint shall have."""
+        """The report for the CA that the endpoint is to have."""
         return self.union_report or self.report
 
     @property
@@ -297,7 +297,7 @@ class Probed(Fact):
 
     @property
     def slots(self) -> tuple[SlotFacts, ...] | None:
-        """The replication slots, where somebody logged in and was told."""
+        """The replication slots, where somebody logged in and could see them."""
         return _slots(self.effective) if self.effective else None
 
     @property

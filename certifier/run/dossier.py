@@ -123,13 +123,13 @@ class Dossier(Fact):
         found = list(self.material.findings) if self.material else []
         found += self.probed.findings if self.probed else ()
         found += [f for doc in change if doc for f in doc.findings]
-        found += self.refusals  # why it ended, before what came of putting it back
+        found += self.refusals  # why it ended, before what came of rolling back
         found += [f for doc in after if doc for f in doc.findings]
         return tuple(dict.fromkeys(found))
 
     @property
     def finishes_another(self) -> bool:
-        """Whether this run only proved or put back what an earlier one had begun."""
+        """Whether this run only proved or rolled back what an earlier one had begun."""
         return self.undo is not None and self.material is None
 
 

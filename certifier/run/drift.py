@@ -68,7 +68,7 @@ def endpoint_ca_differs(
     *,
     served: Iterable[CertificateFacts],
     anchor: CertificateFacts | None,
-    mended: bool,
+    repaired: bool,
 ) -> Finding | None:
     """Return that the CA on the endpoint does not cover the served chain; ``None`` when it does.
 
@@ -78,7 +78,7 @@ def endpoint_ca_differs(
     Args:
         trusted: the PEM of the CAs on an endpoint that verifies.
         anchor: the CA in which the served chain was found to end; ``None``: it did not verify.
-        mended: this run is going to change the endpoint, so that nobody has to do anything.
+        repaired: this run is going to change the endpoint, so that nobody has to do anything.
     """
     on_endpoint = [certificate_facts(der) for der in certificates_in(trusted or "")]
     if anchor is None or not on_endpoint:
@@ -91,7 +91,7 @@ def endpoint_ca_differs(
         place=Witness.PLAN,
         seen=f"the endpoint trusts {_titles(on_endpoint)}, and the served chain ends in"
         f" {anchor.title}: DMS cannot verify the server until the endpoint is changed",
-        severity=Severity.ADVICE if mended else None,
+        severity=Severity.ADVICE if repaired else None,
     )
 
 

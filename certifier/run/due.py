@@ -26,7 +26,7 @@ BACK_OFF = (
 
 
 TRIES_IN_VAIN = 2
-"""How often a run that stopped tasks in vain is tried again soon: each time they stand still."""
+"""How often a run that stopped tasks in vain is tried again soon: they are stopped each time."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Due:
     Attributes:
         at: ``None``: not before somebody asks.
         reason, backoff: what the back-off counts now, and how many runs in a row.
-        waiting_since: since when something is there that time may mend.
+        waiting_since: since when something is there that may clear by itself.
     """
 
     at: datetime | None
@@ -46,7 +46,7 @@ class Due:
 
 
 def may_clear_by_itself(found: Finding) -> bool:
-    """Whether the finding may go away without anybody telling us."""
+    """Whether the finding may go away without an event."""
     return CATALOGUE[found.cause].may_clear_by_itself and found.severity is not Severity.ADVICE
 
 
@@ -92,7 +92,7 @@ def _backs_off(end: Ending, mendable: tuple[Finding, ...]) -> bool:
             return True
         case Outcome.CERTIFIED:
             return bool(mendable)
-        case Outcome.REFUSED | Outcome.FAILED:  # as long as one needs a person, soon is no use
+        case Outcome.REFUSED | Outcome.FAILED:  # as long as one needs a person, soon is of no use
             errors = errors_in(end.findings)
             return bool(errors) and all(may_clear_by_itself(found) for found in errors)
         case _:

@@ -21,7 +21,7 @@ class Ending:
 
     Attributes:
         findings: of all steps, and what the ending itself adds.
-        erase_undo: the endpoint was proven new, or read back as old, or is not ours to put back.
+        erase_undo: the endpoint was proven new, or read back as old, or is not ours to roll back.
         bad_end: this run changed something and ended badly: it counts for the breaker.
         held_by_breaker: the breaker is open, so the change did not begin.
         in_vain: this run stopped tasks, and then refused the change before it was begun.
@@ -81,7 +81,7 @@ def _in_vain(found: Dossier, problem: Problem | None) -> bool:
 
 
 def _undo_is_done(found: Dossier) -> bool:
-    """Whether the endpoint was proven new, or what was to be put back is."""
+    """Whether the endpoint was proven new, or what was to be rolled back is."""
     if found.rolled_back is not None:
         return found.rolled_back.rolled_back or found.rolled_back.settled
     return found.tested_new is not None and found.tested_new.passed
@@ -124,8 +124,8 @@ def _of_the_end(
         }.get(outcome, "this run could not finish that")
         seen = f"an earlier run was cut off in the middle of a change; {what}"
         added.append(_workflow(Cause.INTERRUPTED_RUN_FINISHED, seen))
-    told = " ".join(f.seen for f in findings if f.cause is Cause.TASK_NOT_RESTARTED)
-    if found.pending_restarts and not told:
+    reported = " ".join(f.seen for f in findings if f.cause is Cause.TASK_NOT_RESTARTED)
+    if found.pending_restarts and not reported:
         names = ", ".join(found.pending_restarts)
         seen = f"tasks that we stopped do not run again yet: {names}"
         added.append(_workflow(Cause.TASK_NOT_RESTARTED, seen))

@@ -12,7 +12,7 @@ from certifier.text import size
 from certifier.vocabulary import Cause, Outcome, Severity
 
 PATIENCE = timedelta(days=7)
-"""How long something that time may mend waits before a person is told."""
+"""How long something that may clear by itself lasts before a person is notified."""
 
 
 BAD = frozenset({Outcome.REFUSED, Outcome.ROLLED_BACK, Outcome.FAILED})
@@ -25,7 +25,7 @@ _OF_ONE_RUN = frozenset({Cause.REHEARSED_BY_PROBE_ONLY, Cause.CA_EXPIRED_DROPPED
 
 @dataclass(frozen=True)
 class Notice:
-    """What a person is told: one line, and the rest."""
+    """What a person reads: one line, and the rest."""
 
     subject: str
     message: str
@@ -40,7 +40,7 @@ def attention(
 ) -> str:
     """Return what needs a person, as one line that is equal while nothing changes; empty: nothing.
 
-    Errors, and warnings that only a person can mend, at once; what time may mend, after a week;
+    Errors, and warnings that do not clear by themselves, at once; warnings that may, after a week;
     tasks waiting for a restart always.
     """
     patient = waiting_since is not None and now - waiting_since >= PATIENCE
@@ -63,7 +63,7 @@ def attention(
 def retained_wal(found: Dossier) -> str:
     """Return what the server keeps because of pending restarts, for people; empty without one.
 
-    Which slot is a task's, nobody tells: those that nobody reads from are named.
+    Nothing says which slot is a task's: those that nobody reads from are named.
     """
     if not found.pending_restarts:
         return ""
@@ -92,23 +92,23 @@ def notice(
     end: Ending,
     *,
     needs: str,
-    told: str,
+    notified: str,
     where: str,
     wal: str = "",
 ) -> Notice | None:
-    """Return what to tell a person now; ``None`` when nothing has changed for them.
+    """Return the notice for people now; ``None`` when nothing has changed for them.
 
     Args:
         needs: what needs a person now (``attention``).
-        told: what they were told last.
+        notified: what the last notice was about.
         where: where the record lies.
         wal: what the server keeps because of tasks waiting for a restart (``retained_wal``).
     """
-    if needs == told or end.outcome is Outcome.DEFERRED:
+    if needs == notified or end.outcome is Outcome.DEFERRED:
         return None
     if not needs:
-        was_bad = told.split(" ", 1)[0] in {outcome.value for outcome in BAD}
-        if not was_bad and "pending_restart:" not in told:
+        was_bad = notified.split(" ", 1)[0] in {outcome.value for outcome in BAD}
+        if not was_bad and "pending_restart:" not in notified:
             return None
         return Notice(
             f"Certifier: {name} is {end.outcome.value} again",

@@ -29,7 +29,7 @@ def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding
 
 @dataclass(frozen=True)
 class Trust:
-    """The CAs that the endpoint shall trust. ``pem`` is ``None``: leave them alone."""
+    """The CAs that the endpoint is to trust. ``pem`` is ``None``: leave them alone."""
 
     pem: str | None = None
     digest: str | None = None
@@ -74,7 +74,7 @@ class EndpointPlan:
 
 
 def desired_trust(source: Source, material: Material, served: Served, union: Union | None) -> Trust:
-    """Return the CAs that the endpoint shall trust, so that no anchor is dropped while needed.
+    """Return the CAs that the endpoint is to trust, so that no anchor is dropped while needed.
 
     The source's bundle, if the served chain verifies against it alone or the source forbids
     overlap; otherwise the bundle and what the endpoint trusts now. Without a served chain: both.
@@ -195,12 +195,12 @@ def plan_endpoint(
     role: str,
     union: Union | None = None,
 ) -> EndpointPlan:
-    """Return the smallest set of changes between the endpoint as it is and as it shall be.
+    """Return the smallest set of changes between the endpoint as it is and its target.
 
     Args:
-        trust: the CAs that it shall trust, from :func:`desired_trust`.
+        trust: the CAs that it is to trust, from :func:`desired_trust`.
         role: ARN of the role through which DMS reads secrets, for an endpoint that refers to one.
-        union: as given to :func:`desired_trust`; tells a shrink from a switch.
+        union: as given to :func:`desired_trust`; separates a shrink from a switch.
     """
     endpoint, trusted = material.endpoint, material.trusted
     findings = [*_identity(source, endpoint, known), *trust.findings]
@@ -262,7 +262,7 @@ def _permissions(source: Source, endpoint: Endpoint, changes: Iterable[Change]) 
     stuck = [change.field for change in changes if not change.reversible]
     if stuck and not source.allow_irreversible:
         why = _why_irreversible(endpoint, stuck)
-        seen = f"a change of {', '.join(stuck)} on {endpoint.identifier} could not be put back"
+        seen = f"a change of {', '.join(stuck)} on {endpoint.identifier} could not be rolled back"
         found.append(_found(Cause.IRREVERSIBLE, f"{seen}: {why}"))
     return found
 
@@ -322,8 +322,8 @@ def plan_tasks(
 ) -> TaskPlan:
     """Return whether the change may be made now, given what runs on the endpoint.
 
-    Running tasks must stop for a change; without leave to stop them the change is refused, or waits
-    for its window. A shrink waits quietly instead, because nothing is broken meanwhile.
+    Running tasks must stop for a change; without permission to stop them the change is refused, or
+    waits for its window. A shrink waits quietly instead, because nothing is broken meanwhile.
     """
     if errors_in(plan.findings) or not plan.changes:
         return TaskPlan(Decision.UNCHANGED)

@@ -56,7 +56,7 @@ class DmsTest(Fact):
     message: str | None = None
 
 
-class Trust(Fact):
+class TrustRecord(Fact):
     """The CAs that the endpoint trusts after the run. ``overlap``: old and new ones, for now."""
 
     certificate_arn: str | None = None
@@ -86,7 +86,7 @@ class TaskRecord(Fact):
 
 
 class SlotsRecord(Fact):
-    """The server's replication slots; ``None``: nobody logged in, or the server does not tell.
+    """The server's replication slots; ``None``: nobody logged in, or the server does not show them.
 
     Attributes:
         before: as the probe saw them, before this run stopped any task.
@@ -116,7 +116,7 @@ class Certification(Fact):
         changes: what the plan found to differ; made when ``changed``.
         intended_leaf_sha256: the certificate that the server is meant to serve.
         days_left, expires, expires_at: the expiry that comes first, and of what.
-        next_due: when the source is looked at again; ``None``: when somebody asks.
+        next_due: when the source is due again; ``None``: when somebody asks.
     """
 
     format: str = FORMAT
@@ -136,7 +136,7 @@ class Certification(Fact):
     changed: bool = False
     rolled_back: bool = False
     opens_at: datetime | None = None
-    trust: Trust | None = None
+    trust: TrustRecord | None = None
     probe: dict[str, Any] | None = None
     tests: tuple[DmsTest, ...] = ()
     tasks: TaskRecord = Field(default_factory=TaskRecord)
@@ -240,12 +240,12 @@ def trusted_pem(arn: str | None, dossier: Dossier) -> tuple[str | None, str | No
     return digest, trusted.pem if trusted is not None and trusted.digest == digest else None
 
 
-def _trust(endpoint: Endpoint | None, dossier: Dossier) -> Trust | None:
+def _trust(endpoint: Endpoint | None, dossier: Dossier) -> TrustRecord | None:
     arn = endpoint.fields.certificate_arn if endpoint else None
     if arn is None:
         return None
     digest, pem = trusted_pem(arn, dossier)
-    return Trust(
+    return TrustRecord(
         certificate_arn=arn,
         digest=digest,
         overlap=dossier.plan is not None

@@ -1,4 +1,4 @@
-"""What Certifier remembers of a source, a task and a wave between runs; the store keeps it."""
+"""What Certifier remembers of a source, a task and the breaker between runs; the store keeps it."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -49,8 +49,8 @@ class SourceState(Fact):
         outcome, findings, recorded_at, recorded_by: how the last run ended.
         certified_at: when it was last certified.
         reason, backoff: what the back-off counts, and how many runs ended that way in a row.
-        waiting_since: since when a finding that time may mend is there.
-        notified: what people were told last; empty when there was nothing to tell.
+        waiting_since: since when a finding that may clear by itself is there.
+        notified: what the last notice was about; empty when nothing needs a person.
         endpoint: the endpoint as the registered spec names it, lower case.
         owned: the names, lower case, under which the source holds its endpoint besides the spec's.
         endpoint_arn: the endpoint that we adopted or made; one that is gone is never made again.

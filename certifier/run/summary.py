@@ -43,7 +43,7 @@ def failure(
 _NAMED = 20
 
 
-SUMMARY_FORMAT = "certifier.summary/1"
+SUMMARY_FORMAT = "certifier.summary/2"
 
 
 class Line(Fact):

@@ -1,6 +1,6 @@
 """Claim source: become the one execution that may write, and learn what an earlier one left.
 
-Plan mode claims nothing. The loser writes nothing to the table: it leaves word for the report only.
+Plan mode claims nothing. The loser writes nothing to the table, only its outcome for the report.
 """
 
 from certifier.aws.store import NotClaimed
@@ -16,7 +16,7 @@ class ClaimAnswer(Fact):
 
     Attributes:
         claimed: the source is ours (in plan mode: nothing had to be claimed).
-        tail: an undo log was left behind: prove or put back before anything else.
+        tail: an undo log was left behind: prove or roll back before anything else.
         paused: a task is stopped for this source.
     """
 

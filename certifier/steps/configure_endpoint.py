@@ -1,7 +1,7 @@
-"""Configure endpoint: write what the plan says, or put it back. One Lambda, two states.
+"""Configure endpoint: write what the plan says, or roll it back. One Lambda, two states.
 
 The undo log comes before the first write; each round reads the endpoint and moves it on towards
-what it shall be, so that a call that was cut off, or whose answer was lost, is simply made again.
+its target, so that a call that was cut off, or whose answer was lost, is simply made again.
 """
 
 from certifier.aws.store import Held
@@ -197,10 +197,10 @@ def _modify(
 
 
 def _differing(
-    names: tuple[str, ...], is_now: EndpointFields, shall_be: EndpointFields
+    names: tuple[str, ...], is_now: EndpointFields, target: EndpointFields
 ) -> tuple[str, ...]:
     return tuple(
-        name for name in names if not equal(name, getattr(is_now, name), getattr(shall_be, name))
+        name for name in names if not equal(name, getattr(is_now, name), getattr(target, name))
     )
 
 
@@ -241,7 +241,7 @@ def _check_the_rest(
         raise _refuse(Cause.NOT_APPLIED, seen)
 
 
-# -- put back
+# -- roll back
 
 
 def _roll_back(event: ConfigureEvent, context: StepContext[DmsSettings]) -> ConfigureAnswer:
@@ -252,7 +252,7 @@ def _roll_back(event: ConfigureEvent, context: StepContext[DmsSettings]) -> Conf
     if log.created:  # kept when it is there, and reported; there are no old settings
         return _left(event, context, endpoint)
     if endpoint is None:
-        seen = f"{log.endpoint_identifier} is gone, so there is nothing to put back"
+        seen = f"{log.endpoint_identifier} is gone, so there is nothing to roll back"
         return _left(event, context, None, _found(Cause.ENDPOINT_GONE, seen))
     if endpoint.status != READY:
         return ConfigureAnswer(done=False)
@@ -316,7 +316,7 @@ def _left(
     endpoint: Endpoint | None,
     *findings: Finding,
 ) -> ConfigureAnswer:
-    """End without putting back: there is nothing to, or it is no longer ours to change."""
+    """End without rolling back: there is nothing to, or it is no longer ours to change."""
     left = Configured(endpoint=endpoint, settled=True, findings=findings)
     context.write(event, ROLLED_BACK, left)
     return ConfigureAnswer(done=True)

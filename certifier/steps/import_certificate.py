@@ -1,4 +1,4 @@
-"""Import certificate: the pair that PostgreSQL serves into ACM, which then watches its expiry.
+"""Import certificate: the server's certificate and key into ACM, which then watches its expiry.
 
 ACM is a side record: whatever goes wrong here is a warning, and never blocks the endpoint. The
 private key is read again at its pinned version, and leaves this function only towards ACM.
@@ -42,7 +42,7 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
         seen = refused.seen or "the pair could not be brought into ACM"
         result = ImportedCertificate(acm_arn=state.acm_arn, findings=(_warning(cause, seen),))
     except Unexpected as error:
-        seen = f"ACM answered what nobody foresaw: {error}"
+        seen = f"ACM answered with an unexpected error: {error}"
         found = _warning(Cause.ACM_FAILED, seen)
         result = ImportedCertificate(acm_arn=state.acm_arn, findings=(found,))
     else:

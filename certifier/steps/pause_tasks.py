@@ -136,7 +136,7 @@ def _write(
 
 
 def _late(slow: list[ReplicationTask], unproven: list[ReplicationTask]) -> Refused:
-    """Return why not everything stood still in time."""
+    """Return why not every task was stopped in time."""
     findings = [
         _found(
             Cause.TASK_DID_NOT_STOP,

@@ -36,7 +36,7 @@ def run(event: StepEvent, context: StepContext[DmsSettings]) -> Decided:
         password_version=state.applied_version,
         certified=state.applied,
         certified_digest=state.certificate_digest,
-        # Who starts a run themselves has been told of whoever changes it back, and may try again.
+        # Who starts a run themselves knows that others change it back, and may try again.
         reverted=0 if event.origin is Origin.DIRECT else state.reverts,
     )
     trust = desired_trust(source, material, probed.served, probed.union)
@@ -62,7 +62,7 @@ def _differs(material: Material, probed: Probed, plan: Plan) -> tuple[Finding, .
         trusted.pem,
         served=report.evidence.chain,
         anchor=report.evidence.anchor,
-        mended=plan.decision is Decision.CHANGE and not errors_in(plan.findings),
+        repaired=plan.decision is Decision.CHANGE and not errors_in(plan.findings),
     )
     return () if found is None else (found,)
 

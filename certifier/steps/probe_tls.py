@@ -1,4 +1,4 @@
-"""Probe TLS: would libpq connect, as strictly as DMS will, with the CA that DMS shall get?
+"""Probe TLS: would libpq connect, as strictly as DMS will, with the CA that DMS is to get?
 
 The source's own CAs come first, alone. Only when the served chain does not verify against them, and
 the endpoint trusts another CA now, is the union of both tried: that is a renewal which the server
@@ -64,7 +64,7 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         Refused: the probe failed in the source's mode; never by the second look.
     """
     if event.again:
-        context.write(event, SLOTS_AFTER, SlotsAfter(slots=_look_again(event, context)))
+        context.write(event, SLOTS_AFTER, SlotsAfter(slots=_read_slots(event, context)))
         return Nothing()
     source = event.source.spec
     material = context.read(event, MATERIAL) or Material()
@@ -95,7 +95,7 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
     return Nothing()
 
 
-def _look_again(
+def _read_slots(
     event: ProbeEvent, context: StepContext[ProbeSettings]
 ) -> tuple[SlotFacts, ...] | None:
     """Log in once more, with the CAs that the first look came through with.

@@ -1,4 +1,4 @@
-"""Record certification: how the run ended, kept as evidence, told to people, the claim released.
+"""Record certification: keep how the run ended as evidence, notify people, release the claim.
 
 The record and the notice come first, the one transaction in the table last: a run that dies in
 between records again, and says the same. Plan mode writes its record and nothing else.
@@ -35,7 +35,7 @@ from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
 
 
 class RecordSettings(StepSettings):
-    """Where people are told, and how many bad ends in a day open the breaker."""
+    """Where people are notified, and how many bad ends in a day open the breaker."""
 
     topic: str
     breaker_limit: int
@@ -62,10 +62,10 @@ F = TypeVar("F", bound=Fact)
 
 
 def run(event: RecordEvent, context: StepContext[RecordSettings], measure: Measure) -> Answer:
-    """Decide, keep, tell, and release the claim. A second call answers the same.
+    """Decide, keep, notify, and release the claim. A second call answers the same.
 
     Raises:
-        ClaimLost: another execution owns the source; nothing is kept, remembered or told.
+        ClaimLost: another execution owns the source; nothing is kept, remembered or sent.
         Retryable: AWS did not answer; nothing is released, so the machine calls again.
     """
     if event.mode is Mode.PLAN:
@@ -113,17 +113,17 @@ def _record(
     needs = attention(
         end, pending_restarts=dossier.pending_restarts, waiting_since=due.waiting_since, now=now
     )
-    told = notice(
+    due_notice = notice(
         event.name,
         end,
         needs=needs,
-        told=state.notified,
+        notified=state.notified,
         where=where,
         wal=retained_wal(dossier) if event.source.spec.endpoint_type == "source" else "",
     )
-    untold = None if told is None else _publish(context, told)
-    if untold is not None:
-        end = replace(end, findings=(*end.findings, untold))
+    unsent = None if due_notice is None else _publish(context, due_notice)
+    if unsent is not None:
+        end = replace(end, findings=(*end.findings, unsent))
         needs = state.notified  # the next run tries again
     record = certification(event, dossier, end, at=now, next_due=due.at)
     _keep(context, record, key)
@@ -138,7 +138,7 @@ def _record(
             state={
                 **remembered(dossier, end, due, record),
                 **answered(dossier),
-                **({} if untold else anchors(dossier, state)),
+                **({} if unsent else anchors(dossier, state)),
                 "notified": needs,
                 "record": key,
             },
@@ -166,16 +166,16 @@ def _breaker_opened(name: str, limit: int, where: str) -> Notice:
     )
 
 
-def _publish(context: StepContext[RecordSettings], told: Notice) -> Finding | None:
-    """Tell people; or return why that is not possible, which must not hold up the recording."""
+def _publish(context: StepContext[RecordSettings], message: Notice) -> Finding | None:
+    """Notify people; or return why that is not possible, which must not hold up the recording."""
     try:
-        context.topic(context.settings.topic).publish(told.subject, told.message)
+        context.topic(context.settings.topic).publish(message.subject, message.message)
     except (Refused, Unexpected) as error:
         why = error.seen if isinstance(error, Refused) and error.seen else str(error)
         return finding(
             Cause.AWS_DENIED,
             place=Witness.WORKFLOW,
-            seen=f"people could not be told: {why}",
+            seen=f"people could not be notified: {why}",
             severity=Severity.WARNING,
         )
     return None

@@ -1,6 +1,6 @@
 """Report: what one execution did with all its sources, and whether it counts as failed.
 
-Scheduled and event runs succeed when the machinery worked; what needs a person has been told for
+Scheduled and event runs succeed when the machinery worked; people have been notified for
 each source. A direct start fails unless all its sources are certified (in plan mode: planned).
 """
 

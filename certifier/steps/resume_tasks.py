@@ -67,7 +67,7 @@ def _found(cause: Cause, seen: str, raw: str | None = None) -> Finding:
     return finding(cause, place=Witness.WORKFLOW, seen=seen, raw=raw)
 
 
-def _owed(task: ReplicationTask, what: str) -> Finding:
+def _not_restarted(task: ReplicationTask, what: str) -> Finding:
     seen = f"task {task.identifier}, which we stopped, does not run again yet: {what}"
     return _found(Cause.TASK_NOT_RESTARTED, seen, raw=task.message)
 
@@ -103,7 +103,7 @@ def _move_on(
     if task.status == "running":
         return None
     if task.status not in ("stopped", "failed"):
-        return _owed(task, f"it is {task.status}")
+        return _not_restarted(task, f"it is {task.status}")
     if (reason := _not_ours(pause, task)) is not None:
         seen = f"task {task.identifier} is {task.status}, and not by us: {reason}"
         return _found(Cause.TASK_LEFT_ALONE, seen, raw=task.message)
@@ -112,12 +112,12 @@ def _move_on(
     held.note_started(task.arn, context.now())
     answer = context.dms.start_task(task.arn)
     if isinstance(answer, Rejected):
-        return _mend(event, context, task, answer)
-    return _owed(task, "it was asked to start")
+        return _test_again(event, context, task, answer)
+    return _not_restarted(task, "it was asked to start")
 
 
 def _not_ours(pause: Pause, task: ReplicationTask) -> str | None:
-    """Return why the task does not stand still because of our stop; ``None`` when it does.
+    """Return why the task is not stopped by our stop; ``None`` when it is.
 
     A run that died between the stop and its note left no StopDate: then the task counts as ours if
     it stopped after the pause was written. One that failed after we started it still waits.
@@ -137,7 +137,7 @@ def _not_ours(pause: Pause, task: ReplicationTask) -> str | None:
     return None
 
 
-def _mend(
+def _test_again(
     event: PolledEvent, context: StepContext[StepSettings], task: ReplicationTask, answer: Rejected
 ) -> Finding:
     """DMS starts a task only after a passing test of both endpoints: make those tests.

@@ -1,7 +1,7 @@
 """Select sources: what started us, which sources that concerns, and the manifest for the Map.
 
-Registers what a direct start brings along; all mistakes of all sources are told before anything is
-stored. Plan mode registers nothing and makes nothing due.
+Registers what a direct start brings along; all mistakes of all sources are reported before anything
+is stored. Plan mode registers nothing and makes nothing due.
 """
 
 from collections.abc import Iterable, Mapping

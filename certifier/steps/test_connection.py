@@ -59,7 +59,7 @@ def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
         event,
         context,
         endpoint_arn=endpoint.arn,
-        # No digest tells a new password: a test of the rehearsal is none of what was set since.
+        # No digest shows a new password: a test of the rehearsal is none of what was set since.
         digest=digest if unchanged else f"{digest} with {event.settings.value} settings",
         instances=instances,
         attempts=ATTEMPTS if unchanged else 1,

@@ -21,7 +21,7 @@ KEPT = timedelta(days=7)
 
 
 class TidySettings(StepSettings):
-    """Where people are told of what cannot be deleted."""
+    """Where people are notified of what cannot be deleted."""
 
     topic: str
 

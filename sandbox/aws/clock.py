@@ -1,4 +1,4 @@
-"""Time in the sandbox: it stands still until somebody waits, and then it has passed."""
+"""Time in the sandbox: it stops until somebody waits, and then it has passed."""
 
 import threading
 import time

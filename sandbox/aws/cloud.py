@@ -225,7 +225,7 @@ class Cloud:
             settings: of the CDK app, without their prefix, on top of the sandbox's.
             environment: variables that replace those of the template, in every function.
             switches, durations, quotas, acm_switches: how the stand-ins behave.
-            clock: default one that stands still until somebody waits.
+            clock: default one that is stopped until somebody waits.
             call_seconds: how long an AWS call takes on that clock.
         """
         if MockAWS._nested_count:

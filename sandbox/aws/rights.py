@@ -46,7 +46,7 @@ _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
 
 
 class Rights:
-    """Whether a step may make a call. ``tags_of`` tells the tags of a resource by its ARN."""
+    """Whether a step may make a call. ``tags_of`` returns the tags of a resource by its ARN."""
 
     def __init__(self, account: str, region: str, tags_of: Callable[[str], Tags]) -> None:
         self._account = account

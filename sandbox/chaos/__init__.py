@@ -2,7 +2,7 @@
 
 A story is played once, undisturbed, in one thread. At every AWS call of the product, and at every
 state that an execution enters, the process forks for each fault that can strike there: the copy
-goes on with the fault, lets the schedule work, and tells what has come of it, while the original
+goes on with the fault, lets the schedule work, and reports what has come of it, while the original
 goes on undisturbed. So a case shares all that came before it, and no case sees another.
 """
 

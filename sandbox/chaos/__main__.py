@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sandbox.chaos.explore import Case, Explorer, Mended, Result, Told, everything, staged
+from sandbox.chaos.explore import Case, Explorer, Played, Repaired, Result, everything, staged
 from sandbox.chaos.stories import STORIES
 from sandbox.postgres import PostgresError
 
@@ -55,7 +55,7 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
 
 def _play(name: str, chosen: argparse.Namespace, console: Console) -> tuple[Result, float]:
     share, shares = map(int, chosen.share.split("/"))
-    console.print(f"[bold]{name}[/]: {STORIES[name].told}")
+    console.print(f"[bold]{name}[/]: {STORIES[name].summary}")
     began = time.monotonic()
     with staged(STORIES[name]) as world:
         result = Explorer(
@@ -65,7 +65,7 @@ def _play(name: str, chosen: argparse.Namespace, console: Console) -> tuple[Resu
             share=(share - 1, shares),
             join=chosen.join,
             jobs=chosen.jobs,
-            heard=lambda told: _say(console, name, told),
+            heard=lambda played: _say(console, name, played),
         ).play()
     return result, time.monotonic() - began
 
@@ -77,28 +77,28 @@ def _choice(chosen: argparse.Namespace) -> Callable[[Case], bool]:
     return (lambda _: True) if chosen.outages else everything
 
 
-def _say(console: Console, story: str, told: Told) -> None:
+def _say(console: Console, story: str, played: Played) -> None:
     """Print a case that did not end well, and how to see it again."""
-    if not told.wrong:
+    if not played.wrong:
         return
-    console.print(f"[red]✗ {escape(str(told.case))}[/]")
-    for line in (*told.wrong, *told.trail):
+    console.print(f"[red]✗ {escape(str(played.case))}[/]")
+    for line in (*played.wrong, *played.trail):
         console.print(f"    {escape(line)}", soft_wrap=True)
-    again = f"python -m sandbox.chaos {story} --only '{told.case}'"
+    again = f"python -m sandbox.chaos {story} --only '{played.case}'"
     console.print(f"    [dim]{escape(again)}[/]", soft_wrap=True)
 
 
 def row(result: Result, seconds: float) -> dict[str, Any]:
     """Return what came of a story, as numbers."""
-    mended = Counter(told.mended for told in result.told if not told.wrong)
+    repaired = Counter(played.repaired for played in result.played if not played.wrong)
     return {
         "story": result.story,
         "calls": result.calls,
         "states": result.states,
-        "cases": len(result.told),
-        "faults": dict(Counter(told.case.fault for told in result.told)),
-        "well": {kind.value: mended[kind] for kind in Mended},
-        "failed": [str(told.case) for told in result.failed],
+        "cases": len(result.played),
+        "faults": dict(Counter(played.case.fault for played in result.played)),
+        "well": {kind.value: repaired[kind] for kind in Repaired},
+        "failed": [str(played.case) for played in result.failed],
         "seconds": seconds,
     }
 

@@ -42,10 +42,10 @@ class Strike(StrEnum):
     OUTAGE = "outage"  # from this call on, its service answers no step until the execution ended
 
 
-class Mended(StrEnum):
+class Repaired(StrEnum):
     """What it took until everything was as without the fault."""
 
-    JOINED = "joined the story again"  # told apart from AT_ONCE only where that is looked for
+    JOINED = "joined the story again"  # distinct from AT_ONCE only where that is looked for
     AT_ONCE = "at once"
     TICKS = "by the schedule"  # within two hours
     DAYS = "the next day"
@@ -68,8 +68,8 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a copy has told of its case.
+class Played:
+    """What a copy has reported of its case.
 
     Attributes:
         wrong: what did not end as it should; empty when all did.
@@ -77,24 +77,24 @@ class Told:
     """
 
     case: Case
-    mended: Mended = Mended.AT_ONCE
+    repaired: Repaired = Repaired.AT_ONCE
     wrong: tuple[str, ...] = ()
     trail: tuple[str, ...] = ()
 
 
 @dataclass
 class Result:
-    """What has come of a story: how many places there were, and what each case has told."""
+    """What has come of a story: how many places there were, and what each case has reported."""
 
     story: str
     calls: int = 0
     states: int = 0
-    told: list[Told] = field(default_factory=list)
+    played: list[Played] = field(default_factory=list)
 
     @property
-    def failed(self) -> list[Told]:
+    def failed(self) -> list[Played]:
         """The cases that did not end well."""
-        return [each for each in self.told if each.wrong]
+        return [each for each in self.played if each.wrong]
 
 
 def everything(_: Case) -> bool:
@@ -110,7 +110,7 @@ class Explorer:
         share: ``(k, n)``: of those, every n-th, beginning with the k-th (from 0).
         join: end a case once its story is like the undisturbed one again (``likeness``).
         jobs: how many copies run at the same time.
-        heard: called with what each case has told, as soon as it has.
+        heard: called with what each case has reported, as soon as it has.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Explorer:
         share: tuple[int, int] = (0, 1),
         join: bool = False,
         jobs: int = 1,
-        heard: Callable[[Told], object] = lambda _: None,
+        heard: Callable[[Played], object] = lambda _: None,
     ) -> None:
         self._world = world
         self._story = story
@@ -165,19 +165,19 @@ class Explorer:
         except BaseException:
             if self._copy is None:
                 raise
-            self._copy.tell(wrong=[traceback.format_exc()])
+            self._copy.report(wrong=[traceback.format_exc()])
 
     def _undisturbed(self) -> tuple[End, frozenset[str]]:
         """Return how the story ends when nobody disturbs it, and what its states are like."""
-        told: list[Told] = []
+        played: list[Played] = []
         if self._fork(Case("nowhere", "nothing")):
             assert self._copy is not None
             self._copy.finish(self._act(), None)
-        self._collect(told.append)
-        end, alike = map(json.loads, told[0].trail or ("{}", "[]"))
+        self._collect(played.append)
+        end, alike = map(json.loads, played[0].trail or ("{}", "[]"))
         outcomes = {source["outcome"] for source in end.get("sources", {}).values()}
         if outcomes != {self._story.outcome} or not settled(end):
-            raise RuntimeError(f"undisturbed, {self._story.name} ends otherwise: {told[0]}")
+            raise RuntimeError(f"undisturbed, {self._story.name} ends otherwise: {played[0]}")
         return end, frozenset(alike)
 
     # -- where faults strike
@@ -233,27 +233,29 @@ class Explorer:
         self._running[read] = (pid, case)
         return False
 
-    def _collect(self, take: Callable[[Told], object] | None = None) -> None:
-        """Wait for the next copies that tell something, and take it."""
+    def _collect(self, take: Callable[[Played], object] | None = None) -> None:
+        """Wait for the next copies that report something, and take it."""
         ready, _, _ = select.select(list(self._running), [], [])
         for read in ready:
             pid, case = self._running.pop(read)
             with os.fdopen(read) as pipe:
                 answer = pipe.read()
             _, status = os.waitpid(pid, 0)
-            told = Told(case, wrong=(f"the copy died with status {status}",))
+            played = Played(case, wrong=(f"the copy died with status {status}",))
             if answer:
                 got = json.loads(answer)
-                told = Told(case, Mended(got["mended"]), tuple(got["wrong"]), tuple(got["trail"]))
+                played = Played(
+                    case, Repaired(got["repaired"]), tuple(got["wrong"]), tuple(got["trail"])
+                )
             if take is not None:
-                take(told)
+                take(played)
                 continue
-            self._result.told.append(told)
-            self._heard(told)
+            self._result.played.append(played)
+            self._heard(played)
 
 
 class _Copy:
-    """This process, once it is the copy that plays a case. It ends by telling what came of it."""
+    """This process, once it is the copy that plays a case. It ends by reporting what came of it."""
 
     def __init__(self, world: World, story: Story, case: Case, out: int) -> None:
         self._world = world
@@ -288,23 +290,25 @@ class _Copy:
             return
         self._states.append(likeness(self._world, where))
         if self._states[-1] in alike:
-            self.tell(mended=Mended.JOINED)
+            self.report(repaired=Repaired.JOINED)
 
     def finish(self, runs: list[Execution], expected: End | None) -> None:
-        """Let the schedule finish the job, compare, and tell; with nothing expected, tell all."""
+        """Let the schedule finish the job, compare, report; with nothing expected, report all."""
         try:
             self._service_down = None
             self._ended = True
             self._start_again(runs)
             if expected is None:
                 end, _ = self._let_the_schedule_work(settled)
-                self.tell(trail=[json.dumps(end), json.dumps(self._states)])
-            end, mended = self._let_the_schedule_work(lambda end: end == expected and settled(end))
+                self.report(trail=[json.dumps(end), json.dumps(self._states)])
+            end, repaired = self._let_the_schedule_work(
+                lambda end: end == expected and settled(end)
+            )
             if end != expected and settled(end):
-                end, mended = self._let_tidy_work(), Mended.TIDY
-            self.tell(wrong=differences(end, expected), mended=mended)
+                end, repaired = self._let_tidy_work(), Repaired.TIDY
+            self.report(wrong=differences(end, expected), repaired=repaired)
         except BaseException:  # noqa: BLE001 - whatever it is, the original must hear of it
-            self.tell(wrong=[traceback.format_exc()])
+            self.report(wrong=[traceback.format_exc()])
 
     def _start_again(self, runs: list[Execution]) -> None:
         """A direct start that failed before it registered anything is for its starter to repeat."""
@@ -313,17 +317,17 @@ class _Copy:
             if direct and run.status != "SUCCEEDED" and not self._world.state(self._story.names[0]):
                 self._story.act(self._world)
 
-    def _let_the_schedule_work(self, done: Callable[[End], bool]) -> tuple[End, Mended]:
+    def _let_the_schedule_work(self, done: Callable[[End], bool]) -> tuple[End, Repaired]:
         """Tick until it is done: two hours at most, then two days."""
         end = end_of(self._world, self._story.names)
-        mended = Mended.AT_ONCE
+        repaired = Repaired.AT_ONCE
         for minutes in (*[10] * TICKS, *[DAY] * DAYS):
             if done(end):
                 break
-            mended = Mended.DAYS if minutes == DAY else Mended.TICKS
+            repaired = Repaired.DAYS if minutes == DAY else Repaired.TICKS
             self._world.cloud.tick(minutes=minutes)
             end = end_of(self._world, self._story.names)
-        return end, mended
+        return end, repaired
 
     def _let_tidy_work(self) -> End:
         for _ in range(TIDY_DAYS):
@@ -331,13 +335,13 @@ class _Copy:
         return end_of(self._world, self._story.names)
 
     def _hangs(self, *_: object) -> None:
-        self.tell(wrong=[f"hangs: no end after {SECONDS} s"])
+        self.report(wrong=[f"hangs: no end after {SECONDS} s"])
 
-    def tell(
+    def report(
         self,
         *,
         wrong: list[str] | None = None,
-        mended: Mended = Mended.AT_ONCE,
+        repaired: Repaired = Repaired.AT_ONCE,
         trail: list[str] | None = None,
     ) -> NoReturn:
         """Tell the original what has come of the case, and end."""
@@ -347,9 +351,9 @@ class _Copy:
                 for each in self._world.cloud.executions
                 if each.name is not None
             ][-_TRAIL:]
-        told = {"wrong": wrong or [], "mended": mended, "trail": trail or []}
+        played = {"wrong": wrong or [], "repaired": repaired, "trail": trail or []}
         with os.fdopen(self._out, "w") as out:
-            out.write(json.dumps(told))
+            out.write(json.dumps(played))
         os._exit(0)
 
 

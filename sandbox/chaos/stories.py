@@ -16,7 +16,7 @@ class Story:
     """A story.
 
     Attributes:
-        told: what happens, in a line.
+        summary: what happens, in a line.
         names: the sources that take part.
         prepare: what has happened before; never disturbed.
         act: what is disturbed; returns the executions that it has started.
@@ -25,7 +25,7 @@ class Story:
     """
 
     name: str
-    told: str
+    summary: str
     prepare: Callable[[World], object]
     act: Callable[[World], list[Execution]]
     names: tuple[str, ...] = (NAME,)
@@ -48,7 +48,7 @@ def _with_task(world: World) -> None:
 
 
 def _renewed_under_a_task(world: World) -> None:
-    """A certified source with a running task, and a new pair that PostgreSQL serves already."""
+    """A certified source with a running task, and a new certificate, served already."""
     _with_task(world)
     _renewed(world)
 
@@ -94,7 +94,7 @@ STORIES = {
             _announce,
         ),
         Story(
-            "restore",
+            "rollback",
             "the rehearsal passes, and DMS cannot connect after the change",
             _broken_by_the_change,
             _announce,

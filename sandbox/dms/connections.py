@@ -201,7 +201,7 @@ class Connections:
         )
 
     def _target(self, endpoint: Endpoint) -> Target | str:
-        """What to connect to, or the failure message when the endpoint's secret is no use."""
+        """What to connect to, or the failure message when the endpoint's secret is of no use."""
         settings = endpoint.settings
         login: Mapping[str, Any] = {
             "host": settings.get("ServerName"),

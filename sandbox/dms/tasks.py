@@ -229,7 +229,7 @@ class Tasks:
         return {"ReplicationTask": copy_of(task.seen)}
 
     def stopped(self, task: Task, status: str = "stopped") -> None:
-        """Let a task stand still from now on, for no particular reason."""
+        """Let a task be stopped from now on, for no particular reason."""
         task.seen |= {"Status": status, "StopReason": "Stop Reason NORMAL"}
         task.seen["ReplicationTaskStats"]["StopDate"] = self._dms.date()
 

@@ -311,7 +311,7 @@ def bad_state(message: str) -> Fault:
 
 
 def not_found(message: str) -> Fault:
-    """There is no such thing."""
+    """It does not exist."""
     return Fault("ResourceNotFoundFault", message)
 
 

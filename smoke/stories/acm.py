@@ -1,4 +1,4 @@
-"""ACM: three rules of an import that its documents tell in two ways."""
+"""ACM: three rules of an import that its documents state in two ways."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from smoke.stories.story import Story
 _PACE = 2.0  # seconds; ACM takes one import a second
 
 
-def _tell(account: Account, book: Book) -> None:
+def _play(account: Account, book: Book) -> None:
     host = account.will_make("acm", "pair")
     rsa = Authority.root("Smoke ACM", key=Key.RSA_2048)
     ec = Authority.root("Smoke ACM EC", key=Key.EC_P256)
@@ -66,7 +66,7 @@ STORY = Story(
     makes="up to 3 certificates in ACM",
     costs="nothing; 4 of the 5,000 imports of a year; under a minute",
     answers=("key_type_held", "chain_required", "algorithm_must_match_ca"),
-    tell=_tell,
+    play=_play,
     needs="--with-acm",
     wanted=lambda request: request.with_acm,
 )

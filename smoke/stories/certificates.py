@@ -15,7 +15,7 @@ _COMMENT = "# the CAs of a smoke\n"
 _DAY = timedelta(days=1)  # a date may come back in another time zone
 
 
-def _tell(account: Account, book: Book) -> None:
+def _play(account: Account, book: Book) -> None:
     now = datetime.now(UTC)
     first = Authority.root("Smoke one", key=Key.RSA_2048, not_after=now + timedelta(days=400))
     last = Authority.root("Smoke two", key=Key.RSA_2048, not_after=now + timedelta(days=800))
@@ -131,12 +131,12 @@ def _unmatched(account: Account, book: Book) -> None:
     for operation, (name, value) in filters.items():
         fault = account.fault(operation, Filters=[{"Name": name, "Values": [value]}])
         codes[operation] = "an empty list" if fault is None else fault.code
-    told = ", ".join(f"{operation} {code}" for operation, code in codes.items())
-    note = "all five Describes" if len(set(codes.values())) == 1 else told
+    listed = ", ".join(f"{operation} {code}" for operation, code in codes.items())
+    note = "all five Describes" if len(set(codes.values())) == 1 else listed
     raises = codes["describe_certificates"] == "ResourceNotFoundFault"
     book.answer("unmatched_filter_raises", raises, note)
     strange = set(codes.values()) - {"ResourceNotFoundFault", "an empty list"}
-    book.check("a filter without a match is ResourceNotFoundFault or empty", not strange, told)
+    book.check("a filter without a match is ResourceNotFoundFault or empty", not strange, listed)
 
 
 STORY = Story(
@@ -152,5 +152,5 @@ STORY = Story(
         "unmatched_filter_raises",
         "certificates_by_the_hundred",
     ),
-    tell=_tell,
+    play=_play,
 )

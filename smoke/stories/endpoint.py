@@ -33,7 +33,7 @@ class _Stage:
     wrong: str
 
 
-def _tell(account: Account, book: Book) -> None:
+def _play(account: Account, book: Book) -> None:
     right = account.certificate("ca", account.request.ca_pem).arn
     other = Authority.root("Smoke other", key=Key.RSA_2048)
     wrong = account.certificate("other-ca", other.certificate_pem.decode()).arn
@@ -43,7 +43,7 @@ def _tell(account: Account, book: Book) -> None:
     _connects(stage)
     _in_use(stage)
     _modified(stage)
-    _mended(stage)
+    _repaired(stage)
     _broken(stage)
     _without_certificate(stage)
     _with_plugin(stage)
@@ -119,7 +119,7 @@ def _in_use(stage: _Stage) -> None:
     )
     acm = account.instance.replace(":dms:", ":acm:").rsplit(":", 2)[0] + ":certificate/smoke"
     fault = account.fault("modify_endpoint", EndpointArn=stage.endpoint.arn, CertificateArn=acm)
-    book.check("an ACM certificate is no DMS certificate", fault is not None)
+    book.check("an ACM certificate is not a DMS certificate", fault is not None)
     if fault is not None:
         book.said("an endpoint is given an ACM certificate", f"{fault.code}: {fault.text}")
 
@@ -169,12 +169,12 @@ def _modified(stage: _Stage) -> None:
         book.answer("server_prefix_shown", bool(_SERVER_PREFIX.search(message)))
 
 
-def _mended(stage: _Stage) -> None:
+def _repaired(stage: _Stage) -> None:
     """The right CA again; then `require` with the wrong one."""
     account, book, arn = stage.account, stage.book, stage.endpoint.arn
     account.change(stage.endpoint, account.fields(SslMode.VERIFY_CA, stage.right))
     passed = account.test(arn).passed
-    book.check("an endpoint that is put back connects again", passed)
+    book.check("an endpoint that is rolled back connects again", passed)
     if passed:
         book.answer("old_message_kept", "LastFailureMessage" in account.shown(arn))
     account.change(stage.endpoint, account.fields(SslMode.REQUIRE, stage.wrong))
@@ -287,7 +287,7 @@ def _two_endpoints(stage: _Stage) -> None:
 
 STORY = Story(
     name="endpoint",
-    does="create an endpoint, test it, give it a wrong CA, mend it, break it in four more ways",
+    does="create an endpoint, test it, give it a wrong CA, repair it, break it in four more ways",
     makes="2 DMS certificates, 4 endpoints, their connections on the instance",
     costs="nothing; about 15 minutes; some 15 logins at the server, one with a wrong password",
     answers=(
@@ -304,5 +304,5 @@ STORY = Story(
         "connection_filters_anded",
         "plugin_name_underscored",
     ),
-    tell=_tell,
+    play=_play,
 )

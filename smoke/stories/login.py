@@ -7,7 +7,7 @@ from smoke.book import Book
 from smoke.stories.story import Story
 
 
-def _tell(account: Account, book: Book) -> None:
+def _play(account: Account, book: Book) -> None:
     fields = EndpointFields(
         ssl_mode=SslMode.REQUIRE,
         database_name=account.login.database,
@@ -43,7 +43,7 @@ STORY = Story(
     makes="1 endpoint",
     costs="nothing; about 2 minutes",
     answers=(),
-    tell=_tell,
+    play=_play,
     needs="--role",
     wanted=lambda request: request.role is not None,
 )

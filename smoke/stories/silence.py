@@ -10,7 +10,7 @@ LASTS = 15.0
 """A shorter test leaves no room for what is tried in it."""
 
 
-def _tell(account: Account, book: Book) -> None:
+def _play(account: Account, book: Book) -> None:
     fields = account.fields(SslMode.REQUIRE, server_name=account.request.silent_host)
     endpoint = account.endpoint("silent", fields)
     account.quiet(endpoint.arn)
@@ -70,5 +70,5 @@ STORY = Story(
         "modify_while_testing_accepted",
         "delete_while_testing_accepted",
     ),
-    tell=_tell,
+    play=_play,
 )

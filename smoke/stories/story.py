@@ -28,6 +28,6 @@ class Story:
     makes: str
     costs: str
     answers: tuple[str, ...]
-    tell: Callable[[Account, Book], None]
+    play: Callable[[Account, Book], None]
     needs: str = ""
     wanted: Callable[[Request], bool] = always

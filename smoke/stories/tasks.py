@@ -23,7 +23,7 @@ _NOTHING = {
 }
 
 
-def _tell(account: Account, book: Book) -> None:
+def _play(account: Account, book: Book) -> None:
     source, target = _ends(account)
     for end in (source, target):
         if not account.test(end.arn).passed:
@@ -126,7 +126,7 @@ def _stopped(account: Account, book: Book, task: str) -> None:
     _until(account, task, "stopped")
     now = account.dms.task(task)
     book.check("a stopped task has a StopDate", now is not None and now.stop_date is not None)
-    book.check("what stands still cannot be stopped", not account.dms.stop_task(task))
+    book.check("a task that is not running cannot be stopped", not account.dms.stop_task(task))
 
 
 def _old_pass(account: Account, book: Book, source: Endpoint, task: str) -> None:
@@ -140,7 +140,7 @@ def _old_pass(account: Account, book: Book, source: Endpoint, task: str) -> None
     if _modify_once(account, source) is not None:
         hidden = book.seen.get("hidden_test_after_modify")
         if hidden is None or hidden.value:
-            book.said("a pass from before a modify", "not told: a hidden test may win a new one")
+            book.said("a pass from before a modify", "not seen: a hidden test may win a new one")
             return
         account.quiet(source.arn)
         account.patiently("a change", lambda: account.dms.modify_endpoint(source, _same(account)))
@@ -152,7 +152,7 @@ def _old_pass(account: Account, book: Book, source: Endpoint, task: str) -> None
 
     shown = account.wait(TASK_SECONDS, "the test to end", settled, FAST_POLL)
     if shown != "successful":
-        book.said("a pass from before a modify", f"not told: the connection is {shown}")
+        book.said("a pass from before a modify", f"not seen: the connection is {shown}")
         return
     match account.dms.start_task(task):
         case Started():
@@ -160,7 +160,7 @@ def _old_pass(account: Account, book: Book, source: Endpoint, task: str) -> None
         case Rejected(text=text, needs_test=True):
             book.answer("modify_invalidates_pass", True, text)
         case Rejected(text=text):
-            book.check("a start that a test would mend says so", False, text)
+            book.check("a start that needs a test says so", False, text)
 
 
 def _resumed(account: Account, book: Book, source: Endpoint, task: str) -> None:
@@ -179,7 +179,7 @@ STORY = Story(
     "leaves behind: use a database that may be dropped",
     costs="nothing on the instance that is there; about 15 minutes",
     answers=("modify_invalidates_pass",),
-    tell=_tell,
+    play=_play,
     needs="--with-task",
     wanted=lambda request: request.with_task,
 )

@@ -1,4 +1,4 @@
-"""Trust anchors that are no roots: a server that signed itself, and an intermediate alone."""
+"""Trust anchors that are not roots: a server that signed itself, and an intermediate alone."""
 
 from certifier.endpoint.facts import EndpointFields
 from certifier.vocabulary import Cause, SslMode
@@ -45,7 +45,7 @@ SELF_SIGNED = Story(
     makes="1 DMS certificate, 2 endpoints",
     costs="nothing; about 3 minutes",
     answers=("self_signed_trusted",),
-    tell=_self_signed,
+    play=_self_signed,
     needs="--self-signed-host and --self-signed-ca",
     wanted=lambda request: request.self_signed is not None,
 )
@@ -55,7 +55,7 @@ INTERMEDIATE = Story(
     makes="1 DMS certificate, 1 endpoint",
     costs="nothing; about 2 minutes",
     answers=(),
-    tell=_intermediate,
+    play=_intermediate,
     needs="--intermediate",
     wanted=lambda request: request.intermediate_pem is not None,
 )

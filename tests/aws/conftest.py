@@ -76,7 +76,7 @@ def bucket(clients: Clients) -> str:
 
 
 class Inbox:
-    """A topic, and what people have been told by it since the last look."""
+    """A topic, and what people have been sent by it since the last look."""
 
     def __init__(self, aws: boto3.Session, clients: Clients) -> None:
         self._sqs: Any = aws.client("sqs")
@@ -88,7 +88,7 @@ class Inbox:
         )["Attributes"]
         sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=attributes["QueueArn"])
 
-    def told(self) -> list[tuple[str, str]]:
+    def received(self) -> list[tuple[str, str]]:
         """Subject and text of each message."""
         answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
         found = []

@@ -253,7 +253,7 @@ def test_a_lost_answer_of_a_renewal_does_no_harm(start: Start) -> None:
 
 
 def test_a_duplicate_goes_at_the_next_good_run(start: Start) -> None:
-    """Two imports of one leaf are no ambiguity: one is kept, the other removed, users respected."""
+    """Two imports of one leaf are not ambiguous: one is kept, the other goes, users respected."""
     world = start()
     leaf = ISSUING.issue([HOST])
     first, second = world.put(leaf), world.put(leaf)

@@ -100,10 +100,10 @@ def test_status_shows_the_fleet(
     assert "sales   not run yet" in out
     assert "2 sources: 1 certified, 1 not run yet" in out
     assert command(status, "--json", "orders") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [source["name"] for source in told["sources"]] == ["orders"]
-    assert told["sources"][0]["days_left"] == 12
-    assert told["breaker"] == {"open": False, "since": None}
+    payload = json.loads(capsys.readouterr().out)
+    assert [source["name"] for source in payload["sources"]] == ["orders"]
+    assert payload["sources"][0]["days_left"] == 12
+    assert payload["breaker"] == {"open": False, "since": None}
 
 
 def test_status_of_an_unknown_source_is_one_line(
@@ -120,7 +120,7 @@ def test_status_of_an_unknown_source_is_one_line(
     ("argv", "text"),
     [
         (("--stack", "Nope"), "there is no stack Nope in this account and Region"),
-        (("--stack", "Other"), "the stack Other is no Certifier: it lacks the outputs"),
+        (("--stack", "Other"), "the stack Other is not a Certifier: it lacks the outputs"),
         (("--profile", "nope"), "The config profile (nope) could not be found"),
     ],
 )
@@ -150,7 +150,7 @@ def test_forget_refuses_while_a_run_has_the_source(
     assert "orders is not registered" in capsys.readouterr().err
 
 
-def test_resume_wave_closes_the_breaker(
+def test_reset_breaker_closes_the_breaker(
     installed: None, store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was deferred is due now; a second time there is nothing to do."""

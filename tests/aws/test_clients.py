@@ -55,7 +55,7 @@ def answered(code: str, status: int = 400, message: str = "the secret text") -> 
 def test_each_kind_of_error_has_one_of_ours(
     error: ClientError | BotoCoreError, ours: type[CertifierError]
 ) -> None:
-    """What passes by itself is told from what a person must mend; no text of AWS enters ours."""
+    """What passes by itself is separate from what needs a person; no text of AWS enters ours."""
     translated = translate(error)
     assert type(translated) is ours
     assert "secret text" not in str(translated)

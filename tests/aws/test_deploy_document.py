@@ -1,4 +1,4 @@
-"""docs/deploy.md keeps its word: the commands that delete something do what they say."""
+"""docs/operate/deploy.md keeps its word: the commands that delete something do what they say."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ import pytest
 
 from certifier.aws.clients import Clients
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs/deploy.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).resolve().parents[2] / "docs/operate/deploy.md").read_text(encoding="utf-8")
 
 
 def test_the_bucket_is_deleted_with_every_version(
@@ -28,5 +28,5 @@ def test_the_bucket_is_deleted_with_every_version(
     assert argument == "$BUCKET"
     monkeypatch.setattr("sys.argv", ["-c", bucket])
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", aws)
-    exec(compile(program, "docs/deploy.md", "exec"), {})
+    exec(compile(program, "docs/operate/deploy.md", "exec"), {})
     assert bucket not in [one["Name"] for one in s3.list_buckets()["Buckets"]]

@@ -161,7 +161,7 @@ def test_what_is_not_there_is_none(start: Start, raises: bool) -> None:
 
 
 def test_a_taken_identifier_is_a_result(start: Start) -> None:
-    """Whose the other endpoint is, the caller finds out: it is no error here."""
+    """Whose the other endpoint is, the caller finds out: it is not an error here."""
     world = start(already_exists_names_arn=False)
     world.endpoint()
     again = world.dms.create_endpoint("orders", "SOURCE", "postgres", PLAIN, tags={})
@@ -674,7 +674,7 @@ def test_instances_tell_their_status(start: Start) -> None:
 
 
 def test_a_task_is_stopped_and_started(start: Start) -> None:
-    """From either end; the StopDate tells this stop from any other."""
+    """From either end; the StopDate separates this stop from any other."""
     world = start()
     source, target = world.endpoint(), world.endpoint("warehouse")
     instance = world.passing(source, target)
@@ -697,7 +697,7 @@ def test_a_task_is_stopped_and_started(start: Start) -> None:
 
 
 def test_a_start_that_needs_a_test_says_so(start: Start) -> None:
-    """`needs_test` tells a rejection that a new test mends from one that it does not."""
+    """`needs_test` is for a rejection that a new test clears, and for no other."""
     world = start(hidden_test_after_modify=False)
     source, target = world.endpoint(), world.endpoint("warehouse")
     instance = world.passing(source, target)

@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from certifier.aws.clients import Clients
-from certifier.aws.s3 import JSON, Bucket, Bundle, Documents
+from certifier.aws.s3 import JSON, Bucket, BundleObject, Documents
 from certifier.aws.sns import Topic
 from certifier.aws.states import States
 from certifier.errors import Unexpected
@@ -69,8 +69,8 @@ def test_a_bundle_is_read_at_its_version(clients: Clients, bucket: str) -> None:
     old = s3.put_object(Bucket=bucket, Key="ca/bundle.pem", Body=b"old")["VersionId"]
     new = s3.put_object(Bucket=bucket, Key="ca/bundle.pem", Body=b"new")["VersionId"]
     uri = f"s3://{bucket}/ca/bundle.pem"
-    assert Bucket(s3).read_bundle(uri) == Bundle(uri=uri, version=new, body=b"new")
-    assert Bucket(s3).read_bundle(uri, old) == Bundle(uri=uri, version=old, body=b"old")
+    assert Bucket(s3).read_bundle(uri) == BundleObject(uri=uri, version=new, body=b"new")
+    assert Bucket(s3).read_bundle(uri, old) == BundleObject(uri=uri, version=old, body=b"old")
 
 
 def test_a_bundle_that_cannot_be_read_is_a_finding(clients: Clients, bucket: str) -> None:
@@ -91,7 +91,7 @@ def test_a_bundle_that_cannot_be_read_is_a_finding(clients: Clients, bucket: str
 
 
 def test_an_execution_that_runs_has_not_ended(clients: Clients, aws: boto3.Session) -> None:
-    """A running owner, a stopped one and an unknown one are told apart."""
+    """A running owner, a stopped one and an unknown one are distinguished."""
     sfn = clients.client("stepfunctions")
     machine = sfn.create_state_machine(
         name="machine",

@@ -61,7 +61,7 @@ SALES = {**SPEC, "name": "sales", "endpoint": "sales-source"}
 
 
 class World:
-    """A registered and claimed source, and what people and metrics are told."""
+    """A registered and claimed source, and what people are notified of and metrics count."""
 
     def __init__(self, aws: boto3.Session, store: Store, documents: Documents, inbox: Any) -> None:
         self.store = store
@@ -112,8 +112,8 @@ class World:
         assert state is not None
         return state
 
-    def told(self) -> list[str]:
-        return [subject for subject, _ in self.inbox.told()]
+    def notices(self) -> list[str]:
+        return [subject for subject, _ in self.inbox.received()]
 
     def kept(self, key: str) -> dict[str, Any]:
         body = self.documents.get(f"{key}.json")
@@ -184,10 +184,10 @@ def test_what_a_certified_run_remembers(world: World) -> None:
     assert state.due_at == NOW + timedelta(days=1)
     assert state.record == "records/orders/20261124T090000Z-child-1"
     assert world.store.undo("orders") is None
-    assert world.told() == []
+    assert world.notices() == []
 
 
-def test_the_report_is_left_word(world: World) -> None:
+def test_the_report_gets_the_outcome(world: World) -> None:
     """The parent's report learns the outcome, the worst finding and where the record lies."""
     soon = finding(Cause.CERTIFICATE_EXPIRES_SOON, place=Witness.PROBE, seen="in 12 days")
     world.leave(**unchanged(probe_tls=probed(findings=(soon,))))
@@ -234,7 +234,7 @@ def test_more_sources_are_no_more_metrics(world: World) -> None:
 
 
 def test_a_second_call_answers_the_same(world: World) -> None:
-    """After a lost answer nothing is recorded twice, nobody told twice, and word is left."""
+    """After a lost answer nobody is notified twice, and the outcome is written."""
     refusal = Refusal(
         findings=(finding(Cause.HOSTNAME_MISMATCH, place=Witness.PROBE, seen="wrong name"),)
     )
@@ -242,11 +242,11 @@ def test_a_second_call_answers_the_same(world: World) -> None:
     problem = {"error": "Refused", "cause": "hostname_mismatch"}
     assert world.record(problem) == "refused"
     before = world.state()
-    assert len(world.told()) == 1
+    assert len(world.notices()) == 1
     world.now += timedelta(minutes=1)
     assert world.record(problem) == "refused"
     assert world.state() == before
-    assert world.told() == []
+    assert world.notices() == []
     word = world.documents.child_outcomes("parent-1")["orders"]
     assert word.cause is Cause.HOSTNAME_MISMATCH
 
@@ -261,16 +261,16 @@ def test_a_refusal_is_told_once_and_its_end_too(world: World) -> None:
         world.claim(run)
         world.leave(run, read_material__refused=refusal)
         assert world.record(problem, run=run) == "refused"
-    assert world.told() == ["Certifier: orders refused: no_private_key"]
+    assert world.notices() == ["Certifier: orders refused: no_private_key"]
     assert world.state().due_at == NOW + timedelta(days=1)
     world.claim(f"{RUN}-3")
     world.leave(f"{RUN}-3", **unchanged())
     assert world.record(run=f"{RUN}-3") == "certified"
-    assert world.told() == ["Certifier: orders is certified again"]
+    assert world.notices() == ["Certifier: orders is certified again"]
 
 
-def test_a_restored_endpoint_keeps_its_old_password_version(world: World) -> None:
-    """What was put back is what is remembered, and the undo log is gone."""
+def test_an_endpoint_that_was_rolled_back_keeps_its_old_password_version(world: World) -> None:
+    """What was rolled back is what is remembered, and the undo log is gone."""
     world.store.hold("orders", RUN).write_undo(LOG)
     back = Configured(endpoint=material().endpoint, rolled_back=True, settled=True)
     documents = changed(
@@ -290,11 +290,11 @@ def test_a_restored_endpoint_keeps_its_old_password_version(world: World) -> Non
     record = world.kept(state.record or "")
     assert (record["changed"], record["rolled_back"]) == (False, True)
     assert "\x1b" not in json.dumps(record["tests"], ensure_ascii=False)
-    (subject,) = world.told()
+    (subject,) = world.notices()
     assert subject.startswith("Certifier: orders rolled_back")
 
 
-def test_the_third_bad_end_is_told_as_a_stopped_wave(world: World) -> None:
+def test_the_third_bad_end_opens_the_breaker_and_notifies(world: World) -> None:
     """Whose end opens the breaker says so, once."""
     for i in range(2):
         end = {"at": NOW.isoformat(), "source": f"s{i}", "run": f"r{i}"}
@@ -303,12 +303,14 @@ def test_the_third_bad_end_is_told_as_a_stopped_wave(world: World) -> None:
     world.store.hold("orders", RUN).write_undo(LOG)
     world.leave(**changed(**{"test_connection-new": dms_says(False)}))
     assert world.record({"error": "Unexpected", "cause": "KeyError"}) == "failed"
-    assert "Certifier: changes are stopped" in world.told()
+    assert "Certifier: changes are stopped" in world.notices()
     assert world.store.breaker().opened_by == RUN
     assert world.store.undo("orders") == LOG
 
 
-def test_an_owed_task_is_told_at_once_and_due_in_ten_minutes(world: World) -> None:
+def test_a_task_that_waits_for_a_restart_notifies_at_once_and_is_due_in_ten_minutes(
+    world: World,
+) -> None:
     """A certified source with a task that does not run again needs a person now."""
     world.store.hold("orders", RUN).pause(TASK, NOW)
     world.leave(**unchanged())
@@ -316,7 +318,7 @@ def test_an_owed_task_is_told_at_once_and_due_in_ten_minutes(world: World) -> No
     state = world.state()
     assert state.due_at == NOW + timedelta(minutes=10)
     assert state.pending_restarts == (TASK,)
-    (subject,) = world.told()
+    (subject,) = world.notices()
     assert subject == "Certifier: orders certified: task_not_restarted"
 
 
@@ -339,7 +341,7 @@ def test_plan_mode_keeps_its_record_and_touches_nothing_else(world: World) -> No
     )
     assert world.record(run=OTHER, mode="plan") == "planned"
     assert world.state() == before
-    assert world.told() == []
+    assert world.notices() == []
     word = world.documents.child_outcomes("parent-1")["orders"]
     record = world.kept(word.record or "")
     assert record["mode"] == "plan"
@@ -347,8 +349,8 @@ def test_plan_mode_keeps_its_record_and_touches_nothing_else(world: World) -> No
     assert record["next_due"] is None
 
 
-def test_a_run_that_lost_its_claim_leaves_word_only(world: World) -> None:
-    """Another execution owns the source: nothing is kept, remembered or told."""
+def test_a_run_that_lost_its_claim_writes_its_outcome_only(world: World) -> None:
+    """Another execution owns the source: nothing is kept, remembered or sent."""
     world.leave(OTHER, **unchanged())
     with pytest.raises(ClaimLost):
         world.record(run=OTHER)
@@ -462,13 +464,13 @@ def test_a_ca_that_was_never_there_before_is_told(world: World) -> None:
     """Whoever can write the bundle can make DMS trust anybody, so a person hears of it, once."""
     world.leave(**unchanged())
     world.record()
-    assert world.told() == []
+    assert world.notices() == []
     both = BUNDLE + OLD_ROOT.certificate_pem.decode()
     for run in (OTHER, f"{RUN}-3"):
         world.claim(run)
         world.leave(run, **unchanged(read_material=material(bundle_pem=both)))
         world.record(run=run)
-    assert world.told() == ["Certifier: orders certified: new_trust_anchor"]
+    assert world.notices() == ["Certifier: orders certified: new_trust_anchor"]
     assert len(world.state().anchors) == 2
 
 
@@ -490,7 +492,7 @@ def test_a_ca_of_which_nobody_could_be_told_stays_new(world: World, clients: Cli
 def test_a_topic_that_is_gone_does_not_hold_up_the_recording(
     world: World, clients: Clients
 ) -> None:
-    """The source is recorded and released; the record says that nobody was told."""
+    """The source is recorded and released; the record says that nobody was notified."""
     clients.client("sns").delete_topic(TopicArn=world.inbox.topic)
     refusal = Refusal(
         findings=(finding(Cause.NO_PRIVATE_KEY, place=Witness.INTAKE, seen="no key"),)
@@ -501,4 +503,4 @@ def test_a_topic_that_is_gone_does_not_hold_up_the_recording(
     assert state.claim is None
     assert state.notified == ""
     assert state.findings[-1].cause is Cause.AWS_DENIED
-    assert "could not be told" in state.findings[-1].seen
+    assert "could not be notified" in state.findings[-1].seen

@@ -19,7 +19,6 @@ from sandbox.dms import INSTANT, DmsStandIn
 from sandbox.pki import Authority
 from tests.docs.markdown import ROOT, read
 from tests.docs.shell import Aws, capture, commands, words
-from tests.docs.words import then
 
 TEXT = read(ROOT / "docs/operate/runbook.md")
 TASK = "arn:aws:dms:eu-west-1:111122223333:task:ABC"
@@ -79,7 +78,7 @@ def release(clients: Clients, table: str) -> None:
 
 
 def test_the_queries_show_what_is_unfinished(orders: Store, clients: Clients, table: str) -> None:
-    """Spec, state with its claim, undo log, and what stands still."""
+    """Spec, state with its claim, undo log, and what is stopped."""
     found = called(clients, command("query", "SOURCE#orders"), TABLE=table)["Items"]
     assert {item["sk"]["S"] for item in found} == {"SPEC", "STATE", "UNDO"}
     (state,) = (item for item in found if item["sk"]["S"] == "STATE")
@@ -93,7 +92,7 @@ def test_the_queries_show_what_is_unfinished(orders: Store, clients: Clients, ta
     assert (pause["sk"]["S"], pause["sources"]["SS"]) == (TASK, ["orders"])
 
 
-def test_an_owed_task_is_forgiven_only_if_nobody_else_waits(
+def test_a_pending_restart_is_dropped_only_if_nobody_else_waits(
     orders: Store, clients: Clients, table: str
 ) -> None:
     """The condition holds that no other source needs the task."""
@@ -269,7 +268,7 @@ def test_every_command_of_certifier_is_one(installed: None) -> None:
     shown = set(of("certifier"))
     assert shown == set(CERTIFIER)
     for line in shown:
-        argv = [then(word) for word in words(line)[1:]]
+        argv = words(line)[1:]
         if argv[0] == "certify":
             argv.append("--detach")  # moto's machine would not end
         assert main(argv) == CERTIFIER[line], line

@@ -56,7 +56,7 @@ def test_nothing_of_a_secret_is_printed(
 @pytest.mark.parametrize(
     "value", [" ", PASSWORD, "[]", '"text"', "{", "[" * 60_000, '{"password": "' + PASSWORD]
 )
-def test_a_secret_that_is_no_json_object_is_incomplete(
+def test_a_secret_that_is_not_a_json_object_is_incomplete(
     clients: Clients, secrets: Secrets, value: str
 ) -> None:
     """The finding names the secret and never what it holds."""
@@ -104,7 +104,7 @@ def test_a_secret_of_plain_pem_is_read(clients: Clients, secrets: Secrets) -> No
 
 
 def test_a_secret_that_cannot_be_read_says_why(clients: Clients, secrets: Secrets) -> None:
-    """An unknown secret, a version that is gone and one marked for deletion are told apart."""
+    """An unknown secret, a version that is gone and one marked for deletion are distinguished."""
     arn, _ = stored(clients, "{}")
     unknown = secrets.read(arn.replace("orders", "sales"))
     gone = secrets.read(arn, "00000000-0000-4000-8000-000000000000")

@@ -118,7 +118,7 @@ def test_plan_mode_registers_nothing(
 def test_one_bad_source_keeps_all_from_being_stored(
     select: Callable[..., dict[str, Any]], documents: Documents, store: Store
 ) -> None:
-    """All mistakes are told at once, also that an endpoint is taken, and nothing is written."""
+    """All mistakes are reported at once, also that an endpoint is taken, and nothing is written."""
     select({"sources": [spec("orders")]})
     with pytest.raises(InvalidEvent) as caught:
         select({"sources": [spec("sales"), spec("audit", port=0)]})
@@ -288,7 +288,7 @@ def test_plan_mode_claims_nothing(
     assert store.state("orders") == before
 
 
-def test_the_loser_of_a_claim_only_leaves_word(
+def test_the_loser_of_a_claim_only_writes_its_outcome(
     select: Callable[..., dict[str, Any]],
     claim: Callable[..., dict[str, Any]],
     store: Store,

@@ -189,7 +189,7 @@ def test_the_same_execution_may_claim_twice(store: Store, claimed: Claimed) -> N
 
 
 def test_a_running_owner_keeps_the_source(store: Store, claimed: Claimed, table: str) -> None:
-    """The loser is told who has it, and writes nothing."""
+    """The loser learns who has it, and writes nothing."""
     before = store.state("orders")
     assert store.claim("orders", OTHER, NOW, alive) == NotClaimed(owner=RUN)
     assert store.state("orders") == before
@@ -360,7 +360,7 @@ def test_an_event_in_the_middle_of_a_run_is_not_lost(store: Store, claimed: Clai
 
 
 def test_a_source_without_a_next_time_is_not_due(store: Store, claimed: Claimed) -> None:
-    """What the breaker deferred waits until the wave is resumed."""
+    """What the breaker deferred waits until the breaker is reset."""
     waiting = recording(Outcome.DEFERRED, due_at=None, state={"held_by_breaker": True})
     store.hold("orders", RUN).record(waiting, breaker_limit=3)
     assert store.due(NOW + timedelta(days=400), 10) == []
@@ -497,7 +497,7 @@ def test_a_source_in_the_middle_of_something_is_not_forgotten(
 
 
 def test_only_the_first_execution_of_a_day_tidies(store: Store) -> None:
-    """The same execution may ask again; another one is told no until midnight."""
+    """The same execution may ask again; another one is refused until midnight."""
     assert store.first_of_day(NOW, RUN)
     assert store.first_of_day(NOW + MINUTE, RUN)
     assert not store.first_of_day(NOW + MINUTE, OTHER)

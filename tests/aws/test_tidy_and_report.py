@@ -212,7 +212,7 @@ def test_what_may_not_be_deleted_is_told(
     for day in (0, 7):
         tidy(NOW + timedelta(days=day))
     assert names(dms) == {first.arn}
-    ((subject, text),) = inbox.told()
+    ((subject, text),) = inbox.received()
     assert subject == "Certifier: a DMS certificate cannot be deleted"
     assert "not authorized: dms:x" in text
     assert second.arn not in text
@@ -253,7 +253,7 @@ def test_an_execution_whose_sources_are_all_certified_succeeds(
     endings(documents, orders=Outcome.CERTIFIED, sales=Outcome.CERTIFIED)
     assert report() == {"failed": False, "cause": ""}
     summary = json.loads(documents.get("reports/parent-1.json") or b"")
-    assert summary["format"] == "certifier.summary/1"
+    assert summary["format"] == "certifier.summary/2"
     assert [line["name"] for line in summary["lines"]] == ["orders", "sales"]
     page = (documents.get("reports/parent-1.html") or b"").decode()
     assert 'href="../records/orders/x.html"' in page

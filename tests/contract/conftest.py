@@ -1,4 +1,4 @@
-"""An account for the smoke that is none: the stand-ins in moto, a real PostgreSQL, no waiting."""
+"""A stand-in for the account of a smoke: the stand-ins in moto, a real PostgreSQL, no waiting."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from sandbox.postgres import Access, Postgres
 from smoke.account import Account, login_of
 from smoke.book import Book
 from smoke.request import Request, Server
-from smoke.run import tell
+from smoke.run import play
 
 REGION = "eu-west-1"
 HOST = "orders.db.example.com"
@@ -99,7 +99,7 @@ def _started(
     *,
     dms: Switches | None = None,
     acm: AcmSwitches | None = None,
-    **told: Any,
+    **played: Any,
 ) -> Ground:
     time = Time()
     hosts = dict.fromkeys((HOST, ALIAS, ALONE), "127.0.0.1") | {SILENT: BLACKHOLE}
@@ -121,7 +121,7 @@ def _started(
         "silent_host": SILENT,
         "with_task": True,
         "with_acm": True,
-    } | told
+    } | played
     if "self_signed" not in given:
         pem = SELF.certificate_pem.decode()
         given["self_signed"] = Server(host=ALONE, port=alone().port, ca_pem=pem)
@@ -147,15 +147,15 @@ def start(server: Postgres, alone: Callable[[], Postgres]) -> Iterator[Start]:
     """Start an account that behaves as these switches say; ``Request``'s fields can be given."""
     with ExitStack() as stack:
         stack.enter_context(mock_aws())
-        yield lambda **told: _started(stack, server, alone, **told)
+        yield lambda **played: _started(stack, server, alone, **played)
 
 
 @pytest.fixture(scope="session")
-def told(server: Postgres, alone: Callable[[], Postgres]) -> tuple[Ground, Book]:
-    """All stories told once, to an account of defaults. To be looked at only: moto is gone."""
+def played(server: Postgres, alone: Callable[[], Postgres]) -> tuple[Ground, Book]:
+    """All stories played once, in an account of defaults. To be looked at only: moto is gone."""
     with ExitStack() as stack:
         stack.enter_context(mock_aws())
         ground = _started(stack, server, alone)
-        book = tell(ground.account)
+        book = play(ground.account)
         assert ground.is_empty
     return ground, book

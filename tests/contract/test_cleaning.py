@@ -5,7 +5,7 @@ from moto.core.exceptions import JsonRESTError
 
 from smoke.account import PREFIX, TAG
 from smoke.book import Book
-from smoke.run import tell
+from smoke.run import play
 from smoke.stories import STORIES
 from tests.contract.conftest import Ground, Start
 
@@ -44,7 +44,7 @@ def test_a_call_that_fails_leaves_nothing_behind(
     ground = start()
     injector = Injector(ground)
     injector.at, injector.after = at, after
-    book = tell(ground.account, [BY_NAME[name]])
+    book = play(ground.account, [BY_NAME[name]])
     assert ground.is_empty
     assert book.left == []
     if injector.calls < at:
@@ -56,7 +56,7 @@ def test_what_cannot_be_deleted_is_named_and_swept_later(start: Start) -> None:
     ground = start()
     injector = Injector(ground)
     injector.always = {"DeleteEndpoint"}
-    book = tell(ground.account, [BY_NAME["self-signed"]])
+    book = play(ground.account, [BY_NAME["self-signed"]])
     assert not book.holds
     assert len(book.left) == 3
     assert len(ground.dms.endpoints()) == 2
@@ -85,7 +85,7 @@ def test_an_interrupted_smoke_cleans_up(start: Start) -> None:
         ground.time.sleep(seconds)
 
     ground.account.sleep = sleep
-    book = tell(ground.account, [BY_NAME["silence"], BY_NAME["certificates"]])
+    book = play(ground.account, [BY_NAME["silence"], BY_NAME["certificates"]])
     assert book.ended == {"silence": "interrupted"}
     assert book.seen == {}
     assert ground.is_empty
@@ -94,16 +94,16 @@ def test_an_interrupted_smoke_cleans_up(start: Start) -> None:
 def test_a_run_ends_when_its_time_is_over(start: Start) -> None:
     """No wait outlasts the run; cleaning up has time of its own."""
     ground = start(minutes=1)
-    book = tell(ground.account, [BY_NAME["silence"], BY_NAME["certificates"]])
+    book = play(ground.account, [BY_NAME["silence"], BY_NAME["certificates"]])
     assert "took longer" in book.ended["silence"]
     assert book.ended["certificates"] == "not begun: the run has no time left"
     assert ground.time.passed < 600
     assert ground.is_empty
 
 
-def test_all_that_is_made_is_tagged_and_named(told: tuple[Ground, Book]) -> None:
+def test_all_that_is_made_is_tagged_and_named(played: tuple[Ground, Book]) -> None:
     """Every resource carries the run's tag and name from its first moment."""
-    ground, _ = told
+    ground, _ = played
     made = [
         call
         for call in ground.dms.log

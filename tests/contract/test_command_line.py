@@ -71,9 +71,9 @@ def test_without_credentials_it_says_what_it_would_do(ca: str) -> None:
     status, text = called(*flags)
     assert (status, NO_CREDENTIALS in text) == (0, True)
     status, text = called(*flags, "--json")
-    told = json.loads(text)
-    assert (status, told["done"], told["why"]) == (0, False, NO_CREDENTIALS)
-    assert {one for story in told["stories"] for one in story["answers"]} >= set(DMS_QUESTIONS)
+    payload = json.loads(text)
+    assert (status, payload["done"], payload["why"]) == (0, False, NO_CREDENTIALS)
+    assert {one for story in payload["stories"] for one in story["answers"]} >= set(DMS_QUESTIONS)
 
 
 def test_every_value_can_stand_in_the_environment(ca: str) -> None:
@@ -138,12 +138,12 @@ def test_the_json_makes_a_stand_in_that_plays_the_account(
     ground = start(dms=switches)
     status, text = run(ground, flags_of(ground, ca))
     progress = capsys.readouterr().err
-    told = json.loads(text)
+    payload = json.loads(text)
     assert status == 0
-    assert Switches(**told["switches"]["dms"]) == switches
-    assert AcmSwitches(**told["switches"]["acm"]) == AcmSwitches()
-    assert "self_signed_trusted" in told["not_seen"]
-    assert (told["ended"], told["left"]) == ({}, [])
+    assert Switches(**payload["switches"]["dms"]) == switches
+    assert AcmSwitches(**payload["switches"]["acm"]) == AcmSwitches()
+    assert "self_signed_trusted" in payload["not_seen"]
+    assert (payload["ended"], payload["left"]) == ({}, [])
     assert "endpoint: create an endpoint" in progress
     assert PASSWORD not in text + progress
     assert ground.is_empty

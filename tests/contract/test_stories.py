@@ -10,7 +10,7 @@ from sandbox.acm import AcmSwitches, KeyTypeHeld
 from sandbox.dms import FailureStyle, Switches
 from sandbox.pki import Authority
 from smoke.book import ACM_QUESTIONS, DEFAULTS, DMS_QUESTIONS, QUESTIONS, Book
-from smoke.run import tell
+from smoke.run import play
 from smoke.stories import STORIES, Story
 from tests.contract.conftest import HOST, PASSWORD, Ground, Start
 
@@ -48,9 +48,9 @@ def test_every_switch_is_a_question_of_exactly_one_story() -> None:
     assert sorted(QUESTIONS) == sorted(name for story in STORIES for name in story.answers)
 
 
-def test_the_whole_smoke_sees_the_defaults(told: tuple[Ground, Book]) -> None:
+def test_the_whole_smoke_sees_the_defaults(played: tuple[Ground, Book]) -> None:
     """All stories: every question is answered as the stand-ins are set, and all checks hold."""
-    _, book = told
+    _, book = played
     assert book.ended == {}
     assert unheld(book) == []
     assert {name: seen.value for name, seen in book.seen.items()} == DEFAULTS
@@ -65,11 +65,11 @@ def test_a_switch_that_is_turned_is_seen(start: Start, name: str) -> None:
     """One switch the other way: the story that asks for it answers so, and nothing stays behind."""
     value = flipped(name)
     story = story_of(name)
-    told = {name: value}
+    played = {name: value}
     ground = (
-        start(dms=Switches(**told)) if name in DMS_QUESTIONS else start(acm=AcmSwitches(**told))
+        start(dms=Switches(**played)) if name in DMS_QUESTIONS else start(acm=AcmSwitches(**played))
     )
-    book = tell(ground.account, [story])
+    book = play(ground.account, [story])
     assert book.ended == {}
     assert unheld(book) == []
     assert book.seen[name].value == value
@@ -77,50 +77,50 @@ def test_a_switch_that_is_turned_is_seen(start: Start, name: str) -> None:
 
 
 def test_everything_turned_at_once_is_seen(start: Start) -> None:
-    """All switches the other way together; without a hidden test there is no delay to see."""
-    told = {name: flipped(name) for name in QUESTIONS}
+    """All switches the other way together; without a hidden test no delay can be seen."""
+    played = {name: flipped(name) for name in QUESTIONS}
     ground = start(
-        dms=Switches(**{name: told[name] for name in DMS_QUESTIONS}),
-        acm=AcmSwitches(**{name: told[name] for name in ACM_QUESTIONS}),
+        dms=Switches(**{name: played[name] for name in DMS_QUESTIONS}),
+        acm=AcmSwitches(**{name: played[name] for name in ACM_QUESTIONS}),
     )
-    book = tell(ground.account)
+    book = play(ground.account)
     assert book.ended == {}
     assert unheld(book) == []
     seen = {name: seen.value for name, seen in book.seen.items()}
-    assert seen == {name: value for name, value in told.items() if name != "hidden_test_delay"}
+    assert seen == {name: value for name, value in played.items() if name != "hidden_test_delay"}
     assert ground.is_empty
 
 
 def test_plain_failures_are_told_from_the_other_two(start: Start) -> None:
     """The third form of a failure message is known too."""
     ground = start(dms=Switches(failure_style=FailureStyle.PLAIN))
-    book = tell(ground.account, [story_of("failure_style")])
+    book = play(ground.account, [story_of("failure_style")])
     assert book.seen["failure_style"].value == FailureStyle.PLAIN
 
 
 def test_what_a_hidden_test_hides_is_not_told(start: Start) -> None:
     """Where DMS tests by itself and takes no change during a test, an old pass cannot be tried."""
     ground = start(dms=Switches(modify_while_testing_accepted=False))
-    book = tell(ground.account, [story_of("modify_invalidates_pass")])
+    book = play(ground.account, [story_of("modify_invalidates_pass")])
     assert book.ended == {}
     assert "modify_invalidates_pass" not in book.seen
-    assert any("not told" in words.text for words in book.words)
+    assert any("not seen" in words.text for words in book.words)
     assert ground.is_empty
 
 
 def test_a_stale_verdict_that_outlasts_our_patience_does_not_hold(start: Start) -> None:
     """An account that shows an old verdict longer than we wait for is a warning, not a footnote."""
     ground = start(dms=Switches(old_status_shown_for=20.0))
-    book = tell(ground.account, [story_of("old_status_shown_for")])
+    book = play(ground.account, [story_of("old_status_shown_for")])
     assert book.seen["old_status_shown_for"].value == 20.0
     (broken,) = unheld(book)
     assert broken.startswith("an old verdict is gone within the 10 s")
     assert not book.holds
 
 
-def test_the_words_of_dms_are_read_and_kept(told: tuple[Ground, Book]) -> None:
+def test_the_words_of_dms_are_read_and_kept(played: tuple[Ground, Book]) -> None:
     """Every failure comes with DMS's own text and the cause that the diagnosis makes of it."""
-    _, book = told
+    _, book = played
     read = {words.situation: words.cause for words in book.words if words.cause}
     assert read == {
         "the CA of the endpoint is another one": Cause.CERTIFICATE_REJECTED,
@@ -144,7 +144,7 @@ def test_the_words_of_dms_are_read_and_kept(told: tuple[Ground, Book]) -> None:
 def test_a_server_that_dms_does_not_reach_ends_the_story(start: Start) -> None:
     """Without a connection there is nothing to learn: the story says why, and the rest goes on."""
     ground = start(ca_pem=Authority.root("Somebody else's").certificate_pem.decode())
-    book = tell(ground.account, [story_of("failure_style"), story_of("pem_normalised")])
+    book = play(ground.account, [story_of("failure_style"), story_of("pem_normalised")])
     assert list(book.ended) == ["endpoint"]
     assert "certificate_rejected" in book.ended["endpoint"]
     assert "failure_style" not in book.seen
@@ -155,7 +155,7 @@ def test_a_server_that_dms_does_not_reach_ends_the_story(start: Start) -> None:
 def test_a_host_that_answers_is_not_silent(start: Start) -> None:
     """A test that ends at once leaves no room: the story says which flag to change."""
     ground = start(silent_host=HOST)
-    book = tell(ground.account, [story_of("old_status_shown_for")])
+    book = play(ground.account, [story_of("old_status_shown_for")])
     assert "--silent-host answered after" in book.ended["silence"]
     assert ground.is_empty
 
@@ -165,9 +165,9 @@ def test_what_was_not_asked_for_is_left_out(start: Start) -> None:
     ground = start(
         role=None, intermediate_pem=None, self_signed=None, with_task=False, with_acm=False
     )
-    told: list[str] = []
-    book = tell(ground.account, say=told.append)
-    assert [line.partition(":")[0] for line in told] == ["certificates", "endpoint", "silence"]
+    played: list[str] = []
+    book = play(ground.account, say=played.append)
+    assert [line.partition(":")[0] for line in played] == ["certificates", "endpoint", "silence"]
     assert set(QUESTIONS) - set(book.seen) == {
         "self_signed_trusted",
         "modify_invalidates_pass",

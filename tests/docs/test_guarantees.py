@@ -9,7 +9,7 @@ TEXT = read(ROOT / "docs/operate/guarantees.md")
 
 
 def test_every_test_that_is_named_exists() -> None:
-    """A guarantee whose test is gone is no guarantee."""
+    """A guarantee whose test is gone guarantees nothing."""
     named = re.findall(r"`(tests/\S+?\.py)::(\w+)`", TEXT)
     assert len(named) > 30
     for path, name in named:
@@ -20,7 +20,7 @@ def test_every_test_that_is_named_exists() -> None:
 
 def test_every_guarantee_names_a_test() -> None:
     """Each row of the tables of guarantees has at least one."""
-    told = TEXT.partition("## What is guaranteed")[2].partition("## What is not guaranteed")[0]
-    rows = [row for row in told.splitlines() if row.startswith("| ") and "---" not in row]
+    section = TEXT.partition("## What is guaranteed")[2].partition("## What is not guaranteed")[0]
+    rows = [row for row in section.splitlines() if row.startswith("| ") and "---" not in row]
     for row in rows:
         assert "`tests/" in row or row == "| guarantee | shown by |", row

@@ -13,7 +13,6 @@ from certifier.run.record import FORMAT, Certification, Subject
 from certifier.run.summary import SUMMARY_FORMAT, Summary
 from certifier.vocabulary import Cause, Outcome
 from tests.docs.markdown import ROOT, anchors, prose, read
-from tests.docs.words import now
 
 REFERENCE = ROOT / "docs/reference"
 
@@ -22,7 +21,7 @@ def test_every_outcome_is_explained() -> None:
     """A row that says what happened, and a section that says what a person does."""
     text = read(REFERENCE / "outcomes.md")
     for outcome in Outcome:
-        word = now(outcome.value)
+        word = outcome.value
         assert f"| [`{word}`](#{word}) |" in text
         assert word in anchors(text)
         section = text.partition(f"\n### {word}\n")[2].partition("\n#")[0]
@@ -33,7 +32,7 @@ def test_every_outcome_is_explained() -> None:
 def test_every_field_of_the_record_is_explained(model: type[Fact]) -> None:
     """Each property of the schema, and of what it holds but for the certificates."""
     text = read(REFERENCE / "record-json.md") + read(REFERENCE / "probe-json.md")
-    names = {now(name) for name in properties(model.model_json_schema(mode="serialization"))}
+    names = properties(model.model_json_schema(mode="serialization"))
     assert {name for name in names if f"`{name}`" not in text} == set()
 
 
@@ -46,13 +45,13 @@ def properties(schema: dict[str, Any]) -> set[str]:
 def test_the_formats_and_the_subjects_of_tests_are_explained() -> None:
     """Those words of the record that a program compares with."""
     text = read(REFERENCE / "record-json.md")
-    words = [now(FORMAT), now(SUMMARY_FORMAT), *(now(each.value) for each in Subject)]
+    words = [FORMAT, SUMMARY_FORMAT, *(each.value for each in Subject)]
     assert [word for word in words if f"`{word}`" not in text] == []
 
 
 def test_every_cause_that_a_document_names_exists() -> None:
     """A word in code with an underscore, linked to the catalogue, is one of its causes."""
-    causes = {now(cause.value) for cause in Cause} | {cause.value for cause in Cause}
+    causes = {cause.value for cause in Cause}
     for path in sorted((ROOT / "docs").rglob("*.md")):
         for word in re.findall(r"\[`(\w+)`\]\([^)]*causes\.md", read(path)):
             assert word in causes, (path, word)
@@ -91,7 +90,7 @@ def test_every_notice_is_explained_and_has_a_first_look() -> None:
     section = read(REFERENCE / "events.md").partition("## Notices")[2]
     assert {part for part in known if part not in section} == set()
     runbook = anchors(read(ROOT / "docs/operate/runbook.md"))
-    bad = {now(outcome.value) for outcome in BAD}
+    bad = {outcome.value for outcome in BAD}
     assert bad <= runbook
     assert {"the-circuit-breaker-is-open", "a-dms-certificate-cannot-be-deleted"} <= runbook
 

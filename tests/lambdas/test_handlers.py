@@ -130,7 +130,7 @@ def test_an_event_of_another_shape_is_one_clear_error() -> None:
 @pytest.mark.slow
 @pytest.mark.real_clock("it times other processes, which have the machine's clock")
 def test_no_handler_takes_long_to_import(tmp_path: Path) -> None:
-    """Cold starts: what only some runs need is loaded later, and the rest is no burden on boto3.
+    """Cold starts: what only some runs need is loaded later, and the rest does not burden boto3.
 
     The slowest of all is timed from byte code and from source text.
     """

@@ -96,7 +96,7 @@ def test_an_open_account_is_not_opened_again(cloud: Cloud) -> None:
 
 
 def test_every_call_bears_its_callers_name(cloud: Cloud, probe: Probe) -> None:
-    """The step, the state and the execution on whose behalf; reads and writes are told apart."""
+    """The step, the state and the execution on whose behalf; reads and writes are distinguished."""
     probe.act = writing(cloud, "runs/a")
     since = len(cloud.calls)
     run = cloud.run({})
@@ -322,7 +322,7 @@ def test_an_execution_that_hangs_is_named(cloud: Cloud, probe: Probe) -> None:
 # ---------------------------------------------------------------------- the clock
 
 
-def test_the_clock_stands_still_until_somebody_waits() -> None:
+def test_the_clock_is_stopped_until_somebody_waits() -> None:
     """Waits side by side are one wait; advancing takes any unit."""
     start = datetime(2026, 11, 24, tzinfo=UTC)
     clock = Clock(start)

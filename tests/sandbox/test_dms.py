@@ -158,7 +158,7 @@ def test_a_certificate_needs_pem_or_wallet(start: Start) -> None:
     assert "CertificatePem" in error["Message"]
 
 
-def test_what_is_no_pem_is_no_certificate(start: Start) -> None:
+def test_what_is_not_pem_is_not_a_certificate(start: Start) -> None:
     """2: unusable content is InvalidCertificateFault."""
     dms = start()
     error = failing(
@@ -332,7 +332,7 @@ def test_the_default_mode_is_none(start: Start) -> None:
     assert dms.described(dms.endpoint())["SslMode"] == "none"
 
 
-def test_an_acm_certificate_is_no_dms_certificate(start: Start) -> None:
+def test_an_acm_certificate_is_not_a_dms_certificate(start: Start) -> None:
     """1: an ACM ARN is InvalidParameterValueException: Invalid certificate ARN."""
     dms = start()
     error = failing(
@@ -523,7 +523,7 @@ def test_endpoint_names_are_taken_once(start: Start) -> None:
     [("SslMode", "prefer"), ("EndpointType", "SOURCE"), ("KmsKeyId", "key")],
 )
 def test_the_model_rejects_what_it_does_not_know(start: Start, field: str, value: str) -> None:
-    """3: KmsKeyId is no parameter of a modify; enums are DMS's own words."""
+    """3: KmsKeyId is not a parameter of a modify; enums are DMS's own words."""
     dms = start()
     arn = dms.endpoint()
     if field == "KmsKeyId":
@@ -849,7 +849,7 @@ def test_the_rehearsal_can_pass_and_the_change_fail(start: Start, server: Postgr
 
 
 def test_a_patient_stand_in_waits_for_libpq(start: Start, server: Postgres) -> None:
-    """On a clock that stands still, a test whose time is over has its verdict at the next call."""
+    """On a clock that is stopped, a test whose time is over has its verdict at the next call."""
     dms = start(server=server, settings={"patience": 10.0})
     instance = dms.standin.add_instance("ri")
     arn = dms.endpoint(SslMode="require")

@@ -25,7 +25,7 @@ def cloud() -> Iterator[Cloud]:
 
 
 def denied(cloud: Cloud, step: str, act: Act) -> bool:
-    """Whether the step, making this call, is told that it is not authorized."""
+    """Whether the step, making this call, gets the answer that it is not authorized."""
     session: Any = calls.Session(step, cloud.region)
     try:
         act(cloud, session.client)

@@ -1,4 +1,4 @@
-"""Every way through the state machine, with stub steps: exact states, and what steps are told."""
+"""Every way through the state machine, with stub steps: exact states and inputs."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -71,13 +71,13 @@ Answer = Mapping[str, Any] | Exception | Callable[[dict[str, Any]], Any]
 
 
 class Script:
-    """What each state answers, and what it was told."""
+    """What each state answers, and the input that it had."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.answers: dict[str, Answer] = {}
         self.sources: list[Mapping[str, Any]] = [SOURCE]
-        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.inputs: list[tuple[str, dict[str, Any]]] = []
 
     def run(self) -> Execution:
         """Run over the sources."""
@@ -90,8 +90,8 @@ class Script:
         return child
 
     def events(self, state: str) -> list[dict[str, Any]]:
-        """What a state was told, call by call."""
-        return [event for name, event in self.told if name == state]
+        """The input of a state, call by call."""
+        return [event for name, event in self.inputs if name == state]
 
     def answer(self, step: str, event: dict[str, Any]) -> Any:
         state = STEPS[step]
@@ -101,7 +101,7 @@ class Script:
             state = TEST_OLD
         if event.get("again"):
             state = LOOK
-        self.told.append((state, event))
+        self.inputs.append((state, event))
         if state == SELECT and SELECT not in self.answers:
             return self.select()
         answer = self.answers.get(state, GOOD.get(state))
@@ -204,7 +204,7 @@ def test_an_unchanged_source_is_cheap(script: Script, polls: int) -> None:
 
 
 def test_unchanged_but_it_does_not_connect(script: Script) -> None:
-    """Put back finds no undo log and says so at once."""
+    """Roll back endpoint finds no undo log and says so at once."""
     nothing = {"done": True, "rolled_back": False}
     child = script.child(
         {
@@ -218,7 +218,7 @@ def test_unchanged_but_it_does_not_connect(script: Script) -> None:
     assert script.events(RECORD)[0]["problem"] is None
 
 
-def test_a_change_that_does_not_connect_is_put_back(script: Script) -> None:
+def test_a_change_that_does_not_connect_is_rolled_back(script: Script) -> None:
     """The old settings are written and tested, the task runs again, and ACM is left alone."""
     child = script.child({TEST: FAILS, RECORD: {"outcome": "rolled_back"}})
     assert child.states == [*TESTED, *UNDO, *LEAVE_PAUSED]
@@ -226,7 +226,7 @@ def test_a_change_that_does_not_connect_is_put_back(script: Script) -> None:
 
 
 def test_an_undo_log_left_behind_goes_straight_to_the_tail(script: Script) -> None:
-    """What an earlier run left half done is proven or put back before any material is read."""
+    """What an earlier run left half done is proven or rolled back before any material is read."""
     claim = {"claimed": True, "tail": True, "paused": True}
     child = script.child({CLAIM: claim})
     assert child.states == [*BEGIN, *polled(TEST), *RESUMED, ACM, *END]
@@ -241,15 +241,15 @@ def test_a_claim_that_another_has(script: Script) -> None:
     assert child.output == {"name": "orders", "outcome": "deferred"}
 
 
-def test_a_stopped_wave_defers_what_has_not_begun(script: Script) -> None:
+def test_an_open_breaker_defers_what_has_not_begun(script: Script) -> None:
     """The breaker is open: what was paused runs again, and Record says deferred."""
-    wave = {"done": True, "not_now": True}
-    child = script.child({PAUSE: wave, RECORD: {"outcome": "deferred"}})
+    held = {"done": True, "not_now": True}
+    child = script.child({PAUSE: held, RECORD: {"outcome": "deferred"}})
     assert child.states == [*TO_PLAN, IMPORT_CA, *polled(REHEARSE), *polled(PAUSE), *LEAVE_PAUSED]
 
 
 def test_every_loop_polls_until_done(script: Script) -> None:
-    """Each wait is the setting's; each round tells its number and the bound."""
+    """Each wait is the setting's; each round passes its number and the bound."""
 
     def third(**more: bool) -> Answer:
         return lambda event: {"done": event["round"] == 2, **more}
@@ -386,7 +386,7 @@ def test_a_lost_claim_at_every_state(script: Script, state: str) -> None:
     before, _ = FAILURES[state]
     assert child.states == [*before, state, "Deferred"]
     assert child.output == {"name": "orders", "outcome": "deferred"}
-    assert script.told[-3][0] == state  # then Tidy and Report of the whole run
+    assert script.inputs[-3][0] == state  # then Tidy and Report of the whole run
 
 
 PASSING = [error("soon") for error in concrete(Retryable)] + [
@@ -511,7 +511,7 @@ def test_what_a_source_holds_is_passed_on_to_the_letter(script: Script) -> None:
 
 
 def test_a_long_cause_is_capped_and_the_first_problem_is_kept(script: Script) -> None:
-    """What fails later, while putting things back, does not hide why."""
+    """What fails later, while rolling back, does not hide why."""
     child = script.child(
         {
             CONFIGURE: Unexpected("x" * 100_000),
@@ -593,7 +593,7 @@ def test_a_start_that_is_not_understood_fails_with_its_own_name(script: Script) 
     assert run.states == ["Begin run", SELECT, *NOT_REPORTED]
     assert run.error == "InvalidEvent"
     assert "colour: unknown" in str(run.cause)
-    assert [name for name, _ in script.told] == [SELECT, REPORT]
+    assert [name for name, _ in script.inputs] == [SELECT, REPORT]
     assert script.events(REPORT)[0]["key"] is None
 
 
@@ -625,7 +625,7 @@ def test_a_select_that_answers_half_is_reported(script: Script) -> None:
 
 
 def test_a_failed_tidy_is_reported(script: Script) -> None:
-    """Tidying is no reason to hide what the run did."""
+    """Tidying must not hide what the run did."""
     script.answers = {TIDY: Unexpected("KeyError")}
     run = script.run()
     assert run.states == [*TO_TIDY, *REPORTED]

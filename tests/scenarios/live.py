@@ -60,7 +60,7 @@ class Live:
     # -- how it begins
 
     def certified(self, *, task: bool = True, **changes: Any) -> "Live":
-        """Onboard with verify-ca and, unless told otherwise, let a task run on the endpoint."""
+        """Onboard with verify-ca and, unless ``task`` is false, let a task run on the endpoint."""
         self.world.onboard(**{"ssl_mode": "verify-ca", "restart_tasks": True, **changes})
         assert self.outcome == "certified", self.world.record()["findings"]
         if task:

@@ -187,7 +187,7 @@ def fleet(world: World) -> Fleet:
 
 @pytest.mark.shows("secret_incomplete")
 def test_a_source_that_was_refused_at_first_is_taken_up_by_the_schedule(fleet: Fleet) -> None:
-    """Somebody mends the secret and tells nobody: the next day's tick certifies it."""
+    """Somebody corrects the secret and does nothing else: the next day's tick certifies it."""
     endpoint = fleet.plain()
     secret = fleet.secret("late", password="")
     endpoint.adopt(credentials=secret, credentials_mode="inline", allow_irreversible=True)
@@ -231,7 +231,7 @@ def test_a_source_is_held_while_a_change_is_open_and_free_afterwards(fleet: Flee
 @pytest.mark.shows("rehearsed_by_probe_only")
 @pytest.mark.parametrize("wanted", ["require", "verify-ca", "verify-full"])
 def test_a_broken_plain_endpoint_is_raised_and_then_connects(fleet: Fleet, wanted: str) -> None:
-    """ssl_mode none against a server that takes only TLS: mended, and every other field stays."""
+    """ssl_mode none against a server that takes only TLS: repaired, and every other field stays."""
     endpoint = fleet.plain(SslMode="none")
     before = endpoint.login
     assert endpoint.adopt(ssl_mode=wanted).status == "SUCCEEDED"
@@ -352,8 +352,8 @@ def test_a_foreign_role_without_credentials_is_rehearsed_by_the_probe(fleet: Fle
     assert THEIR_ROLE in endpoint.found("rehearsed_by_probe_only")["seen"]
 
 
-def test_another_secret_through_a_foreign_role_needs_leave(fleet: Fleet) -> None:
-    """It could not be given back, so it is not half put back either when DMS fails with it."""
+def test_another_secret_through_a_foreign_role_needs_permission(fleet: Fleet) -> None:
+    """It could not be given back, so it is not half rolled back either when DMS fails with it."""
     endpoint = fleet.by_secret(fleet.secret("another"))
     ours = fleet.world.arn(CREDENTIALS)
     endpoint.adopt(credentials=ours)
@@ -368,7 +368,7 @@ def test_another_secret_through_a_foreign_role_needs_leave(fleet: Fleet) -> None
 
 
 def test_an_inline_password_is_adopted_once_and_rotated_by_its_secret(fleet: Fleet) -> None:
-    """The first time it needs leave; then the version is known, and a rotation can be undone."""
+    """At first it needs permission; then the version is known, and a rotation can be undone."""
     endpoint = fleet.plain()
     secret = fleet.secret("rotated")
     spec = {"credentials": secret, "credentials_mode": "inline"}
@@ -515,7 +515,7 @@ def test_under_require_a_certificate_is_neither_set_nor_removed(fleet: Fleet) ->
 
 @pytest.mark.shows("would_weaken")
 def test_a_weaker_mode_is_refused_until_it_is_allowed(fleet: Fleet) -> None:
-    """And disable, which the server does not take, is tried and put back."""
+    """And disable, which the server does not take, is tried and rolled back."""
     theirs = fleet.certificate("weakened", fleet.world.authority.certificate_pem)
     endpoint = fleet.plain(SslMode="verify-full", CertificateArn=theirs)
     endpoint.adopt(ssl_mode="require")

@@ -89,7 +89,7 @@ def test_a_window_that_closes_during_the_rehearsal_is_kept(live: Live) -> None:
 
 @pytest.mark.shows("serverless_replication")
 def test_a_serverless_replication_that_comes_during_the_rehearsal_is_seen(live: Live) -> None:
-    """DMS would refuse the change when the task stands still already."""
+    """DMS would refuse the change when the task is stopped already."""
     live.certified()
     target = (live.world.endpoint(TARGET) or {})["EndpointArn"]
     live.when("Rehearse", lambda: live.dms.add_serverless("stream", source=live.arn, target=target))
@@ -115,8 +115,8 @@ def test_no_task_is_stopped_while_a_change_could_not_be_proven(live: Live) -> No
 
 
 @pytest.mark.shows("breaker_open")
-def test_a_task_that_is_owed_does_not_let_its_source_past_the_breaker(live: Live) -> None:
-    """An earlier run owes it; a new change is a new change, ten minutes later or not."""
+def test_a_pending_restart_does_not_let_its_source_past_the_breaker(live: Live) -> None:
+    """An earlier run stopped it; a new change is a new change, ten minutes later or not."""
     live.certified()
     live.dms.set_task(live.task, start_failure="the slot is in use")
     live.dms.fail_after_change(ENDPOINT)
@@ -172,7 +172,7 @@ def test_a_task_that_a_person_stops_after_we_have_started_it_stays_stopped(live:
 
 
 @pytest.mark.parametrize("what", ["a late test fails", "the pass is worth nothing"])
-def test_a_start_that_is_rejected_in_spite_of_our_test_is_mended_by_a_new_one(
+def test_a_start_that_is_rejected_in_spite_of_our_test_succeeds_after_a_new_one(
     live: Live, what: str
 ) -> None:
     """DMS's own test ends after ours, or a password was set anew, which shows nowhere."""

@@ -2,7 +2,7 @@
 
 Every case is looked at by the probe, by the libpq of psycopg, and by the libpq of the oldest and
 newest PostgreSQL that is installed. The probe must name the cause, and the words of each libpq must
-be read as the same one; only why a chain does not verify, libpq does not tell.
+be read as the same one; only why a chain does not verify, libpq does not say.
 """
 
 from __future__ import annotations
@@ -422,7 +422,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Postgres]:
-    """One server for all cases that a reload can break and mend."""
+    """One server for all cases that a reload can break and repair."""
     with Postgres.start(tls=good()) as server:
         server.write_file("client_ca.crt", root().certificate_pem)
         yield server
@@ -469,7 +469,7 @@ def expect(request: ProbeRequest, cause: Cause, folder: Path, words: Cause | Non
 
 @pytest.mark.shows("authentication_unsupported")
 def test_a_method_that_no_password_answers(server: Postgres, tmp_path: Path) -> None:
-    """pg_hba.conf asks for ident, for which there is no service."""
+    """pg_hba.conf asks for ident, for which no service runs."""
     server.use_tls(good())
     server.set_hba(["host all all all ident"])
     request = request_to(server, root().certificate_pem)
@@ -685,7 +685,7 @@ def request_for(port: int, **more: Any) -> ProbeRequest:
 
 @pytest.mark.shows("host_invalid")
 @pytest.mark.parametrize("host", ["", "db\0.test", "/var/run/postgresql", "one.test,two.test"])
-def test_a_host_that_is_none(host: str) -> None:
+def test_an_invalid_host(host: str) -> None:
     """No attempt is made to resolve it."""
 
     def never(*_args: Any, **_more: Any) -> Any:
@@ -819,7 +819,9 @@ def refusing(code: str, message: str) -> Handler:
         ),
     ],
 )
-def test_a_server_that_is_none(handler: Handler, cause: Cause, tmp_path: Path) -> None:
+def test_a_server_that_does_not_speak_postgresql(
+    handler: Handler, cause: Cause, tmp_path: Path
+) -> None:
     """What stands in PostgreSQL's place cannot be PostgreSQL."""
     with listening(handler) as port:
         report = probe(request_for(port, timeout=2.0))

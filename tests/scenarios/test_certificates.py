@@ -375,7 +375,7 @@ def test_an_acm_that_does_not_answer_is_a_warning(world: World, make: Callable[.
 def test_an_import_that_comes_too_fast_is_made_again(
     world: World, make: Callable[..., Team]
 ) -> None:
-    """ACM takes one a second in the whole account: the machine waits, and nobody is told."""
+    """ACM takes one a second in the whole account: the machine waits, and nobody is notified."""
     team = make("acmrate")
     fault = world.cloud.faults.inject("acm", "ImportCertificate", Kind.THROTTLE)
     team.onboarded()
@@ -472,7 +472,7 @@ def test_sources_that_trust_the_same_ca_share_one_dms_certificate(
 def test_a_lost_answer_of_dms_leaves_one_certificate(
     world: World, make: Callable[..., Team], kind: Kind
 ) -> None:
-    """The next attempt is told that it exists, compares, and goes on."""
+    """The next attempt learns that it exists, compares, and goes on."""
     team = make(f"dmslost-{kind.value.replace('_', '-')}")
     since = world.cloud.clock.time()
     fault = world.cloud.faults.inject("dms", "ImportCertificate", kind, attempts=1)
@@ -487,7 +487,7 @@ def test_a_lost_answer_of_dms_leaves_one_certificate(
 def test_facts_that_nobody_has_confirmed_may_be_the_other_way(
     world: World, make: Callable[..., Team]
 ) -> None:
-    """A renewal ahead of the server, whatever DMS and ACM are like where no document tells."""
+    """A renewal ahead of the server, whatever DMS and ACM are like where no document says."""
     world.cloud.dms.switches = Switches(
         already_exists_names_arn=False,
         bundle_facts_from_last=True,
@@ -537,7 +537,7 @@ def test_another_content_under_our_identifier_is_refused(
 
 
 @pytest.mark.shows("dms_quota")
-def test_a_full_dms_is_told_with_what_could_go(world: World, make: Callable[..., Team]) -> None:
+def test_a_full_dms_is_reported_with_what_could_go(world: World, make: Callable[..., Team]) -> None:
     """Before the quota is hit: no import is tried, and certificates that nothing uses are named."""
     team = make("quota")
     import_ca(world, "certifier-old-one", Authority.root("old").certificate_pem)
@@ -555,7 +555,7 @@ def test_a_full_dms_is_told_with_what_could_go(world: World, make: Callable[...,
 
 
 @pytest.mark.shows("new_trust_anchor")
-def test_a_bundle_from_s3_is_held_to_its_digest_and_a_new_anchor_is_told(
+def test_a_bundle_from_s3_is_held_to_its_digest_and_a_new_anchor_is_reported(
     world: World, make: Callable[..., Team]
 ) -> None:
     """The version that was read is in the record; a CA that was never there is notified, once."""
@@ -566,14 +566,14 @@ def test_a_bundle_from_s3_is_held_to_its_digest_and_a_new_anchor_is_told(
     team.onboarded(ca_bundle=where)
     assert team.trusted == {"frombucket CA 1"}
     world.put_bundle("frombucket.pem", bundle(team.authority, Authority.root("another CA")))
-    told = len(world.cloud.notices)
+    before = len(world.cloud.notices)
     assert team.run() == "certified"
     assert team.trusted == {"frombucket CA 1", "another CA"}
     assert team.causes == {"new_trust_anchor"}
     assert "another CA" in team.finding("new_trust_anchor")["seen"]
     assert team.run() == "certified"
     assert team.causes == set()
-    subjects = [subject for subject, _ in world.cloud.notices[told:]]
+    subjects = [subject for subject, _ in world.cloud.notices[before:]]
     assert subjects == ["Certifier: frombucket certified: new_trust_anchor"]
 
 
@@ -745,7 +745,7 @@ def test_a_standby_that_answers_in_the_place_of_the_primary_is_told(
 
 
 @pytest.mark.shows("endpoint_ca_differs")
-def test_an_endpoint_whose_ca_does_not_cover_the_served_chain_is_told(
+def test_an_endpoint_whose_ca_does_not_cover_the_served_chain_is_reported(
     make: Callable[..., Team],
 ) -> None:
     """Server and secret were renewed under a running task that nobody may stop: DMS is cut off."""
@@ -847,7 +847,7 @@ def test_days_left_knows_the_bundle_on_the_endpoint(
 def test_tidy_deletes_after_a_week_what_no_endpoint_and_no_undo_log_uses(
     world: World, make: Callable[..., Team]
 ) -> None:
-    """Only ours; one that another source still uses stays, and so does what may be put back."""
+    """Only ours; one that another source still uses stays, and so does what a rollback may need."""
     authority = Authority.root("tidy shared CA")
     moved, stays = make("tidy-moved", authority), make("tidy-stays", authority)
     alone, cut_off = make("tidy-alone"), make("tidy-cut")

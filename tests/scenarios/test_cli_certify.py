@@ -67,9 +67,9 @@ def test_a_file_is_planned_certified_and_then_known_by_name(
     assert f"s3://{world.cloud.bucket}/records/{NAME}/" in out
     assert f"s3://{world.cloud.bucket}/reports/" in out
     assert command("--json", NAME) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["status"] == "SUCCEEDED"
-    assert told["summary"]["lines"][0]["outcome"] == "certified"
+    payload = json.loads(capsys.readouterr().out)
+    assert payload["status"] == "SUCCEEDED"
+    assert payload["summary"]["lines"][0]["outcome"] == "certified"
 
 
 def test_a_refusal_exits_with_one_and_says_why(

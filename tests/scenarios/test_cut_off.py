@@ -33,14 +33,14 @@ def test_cut_off(
     story: str, share: int, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """The end is that of the undisturbed story: endpoint, certificates, connections, tasks."""
-    told = tmp_path / "told.json"
-    command = [sys.executable, "-m", "sandbox.chaos", story, "--jobs=1", f"--json={told}"]
+    result = tmp_path / "told.json"
+    command = [sys.executable, "-m", "sandbox.chaos", story, "--jobs=1", f"--json={result}"]
     command += [f"--share={share}/{SHARES}", "--outages" if ALL else "--join"]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=MINUTES * 60
     )
     assert done.returncode == 0, done.stderr
-    (row,) = json.loads(told.read_text())
+    (row,) = json.loads(result.read_text())
     record_property("cut_off", row)
     assert row["cases"] > 0
     assert row["failed"] == []

@@ -1,4 +1,4 @@
-"""Changing a live endpoint: identity, tasks, rehearsal, restore, claims, passwords, end to end."""
+"""Changing a live endpoint: identity, tasks, rehearsal, rollback, claims, passwords, end to end."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ DAY = 24 * 60
 
 @pytest.mark.shows("endpoint_gone")
 def test_an_endpoint_that_is_gone_is_never_made_again(live: Live) -> None:
-    """We know it, somebody deleted it: a person must say what shall happen."""
+    """We know it, somebody deleted it: a person must decide what happens."""
     live.certified(task=False)
     live.client.delete_endpoint(EndpointArn=live.arn)
     live.tick(minutes=DAY)
@@ -117,7 +117,7 @@ def test_a_new_endpoint_needs_credentials_and_database(live: Live) -> None:
 
 
 @pytest.mark.shows("would_weaken")
-def test_a_weaker_mode_needs_leave(live: Live) -> None:
+def test_a_weaker_mode_needs_permission(live: Live) -> None:
     """Refused without `allow_downgrade`, done with it."""
     live.certified(task=False)
     live.change(ssl_mode="require")
@@ -128,7 +128,7 @@ def test_a_weaker_mode_needs_leave(live: Live) -> None:
 
 
 @pytest.mark.shows("irreversible")
-def test_what_could_not_be_put_back_needs_leave(live: Live) -> None:
+def test_what_could_not_be_rolled_back_needs_permission(live: Live) -> None:
     """The endpoint has a password that nobody knows; a secret would replace it."""
     live.adopted()
     since = live.now
@@ -512,7 +512,7 @@ def test_a_canary_that_cannot_be_deleted_is_named_and_tried_again(live: Live) ->
     assert live.unfinished == []
 
 
-# ------------------------------------------------------------------ the table of restores
+# ------------------------------------------------------------------ the table of rollbacks
 
 
 def new(endpoint: Any) -> bool:
@@ -555,7 +555,7 @@ def test_row_1_old_and_new_connect(live: Live) -> None:
 
 
 def test_row_2_new_fails_and_the_old_ones_connect_again(live: Live) -> None:
-    """Restored: fields as they were, tested, and the task runs."""
+    """Rolled back: fields as they were, tested, and the task runs."""
     live.certified()
     before = dict(live.endpoint)
     live.fails("timeout expired", new)
@@ -597,7 +597,7 @@ def test_row_4_a_broken_endpoint_is_repaired(live: Live) -> None:
 
 @pytest.mark.shows("broken_before", "task_not_restarted")
 def test_row_5_broken_before_and_after(live: Live) -> None:
-    """Put back, and it is said that it did not connect before, either."""
+    """Rolled back, and the finding says that it did not connect before, either."""
     live.certified()
     live.fails("timeout expired", lambda one: new(one) or old(one))
     live.change()
@@ -624,7 +624,7 @@ def test_row_6_what_the_rehearsal_refuses_stops_no_task(live: Live, broken: bool
 
 
 def test_a_created_endpoint_that_fails_its_test_is_kept_and_reported(live: Live) -> None:
-    """There is nothing to put back; the next run finds it and goes on from there."""
+    """There is nothing to roll back; the next run finds it and goes on from there."""
     live.fails("timeout expired", lambda one: one["EndpointIdentifier"] == ENDPOINT)
     live.change()
     assert (live.outcome, live.mode) == ("failed", "verify-full")
@@ -648,7 +648,7 @@ def test_an_unchanged_source_that_fails_once_is_tested_again(live: Live) -> None
 
 
 def test_an_unchanged_source_that_fails_again_and_again_is_failed(live: Live) -> None:
-    """Nothing is put back, nothing is stopped, and a person is told."""
+    """Nothing is rolled back, nothing is stopped, and a person is notified."""
     live.certified()
     live.fails("timeout expired", lambda one: one["EndpointIdentifier"] == ENDPOINT)
     since = live.now
@@ -664,7 +664,7 @@ def test_an_unchanged_source_that_fails_again_and_again_is_failed(live: Live) ->
 
 
 @pytest.mark.shows("not_applied")
-def test_settings_that_dms_does_not_take_are_put_back(live: Live) -> None:
+def test_settings_that_dms_does_not_take_are_rolled_back(live: Live) -> None:
     """The new DMS certificate is deleted behind our back: DMS refuses, the task runs again."""
     live.certified(ssl_mode="verify-full")
 
@@ -697,7 +697,7 @@ def test_a_change_of_somebody_else_before_ours_is_not_overwritten(live: Live) ->
 
 @pytest.mark.shows("changed_meanwhile")
 def test_a_change_of_somebody_else_during_the_test_makes_it_worthless(live: Live) -> None:
-    """The result belongs to settings that are no longer there, and nothing is put back over it."""
+    """The result belongs to settings that are no longer there, and nothing is written over it."""
     live.certified()
     live.when(
         "Test connection",
@@ -732,7 +732,7 @@ def test_a_test_that_never_ends_is_a_failed_change(live: Live) -> None:
 
 
 @pytest.mark.shows("connection_deleted")
-def test_a_connection_that_somebody_deletes_is_no_result(live: Live) -> None:
+def test_a_connection_that_somebody_deletes_has_no_result(live: Live) -> None:
     """Our test was accepted, and then the connection is gone."""
     live.certified(task=False)
     key = (live.arn, live.world.instance)
@@ -765,8 +765,8 @@ def test_a_task_that_does_not_stop_ends_the_change(live: Live) -> None:
 
 
 @pytest.mark.shows("task_not_restarted")
-def test_a_task_that_fails_when_it_starts_stays_owed(live: Live) -> None:
-    """The certification is good, the task is not: told at once, tried every ten minutes."""
+def test_a_task_that_fails_when_it_starts_still_waits(live: Live) -> None:
+    """The certification is good, the task is not: notified at once, tried every ten minutes."""
     live.certified()
     live.when(
         "Resume tasks", lambda: live.dms.set_task(live.task, start_failure="the slot is in use")
@@ -785,7 +785,7 @@ def test_a_task_that_fails_when_it_starts_stays_owed(live: Live) -> None:
 
 @pytest.mark.shows("task_left_alone")
 @pytest.mark.parametrize("what", ["stopped again", "failed", "gone"])
-def test_a_task_that_stands_still_for_another_reason_is_left_alone(live: Live, what: str) -> None:
+def test_a_task_that_is_stopped_for_another_reason_is_left_alone(live: Live, what: str) -> None:
     """We start only what we stopped."""
     live.certified()
 
@@ -808,7 +808,7 @@ def test_a_task_that_stands_still_for_another_reason_is_left_alone(live: Live, w
     assert live.unfinished == []
 
 
-def test_a_start_that_is_rejected_is_mended_by_a_test(live: Live) -> None:
+def test_a_start_that_is_rejected_succeeds_after_a_test(live: Live) -> None:
     """Somebody changed the task's other endpoint meanwhile, so its pass is gone."""
     live.certified()
     live.when("Resume tasks", lambda: live.modify(TARGET, SslMode="none"))
@@ -896,7 +896,7 @@ def test_two_ends_that_are_broken_at_once_wait_for_a_person(live: Live) -> None:
 
 
 @pytest.mark.shows("breaker_open")
-def test_a_wave_of_bad_ends_stops_every_further_change(live: Live) -> None:
+def test_a_series_of_bad_ends_stops_every_further_change(live: Live) -> None:
     """Three in a day open the breaker; `reset-breaker` closes it, and what waited goes on."""
     live.certified()
     live.fails("timeout expired", new)
@@ -1137,7 +1137,7 @@ def test_an_old_password_on_the_endpoint_of_a_running_task_is_an_error(own: Live
 
 
 def test_an_alternating_user_is_switched_with_its_password(own: Live) -> None:
-    """Both users work all the time, so the old ones could be put back."""
+    """Both users work all the time, so a rollback to the old one works."""
     own.world.server.execute(f"CREATE ROLE {OWN}_clone LOGIN PASSWORD '{LATER}'")
     try:
         own.certified(credentials_mode="inline", ssl_mode="verify-full")
@@ -1149,7 +1149,7 @@ def test_an_alternating_user_is_switched_with_its_password(own: Live) -> None:
         own.world.server.execute(f"DROP ROLE {OWN}_clone")
 
 
-def test_an_alternating_user_that_dms_cannot_use_is_put_back(own: Live) -> None:
+def test_an_alternating_user_that_dms_cannot_use_is_rolled_back(own: Live) -> None:
     """User and password go back together, read at the version that was set before."""
     own.world.server.execute(f"CREATE ROLE {OWN}_clone LOGIN PASSWORD '{LATER}'")
     try:
@@ -1170,7 +1170,7 @@ def test_an_alternating_user_that_dms_cannot_use_is_put_back(own: Live) -> None:
 
 
 @pytest.mark.shows("broken_before")
-def test_an_old_password_that_is_dead_is_put_back_without_hope(own: Live) -> None:
+def test_an_old_password_that_is_dead_is_rolled_back_to_in_vain(own: Live) -> None:
     """Single-user rotation, and DMS cannot connect with the new settings either."""
     own.certified(credentials_mode="inline", ssl_mode="verify-full")
     stuck: list[None] = []
@@ -1253,7 +1253,7 @@ def test_a_service_that_does_not_answer_for_minutes_fails_the_run(live: Live) ->
 
 
 @pytest.mark.shows("unexpected")
-def test_an_answer_that_nobody_foresaw_is_recorded_by_its_type(live: Live) -> None:
+def test_an_unexpected_answer_is_recorded_by_its_type(live: Live) -> None:
     """DMS answers with a fault that no table knows: failed, with nothing of its text."""
     from moto.core.exceptions import JsonRESTError
 

@@ -120,7 +120,7 @@ def test_a_change_is_rehearsed_paused_made_tested_and_resumed(live: Live) -> Non
     ]
 
 
-def test_a_change_that_dms_cannot_connect_with_is_put_back(live: Live) -> None:
+def test_a_change_that_dms_cannot_connect_with_is_rolled_back(live: Live) -> None:
     """The rehearsal passed, the change did not: old settings, tested, and the task runs again."""
     before = live.settings()
     live.world.cloud.dms.fail_after_change(live.identifier)
@@ -144,7 +144,7 @@ def test_a_change_that_the_rehearsal_refuses_touches_nothing(live: Live) -> None
     assert live.unfinished == []
 
 
-def test_without_leave_a_running_task_is_never_stopped(live: Live) -> None:
+def test_without_permission_a_running_task_is_never_stopped(live: Live) -> None:
     """`restart_tasks` is false by default: refused, and the task is named."""
     since = len(live.world.cloud.calls)
     live.raise_mode(restart_tasks=False)
@@ -154,7 +154,7 @@ def test_without_leave_a_running_task_is_never_stopped(live: Live) -> None:
 
 
 def test_a_task_that_does_not_run_is_never_touched(live: Live) -> None:
-    """Stopped, failed and ready tasks stay what they are; only the running one stands still."""
+    """Stopped, failed and ready tasks stay what they are; only the running one is stopped."""
     others = {status: live.add_task(status, status=status) for status in ("stopped", "failed")}
     others["ready"] = live.add_task("ready", status="ready")
     since = len(live.world.cloud.calls)
@@ -196,7 +196,7 @@ def test_a_task_that_a_person_stopped_again_stays_stopped(live: Live) -> None:
     assert live.unfinished == []
 
 
-def test_what_somebody_else_changed_since_is_not_put_back(live: Live) -> None:
+def test_what_somebody_else_changed_since_is_not_rolled_back(live: Live) -> None:
     """The endpoint is no longer as we left it: nobody's change is overwritten."""
 
     def somebody() -> None:
@@ -226,7 +226,7 @@ def test_a_run_that_is_killed_is_finished_by_the_schedule(live: Live, state: str
     assert live.unfinished == []
 
 
-def test_an_owed_task_is_told_and_retried_until_it_runs(live: Live) -> None:
+def test_a_pending_restart_is_notified_and_retried_until_it_runs(live: Live) -> None:
     """A task that fails when it is started: a person is told at once, and every tick tries."""
     live.when(
         "Resume tasks",

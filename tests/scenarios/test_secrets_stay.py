@@ -48,7 +48,7 @@ def world() -> Iterator[World]:
 
 
 def test_no_story_leaves_a_secret_anywhere(world: World) -> None:
-    """Onboard, rotate under a task, restore, refuse, fail, rotate a password: all are searched."""
+    """Onboard, rotate under a task, roll back, refuse, fail, rotate a password: search all."""
     secrets = secrets_of(world)
     world.onboard(restart_tasks=True)
     world.add_task()

@@ -84,7 +84,7 @@ def test_without_a_pause_nobody_looks_twice(world: World) -> None:
     assert world.record()["slots"]["after"] is None
 
 
-def test_the_notice_of_an_owed_task_tells_what_its_server_keeps(world: World) -> None:
+def test_the_notice_of_a_pending_restart_says_what_the_server_keeps(world: World) -> None:
     """How much WAL, and how much more than before the pause; ticks compare with the same look."""
     (task,) = (one["ReplicationTaskArn"] for one in world.cloud.dms.tasks())
     world.cloud.dms.set_task(task, start_failure="the slot is in use")
@@ -132,7 +132,7 @@ def test_a_run_that_finishes_another_tells_it_too(world: World) -> None:
     assert world.unfinished() == []
 
 
-def test_a_second_look_that_cannot_log_in_is_no_problem(world: World) -> None:
+def test_a_second_look_that_cannot_log_in_does_no_harm(world: World) -> None:
     """It is advisory: the run ends as it would have, and the record says that it does not know."""
     when(world, "Read replication slots", world.server.stop)
     change(world)

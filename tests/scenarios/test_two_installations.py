@@ -19,7 +19,7 @@ STAGING = "staging-source"
 def worlds() -> Iterator[tuple[World, World]]:
     """Each registers a source ``orders``, for an endpoint of its own on the same server."""
     with World.start() as ours:
-        yield ours, ours.beside(OTHER)
+        yield ours, ours.in_stack(OTHER)
 
 
 def tags(world: World, arn: str) -> Mapping[str, str]:

@@ -53,7 +53,7 @@ def shared() -> Iterator[World]:
 
 
 def test_every_switch_is_played() -> None:
-    """A new switch is played here without anybody thinking of it, unless it is no bool."""
+    """A new switch is played here without anybody thinking of it, unless it is not a bool."""
     assert {field.name for field in fields(Switches)} == set(ALL_AT_ONCE)
 
 
@@ -63,7 +63,7 @@ def test_every_switch_is_played() -> None:
     ids=[*map(named, OTHER_WAYS), "all at once", "all at once with hidden tests"],
 )
 def test_a_live_endpoint_survives(shared: World, way: dict[str, Any]) -> None:
-    """Created; changed in vain under a running task, and put back; changed; cut off; finished."""
+    """Created; changed in vain under a task, and rolled back; changed; cut off; finished."""
     live = Live(emptied(shared))
     live.dms.switches = replace(DEFAULTS, **way)
     live.certified()

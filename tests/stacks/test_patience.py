@@ -104,7 +104,7 @@ def longest_history(states: States, start: str) -> int:
 
     A loop is a Wait, which leads back; its Choice counts rounds, and the counter is never set back,
     so the states between are visited as often as the bound in the Choice's condition says. Without
-    the Waits there is no way back, and the longest way is found from its end.
+    the Waits no way leads back, and the longest way is found from its end.
     """
     visits = dict.fromkeys(states, 1)
     for name, state in states.items():

@@ -138,7 +138,7 @@ def test_no_pattern_is_longer_than_eventbridge_takes(largest: dict[str, Any]) ->
 
 
 def test_no_environment_is_larger_than_lambda_takes(largest: dict[str, Any]) -> None:
-    """Names and values together, as JSON, which is no less than what Lambda counts."""
+    """Names and values together, as JSON, which is at least what Lambda counts."""
     for properties in of_type(largest, "AWS::Lambda::Function").values():
         variables = properties["Environment"]["Variables"]
         assert size(variables, largest) <= ENVIRONMENT, properties["Handler"]

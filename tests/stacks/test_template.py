@@ -442,7 +442,7 @@ def test_a_deployment_that_is_rolled_back_leaves_nothing_behind(
 
 
 def test_every_log_follows_the_settings_and_goes_with_the_stack(trial: dict[str, Any]) -> None:
-    """The machine's log is no exception."""
+    """The machine's log too."""
     groups = [r for r in trial["Resources"].values() if r["Type"] == "AWS::Logs::LogGroup"]
     assert len(groups) == 16
     for group in groups:

@@ -350,7 +350,7 @@ def test_no_way_past_a_pause_avoids_resume(child: States) -> None:
 
 
 def test_the_second_look_follows_every_resume_and_nothing_else(child: States) -> None:
-    """It is the probe's own function, told so; its errors are no problem of the run."""
+    """It is the probe's own function, with an input that says so; its errors do not count."""
     before = {
         name
         for name in child

@@ -27,12 +27,12 @@ def move(
 
 
 @pytest.mark.parametrize("status", ["successful", "failed"])
-def test_an_old_result_is_no_result(status: str) -> None:
+def test_an_old_result_does_not_count(status: str) -> None:
     """Without a test of our own, whatever DMS shows belongs to somebody else."""
     assert move(None, shown(status))[0] is Move.START
 
 
-def test_a_result_for_other_settings_is_no_result() -> None:
+def test_a_result_for_other_settings_does_not_count() -> None:
     """The endpoint has changed since that test was accepted."""
     assert move(marker(settings_digest="other"), shown("successful"))[0] is Move.START
 

@@ -48,9 +48,9 @@ def test_explain_names_cause_and_remedy(
 ) -> None:
     """0 when the cause is known, 1 when it is not; the text comes out escaped."""
     assert main(["explain", text, "--json"]) == status
-    told = json.loads(capsys.readouterr().out)
-    assert list(told) == ["cause", "seen", "remedy"]
-    assert told["cause"] == cause
+    payload = json.loads(capsys.readouterr().out)
+    assert list(payload) == ["cause", "seen", "remedy"]
+    assert payload["cause"] == cause
     assert main(["explain", text]) == status
     out = capsys.readouterr().out
     assert out.startswith(cause)
@@ -80,7 +80,7 @@ def test_explain_reads_an_argument_of_any_bytes(capsys: pytest.CaptureFixture[st
     assert "database_missing" in capsys.readouterr().out
 
 
-def test_explain_reads_bytes_that_are_no_text() -> None:
+def test_explain_reads_bytes_that_are_not_text() -> None:
     """From standard input, whatever the terminal thinks of them, and however many there are."""
     done = subprocess.run(
         [sys.executable, "-m", "certifier", "explain", "-"],

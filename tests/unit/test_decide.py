@@ -1,4 +1,4 @@
-"""How a run ended, when the source is due again, and who is told."""
+"""How a run ended, when the source is due again, and who is notified."""
 
 import gc
 from datetime import UTC, datetime, timedelta
@@ -83,7 +83,7 @@ def an_ending(outcome: Outcome, *findings: Finding, **fields: Any) -> Ending:
             False,
         ),
         ({"plan": Plan(decision=Decision.PLANNED)}, None, Outcome.PLANNED, False, False),
-        # the table of restores, row by row
+        # the table of rollbacks, row by row
         ({**MINE, "tested_new": OK}, None, Outcome.CERTIFIED, True, False),
         (
             {**MINE, "tested_new": NOT_OK, "rolled_back": ROLLED_BACK, "tested_old": OK},
@@ -274,9 +274,9 @@ def test_acm_is_told_to_be_behind_whatever_kept_the_run_from_it(
     found: dict[str, Any], problem: Problem | None, expected: list[Cause]
 ) -> None:
     """An import that never ended is said as well; where another finding says why, it is advice."""
-    told = ending(Dossier(**found), problem, run=RUN).findings
-    assert [f.cause for f in told] == expected
-    weights = {f.severity for f in told if f.cause is Cause.ACM_BEHIND}
+    got = ending(Dossier(**found), problem, run=RUN).findings
+    assert [f.cause for f in got] == expected
+    weights = {f.severity for f in got if f.cause is Cause.ACM_BEHIND}
     assert weights <= {Severity.WARNING if problem else Severity.ADVICE}
 
 
@@ -360,7 +360,7 @@ def test_the_back_off_goes_from_the_next_tick_to_daily() -> None:
     [(Cause.CHANGED_MEANWHILE, [0, 15, 1440, 1440]), (Cause.TASK_DID_NOT_STOP, [1440, 1440])],
 )
 def test_a_task_is_not_stopped_in_vain_at_every_tick(cause: Cause, minutes: list[int]) -> None:
-    """Refused after a stop: twice more soon, if time may mend it, then once a day."""
+    """Refused after a stop: twice more soon, if it may clear by itself, then once a day."""
     found = Dossier(paused=TaskWork(tasks=("t",)), refusals=(seen(cause),))
     end = ending(found, Problem(error="Refused", cause=cause), run=RUN)
     assert end.in_vain
@@ -380,15 +380,15 @@ def test_another_reason_begins_the_back_off_anew() -> None:
     assert (clear.backoff, clear.reason, clear.waiting_since) == (0, "", None)
 
 
-def test_an_owed_task_does_not_disturb_the_back_off() -> None:
-    """Ten-minute runs for a task that waits for a restart are no further failures of the source."""
+def test_a_pending_restart_does_not_disturb_the_back_off() -> None:
+    """Ten-minute runs for a pending restart are not further failures of the source."""
     worn = STATE.model_copy(update={"reason": "failed", "backoff": 20})
     due = next_due(an_ending(Outcome.FAILED), worn, now=NOW, pending_restart=True)
     assert (due.reason, due.backoff) == ("failed", 20)
 
 
-def test_what_time_may_mend_keeps_its_first_date() -> None:
-    """The week until a person is told begins with the first run that saw it."""
+def test_what_may_clear_by_itself_keeps_its_first_date() -> None:
+    """The week until a person is notified begins with the first run that saw it."""
     first = next_due(an_ending(Outcome.CERTIFIED, PENDING), STATE, now=NOW, pending_restart=False)
     state = STATE.model_copy(update={"waiting_since": first.waiting_since})
     later = next_due(
@@ -427,27 +427,32 @@ def test_what_needs_a_person(end: Ending, days: int, pending: tuple[str, ...], n
 
 
 def test_a_person_is_told_once_and_when_it_is_over() -> None:
-    """The same trouble is told once, another one again, and its end too."""
+    """The same trouble is notified once, another one again, and its end too."""
     bad = an_ending(Outcome.REFUSED, seen(Cause.HOSTNAME_MISMATCH), seen(Cause.CHAIN_REPAIRED))
     needs = attention(bad, pending_restarts=(), waiting_since=None, now=NOW)
-    told = notice("orders", bad, needs=needs, told="", where="s3://b/k")
-    assert told is not None
-    assert told.subject == "Certifier: orders refused: hostname_mismatch"
-    assert "s3://b/k" in told.message
-    assert "chain_repaired" not in told.message
-    assert notice("orders", bad, needs=needs, told=needs, where="") is None
+    got = notice("orders", bad, needs=needs, notified="", where="s3://b/k")
+    assert got is not None
+    assert got.subject == "Certifier: orders refused: hostname_mismatch"
+    assert "s3://b/k" in got.message
+    assert "chain_repaired" not in got.message
+    assert notice("orders", bad, needs=needs, notified=needs, where="") is None
     good = an_ending(Outcome.CERTIFIED)
-    over = notice("orders", good, needs="", told=needs, where="")
+    over = notice("orders", good, needs="", notified=needs, where="")
     assert over is not None
     assert over.subject == "Certifier: orders is certified again"
-    assert notice("orders", good, needs="", told="", where="") is None
-    assert notice("orders", good, needs="", told="certificate_expires_soon", where="") is None
-    assert notice("orders", an_ending(Outcome.DEFERRED), needs="x", told="", where="") is None
-    told = notice(
-        "orders", good, needs="pending_restart:t", told="", where="s3://b/k", wal="12 MB of WAL\n"
+    assert notice("orders", good, needs="", notified="", where="") is None
+    assert notice("orders", good, needs="", notified="certificate_expires_soon", where="") is None
+    assert notice("orders", an_ending(Outcome.DEFERRED), needs="x", notified="", where="") is None
+    got = notice(
+        "orders",
+        good,
+        needs="pending_restart:t",
+        notified="",
+        where="s3://b/k",
+        wal="12 MB of WAL\n",
     )
-    assert told is not None
-    assert told.message.endswith("12 MB of WAL\n\nRecord: s3://b/k\n")
+    assert got is not None
+    assert got.message.endswith("12 MB of WAL\n\nRecord: s3://b/k\n")
 
 
 def slot(name: str, retained: int | None, status: str | None = "reserved") -> SlotFacts:
@@ -480,7 +485,7 @@ def seen_by_probe(slots: tuple[SlotFacts, ...] | None) -> Probed:
         ((SlotFacts(name="s", active=True, retained_bytes=1),), None, "has no replication slot"),
     ],
 )
-def test_what_owed_tasks_let_the_server_keep(
+def test_what_pending_restarts_let_the_server_keep(
     slots: tuple[SlotFacts, ...] | None, again: tuple[SlotFacts, ...] | None, said: str
 ) -> None:
     """The latest look counts; growth is since the first pause that still waits for a restart."""
@@ -552,16 +557,16 @@ def test_a_direct_start_fails_for_every_source_that_is_not_certified(
 ) -> None:
     """Schedule and events succeed when the machinery worked; a pipeline wants its sources."""
     reasons = {"b": "window_closed"}
-    told = failure(outcomes, direct=direct, planned=planned, problem=problem, reasons=reasons)
-    assert told == text
+    got = failure(outcomes, direct=direct, planned=planned, problem=problem, reasons=reasons)
+    assert got == text
 
 
 def test_the_cause_of_a_failure_stays_short() -> None:
     """Of a thousand sources, twenty are named and the rest are counted."""
     outcomes = {f"s{i:04d}": Outcome.FAILED for i in range(1000)}
-    told = failure(outcomes, direct=True, planned=False, problem=None, reasons={})
-    assert told.endswith("; and 980 more")
-    assert len(told) < 1000
+    got = failure(outcomes, direct=True, planned=False, problem=None, reasons={})
+    assert got.endswith("; and 980 more")
+    assert len(got) < 1000
 
 
 def test_the_breaker_opens_at_its_limit_and_counts_a_run_once() -> None:

@@ -185,7 +185,7 @@ def test_the_text_is_libpqs(
         ("30808201610000", "a", True),  # a length that is left open
         ("3005a203160161", "a", True),  # a string in pieces
         ("3081118281" + "0e" + b"db.example.com".hex(), "db.example.com", True),
-        ("3004a4023000", "db.example.com", True),  # a directory name is no DNS name
+        ("3004a4023000", "db.example.com", True),  # a directory name is not a DNS name
         ("300488022a03", "db.example.com", True),
     ],
 )
@@ -253,7 +253,7 @@ def test_an_empty_host_is_never_named() -> None:
 
 @given(st.binary(max_size=300))
 def test_no_bytes_are_an_exception(der: bytes) -> None:
-    """Whatever is no certificate has no names, and raises nothing."""
+    """Whatever is not a certificate has no names, and raises nothing."""
     assert isinstance(names_of(der), HostNames)
 
 

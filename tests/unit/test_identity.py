@@ -41,7 +41,7 @@ def causes(findings: tuple[Finding, ...]) -> list[Cause]:
 def test_a_strange_certificate_is_not_one_that_waits_for_a_reload(
     served: str | None, before: str | None, intended: str, expected: Cause
 ) -> None:
-    """What is served is told apart: the former certificate, or one that nobody knows."""
+    """What is served is one of two things: the former certificate, or one that nobody knows."""
     found = answering(
         (DIFFERS,), Answering(served), Answering(before), intended=intended, writes=False
     )
@@ -81,23 +81,23 @@ def test_a_standby_in_the_place_of_a_primary_is_another_node(
 # -- the CA on the endpoint
 
 
-def differs(*trusted: Authority, mended: bool = False) -> Finding | None:
+def differs(*trusted: Authority, repaired: bool = False) -> Finding | None:
     issuing = NEW.intermediate("Issuing")
     served = [CertificateFacts.of(issuing.issue(dns=["a"]).certificate), *facts(issuing)]
     pem = bundle(*trusted).decode()
-    return endpoint_ca_differs(pem, served=served, anchor=facts(NEW)[0], mended=mended)
+    return endpoint_ca_differs(pem, served=served, anchor=facts(NEW)[0], repaired=repaired)
 
 
 def test_an_endpoint_that_does_not_trust_the_served_chain_is_said() -> None:
-    """Both CAs are named; while nothing mends it, it is a warning."""
+    """Both CAs are named; while nothing repairs it, it is a warning."""
     found = differs(OLD)
     assert found is not None
     assert (found.cause, found.severity) == (Cause.ENDPOINT_CA_DIFFERS, Severity.WARNING)
     assert "CN=Old" in found.seen
     assert "CN=New" in found.seen
-    mended = differs(OLD, mended=True)
-    assert mended is not None
-    assert mended.severity is Severity.ADVICE
+    repaired = differs(OLD, repaired=True)
+    assert repaired is not None
+    assert repaired.severity is Severity.ADVICE
 
 
 def test_an_anchor_in_another_issue_and_a_cross_signed_chain_are_covered() -> None:
@@ -108,7 +108,8 @@ def test_an_anchor_in_another_issue_and_a_cross_signed_chain_are_covered() -> No
     leaf = CertificateFacts.of(NEW.issue(dns=["a"]).certificate)
     old = OLD.certificate_pem.decode()
     assert (
-        endpoint_ca_differs(old, served=[leaf, crossed], anchor=facts(NEW)[0], mended=False) is None
+        endpoint_ca_differs(old, served=[leaf, crossed], anchor=facts(NEW)[0], repaired=False)
+        is None
     )
 
 
@@ -119,9 +120,9 @@ def test_a_ca_that_was_made_anew_under_its_old_name_does_not_cover() -> None:
 
 def test_without_an_anchor_nothing_is_claimed() -> None:
     """The chain did not verify, or the endpoint has no CA."""
-    assert endpoint_ca_differs("", served=[], anchor=facts(NEW)[0], mended=False) is None
+    assert endpoint_ca_differs("", served=[], anchor=facts(NEW)[0], repaired=False) is None
     pem = OLD.certificate_pem.decode()
-    assert endpoint_ca_differs(pem, served=[], anchor=None, mended=False) is None
+    assert endpoint_ca_differs(pem, served=[], anchor=None, repaired=False) is None
 
 
 # -- ACM

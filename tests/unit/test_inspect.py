@@ -71,24 +71,24 @@ def test_json_has_exactly_the_documented_keys(
 ) -> None:
     """Programs get accepted, findings, certificates and chain."""
     assert inspected(*options(files), "--host", "billing.example.com", "--json") == 1
-    told = json.loads(capsys.readouterr().out)
-    assert list(told) == ["accepted", "findings", "certificates", "chain"]
-    assert told["accepted"] is False
-    [finding] = told["findings"]
+    payload = json.loads(capsys.readouterr().out)
+    assert list(payload) == ["accepted", "findings", "certificates", "chain"]
+    assert payload["accepted"] is False
+    [finding] = payload["findings"]
     assert (finding["cause"], finding["severity"]) == ("hostname_mismatch", "error")
     assert finding["place"] == "intake"
-    assert [one["subject"] for one in told["chain"]] == [
+    assert [one["subject"] for one in payload["chain"]] == [
         f"O=Server {HOST}",
         "CN=Issuing CA,O=Certifier tests",
         "CN=Root,O=Certifier tests",
     ]
-    assert len(told["certificates"]) == 3
+    assert len(payload["certificates"]) == 3
 
 
 def test_a_refusal_tells_every_reason_with_its_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Expired, another host and no chain are told in one run, each with what to do."""
+    """Expired, another host and no chain are reported in one run, each with what to do."""
     past = datetime.now(UTC) - timedelta(days=2)
     leaf = ISSUING.issue(dns=["a"], not_before=past - timedelta(days=9), not_after=past)
     (tmp_path / "leaf").write_bytes(leaf.certificate_pem)
@@ -155,14 +155,14 @@ def test_what_cannot_be_opened_is_wrong_usage(
 ) -> None:
     """No file, or one that cannot be opened, exits with 2 and one line."""
     assert inspected(*argv) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("certifier inspect: ")
-    assert len(told.err.splitlines()) == 1
+    payload = capsys.readouterr()
+    assert payload.out == ""
+    assert payload.err.startswith("certifier inspect: ")
+    assert len(payload.err.splitlines()) == 1
 
 
 def test_an_endless_file_is_not_read_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
-    """A device that never ends is content that is no certificate."""
+    """A device that never ends is content that is not a certificate."""
     assert inspected("--certificate", "/dev/zero") == 1
     assert "material_too_large" in capsys.readouterr().out
 
@@ -282,10 +282,10 @@ def test_every_odd_file_ends_with_a_finding_or_acceptance(
         argv = ["inspect", *map(str, options(used)), "--host", HOST, "--json"]
         status = inspect.run(parser.parse_args(argv))
         out, err = capsys.readouterr()
-        told: dict[str, Any] = json.loads(out)
+        payload: dict[str, Any] = json.loads(out)
         assert err == ""
         assert status in (0, 1)
-        assert told["accepted"] is (status == 0)
-        assert told["findings"] or told["accepted"]
+        assert payload["accepted"] is (status == 0)
+        assert payload["findings"] or payload["accepted"]
         accepted += status == 0
     assert 10 < accepted < len(contents) - 100

@@ -86,9 +86,9 @@ def test_nothing_is_overwritten(
         (tmp_path / there).write_text("precious")
     assert made(tmp_path, "--host", HOST) == 1
     assert [path.name for path in tmp_path.iterdir()] == [there]
-    told = capsys.readouterr()
-    assert there in told.err
-    assert told.out == ""
+    output = capsys.readouterr()
+    assert there in output.err
+    assert output.out == ""
 
 
 def test_the_roots_key_is_written_on_request_alone(
@@ -163,9 +163,9 @@ def test_the_entrypoint_hands_the_key_to_postgresql(tmp_path: Path) -> None:
 def test_json_names_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Programs get the paths."""
     assert made(tmp_path, "--host", HOST, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["hosts"] == [HOST]
-    assert [Path(path).name for path in told["files"]] == ["root.crt", "server.crt", "server.key"]
+    output = json.loads(capsys.readouterr().out)
+    assert output["hosts"] == [HOST]
+    assert [Path(path).name for path in output["files"]] == ["root.crt", "server.crt", "server.key"]
 
 
 def test_an_ignore_list_that_is_there_is_added_to(tmp_path: Path) -> None:

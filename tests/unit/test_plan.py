@@ -174,7 +174,7 @@ def test_under_require_the_certificate_is_neither_set_nor_removed() -> None:
     assert plan(source(ssl_mode="require"), found).changes == ()
 
 
-def test_a_plain_endpoint_that_gets_a_secret_cannot_be_put_back() -> None:
+def test_a_plain_endpoint_that_gets_a_secret_cannot_be_rolled_back() -> None:
     """Nobody knows the password that it holds."""
     plain = endpoint(
         fields={
@@ -197,7 +197,7 @@ def test_a_foreign_role_that_serves_the_same_secret_is_kept() -> None:
 
 
 def test_an_inline_password_is_set_when_its_version_moves() -> None:
-    """The applied VersionId tells a rotation; DMS never shows a password."""
+    """The applied VersionId shows a rotation; DMS never shows a password."""
     inline = source(credentials_mode="inline")
     plain = endpoint(
         fields={
@@ -244,7 +244,7 @@ def test_an_endpoint_without_a_host_gets_the_host_none() -> None:
 
 
 def test_somebody_who_changes_it_back_twice_is_named() -> None:
-    """The second time that our proven mode is gone, a person is told how to end it."""
+    """The second time that our proven mode is gone, a person reads how to end it."""
     found = material(endpoint=endpoint(fields={"ssl_mode": SslMode.REQUIRE}))
     proven = EndpointFields(ssl_mode=SslMode.VERIFY_FULL)
     first = plan(found=found, known=Known(certified=proven))

@@ -138,24 +138,24 @@ def test_findings_are_sorted_by_weight_and_say_seen_remedy_and_raw() -> None:
     ("fields", "text"),
     [
         ({"changed": True}, "What was changed"),
-        ({"rolled_back": True}, "What was tried, and put back"),
+        ({"rolled_back": True}, "What was tried, and rolled back"),
         ({}, "What would change"),
         ({"outcome": Outcome.PLANNED, "opens_at": NOW}, "until its window opens: 2026-11-24 09:00"),
     ],
 )
 def test_changes_say_whether_they_were_made(fields: dict[str, Any], text: str) -> None:
-    """Made, put back, or only planned."""
+    """Made, rolled back, or only planned."""
     change = (Change(field="ssl_mode", old="require", new="verify-full"),)
     assert text in Page(certification_page(a_record(changes=change, **fields))).words()
 
 
-def test_an_owed_task_stands_out() -> None:
-    """A task that does not run again is named, with how long the others stood still."""
+def test_a_pending_restart_stands_out() -> None:
+    """A task that does not run again is named, with how long the others were stopped."""
     tasks = TaskRecord(
         paused=("arn:task:A",), pending_restarts=("arn:task:B",), stopped_seconds=41.4
     )
     words = Page(certification_page(a_record(tasks=tasks, verified=Verified(probe=True)))).words()
-    assert "the longest stood still for 41 seconds" in words
+    assert "the longest was stopped for 41 seconds" in words
     assert "Do not run again yet: B" in words
 
 
@@ -179,7 +179,7 @@ def test_slots_that_nobody_reads_from_show_what_the_server_keeps() -> None:
 
 
 def test_the_summary_puts_what_needs_a_person_first() -> None:
-    """Failed before restored before refused; certified sources come last."""
+    """Failed before rolled back before refused; certified sources come last."""
     lines = tuple(
         Line(name=outcome.value[:3], outcome=outcome, days_left=days, record="records/x/y")
         for outcome, days in zip(Outcome, (3, 20, 90, None, 1, 2), strict=True)

@@ -11,6 +11,6 @@ from certifier.source import json_schema
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """The command prints the JSON Schema of a source, with the keys that it requires."""
     assert main(["schema"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told == json_schema()
-    assert {"name", "endpoint", "host", "ssl_mode"} <= set(told["required"])
+    payload = json.loads(capsys.readouterr().out)
+    assert payload == json_schema()
+    assert {"name", "endpoint", "host", "ssl_mode"} <= set(payload["required"])

@@ -96,7 +96,7 @@ def test_names_that_fit_are_taken(name: str) -> None:
     "host",
     ["", "a b", "http://h", "h:5432", "[::1]", "h/x", "a..b", "a" * 256, "h\n", "x" * 64 + ".de"],
 )
-def test_hosts_that_are_none_are_refused(host: str) -> None:
+def test_invalid_hosts_are_refused(host: str) -> None:
     """No scheme, port, brackets, spaces."""
     assert "host: must be a host name or an IP address" in problems(host=host)
 
@@ -136,8 +136,8 @@ def test_fields_that_need_each_other_say_so(changes: dict[str, Any], said: str) 
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 3])
-def test_what_is_no_object_is_refused(data: object) -> None:
-    """JSON that is no object is an error, never a traceback."""
+def test_what_is_not_an_object_is_refused(data: object) -> None:
+    """JSON that is not an object is an error, never a traceback."""
     with pytest.raises(InvalidSource, match="must be a JSON object"):
         parse_source(data)
 

@@ -177,7 +177,7 @@ def test_every_mistake_of_every_source_is_told_at_once() -> None:
     ]
     with pytest.raises(InvalidEvent) as caught:
         parse_event({"sources": sources, "mode": "what"})
-    told = caught.value.problems
+    reported = caught.value.problems
     for part in (
         "mode: ",
         "sources.0.port: ",
@@ -188,7 +188,7 @@ def test_every_mistake_of_every_source_is_told_at_once() -> None:
         "sources: two of them have the name orders",
         "sources: two of them have the endpoint orders-source",
     ):
-        assert any(problem.startswith(part) for problem in told), part
+        assert any(problem.startswith(part) for problem in reported), part
     assert "hunter2" not in str(caught.value)
 
 

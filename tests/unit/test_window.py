@@ -58,7 +58,7 @@ def test_the_next_opening_lies_after_now() -> None:
         ("sun 02:00-04:00 ../etc", "must look like"),
     ],
 )
-def test_a_text_that_is_no_window_says_what_is_allowed(text: str, said: str) -> None:
+def test_a_text_that_is_not_a_window_says_what_is_allowed(text: str, said: str) -> None:
     """Each mistake has its own sentence."""
     with pytest.raises(WindowError, match=said):
         Window.parse(text)

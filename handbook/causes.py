@@ -1,4 +1,4 @@
-"""The catalogue as a document: how each cause looks, why it happens, what to do, who shows it.
+"""``docs/reference/causes.md``: how each cause looks, why it happens, what to do, who shows it.
 
 A test shows a cause when it is marked so: ``@pytest.mark.shows("ssl_off", "dns_failed")``, on a
 function, a class, or one ``pytest.param(..., marks=...)``. The marks are read from the source, so
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from certifier.diagnosis.catalogue import CHAPTERS, Row
 from certifier.vocabulary import Cause
+from handbook.text import NOTICE
 
-COMMAND = "make docs"
 _INTRODUCTION = f"""\
 # Causes
 
@@ -21,18 +21,17 @@ Every failure that Certifier reports names one of these causes, what was seen, a
 `certifier explain TEXT` finds the cause behind a DMS `LastFailureMessage` or an error of libpq.
 
 An **error** stops a certification, a **warning** does not, **advice** is for a calm day. What may
-clear by itself is looked at again within minutes; everything else on the next day, or when the
-source or its secret changes. Each cause names the tests that break something in just that way.
+clear by itself is checked again within minutes; everything else on the next day, or when the source
+or its secret changes. Each cause names the tests that break something in just that way.
 
-This file is generated: `{COMMAND}`.
-"""
+{NOTICE}"""
 
 
 def scenarios(tests: Path) -> Mapping[Cause, tuple[str, ...]]:
-    """The tests below a folder that show each cause, as ``path::name`` relative to its parent.
+    """Return the tests below a folder that show each cause, as ``path::name`` from its parent.
 
-    Raises ValueError, naming file and line, for a mark whose argument is no cause, and for one on
-    what pytest does not run: no test by its name or its file's, or one that is skipped.
+    Raises ValueError, naming file and line, for a mark whose argument is not a cause, and for a
+    mark on what pytest does not run: no test by its own name or its file's, or a skipped one.
     """
     found: dict[Cause, list[str]] = {}
     for file in sorted(tests.rglob("*.py")):
@@ -48,7 +47,7 @@ def scenarios(tests: Path) -> Mapping[Cause, tuple[str, ...]]:
 
 
 def markdown(shown: Mapping[Cause, Sequence[str]]) -> str:
-    """The whole document."""
+    """Return the whole document."""
     parts = [_INTRODUCTION]
     for title, rows in CHAPTERS.items():
         parts.append(f"## {title}\n")
@@ -95,7 +94,7 @@ def _marks(tree: ast.Module, path: str) -> Iterator[tuple[Cause, str]]:
                     if isinstance(part, ast.Name) and part.id in tables:
                         causes += _causes(tables[part.id], path)
             if causes and not _is_run(node, path):
-                raise ValueError(f"{path}:{node.lineno}: {node.name} is no test that is run")
+                raise ValueError(f"{path}:{node.lineno}: {node.name} is not a test that is run")
             yield from ((cause, node.name) for cause in causes)
 
 
@@ -121,4 +120,4 @@ def _cause(argument: ast.expr, where: str) -> Cause:
             return Cause(value)
         case ast.Attribute(value=ast.Name(id="Cause"), attr=name) if name in Cause.__members__:
             return Cause[name]
-    raise ValueError(f"{where}: {ast.unparse(argument)} is no cause")
+    raise ValueError(f"{where}: {ast.unparse(argument)} is not a cause")
