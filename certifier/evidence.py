@@ -124,6 +124,8 @@ class LoginFacts(Fact):
             the role may not see it.
         session_ssl, session_version, session_cipher: the probe's own row of ``pg_stat_ssl``.
         plaintext_sessions: other remote sessions without TLS; None when the role may not see them.
+        same_process: asked only when `session_ssl` is False: whether the server process that took
+            the login answers queries too, as behind a tunnel; False behind a pooler.
         in_recovery: whether the server is a standby, which cannot be written to.
         slots: replication slots of every database, at most 50: inactive ones first, and those that
             keep WAL for longest; None when the server does not show them to the role.
@@ -140,6 +142,7 @@ class LoginFacts(Fact):
     session_cipher: str | None = None
     plaintext_sessions: int | None = None
     in_recovery: bool | None = None
+    same_process: bool | None = None
     slots: tuple[SlotFacts, ...] | None = None
 
 
@@ -151,6 +154,16 @@ class PlaintextFacts(Fact):
 
     accepted: bool
     seen: str
+
+
+class OlderClientFacts(Fact):
+    """What a client was shown that sends neither server name nor ALPN, as libpq 13 and older.
+
+    `leaf_sha256`, `names`: of the certificate; None and empty when there was no TLS for it.
+    """
+
+    leaf_sha256: str | None = None
+    names: tuple[str, ...] = ()
 
 
 class Timings(Fact):
@@ -175,6 +188,7 @@ class Evidence(Fact):
         anchor: the CA of the bundle that the chain ends in; None when it was not verified.
         names: the names of the leaf, as libpq reads them.
         served_intended: whether the leaf is the intended one; None when nobody said which.
+        older_client: what an older client was shown; None when nobody looked.
         days_left: whole days until the first certificate in the chain expires; negative after.
         openssl: what looked; None in a report of an earlier version.
     """
@@ -198,6 +212,7 @@ class Evidence(Fact):
     login: LoginFacts | None = None
     plaintext: PlaintextFacts | None = None
     openssl: OpenSsl | None = None
+    older_client: OlderClientFacts | None = None
     timings: Timings = Field(default_factory=Timings)
 
 

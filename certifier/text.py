@@ -36,6 +36,8 @@ def printable(text: str, limit: int = 1024) -> str:
     sequences, marks that turn the direction of writing, private and unassigned code points.
     """
     head = text[: limit + 1]
+    if head.isprintable():
+        return head if len(head) <= limit else head[: limit - 1] + "…"
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in head)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 

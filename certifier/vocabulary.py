@@ -131,6 +131,7 @@ class Cause(StrEnum):
     TLS_FAILED = "tls_failed"
     TLS_NO_SHARED_PROTOCOL = "tls_no_shared_protocol"
     TLS_NO_SHARED_CIPHER = "tls_no_shared_cipher"
+    DIRECT_TLS_ONLY = "direct_tls_only"
     CLIENT_CERTIFICATE_REQUIRED = "client_certificate_required"
     SNI_MISSING = "sni_missing"
     # verifying the certificate
@@ -148,8 +149,10 @@ class Cause(StrEnum):
     CERTIFICATE_WRONG_PURPOSE = "certificate_wrong_purpose"
     CERTIFICATE_WEAK = "certificate_weak"
     CERTIFICATE_REJECTED = "certificate_rejected"
+    CERTIFICATE_UNREADABLE = "certificate_unreadable"
     HOSTNAME_MISMATCH = "hostname_mismatch"
     HOSTNAME_READING_DIFFERS = "hostname_reading_differs"  # an older libpq says otherwise
+    CLIENT_READING_DIFFERS = "client_reading_differs"  # one libpq connects, another does not
     # logging in
     PASSWORD_MISSING = "password_missing"
     PASSWORD_REJECTED = "password_rejected"
@@ -175,6 +178,7 @@ class Cause(StrEnum):
     WAL_LEVEL_LOW = "wal_level_low"
     # what the served certificate and server are like
     CERTIFICATE_EXPIRES_SOON = "certificate_expires_soon"
+    TRUST_BY_CROSS_SIGN = "trust_by_cross_sign"
     KEY_TOO_SMALL = "key_too_small"
     SIGNATURE_HASH_WEAK = "signature_hash_weak"
     VALIDITY_TOO_LONG = "validity_too_long"

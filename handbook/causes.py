@@ -63,6 +63,9 @@ def _entry(row: Row, shown: Sequence[str]) -> str:
     if row.looks:
         lines += ["It looks like this:", "", "```text", *row.looks, "```", ""]
     lines += [f"**What to do:** {_escaped(row.remedy)}", ""]
+    for remedy in dict.fromkeys(row.at.values()):
+        stages = ", ".join(f"`{stage}`" for stage, other in row.at.items() if other == remedy)
+        lines += [f"**At {stages}:** {_escaped(remedy)}", ""]
     if shown:
         tests = (f"- `{name}`" for name in shown)
         lines += ["<details><summary>Shown by</summary>", "", *tests, "", "</details>", ""]

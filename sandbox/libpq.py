@@ -1,6 +1,6 @@
 """What libpq itself says, in any of the installed majors: the reference for the words we read.
 
-psycopg brings one libpq, built with its own OpenSSL; the PostgreSQL packages bring theirs (15 to 18
+psycopg brings one libpq, built with its own OpenSSL; the PostgreSQL packages bring theirs (12 to 18
 with OpenSSL 1.1.1). Each call is a process of its own, because two OpenSSLs do not share one well.
 """
 
@@ -23,8 +23,16 @@ libpq.PQfinish(connection)
 """
 
 
-def refusal(major: int, parameters: Mapping[str, object], *, seconds: float = 30.0) -> str:
+def refusal(
+    major: int,
+    parameters: Mapping[str, object],
+    *,
+    environment: Mapping[str, str] | None = None,
+    seconds: float = 30.0,
+) -> str:
     """The error text of libpq ``major`` for these connection parameters; empty when it connects.
+
+    ``environment`` is added to an empty one.
 
     Raises PostgresError when that libpq cannot be run here.
     """
@@ -32,7 +40,7 @@ def refusal(major: int, parameters: Mapping[str, object], *, seconds: float = 30
     done = subprocess.run(
         [sys.executable, "-I", "-c", _CONNECT, str(libpq_file(major))],
         input=" ".join(pairs).encode(),
-        env={"LC_ALL": "C", "HOME": "/nonexistent"},
+        env={"LC_ALL": "C", "HOME": "/nonexistent", **(environment or {})},
         capture_output=True,
         timeout=seconds,
         check=False,

@@ -9,9 +9,8 @@ Every function raises :class:`DerError` for what is not the expected DER, and no
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 SEQUENCE: Final = 0x30
 SET: Final = 0x31
@@ -23,16 +22,17 @@ BOOLEAN: Final = 0x01
 UTC_TIME: Final = 0x17
 GENERALIZED_TIME: Final = 0x18
 
+_DATE_LENGTHS: Final = {UTC_TIME: 13, GENERALIZED_TIME: 15}
 _MAX_CHILDREN: Final = 20_000
 _MAX_OID_BYTES: Final = 64
+_MAX_INTEGER_BYTES: Final = 1024  # Python writes a number of 4,300 digits, and no longer one
 
 
 class DerError(Exception):
     """These bytes are not the DER that was expected. The text never holds any of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One value: its tag, and where in ``der`` it begins, its content begins, and it ends."""
 
     der: bytes
@@ -110,7 +110,10 @@ def oid(value: Element) -> str:
 
 def integer(value: Element) -> int:
     """Return a signed integer."""
-    return int.from_bytes(value.expect(INTEGER).content, "big", signed=True)
+    content = value.expect(INTEGER).content
+    if len(content) > _MAX_INTEGER_BYTES:
+        raise DerError("a number longer than anybody needs")
+    return int.from_bytes(content, "big", signed=True)
 
 
 def boolean(value: Element) -> bool:
@@ -131,21 +134,19 @@ def bits(value: Element) -> frozenset[int]:
 
 def time(value: Element) -> datetime:
     """Return an instant in UTC (RFC 5280, section 4.1.2.5: no fractions, always Z)."""
-    formats = {UTC_TIME: (13, "%y%m%d%H%M%SZ"), GENERALIZED_TIME: (15, "%Y%m%d%H%M%SZ")}
-    if value.tag not in formats:
+    if value.tag not in _DATE_LENGTHS:
         raise DerError("a date of a kind that certificates do not use")
-    length, shape = formats[value.tag]
+    text = value.content.decode("ascii", "replace")
+    digits, zone = text[:-1], text[-1:]
+    if len(text) != _DATE_LENGTHS[value.tag] or zone != "Z" or not digits.isdecimal():
+        raise DerError("a date that is none")
+    if value.tag == UTC_TIME:  # 00-49 is 20xx, 50-99 is 19xx
+        digits = ("20" if digits < "50" else "19") + digits
+    month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(4, 14, 2))
     try:
-        text = value.content.decode("ascii")
-        if len(text) != length or not text[:-1].isdigit():
-            raise DerError("not a valid date")
-        moment = datetime.strptime(text, shape).replace(tzinfo=UTC)
+        return datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         raise DerError("not a valid date") from None
-    if value.tag == UTC_TIME:  # 00-49 is 20xx, 50-99 is 19xx; strptime splits at 69
-        year = int(text[:2])
-        moment = moment.replace(year=year + (2000 if year < 50 else 1900))
-    return moment
 
 
 _ENCODINGS: Final = {

@@ -68,7 +68,7 @@ class CertificateFacts(Fact):
             from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
 
             certificate = certificate.public_bytes(Encoding.DER)
-        return cls(**_read(_certificate(certificate)))
+        return cls(**_guarded(_certificate(certificate)))
 
     @property
     def title(self) -> str:
@@ -83,7 +83,7 @@ def certificate_facts(der: bytes) -> CertificateFacts:
 
 def facts_of(certificate: "Certificate") -> CertificateFacts:
     """Return the facts of a certificate that is being read already."""
-    return CertificateFacts(**_read(certificate))
+    return CertificateFacts(**_guarded(certificate))
 
 
 def _certificate(der: bytes) -> "Certificate":
@@ -92,6 +92,16 @@ def _certificate(der: bytes) -> "Certificate":
     from certifier.certificate.reading import Certificate  # noqa: PLC0415
 
     return Certificate(der)
+
+
+def _guarded(certificate: "Certificate") -> dict[str, Any]:
+    """The facts; of one that makes the reader itself fail, that it does."""
+    from certifier.certificate.guard import guarded  # noqa: PLC0415
+
+    values, why = guarded(lambda: _read(certificate))
+    if values is None:
+        return {"sha256": certificate.sha256, "unreadable": (f"certificate: {why}",)}
+    return values
 
 
 def _read(certificate: "Certificate") -> dict[str, Any]:

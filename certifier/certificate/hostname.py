@@ -30,6 +30,7 @@ _SAN = (0x06, bytes.fromhex("551d11"))  # 2.5.29.17
 _SEQUENCE, _VERSION, _EXTENSIONS = 0x30, 0xA0, 0xA3
 _CONSTRUCTED, _INDEFINITE = 0x20, 0x80
 _NESTED_LIMIT = 8
+_PIECES_NESTED = 5  # OpenSSL's ASN1_MAX_STRING_NEST
 _IPV4, _IPV6 = 4, 16
 
 
@@ -246,11 +247,16 @@ def _alternatives(extensions: bytes) -> tuple[tuple[NameKind, bytes], ...]:
     return ()
 
 
-def _string(tag: int, content: bytes) -> bytes:
-    """The bytes of a string, put together when it came in pieces."""
+def _string(tag: int, content: bytes, depth: int = _PIECES_NESTED) -> bytes:
+    """The bytes of a string, put together when it came in pieces.
+
+    Raises ValueError for pieces of pieces beyond OpenSSL's limit (``asn1_collect``).
+    """
     if not tag & _CONSTRUCTED:
         return content
-    return b"".join(_string(*piece) for piece in values(content))
+    if depth < 0:
+        raise ValueError("a string in pieces that are nested too deeply")
+    return b"".join(_string(*piece, depth - 1) for piece in values(content))
 
 
 def values(content: bytes) -> list[tuple[int, bytes]]:

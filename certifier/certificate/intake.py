@@ -28,7 +28,7 @@ from certifier.certificate.keys import KeyProblem, PrivateKey, load_private_key
 from certifier.certificate.pem import MAX_BLOCKS
 from certifier.certificate.policy import policy_findings
 from certifier.certificate.reading import Certificate
-from certifier.diagnosis import finding
+from certifier.diagnosis import explain, finding
 from certifier.models import Finding, Policy, errors_first, errors_in
 from certifier.text import instant
 from certifier.vocabulary import Cause, Severity, SslMode, Witness
@@ -336,6 +336,7 @@ class _Intake:
             self._may_sign(certificate, below, weight)
         self._trust(leaf, path, graph)
         self._host(leaf)
+        self._binding(leaf)
         if leaf.unreadable:
             self.say(
                 Cause.CERTIFICATE_REJECTED,
@@ -464,6 +465,22 @@ class _Intake:
                 f"libpq 14 and older do not find {self.host} in {shown}",
             )
 
+    def _binding(self, leaf: Certificate) -> None:
+        """Say that SCRAM cannot work with it: a client binds to the hash of the signature."""
+        name, digest = leaf.signature or ("", "")
+        if digest is not None or not name.startswith("Ed"):
+            return
+        self.findings.append(
+            finding(
+                Cause.AUTHENTICATION_UNSUPPORTED,
+                place=self.place,
+                seen=f"{leaf.title} is signed with {name}, which has no hash: no client can log in"
+                " by SCRAM over TLS",
+                severity=Severity.WARNING,
+                remedy=explain("could not find digest for NID UNDEF").remedy,
+            )
+        )
+
     # ---- repairs
 
     def repaired(self, seen: str) -> None:
@@ -481,7 +498,7 @@ class _Intake:
         beside = len(set(self.server.given)) - 1
         if leaf not in self.server.given:
             self.repaired(f"{leaf.title} was found outside of the certificate, and taken as such")
-        elif beside:
+        elif beside and not _as_servers_take_it(self.server.given, path):
             self.repaired(
                 f"{leaf.title} was taken out of the {beside + 1} certificates in its place"
             )
@@ -508,6 +525,11 @@ def _chain(path: Path) -> tuple[Certificate, ...]:
 
 def _pem(certificates: Sequence[Certificate]) -> bytes:
     return "".join(to_pem(one.der) for one in certificates).encode("ascii")
+
+
+def _as_servers_take_it(given: Sequence[Certificate], path: Path) -> bool:
+    """Whether these are the leaf and then what leads up from it, each once: a full chain."""
+    return tuple(given) == path.certificates[: len(given)]
 
 
 def _is_mere_authority(certificate: Certificate) -> bool:

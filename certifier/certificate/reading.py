@@ -292,10 +292,12 @@ class Certificate:
                     dns.append(printable(asn1.readable(name.content)))
                 elif name.tag == 0x87:
                     ips.append(_address(name.content))
+                elif name.tag in (0xA2, 0xA7):
+                    raise DerError("a name in pieces, which DER does not have")
 
         if san is not None:
             self._read("subject alternative name", read)
-        subject = self._attributes("subject")
+        subject = self._subject_attributes
         cn = next((value for attribute, value in subject or () if attribute == _COMMON_NAME), None)
         return Names(dns=tuple(dns), ips=tuple(ips), cn=None if cn is None else printable(cn))
 
@@ -318,8 +320,12 @@ class Certificate:
             self._unreadable.setdefault(which, "an attribute without a value")
             return None
 
-    def _name(self, which: str) -> str | None:
-        attributes = self._attributes(which)
+    @cached_property
+    def _subject_attributes(self) -> list[tuple[str, str]] | None:
+        return self._attributes("subject")
+
+    @staticmethod
+    def _name(attributes: list[tuple[str, str]] | None) -> str | None:
         if attributes is None:
             return None
         return printable(
@@ -332,12 +338,12 @@ class Certificate:
     @cached_property
     def subject(self) -> str | None:
         """The subject as RFC 4514 text."""
-        return self._name("subject")
+        return self._name(self._subject_attributes)
 
     @cached_property
     def issuer(self) -> str | None:
         """The issuer as RFC 4514 text."""
-        return self._name("issuer")
+        return self._name(self._attributes("issuer"))
 
     @property
     def title(self) -> str:
@@ -510,9 +516,9 @@ class Certificate:
             return None
         if parts.signature.raw != parts.outer_signature.raw:
             return False
-        key, signature, signed = issuer.public_key(), own.signature, own.tbs_certificate_bytes
 
         def check() -> bool:
+            key, signature, signed = issuer.public_key(), own.signature, own.tbs_certificate_bytes
             try:
                 match key:
                     case rsa.RSAPublicKey():

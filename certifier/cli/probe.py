@@ -38,6 +38,7 @@ _FILE_LIMIT = 16 * 1024 * 1024
 _MODES = ", ".join(("none", "disable", *list(SslMode)[1:]))
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVICE: "cyan"}
 _NAMES_SHOWN = 8
+_SYSTEM = Path("system")  # libpq's word
 _SLOTS_SHOWN = 8
 
 
@@ -74,8 +75,15 @@ def register(subparsers: "Subparsers") -> None:
         metavar="MODE",
         help=f"the mode that decides the exit status: {_MODES}; default verify-full",
     )
-    parser.add_argument("--ca-bundle", type=Path, metavar="FILE", help="libpq's sslrootcert")
-    parser.add_argument("--crl", type=Path, metavar="FILE", help="libpq's sslcrl")
+    parser.add_argument(
+        "--ca-bundle",
+        type=Path,
+        metavar="FILE",
+        help="libpq's sslrootcert; `system`: the CAs of this system, for verify-full alone",
+    )
+    parser.add_argument(
+        "--crl", type=Path, metavar="FILE", help="libpq's sslcrl; a folder: its sslcrldir"
+    )
     parser.add_argument(
         "--certificate", type=Path, metavar="FILE", help="what the server is meant to serve"
     )
@@ -92,6 +100,18 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument(
         "--plaintext", action="store_true", help="also ask whether a login without TLS is refused"
+    )
+    parser.add_argument(
+        "--negotiation",
+        choices=("postgres", "direct"),
+        default="postgres",
+        help="how TLS begins: after PostgreSQL's request, as always in DMS, or with the first byte,"
+        " as libpq 17 can do (sslnegotiation)",
+    )
+    parser.add_argument(
+        "--older-clients",
+        action="store_true",
+        help="also look as libpq 13 and older do, without a server name, and compare",
     )
     parser.add_argument("--json", action="store_true", help="print JSON (reference/probe-json.md)")
     parser.set_defaults(run=run)
@@ -118,6 +138,8 @@ def _request(args: argparse.Namespace) -> ProbeRequest:
     if args.plaintext and args.user is None:
         raise Unusable("--plaintext needs --user, whose login it asks about")
     intended = _read("--certificate", args.certificate)
+    system = args.ca_bundle == _SYSTEM
+    folder = args.crl is not None and args.crl.is_dir()
     try:
         return ProbeRequest(
             args.host,
@@ -127,12 +149,16 @@ def _request(args: argparse.Namespace) -> ProbeRequest:
             user=args.user,
             password=_password(args.password_env),
             ssl_mode=args.ssl_mode,
-            ca_bundle=_read("--ca-bundle", args.ca_bundle),
-            crl=_read("--crl", args.crl),
+            ca_bundle=None if system else _read("--ca-bundle", args.ca_bundle),
+            system_trust=system,
+            crl=None if folder else _read("--crl", args.crl),
+            crl_folder=str(args.crl) if folder else None,
             min_tls=args.min_tls,
             max_tls=args.max_tls,
             timeout=args.timeout,
             intended_leaf_sha256=None if intended is None else _leaf(intended),
+            negotiation=args.negotiation,
+            older_clients=args.older_clients,
             probe_plaintext=args.plaintext,
             policy=AddressPolicy.anywhere(),
         )
@@ -273,6 +299,10 @@ def _of_evidence(evidence: Evidence) -> Iterator[tuple[str, str]]:
     if evidence.leaf_sha256 is not None:
         intended = {None: "", True: " (as intended)", False: " (another one is intended)"}
         yield "SHA-256", evidence.leaf_sha256 + intended[evidence.served_intended]
+    if evidence.older_client is not None:
+        leaf = evidence.older_client.leaf_sha256
+        same = "the same certificate" if leaf == evidence.leaf_sha256 else "another certificate"
+        yield "without SNI", same if leaf else "no TLS"
     yield from _of_login(evidence)
     yield "time", _of_timings(evidence.timings, evidence.connections)
 

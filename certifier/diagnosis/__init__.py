@@ -191,7 +191,7 @@ def finding(
         cause=cause,
         severity=severity or row.severity,
         seen=printable(seen),
-        remedy=row.remedy if remedy is None else printable(remedy),
+        remedy=row.remedy_at(stage) if remedy is None else printable(remedy),
         place=place,
         raw=None if raw is None else printable(raw),
         stage=stage,
@@ -313,9 +313,9 @@ _LETS_NOBODY_IN = frozenset({Cause.HBA_REJECTED, Cause.HBA_REJECTED_PLAINTEXT})
 
 
 def _remedy(symptom: Symptom) -> str:
-    """The catalogue's; when it may be one of several causes, that of each with its condition."""
+    """Its own or the catalogue's; where several causes are possible, each with its condition."""
     if not symptom.either:
-        return CATALOGUE[symptom.cause].remedy
+        return symptom.remedy or CATALOGUE[symptom.cause].remedy_at(symptom.stage)
     return " ".join(f"{when}: {CATALOGUE[cause].remedy}" for when, cause in symptom.either)
 
 

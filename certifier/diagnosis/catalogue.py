@@ -6,10 +6,10 @@ test. A cause without one is something that Certifier finds out by itself.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from certifier.vocabulary import Cause, Severity
+from certifier.vocabulary import Cause, Severity, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,7 @@ class Row:
         looks: texts that mean this cause.
         why: how it comes about.
         remedy: what a person does next.
+        at: the remedy instead, once the connection has come so far.
     """
 
     cause: Cause
@@ -31,6 +32,11 @@ class Row:
     looks: tuple[str, ...] = ()
     why: str
     remedy: str
+    at: Mapping[Stage, str] = field(default_factory=dict)
+
+    def remedy_at(self, stage: Stage | None) -> str:
+        """What a person does next, when it was seen at this stage."""
+        return self.remedy if stage is None else self.at.get(stage, self.remedy)
 
 
 def _row(
@@ -40,6 +46,7 @@ def _row(
     remedy: str,
     severity: Severity = Severity.ERROR,
     may_clear_by_itself: bool = False,
+    at: Mapping[Stage, str] = MappingProxyType({}),
 ) -> Row:
     return Row(
         cause=cause,
@@ -48,10 +55,26 @@ def _row(
         looks=looks,
         why=why,
         remedy=remedy,
+        at=at,
     )
 
 
 _WARNING, _ADVICE = Severity.WARNING, Severity.ADVICE
+
+_STUCK_BEFORE_TLS = (
+    "The network lets the connection through: security groups and routes are good. What listens "
+    "there does not go on: a load balancer without a healthy target, a server with too much to do, "
+    "or something that is not PostgreSQL and waits for other words."
+)
+_STUCK_LATER = (
+    "Network and TLS are good. The server, or a pooler in front of it, does not go on: look at its "
+    "load and locks, at an authentication service that it waits for (LDAP, RADIUS, PAM), and in "
+    "PgBouncer at SHOW POOLS, for clients that wait for a server connection."
+)
+_HUNG_UP_LATER = (
+    "Network and TLS are good. Look into the server's log at that moment; where a pooler stands in "
+    "front, into the pooler's, and at whether it reaches PostgreSQL with this user and database."
+)
 
 _REACHING = (
     _row(
@@ -118,6 +141,15 @@ _REACHING = (
         "drops packets; later it is a server that is overloaded or stuck.",
         remedy="Allow the port from the security group of the replication instance (or of the "
         "probe) in the security group of the database, and check network ACLs and routes.",
+        at={
+            Stage.DNS: "Look at the name servers of that network: whether they answer, and whether "
+            "security groups and network ACLs let port 53 through.",
+            Stage.SSL_REQUEST: _STUCK_BEFORE_TLS,
+            Stage.TLS: _STUCK_BEFORE_TLS,
+            Stage.STARTUP: _STUCK_LATER,
+            Stage.LOGIN: _STUCK_LATER,
+            Stage.QUERY: _STUCK_LATER,
+        },
         may_clear_by_itself=True,
     ),
     _row(
@@ -132,6 +164,15 @@ _REACHING = (
         "target, a firewall, a proxy that does not take this client, or a crashing server.",
         remedy="Look into the server's log at that moment; if it shows nothing, look at what "
         "stands between: load balancer, proxy, firewall.",
+        at={
+            Stage.TLS: "Look at what ends TLS there: whether it takes this server name, this "
+            "version of TLS and clients without a certificate; its log says why it hung up.",
+            Stage.STARTUP: _HUNG_UP_LATER,
+            Stage.LOGIN: _HUNG_UP_LATER,
+            Stage.QUERY: "Network, TLS and login are good. A pooler's console (in PgBouncer the "
+            "database pgbouncer) takes its own commands alone: name the real database. Otherwise "
+            "the server's log, or the pooler's, says who ended the session.",
+        },
         may_clear_by_itself=True,
     ),
 )
@@ -157,7 +198,10 @@ _SPEAKING = (
         "certificate or key.",
         remedy="Set ssl = on, ssl_cert_file and ssl_key_file; the key file must belong to the "
         "server's user and have mode 0600. Then reload: SELECT pg_reload_conf(). If it stays off, "
-        "the server's log says why; a PostgreSQL that was built without TLS needs another package.",
+        "the server's log says why; a PostgreSQL that was built without TLS needs another package. "
+        "Behind PgBouncer: client_tls_sslmode = require, client_tls_cert_file and "
+        "client_tls_key_file, then RELOAD; in pgpool: ssl = on, ssl_cert and ssl_key; stunnel "
+        "needs protocol = pgsql.",
         may_clear_by_itself=True,
     ),
     _row(
@@ -198,7 +242,17 @@ _SPEAKING = (
         why="Client and server have no TLS version in common: an old server without TLS 1.2, or "
         "ssl_min_protocol_version and ssl_max_protocol_version that leave nothing.",
         remedy="Set ssl_min_protocol_version = 'TLSv1.2' and leave ssl_max_protocol_version empty "
-        "on the server, then reload.",
+        "on the server, then reload. Where something stands in front, set its own: in PgBouncer "
+        "client_tls_protocols = secure, in HAProxy ssl-min-ver TLSv1.2.",
+    ),
+    _row(
+        Cause.DIRECT_TLS_ONLY,
+        why="What answers on that port expects TLS from the first byte, as an HTTPS server does. "
+        "PostgreSQL's clients ask for TLS first, DMS among them; only libpq 17 and newer can do "
+        "without, when they are told to (sslnegotiation=direct).",
+        remedy="Let PostgreSQL's protocol through: in HAProxy `mode tcp` and no `ssl` on the "
+        "`bind` line, in nginx `stream` and no `ssl` on the `listen` line, in stunnel "
+        "`protocol = pgsql`, on a load balancer a TCP listener in place of a TLS one.",
     ),
     _row(
         Cause.TLS_NO_SHARED_CIPHER,
@@ -315,7 +369,8 @@ _VERIFYING = (
         "SSL error: sslv3 alert certificate expired",
         why="A certificate of the chain is past its last day, or the clock is wrong.",
         remedy="Renew the certificate that is named, install it in ssl_cert_file and reload: "
-        "SELECT pg_reload_conf().",
+        "SELECT pg_reload_conf(). Where something in front ends TLS, install it there (in "
+        "PgBouncer client_tls_cert_file, then RELOAD).",
         may_clear_by_itself=True,
     ),
     _row(
@@ -369,6 +424,14 @@ _VERIFYING = (
         may_clear_by_itself=True,
     ),
     _row(
+        Cause.CERTIFICATE_UNREADABLE,
+        why="A certificate that the server sends holds something that cannot be read: a version "
+        "that does not exist, an extension or a name in a form that X.509 does not know, values "
+        "nested without end. OpenSSL may let it pass where other clients do not.",
+        remedy="Issue the certificate again with a usual tool or CA. If nobody made it on purpose, "
+        "find out what answers at that address before trusting it with a password.",
+    ),
+    _row(
         Cause.HOSTNAME_MISMATCH,
         'server certificate for "db.test" does not match host name "localhost"',
         'server certificate for "db.test" (and 1 other name) does not match host name "10.0.0.9"',
@@ -388,6 +451,15 @@ _VERIFYING = (
         "version 15 reads that differently, and which one DMS uses is not documented.",
         remedy="Connect by a DNS name that stands in the SAN: all versions agree on it.",
         severity=_ADVICE,
+    ),
+    _row(
+        Cause.CLIENT_READING_DIFFERS,
+        why="Versions of libpq differ on this: in what they offer in the TLS handshake (ALPN since "
+        "17, the server name since 14, TLS 1.2 at least since 13) or in what they understand. "
+        "Which one DMS was built with is not documented, so its own test decides.",
+        remedy='Make both work: let what stands in front accept ALPN "postgresql", serve the same '
+        "certificate without a server name, and speak TLS 1.2. Until then believe the rehearsal.",
+        severity=_WARNING,
     ),
 )
 
@@ -562,9 +634,13 @@ _LOGGING_IN = (
     _row(
         Cause.TLS_ENDS_AT_PROXY,
         why="The login works, but the server's own row in pg_stat_ssl says that this session has "
-        "no TLS: a pooler or proxy ends TLS, and what is behind it is not what was verified.",
+        "no TLS: a pooler, proxy or tunnel ends TLS, and what is behind it is not what was "
+        "verified. Certificate and TLS settings are its own: in PgBouncer client_tls_sslmode and "
+        "client_tls_cert_file, in pgpool ssl_cert and ssl_key, in stunnel cert and key, in HAProxy "
+        "crt; RDS Proxy serves a certificate of AWS.",
         remedy="Point the source at PostgreSQL itself: change data capture does not work through "
-        "a pooler. If it must stay, give it TLS towards the server too.",
+        "a pooler. If it must stay, give it TLS towards the server too (in PgBouncer "
+        "server_tls_sslmode = verify-full and server_tls_ca_file).",
         severity=_WARNING,
     ),
     _row(
@@ -617,6 +693,15 @@ _LIKENESS = (
         severity=_WARNING,
     ),
     _row(
+        Cause.TRUST_BY_CROSS_SIGN,
+        why="The chain leads to a trusted CA only through a root that another CA has cross-signed. "
+        "The root itself is not in the CA file, so trust ends with that one certificate, and at "
+        "once if the server stops sending it.",
+        remedy="Keep serving the whole chain, the cross-signed certificate included. Add the root "
+        "itself to the CA file before the date that is named.",
+        severity=_ADVICE,
+    ),
+    _row(
         Cause.KEY_TOO_SMALL,
         why="A key of the chain is smaller than the policy allows.",
         remedy="Issue it anew with RSA 2048 or more, or ECDSA P-256 or more.",
@@ -656,7 +741,9 @@ _LIKENESS = (
         Cause.SERVED_CERTIFICATE_DIFFERS,
         why="PostgreSQL serves another certificate than the one in the secret: the new one is not "
         "installed, or the server was not reloaded since.",
-        remedy="Install certificate and key, then reload PostgreSQL: SELECT pg_reload_conf().",
+        remedy="Install certificate and key, then reload PostgreSQL: SELECT pg_reload_conf(). "
+        "Where something in front ends TLS, install them there (in PgBouncer client_tls_cert_file "
+        "and client_tls_key_file, then RELOAD).",
         severity=_WARNING,
         may_clear_by_itself=True,
     ),

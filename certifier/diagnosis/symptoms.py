@@ -21,7 +21,8 @@ class Symptom:
     """Words, the cause that they mean, how far the connection had come, and a sentence for people.
 
     In the sentence, ``[...]`` is left out when the text did not tell what it names. In the words,
-    ``<>`` is a quoted part that fills ``{name}``; the first one that matched counts.
+    ``<>`` is a quoted part that fills ``{name}``; the first one that matched counts. ``remedy``
+    takes the place of the catalogue's, for a reason of its own under a common cause.
     ``decisive``: the words name the cause whatever else the text says.
     ``either``: when the words leave open which cause it is, each with the condition for it.
     """
@@ -32,6 +33,7 @@ class Symptom:
     seen: str
     decisive: bool = False
     either: tuple[tuple[str, Cause], ...] = ()
+    remedy: str | None = None
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -48,8 +50,9 @@ def _sign(
     *,
     decisive: bool = False,
     either: tuple[tuple[str, Cause], ...] = (),
+    remedy: str | None = None,
 ) -> Symptom:
-    return Symptom(cause, stage, pattern, seen, decisive, either)
+    return Symptom(cause, stage, pattern, seen, decisive, either, remedy)
 
 
 TLS_OR_NOT = (
@@ -1042,6 +1045,8 @@ _LOGIN = (
         r"could not (?:find digest for NID|determine server certificate signature algorithm"
         r"|generate peer certificate hash)",
         "the server certificate's signature has no hash that SCRAM could bind to, as with Ed25519",
+        remedy="Let the CA sign the server's certificate with RSA or ECDSA and SHA-256, install it "
+        "and reload: no libpq can log in by SCRAM over TLS with a signature that has no hash.",
     ),
     _sign(
         Cause.AUTHENTICATION_UNSUPPORTED,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from certifier.certificate.hostname import is_address, sends_server_name
 from certifier.evidence import Address
+from certifier.probe.bounds import Allowance
 from certifier.probe.failure import Deadline, StageFailed
 from certifier.probe.request import ProbeRequest
 from certifier.vocabulary import Cause, Stage
@@ -26,6 +27,11 @@ _SHARES = 16
 _ANSWER_SHOWN = 1024
 _UNREACHABLE = frozenset(
     {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+)
+_WITHOUT_IPV6 = (
+    "Check routes and network ACLs for IPv6 between the two subnets. A replication instance "
+    "without IPv6 (network type IPV4) needs an IPv4 address: give the host an A record, or use an "
+    "instance with network type DUAL in a subnet group that has IPv6."
 )
 _RESETS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
@@ -50,7 +56,7 @@ def check_request(request: ProbeRequest) -> None:
         problem = "libpq takes it for a socket in the file system, where there is no TLS"
     elif "," in host:
         problem = "libpq takes it for a list of hosts, and a certificate is checked for one"
-    elif sends_server_name(host) and len(host.encode("utf-8", "replace")) > SERVER_NAME_LIMIT:
+    elif name_too_long(host):
         problem = f"it is longer than the {SERVER_NAME_LIMIT} bytes of a TLS server name"
         libpq = "could not set SSL Server Name Indication (SNI): ssl3 ext invalid servername"
     if problem:
@@ -67,6 +73,11 @@ def check_request(request: ProbeRequest) -> None:
     objection = request.policy.objection_to_host(host, request.port)
     if objection:
         raise StageFailed(Stage.ADDRESS, Cause.ADDRESS_FORBIDDEN, objection)
+
+
+def name_too_long(host: str) -> bool:
+    """Whether libpq would send `host` as server name, and OpenSSL cannot."""
+    return sends_server_name(host) and len(host.encode("utf-8", "replace")) > SERVER_NAME_LIMIT
 
 
 def find_addresses(
@@ -157,7 +168,7 @@ def connect(
         try:
             sock = _connected(socket.socket(family, kind, protocol), target, share)
         except OSError as error:
-            failure, outcome = _not_connected(error, target, deadline)
+            failure, outcome = _not_connected(error, family, target, deadline)
             outcomes.append(Address(ip=target[0], outcome=outcome))
             continue
         outcomes.append(Address(ip=target[0], outcome="connected"))
@@ -182,11 +193,15 @@ class NoneConnected(StageFailed):
     """No address accepted; `addresses` says what came of each."""
 
     def __init__(self, last: StageFailed, addresses: tuple[Address, ...]) -> None:
-        super().__init__(last.stage, last.cause, last.seen, raw=last.raw, libpq=last.libpq)
+        super().__init__(
+            last.stage, last.cause, last.seen, raw=last.raw, libpq=last.libpq, remedy=last.remedy
+        )
         self.addresses = addresses
 
 
-def _not_connected(error: OSError, target: Any, deadline: Deadline) -> tuple[StageFailed, Any]:
+def _not_connected(
+    error: OSError, family: Any, target: Any, deadline: Deadline
+) -> tuple[StageFailed, Any]:
     where = f"{target[0]}, port {target[1]}"
     text = _text(error)
     libpq = f'connection to server at "{target[0]}", port {target[1]} failed: {text}'
@@ -209,10 +224,16 @@ def _not_connected(error: OSError, target: Any, deadline: Deadline) -> tuple[Sta
         )
     else:
         cause, outcome, seen = Cause.HOST_UNREACHABLE, "failed", f"{where} is unreachable: {text}"
-    return StageFailed(Stage.TCP, cause, seen, raw=text, libpq=libpq), outcome
+    remedy = None
+    if cause is Cause.HOST_UNREACHABLE and family == socket.AF_INET6:
+        seen += "; it is an IPv6 address"
+        remedy = _WITHOUT_IPV6
+    return StageFailed(Stage.TCP, cause, seen, raw=text, libpq=libpq, remedy=remedy), outcome
 
 
-def request_tls(sock: socket.socket, deadline: Deadline, meanwhile: Callable[[], T]) -> T:
+def request_tls(
+    sock: socket.socket, deadline: Deadline, allowance: Allowance, meanwhile: Callable[[], T]
+) -> T:
     """Ask for TLS; returns when the server agreed and sent nothing else. Raises StageFailed.
 
     `meanwhile` is called while the server makes up its mind, and its answer is returned.
@@ -227,6 +248,7 @@ def request_tls(sock: socket.socket, deadline: Deadline, meanwhile: Callable[[],
         made = meanwhile()
         sock.settimeout(deadline.left(stage))
         answer = sock.recv(_ANSWER_SHOWN)
+        allowance.take(len(answer), stage)
         if answer == b"S":
             answer += _already_there(sock)
     except TimeoutError:

@@ -1,12 +1,16 @@
 """How a stage of a probe ends when it does not succeed, and the instant by which all must end."""
 
+import contextlib
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from certifier.errors import CertifierError
 from certifier.vocabulary import Cause, Severity, Stage
 
 Clock = Callable[[], float]
+_log = logging.getLogger(__name__)
 
 
 class StageFailed(Exception):
@@ -18,7 +22,7 @@ class StageFailed(Exception):
         raw: the text of the server, the operating system or OpenSSL; untrusted.
         libpq: what libpq says in the same place, as far as it is known.
         verify_code: OpenSSL's X509_V_ERR number, when certificate verification failed.
-        severity: None for the catalogue's.
+        severity, remedy: None for the catalogue's.
     """
 
     def __init__(
@@ -31,6 +35,7 @@ class StageFailed(Exception):
         libpq: str | None = None,
         verify_code: int | None = None,
         severity: Severity | None = None,
+        remedy: str | None = None,
     ) -> None:
         super().__init__(seen)
         self.stage = stage
@@ -40,6 +45,43 @@ class StageFailed(Exception):
         self.libpq = libpq
         self.verify_code = verify_code
         self.severity = severity
+        self.remedy = remedy
+
+
+# What is not the fault of anything that was read.
+_OURS = (
+    StageFailed,
+    CertifierError,
+    KeyboardInterrupt,
+    SystemExit,
+    GeneratorExit,
+    MemoryError,
+)
+
+
+@contextlib.contextmanager
+def contained(stage: Callable[[], Stage], cause: Cause, seen: str) -> Iterator[None]:
+    """The edge towards a server: whatever its bytes make a reader raise becomes a StageFailed.
+
+    Type and place go to the log; the text may hold anything, and goes nowhere.
+    """
+    try:
+        yield
+    except _OURS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the panics of `cryptography` derive from it
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        code = trace.tb_frame.f_code if trace else None
+        _log.warning(
+            "%s in %s at %s: %s",
+            type(error).__name__,
+            code.co_qualname if code else "?",
+            stage().value,
+            seen,
+        )
+        raise StageFailed(stage(), cause, f"{seen} ({type(error).__name__})") from None
 
 
 @dataclass(frozen=True)
@@ -53,6 +95,10 @@ class Deadline:
     @classmethod
     def after(cls, seconds: float, clock: Clock = time.monotonic) -> "Deadline":
         return cls(clock() + seconds, seconds, clock)
+
+    def within(self, seconds: float) -> "Deadline":
+        """This one, or `seconds` from now if that is earlier."""
+        return Deadline(min(self.at, self.clock() + seconds), seconds, self.clock)
 
     def left(self, stage: Stage) -> float:
         """Seconds that are left, more than zero. Raises StageFailed when none are."""

@@ -3,16 +3,16 @@
 import re
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from certifier.certificate import CertificateFacts, policy_findings
-from certifier.certificate.hostname import HostNames, Match
 from certifier.diagnosis import finding
 from certifier.evidence import DmsReading, Evidence, RequireVerdict, Verdict, Verdicts
 from certifier.models import Finding
+from certifier.probe import differences
 from certifier.probe.failure import StageFailed
 from certifier.probe.request import ProbeRequest
+from certifier.probe.seen import Observations
 from certifier.text import printable
 from certifier.vocabulary import Cause, Severity, SslMode, Stage, Witness
 
@@ -23,6 +23,13 @@ _ROOT_MISSING = (
 )
 # Verify codes that say: the issuer of something in the chain was not found.
 _ISSUER_NOT_FOUND = frozenset({20, 21})
+_A_TUNNEL = "; the server process is the one that took our login, so a tunnel or proxy ends TLS"
+_A_POOLER = "; another server process answers than took our login, so a pooler ends TLS"
+_REMEDY_OF_A_TUNNEL = (
+    "What is behind the tunnel was not verified: let it verify the server (in stunnel verifyChain, "
+    "checkHost and CAfile, in HAProxy `ssl verify required ca-file` on the server line), or point "
+    "the source at PostgreSQL itself. Change data capture works through it."
+)
 _NEWER_SIGNATURES = re.compile(r"ecdsa-with-SHA3-|ML-DSA-")
 _INTERMEDIATE = re.compile(
     r"\b(int|intermediate|issuing|sub(ordinate)?[ -]?ca|ica)\b", re.IGNORECASE
@@ -30,47 +37,36 @@ _INTERMEDIATE = re.compile(
 _ROOT = re.compile(r"\broot\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Observations:
-    """What the connections showed, for the verdicts.
-
-    Attributes:
-        unreached: why there is no TLS connection at all, whatever is verified.
-        trust_problem: why the CA file cannot be loaded.
-        crl_problem: why the CRL file cannot be used; libpq goes on without it.
-        chain_failure: why the chain did not verify; None when it did, or was not asked to.
-        verified: whether the chain was verified.
-        unverified_failure: why the second look, which verifies nothing, failed.
-        turned_away: the alert by which the server ended a handshake that we had found good.
-        names, match: of the leaf; None when no leaf was seen.
-        chain: as served; bundle: the certificates of the CA file.
-    """
-
-    unreached: StageFailed | None = None
-    trust_problem: str | None = None
-    crl_problem: str | None = None
-    chain_failure: StageFailed | None = None
-    verified: bool = False
-    unverified_failure: StageFailed | None = None
-    turned_away: StageFailed | None = None
-    names: HostNames | None = None
-    match: Match | None = None
-    chain: tuple[CertificateFacts, ...] = ()
-    bundle: tuple[CertificateFacts, ...] = ()
-
-
 def verdicts(request: ProbeRequest, seen: Observations, now: datetime) -> Verdicts:
     """The verdicts of all three modes."""
+    found = _verdicts(request, seen, now)
+    if not request.system_trust:
+        return found
+    # libpq reads its options before anything else (``pqConnectOptions2``).
+    require, verify_ca = (_weak(mode) for mode in (SslMode.REQUIRE, SslMode.VERIFY_CA))
+    return _assembled(require, verify_ca, found.verify_full, found.require.dms_reading)
+
+
+def _weak(mode: SslMode) -> Verdict:
+    return Verdict(
+        passed=False,
+        cause=Cause.CA_BUNDLE_INVALID,
+        seen=f"libpq takes the CAs of the system in verify-full alone, and the mode is {mode}",
+        libpq=f'weak sslmode "{mode}" may not be used with sslrootcert=system (use "verify-full")',
+    )
+
+
+def _verdicts(request: ProbeRequest, seen: Observations, now: datetime) -> Verdicts:
     if seen.unreached is not None:
         failed = _of_failure(seen.unreached)
         dms = DmsReading(passed=False, cause=failed.cause, seen=failed.seen, differs=False)
         # libpq reads the CA file once the server has agreed to TLS, and before it begins with it.
         trust = _trust_verdict(request, seen) if seen.unreached.stage is Stage.TLS else None
-        require = failed if request.ca_bundle is None else trust or failed
+        require = trust or failed if request.verifies else failed
         return _assembled(require, trust or failed, trust or failed, dms)
     chain = _chain_verdict(request, seen, now)
     require = chain
-    if request.ca_bundle is None:
+    if not request.verifies:
         require = Verdict(
             passed=True, seen="the connection is encrypted; without a CA file nothing is verified"
         )
@@ -123,7 +119,7 @@ def _dms_reading(require: Verdict, seen: Observations) -> DmsReading:
 
 def _trust_verdict(request: ProbeRequest, seen: Observations) -> Verdict | None:
     """Why nothing can be verified, whatever the server serves; None when something can."""
-    if request.ca_bundle is None:
+    if not request.verifies:
         return Verdict(
             passed=False,
             cause=Cause.CA_BUNDLE_MISSING,
@@ -148,22 +144,24 @@ def _chain_verdict(request: ProbeRequest, seen: Observations, now: datetime) -> 
     if trust is not None:
         return trust
     if seen.chain_failure is not None:
-        cause, text = _why_unverified(seen.chain_failure, seen, now)
+        cause, text = _why_unverified(request, seen.chain_failure, seen, now)
         return Verdict(
             passed=False,
             cause=cause,
             seen=text + _perhaps_not_understood(seen),
             libpq=seen.chain_failure.libpq,
         )
-    return Verdict(passed=True, seen="the chain leads to a CA of the CA file")
+    return Verdict(passed=True, seen=f"the chain leads to a CA of {_trust(request)}")
 
 
 def _name_verdict(request: ProbeRequest, seen: Observations) -> Verdict:
     if seen.match is not None and seen.match.matched:
         return Verdict(
             passed=True,
-            seen="the chain leads to a CA of the CA file, and the certificate names"
-            f" {request.host}",
+            seen=printable(
+                f"the chain leads to a CA of {_trust(request)}, and the certificate names"
+                f" {request.host}"
+            ),
         )
     names = seen.names.spelled() if seen.names else ()
     more = f", and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
@@ -179,7 +177,13 @@ def _name_verdict(request: ProbeRequest, seen: Observations) -> Verdict:
 # ---- why a chain did not verify
 
 
-def _why_unverified(failure: StageFailed, seen: Observations, now: datetime) -> tuple[Cause, str]:
+def _trust(request: ProbeRequest) -> str:
+    return "this system" if request.system_trust else "the CA file"
+
+
+def _why_unverified(
+    request: ProbeRequest, failure: StageFailed, seen: Observations, now: datetime
+) -> tuple[Cause, str]:
     involved = (*seen.chain, *seen.bundle)
     match failure.cause:
         case Cause.CERTIFICATE_EXPIRED:
@@ -196,10 +200,10 @@ def _why_unverified(failure: StageFailed, seen: Observations, now: datetime) -> 
             ]
         case Cause.SELF_SIGNED if seen.chain:
             return failure.cause, (
-                f"{seen.chain[0].title} is signed by its own key, and is not in the CA file"
+                f"{seen.chain[0].title} is signed by its own key, and is not in {_trust(request)}"
             )
         case Cause.UNKNOWN_AUTHORITY if seen.chain:
-            return _issuer_missing(failure, seen)
+            return _issuer_missing(request, failure, seen)
         case _:
             dated = []
     return failure.cause, "; ".join(dict.fromkeys(dated)) or failure.seen
@@ -217,26 +221,36 @@ def _perhaps_not_understood(seen: Observations) -> str:
     )
 
 
-def _issuer_missing(failure: StageFailed, seen: Observations) -> tuple[Cause, str]:
+def _issuer_missing(
+    request: ProbeRequest, failure: StageFailed, seen: Observations
+) -> tuple[Cause, str]:
+    trust = _trust(request)
     trusted = ", ".join(facts.title for facts in seen.bundle) or "no certificate"
+    if request.system_trust:
+        trusted = "the CAs of its maker"
     if failure.verify_code == 2:
         stub = next((f for f in seen.bundle if not f.self_signed), None)
         name = f"{stub.title} without its issuer, {stub.issuer}" if stub else trusted
         return Cause.UNKNOWN_AUTHORITY, (
-            f"the CA file holds {name}: libpq accepts only a chain that ends in a self-signed root"
+            f"{trust} holds {name}: libpq accepts only a chain that ends in a self-signed root"
         )
     top = _top(seen.chain)
+    if top.unreadable and any(facts.subject == top.issuer for facts in seen.bundle):
+        return Cause.CERTIFICATE_UNREADABLE, (
+            f"{top.title} cannot be read in full ({'; '.join(top.unreadable)}), so that OpenSSL"
+            f" does not find that {top.issuer} signed it"
+        )
     if top.self_signed:
         return Cause.UNKNOWN_AUTHORITY, (
-            f"the chain ends in {top.title}, which is not in the CA file; it holds {trusted}"
+            f"the chain ends in {top.title}, which is not in {trust}; that holds {trusted}"
         )
     if failure.verify_code in _ISSUER_NOT_FOUND and _looks_intermediate(top, seen.bundle):
         return Cause.CHAIN_INCOMPLETE, (
             f"the server does not send {top.issuer}, the issuer of {top.title}, and it is not in"
-            f" the CA file either; that holds {trusted}"
+            f" {trust} either; that holds {trusted}"
         )
     return Cause.UNKNOWN_AUTHORITY, (
-        f"{top.issuer}, the issuer of {top.title}, is not in the CA file, which holds {trusted};"
+        f"{top.issuer}, the issuer of {top.title}, is not in {trust}, which holds {trusted};"
         " if it is an intermediate, the server must send it"
     )
 
@@ -289,6 +303,7 @@ def of_problems(problems: Iterable[StageFailed]) -> tuple[Finding, ...]:
             raw=one.raw,
             stage=one.stage,
             severity=one.severity,
+            remedy=one.remedy,
         )
         for one in problems
     )
@@ -326,9 +341,11 @@ def findings(
         *_of_verdict(request, seen, found),
         *problems,
         *_of_trust(request, seen),
-        *_of_name(request, seen),
+        *differences.findings(request, seen),
         *_of_evidence(request, evidence),
-        *policy_findings(seen.chain, request.certificate_policy, now, Witness.PROBE),
+        *_of_unreadable(seen),
+        *policy_findings(seen.walked, request.certificate_policy, now, Witness.PROBE),
+        *_of_path(seen),
         *_of_anchor(request, evidence, now),
         *_raisable(request, found),
     ]
@@ -354,6 +371,7 @@ def _of_verdict(request: ProbeRequest, seen: Observations, found: Verdicts) -> I
         seen=verdict.seen,
         raw=failure.raw if failure else seen.trust_problem,
         stage=failure.stage if failure else Stage.TLS,
+        remedy=failure.remedy if failure and failure.cause is verdict.cause else None,
     )
 
 
@@ -368,16 +386,38 @@ def _of_trust(request: ProbeRequest, seen: Observations) -> Iterator[Finding]:
         )
 
 
-def _of_name(request: ProbeRequest, seen: Observations) -> Iterator[Finding]:
-    if seen.match is not None and seen.match.matched != seen.match.older_libpq:
-        older = "accepts" if seen.match.older_libpq else "does not accept"
+def _of_path(seen: Observations) -> Iterator[Finding]:
+    """Trust that hangs on a root which another one has signed."""
+    for facts in seen.walked[1:]:
+        twin = any(
+            one.self_signed
+            and one.subject == facts.subject
+            and one.spki_sha256 == facts.spki_sha256
+            for one in seen.chain
+        )
+        if facts.self_signed or not (twin or _ROOT.search(facts.subject or "")):
+            continue
+        until = f"{facts.not_after:%Y-%m-%d}" if facts.not_after else "a date that is unreadable"
         yield finding(
-            Cause.HOSTNAME_READING_DIFFERS,
+            Cause.TRUST_BY_CROSS_SIGN,
             place=Witness.PROBE,
-            seen=f"libpq 14 and older {older} this certificate for {request.host}: it knows no"
-            " IP addresses in certificates",
+            seen=f"{facts.title} is a root that is trusted only because {facts.issuer} has signed"
+            f" it too, until {until}",
             stage=Stage.TLS,
         )
+
+
+def _of_unreadable(seen: Observations) -> Iterator[Finding]:
+    """What OpenSSL let pass, and others may not."""
+    for facts in seen.chain:
+        if facts.unreadable:
+            yield finding(
+                Cause.CERTIFICATE_UNREADABLE,
+                place=Witness.PROBE,
+                seen=f"parts of {facts.title} cannot be read: {'; '.join(facts.unreadable)}",
+                stage=Stage.TLS,
+                severity=Severity.WARNING,
+            )
 
 
 def _of_evidence(request: ProbeRequest, evidence: Evidence) -> Iterator[Finding]:
@@ -398,11 +438,14 @@ def _of_evidence(request: ProbeRequest, evidence: Evidence) -> Iterator[Finding]
             stage=Stage.QUERY,
         )
     if evidence.login is not None and evidence.login.session_ssl is False:
+        through = evidence.login.same_process
         yield finding(
             Cause.TLS_ENDS_AT_PROXY,
             place=Witness.PROBE,
-            seen="our connection has TLS, and the server says that this session has none",
+            seen="our connection has TLS, and the server says that this session has none"
+            + {None: "", True: _A_TUNNEL, False: _A_POOLER}[through],
             stage=Stage.QUERY,
+            remedy=_REMEDY_OF_A_TUNNEL if through else None,
         )
     if request.ssl_mode is not SslMode.NONE and evidence.plaintext and evidence.plaintext.accepted:
         yield finding(

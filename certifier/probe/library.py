@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 
 from certifier.evidence import OpenSsl
+from certifier.probe.client import client_context
 from certifier.probe.request import ProbeRequest
-from certifier.probe.tls import client_context
 
 _GROUPS = 10
 _SIGNATURES = 13

@@ -14,18 +14,17 @@ from typing import Any
 
 import scramp
 import scramp.core
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from pg8000.core import Context, CoreConnection
-from pg8000.exceptions import DatabaseError, InterfaceError
+from pg8000.core import CoreConnection
+from pg8000.exceptions import DatabaseError
 
-from certifier.diagnosis import from_sqlstate
+from certifier.certificate.reading import Certificate
+from certifier.diagnosis import explain, from_sqlstate
 from certifier.evidence import LoginFacts, SlotFacts
 from certifier.probe.dial import connection_lost
-from certifier.probe.failure import StageFailed
+from certifier.probe.failure import StageFailed, contained
 from certifier.probe.request import ProbeRequest
 from certifier.probe.scram import Scram, unproven
-from certifier.probe.tls import TlsSocket
+from certifier.probe.tls import TlsConnection
 from certifier.text import printable
 from certifier.vocabulary import Cause, Severity, Stage
 
@@ -73,14 +72,15 @@ AUTHENTICATION_METHODS = {
 BOUND, UNBOUND = "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"
 
 _MESSAGE_LIMIT = 64 * 1024
-_TOTAL_LIMIT = 512 * 1024
+_MESSAGES = 1000
 _SHOWN_OF_ERROR = 8 * 1024
+_READ_OF_ERROR = 2 * 1024  # for its cause: many expressions look for one
+_SHOWN = 200
+_NO_DIGEST = "could not find digest for NID UNDEF"
 _RECEIVE = 16 * 1024
 _HEADER = 5
 _DIGITS_OF_A_COUNT = 18
 _GOOD_BYE = b"X\0\0\0\4"
-# What pg8000 raises when bytes are not what it expects.
-_CONFUSED = (InterfaceError, struct.error, ValueError, LookupError, AttributeError, TypeError)
 
 
 @dataclass
@@ -91,6 +91,8 @@ class Progress:
     method: str | None = None
     scram: Scram | None = field(default=None, repr=False)
     authenticated: bool = False
+    server_version: str | None = None
+    process: bytes | None = None
 
     @property
     def bound(self) -> bool:
@@ -100,37 +102,68 @@ class Progress:
     def facts(self) -> LoginFacts:
         """What is known of a login that went no further."""
         return LoginFacts(
-            succeeded=self.authenticated, method=self.method, channel_binding=self.bound
+            succeeded=self.authenticated,
+            method=self.method,
+            channel_binding=self.bound,
+            server_version=self.server_version,
         )
+
+    @property
+    def expected(self) -> bytes:
+        """The types of message that may come next.
+
+        Before the login is over, libpq takes nothing but requests and the error that ends it
+        (PQconnectPoll, CONNECTION_AWAITING_RESPONSE).
+        """
+        if not self.authenticated:
+            return b"RE"
+        return b"TDCISNAEZ" if self.stage is Stage.QUERY else b"SKNAEZ"
 
 
 class _Guarded:
     """The socket, and its file, that pg8000 is given: deadline, limits, and errors cut short."""
 
-    def __init__(self, tls: TlsSocket, progress: Progress) -> None:
+    def __init__(self, tls: TlsConnection, progress: Progress) -> None:
         self._tls = tls
         self._progress = progress
         self._received = bytearray()
         self._to_send = bytearray()
-        self._left = _TOTAL_LIMIT
+        self._messages = 0
         self._header = b""
 
     def read(self, size: int) -> bytes:
-        """Exactly `size` bytes. Raises StageFailed."""
+        """Exactly `size` bytes: a header, or what belongs to the last one. Raises StageFailed."""
         if size == _HEADER and not self._header:
-            self._header = self._exactly(_HEADER)
+            self._header = self._next_header()
             return self._header
         header, self._header = self._header, b""
         if not 0 <= size <= _MESSAGE_LIMIT:
             if header[:1] == b"E" and size > 0:
                 raise error_response(header, self._block, self._stage)
-            raise StageFailed(
-                self._stage,
-                Cause.PROTOCOL_VIOLATION,
+            raise _violation(
                 f"the server announced a message of {size} bytes; at most {_MESSAGE_LIMIT} are"
                 " read",
+                stage=self._stage,
             )
         return self._exactly(size)
+
+    def _next_header(self) -> bytes:
+        """The header of a message that may come now."""
+        header = self._exactly(_HEADER)
+        self._messages += 1
+        if self._messages > _MESSAGES:
+            raise _violation(
+                f"the server sent more than {_MESSAGES} messages where a hundred are usual",
+                stage=self._stage,
+            )
+        kind = header[:1]
+        if kind not in self._progress.expected:
+            name = kind.decode("ascii", "backslashreplace")
+            raise _violation(
+                f"the server sent a message of type {name!r} where PostgreSQL sends none",
+                stage=self._stage,
+            )
+        return header
 
     def write(self, data: bytes) -> None:
         self._to_send += data
@@ -167,37 +200,134 @@ class _Guarded:
         block = self._tls.receive(_RECEIVE, self._stage)
         if not block:
             raise connection_lost(None, self._stage)
-        self._left -= len(block)
-        if self._left < 0:
-            raise StageFailed(
-                self._stage,
-                Cause.PROTOCOL_VIOLATION,
-                f"the server sent more than {_TOTAL_LIMIT} bytes where a few hundred are usual",
-            )
         self._received += block
+
+
+class _Answer:
+    """What one query was answered: the rows, as long as they have the columns that were asked for.
+
+    `error` is pg8000's.
+    """
+
+    def __init__(self, columns: int) -> None:
+        self.error: DatabaseError | None = None
+        self.columns = columns
+        self.described: int | None = None
+        self.rows: list[list[str | None]] = []
+
+    def describe(self, columns: int) -> None:
+        if self.described is not None:
+            raise _violation("the server described its rows twice", stage=Stage.QUERY)
+        self.described = columns
+
+    def add(self, data: bytes) -> None:
+        """Take a row: not more of them, and of no other shape, than was asked for."""
+        if self.described is None:
+            raise _violation("the server sent a row that it did not describe", stage=Stage.QUERY)
+        if self.described == self.columns and len(self.rows) < SLOTS_SHOWN:
+            self.rows.append(_values_in(data, self.columns))
+
+
+def _values_in(data: bytes, columns: int) -> list[str | None]:
+    """The values of a DataRow, as text. Raises StageFailed unless they are exactly all of it."""
+    (count,) = struct.unpack_from("!H", data)
+    values: list[str | None] = []
+    at = 2
+    for _ in range(columns if count == columns else 0):
+        if at + 4 > len(data):
+            break
+        (size,) = struct.unpack_from("!i", data, at)
+        at += 4
+        if not -1 <= size <= len(data) - at:
+            raise _violation(
+                f"a value is said to have {size} bytes, and {len(data) - at} are left",
+                stage=Stage.QUERY,
+            )
+        end = at + max(size, 0)
+        values.append(None if size < 0 else data[at:end].decode("utf-8", "backslashreplace"))
+        at = end
+    if len(values) != columns or at != len(data):
+        raise _violation("a row does not hold the columns described", stage=Stage.QUERY)
+    return values
 
 
 class _Session(CoreConnection):  # type: ignore[misc]  # published without types
     """pg8000's connection; its constructor logs in."""
 
     def __init__(
-        self, request: ProbeRequest, tls: TlsSocket, progress: Progress, *, verified: bool
+        self,
+        request: ProbeRequest,
+        tls: TlsConnection,
+        progress: Progress,
+        *,
+        verified: bool,
+        meanwhile: Callable[[], None],
     ) -> None:
         self._request = request
         self._tls = tls
         self._progress = progress
         self._verified = verified
+        self._meanwhile = meanwhile
+        self._asked = False
         self.guard = _Guarded(tls, progress)
         super().__init__(
             request.user,
             database=request.database,
             application_name=APPLICATION,
+            # Whatever the database is in, what we read is UTF-8.
+            startup_params={"client_encoding": "UTF8"},
             sock=self.guard,
             ssl_context=False,
         )
 
     def close(self) -> None:
         """Nothing: pg8000 calls this when the login failed, and the caller closes the socket."""
+
+    def ask(self, query: str, columns: int) -> list[list[str | None]]:
+        """The rows of a query, which may be on its way already. Raises DatabaseError."""
+        answer = _Answer(columns)
+        if not self._asked:
+            self.send_QUERY(query)
+            self._go()
+        self._asked = False
+        self.handle_messages(answer)
+        return answer.rows
+
+    def _go(self) -> None:
+        """Send what is written, and make use of the time until the answer."""
+        self.guard.flush()
+        self._meanwhile()
+
+    # ---- what pg8000 would read by what the server says of it (its names)
+
+    def handle_ROW_DESCRIPTION(self, data: bytes, context: _Answer) -> None:  # noqa: N802
+        context.describe(struct.unpack_from("!H", data)[0])
+
+    def handle_DATA_ROW(self, data: bytes, context: _Answer) -> None:  # noqa: N802
+        context.add(data)
+
+    def handle_ERROR_RESPONSE(self, data: bytes, context: Any) -> None:  # noqa: N802
+        context.error = DatabaseError(fields_of(data))
+
+    def _pass_over(self, data: bytes, context: Any) -> None:
+        """Nothing in such a message is of use here."""
+
+    handle_COMMAND_COMPLETE = _pass_over  # noqa: N815
+    handle_NOTICE_RESPONSE = _pass_over  # noqa: N815
+    handle_NOTIFICATION_RESPONSE = _pass_over  # noqa: N815
+
+    def handle_PARAMETER_STATUS(self, data: bytes, context: Any) -> None:  # noqa: ARG002, N802
+        """Of all that a server announces, its version alone is of use."""
+        name, _, value = data.partition(b"\0")
+        if name == b"server_version":
+            text = value.rstrip(b"\0").decode("utf-8", "backslashreplace")
+            self._progress.server_version = printable(text, _SHOWN)
+
+    def handle_BACKEND_KEY_DATA(self, data: bytes, context: Any) -> None:  # noqa: ARG002, N802
+        """Which process the server says that it is; a pooler makes that up."""
+        self._progress.process = data[:4]
+
+    # ---- authentication
 
     def handle_AUTHENTICATION_REQUEST(  # noqa: N802 - pg8000's name
         self,
@@ -208,8 +338,6 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         (code,) = struct.unpack_from("!i", data)
         progress = self._progress
         progress.stage = Stage.LOGIN
-        if progress.authenticated:
-            raise _violation("the server asks for authentication when it is over")
         if code == 0:
             if progress.scram is not None and not progress.scram.proved:
                 raise unproven()
@@ -227,8 +355,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
             if code == 12:
                 progress.scram.check(data[4:])
             else:
-                self._send_message(b"p", progress.scram.final(data[4:]))
-                self.guard.flush()
+                self._end_scram(progress.scram.final(data[4:]))
         else:
             progress.method = AUTHENTICATION_METHODS.get(code, f"method {code}")
             raise _unsupported(f"the server asks for authentication by {progress.method}")
@@ -292,20 +419,32 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         self._send_message(b"p", mechanism.encode() + b"\0" + struct.pack("!i", len(first)) + first)
         self.guard.flush()
 
+    def _end_scram(self, final: bytes) -> None:
+        """Send the last answer, and the query with it: that saves a round trip.
+
+        The query holds no secret, and what is answered to it is read only once the server has
+        proved that it knows the password. Both fit into one record of TLS, so that a server which
+        says no leaves nothing unread, by which its words could be lost.
+        """
+        if self._asked:
+            raise _violation("the server asks for the last answer of SCRAM twice")
+        self._send_message(b"p", final)
+        self.send_QUERY(QUERY)
+        self._asked = True
+        self._go()
+
     def _certificate_hash(self) -> bytes:
         """tls-server-end-point (RFC 5929, section 4.1), which needs the signature's hash."""
-        der = self._tls.getpeercert(binary_form=True) or b""
-        try:
-            digest = x509.load_der_x509_certificate(der).signature_hash_algorithm
-        except (ValueError, UnsupportedAlgorithm):
-            digest = None
+        der = self._tls.leaf() or b""
+        _name, digest = Certificate(der).signature or ("", None)
         if digest is None:
             raise _unsupported(
                 "SCRAM needs channel binding here, and the signature of the server certificate has"
                 " no hash to bind to (Ed25519, for one)",
-                libpq="could not find digest for NID UNDEF",
+                libpq=_NO_DIGEST,
+                remedy=explain(_NO_DIGEST).remedy,
             )
-        name = "sha256" if digest.name in ("md5", "sha1") else digest.name
+        name = "sha256" if digest in ("md5", "sha1") else digest.replace("sha3-", "sha3_")
         return hashlib.new(name, der).digest()
 
 
@@ -334,7 +473,7 @@ class LoggedIn:
 
 def log_in(
     request: ProbeRequest,
-    tls: TlsSocket,
+    tls: TlsConnection,
     progress: Progress,
     *,
     verified: bool,
@@ -348,56 +487,66 @@ def log_in(
     """
     clock = tls.deadline.clock
     begin = clock()
-    try:
-        session = _Session(request, tls, progress, verified=verified)
-        if not progress.authenticated:
-            raise _violation("the server is ready for queries without having authenticated anybody")
-        logged_in = clock()
-        progress.stage = Stage.QUERY
-        rows = _ask(session, meanwhile)
-    except DatabaseError as error:
-        raise refusal(_fields_in(error), progress.stage) from None
-    except _CONFUSED as error:
-        seen = "an answer of the server is none that PostgreSQL gives"
-        raw = str(error) if isinstance(error, InterfaceError) else None
-        raise _violation(seen, raw=raw, stage=progress.stage) from None
+    with contained(
+        lambda: progress.stage,
+        Cause.PROTOCOL_VIOLATION,
+        "an answer of the server is none that PostgreSQL gives",
+    ):
+        try:
+            session = _Session(request, tls, progress, verified=verified, meanwhile=meanwhile)
+            logged_in = clock()
+            progress.stage = Stage.QUERY
+            rows = _ask(session)
+            facts = _facts(progress, rows)
+            if facts.session_ssl is False:
+                facts = facts.model_copy(update={"same_process": _same_process(session, progress)})
+        except DatabaseError as error:
+            raise refusal(_fields_in(error), progress.stage) from None
     done = clock()
     with contextlib.suppress(StageFailed):  # all that was asked has been answered
         tls.transmit(_GOOD_BYE, Stage.QUERY)
-    return LoggedIn(_facts(progress, rows), logged_in - begin, done - logged_in)
+    return LoggedIn(facts, logged_in - begin, done - logged_in)
 
 
-def _ask(session: _Session, meanwhile: Callable[[], None]) -> Any:
+def _same_process(session: _Session, progress: Progress) -> bool | None:
+    """Whether the process that took the login answers queries too; None when it does not tell.
+
+    A pooler hands out the processes of its own connections, and invents the number in the login. A
+    tunnel or proxy passes all of it on.
+    """
+    try:
+        rows = session.ask("SELECT pg_catalog.pg_backend_pid()::text", 1)
+    except (DatabaseError, StageFailed):
+        return None
+    process = _count(rows[0][0]) if rows else None
+    if process is None or progress.process is None:
+        return None
+    return process == int.from_bytes(progress.process, "big")
+
+
+def _ask(session: _Session) -> list[list[str | None]]:
     """The rows of the one query; without the slots, where the server does not tell of them."""
     try:
-        context = Context(QUERY)
-        session.send_QUERY(QUERY)
-        session.guard.flush()
-        meanwhile()
-        session.handle_messages(context)
-        return context.rows
+        return session.ask(QUERY, _COLUMNS + _SLOT_COLUMNS)
     except DatabaseError as error:
         if str(_fields_in(error).get("C", ""))[:2] not in _SLOTS_NOT_TOLD:
             raise
-    return session.execute_simple(_QUERY_WITHOUT_SLOTS).rows
+    return session.ask(_QUERY_WITHOUT_SLOTS, _COLUMNS)
 
 
 def _fields_in(error: DatabaseError) -> dict[str, str]:
     return error.args[0] if error.args and isinstance(error.args[0], dict) else {}
 
 
-def _facts(progress: Progress, rows: Any) -> LoginFacts:
-    told = [
-        [None if value is None else printable(str(value), 200) for value in row]
-        for row in (rows or [])[:SLOTS_SHOWN]
-    ]
+def _facts(progress: Progress, rows: list[list[str | None]]) -> LoginFacts:
+    told = [[None if value is None else printable(value, _SHOWN) for value in row] for row in rows]
     first = (told[0] if told else []) + [None] * _COLUMNS
     ssl, version, min_tls, own, own_version, cipher, others, standby = first[:_COLUMNS]
     return LoginFacts(
         succeeded=True,
         method=progress.method,
         channel_binding=progress.bound,
-        server_version=version,
+        server_version=version or progress.server_version,
         ssl=ssl,
         min_tls=min_tls,
         session_ssl=_truth(own),
@@ -441,7 +590,7 @@ def refusal(fields: dict[str, str], stage: Stage) -> StageFailed:
     code, message = fields.get("C", "")[:5], fields.get("M", "")
     severity = fields.get("V") or fields.get("S") or "ERROR"
     text = f"{severity}:  {message}"[:_SHOWN_OF_ERROR]
-    diagnosis = from_sqlstate(code, message[:_SHOWN_OF_ERROR])
+    diagnosis = from_sqlstate(code, message[:_READ_OF_ERROR])
     return StageFailed(
         stage,
         diagnosis.cause,
@@ -485,5 +634,7 @@ def _violation(seen: str, *, raw: str | None = None, stage: Stage = Stage.LOGIN)
     return StageFailed(stage, Cause.PROTOCOL_VIOLATION, seen, raw=raw)
 
 
-def _unsupported(seen: str, *, libpq: str | None = None) -> StageFailed:
-    return StageFailed(Stage.LOGIN, Cause.AUTHENTICATION_UNSUPPORTED, seen, libpq=libpq)
+def _unsupported(seen: str, *, libpq: str | None = None, remedy: str | None = None) -> StageFailed:
+    return StageFailed(
+        Stage.LOGIN, Cause.AUTHENTICATION_UNSUPPORTED, seen, libpq=libpq, remedy=remedy
+    )

@@ -1,25 +1,37 @@
 """Looking: the connections of one probe, in order, and the report made of them."""
 
 import contextlib
+import hashlib
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in, hostname
 from certifier.evidence import (
     Address,
     Evidence,
     LoginFacts,
+    OlderClientFacts,
     PlaintextFacts,
     ProbeReport,
     Timings,
     TlsFacts,
 )
 from certifier.probe import judge
+from certifier.probe.bounds import Allowance
+from certifier.probe.client import (
+    NEWEST,
+    OLDEST,
+    ClientContext,
+    Offer,
+    TrustUnusable,
+    client_context,
+    server_name,
+    short_date,
+)
 from certifier.probe.dial import (
     AddressInfo,
     NoneConnected,
@@ -31,20 +43,11 @@ from certifier.probe.dial import (
     request_tls,
     system_resolver,
 )
-from certifier.probe.failure import Clock, Deadline, StageFailed
-from certifier.probe.judge import Observations
+from certifier.probe.failure import Clock, Deadline, StageFailed, contained
 from certifier.probe.library import library
 from certifier.probe.request import ProbeRequest
-from certifier.probe.tls import (
-    ChainUnreadable,
-    ClientContext,
-    TlsSocket,
-    TrustUnusable,
-    client_context,
-    cut_off,
-    server_name,
-    short_date,
-)
+from certifier.probe.seen import Observations, OlderSeen
+from certifier.probe.tls import ChainUnreadable, TlsConnection
 from certifier.text import printable
 from certifier.vocabulary import Cause, SslMode, Stage
 
@@ -53,6 +56,14 @@ _BUNDLE_READ = 500
 _NAMES_KEPT = 200
 _NAME_LIMIT = 300
 _ALERT_WAIT = 0.02
+_ASIDE = 2.0  # seconds for a look that only explains a failure
+_PERHAPS_FOR_ALPN = frozenset(
+    {Cause.TLS_ALERT, Cause.TLS_FAILED, Cause.TLS_NO_SHARED_CIPHER, Cause.CONNECTION_RESET}
+)
+_PERHAPS_DIRECT_TLS = frozenset({Cause.CONNECTION_RESET, Cause.NOT_POSTGRESQL})
+_NO_NAMES = hostname.HostNames((), None)
+_UNEXPECTED = "what the server sent could not be read"
+_UNREADABLE = "the certificates that the server sent could not be read"
 
 
 def probe(
@@ -81,6 +92,9 @@ class _Look:
     request: ProbeRequest
     resolve: Resolve
     deadline: Deadline
+    allowance: Allowance = field(default_factory=Allowance)
+    offer: Offer = NEWEST
+    accepted: bool = False
     seen: Observations = field(default_factory=Observations)
     problems: list[StageFailed] = field(default_factory=list)
     addresses: tuple[Address, ...] = ()
@@ -91,7 +105,7 @@ class _Look:
     tls: TlsFacts | None = None
     chain: list[bytes] = field(default_factory=list)
     chain_complete: bool = True
-    anchor: bytes | None = None
+    path: list[bytes] = field(default_factory=list)
     anchor_facts: CertificateFacts | None = None
     login: LoginFacts | None = None
     plaintext: PlaintextFacts | None = None
@@ -99,18 +113,27 @@ class _Look:
     def report(self, now: datetime) -> ProbeReport:
         begin = self.deadline.clock()
         try:
-            infos = self._find()
-            if self.request.ssl_mode is SslMode.NONE or self.request.probe_plaintext:
-                self._ask_without_tls(infos)
-            self._look(infos)
+            with contained(lambda: self.reached, Cause.PROTOCOL_VIOLATION, _UNEXPECTED):
+                infos = self._find()
+                if self.request.ssl_mode is SslMode.NONE or self.request.probe_plaintext:
+                    self._ask_without_tls(infos)
+                self._look(infos)
+                if self.request.older_clients:
+                    self._look_as_older(infos)
         except StageFailed as failure:
             self.seen = replace(self.seen, unreached=failure)
             self.reached = failure.stage
             if isinstance(failure, NoneConnected):
                 self.addresses = failure.addresses
         self.timings["total"] = self.deadline.clock() - begin
-        self._read_certificates()
-        return self._assembled(now)
+        try:
+            with contained(lambda: Stage.TLS, Cause.CERTIFICATE_UNREADABLE, _UNREADABLE):
+                self._read_certificates()
+                return self._assembled(now)
+        except StageFailed as failure:
+            self.seen = Observations(unreached=failure)
+            self.chain, self.path, self.anchor_facts = [], [], None
+            return self._assembled(now)
 
     # ---- the connections
 
@@ -125,9 +148,33 @@ class _Look:
         return infos
 
     def _look(self, infos: list[AddressInfo]) -> None:
+        """As libpq 17 and newer do; if that fails for what older ones do not offer, as those do."""
+        try:
+            self._look_as(infos, lambda: self._client)
+        except StageFailed as failure:
+            self._try_other_tls(infos, failure)
+            if not self._may_be_for_alpn(failure):
+                raise
+            self.offer = Offer(alpn=False)
+            try:
+                self._look_as(infos, self._client_offering_less)
+            except StageFailed:
+                raise failure from None
+            self.seen = replace(self.seen, alpn_refused=failure)
+
+    def _may_be_for_alpn(self, failure: StageFailed) -> bool:
+        """Whether a handshake failed in a way in which a refusal of the name may look."""
+        return (
+            self.request.negotiation == "postgres"
+            and failure.stage is Stage.TLS
+            and not self.accepted
+            and failure.cause in _PERHAPS_FOR_ALPN
+        )
+
+    def _look_as(self, infos: list[AddressInfo], make_client: Callable[[], ClientContext]) -> None:
         with contextlib.ExitStack() as stack:
             try:
-                tls = stack.enter_context(self._shaken(infos, lambda: self._client))
+                tls = stack.enter_context(self._shaken(self._known(infos), make_client))
             except StageFailed as failure:
                 if failure.verify_code is None:
                     raise
@@ -142,7 +189,7 @@ class _Look:
     @cached_property
     def _client(self) -> ClientContext:
         """The context of the first look, made while something else is waited for."""
-        if self.request.ca_bundle is None:
+        if not self.request.verifies:
             return client_context(self.request, verify=False)
         try:
             client = client_context(self.request, verify=True)
@@ -152,39 +199,107 @@ class _Look:
         self.seen = replace(self.seen, crl_problem=client.crl_problem)
         return client
 
+    def _client_offering_less(self) -> ClientContext:
+        verify = self.request.verifies and self.seen.trust_problem is None
+        return client_context(self.request, verify=verify, offer=self.offer)
+
+    def _known(self, infos: list[AddressInfo]) -> list[AddressInfo]:
+        """The address that answered before, or all."""
+        return [info for info in infos if self.peer is None or info[4] == self.peer[4]]
+
     def _look_again(self, infos: list[AddressInfo]) -> None:
         """Without verification, for the evidence alone: at the address that answered before."""
-        known = [info for info in infos if self.peer is None or info[4] == self.peer[4]]
+        make = partial(client_context, self.request, verify=False, offer=self.offer)
         try:
-            with self._shaken(known, partial(client_context, self.request, verify=False)) as tls:
+            with self._shaken(self._known(infos), make) as tls:
                 self._capture(tls)
         except ChainUnreadable:
             raise
         except StageFailed as failure:
             self.seen = replace(self.seen, unverified_failure=failure)
 
+    # ---- as others would look
+
+    def _try_other_tls(self, infos: list[AddressInfo], failure: StageFailed) -> None:
+        """Where TLS failed as it does with what speaks another: try that.
+
+        Raises StageFailed for what wants TLS from the first byte on.
+        """
+        if failure.cause is Cause.TLS_NO_SHARED_PROTOCOL and self.request.min_tls is None:
+            old = replace(OLDEST, old_tls=True)
+            self.seen = replace(self.seen, old_tls=self._tls_version(infos, old))
+        if failure.stage is not Stage.SSL_REQUEST or failure.cause not in _PERHAPS_DIRECT_TLS:
+            return
+        version = self._tls_version(infos, NEWEST, direct=True)
+        if version is not None:
+            raise StageFailed(
+                failure.stage,
+                Cause.DIRECT_TLS_ONLY,
+                f"{failure.seen}; but what answers there speaks {version} from the first byte,"
+                " which DMS does not",
+                raw=failure.raw,
+                libpq=failure.libpq,
+            ) from None
+
+    def _tls_version(
+        self, infos: list[AddressInfo], offer: Offer, *, direct: bool = False
+    ) -> str | None:
+        """The version of TLS that a client with this offer is given soon; None if it is not."""
+        reached, deadline = self.reached, self.deadline
+        self.deadline = deadline.within(_ASIDE)
+        make = partial(client_context, self.request, verify=False, offer=offer)
+        try:
+            with self._shaken(self._known(infos), make, direct=direct) as tls:
+                return tls.version()
+        except StageFailed:
+            return None
+        finally:
+            self.reached, self.deadline = reached, deadline
+
+    def _look_as_older(self, infos: list[AddressInfo]) -> None:
+        """Without a server name: whether an older client sees the same certificate."""
+        if server_name(self.request.host) is None or self.tls is None:
+            return
+        older = self._older(infos, verify=False)
+        if self.seen.verified and older.leaf not in (None, self.seen.leaf):
+            older = replace(older, failure=self._older(infos, verify=True).failure)
+        self.seen = replace(self.seen, older=older)
+
+    def _older(self, infos: list[AddressInfo], *, verify: bool) -> OlderSeen:
+        make = partial(client_context, self.request, verify=verify, offer=OLDEST)
+        try:
+            with self._shaken(self._known(infos), make) as tls:
+                leaf = tls.leaf()
+                names = hostname.names_of(leaf) if leaf else _NO_NAMES
+                return OlderSeen(leaf, names, hostname.match(names, self.request.host))
+        except StageFailed as failure:
+            return OlderSeen(failure=failure)
+
     @contextlib.contextmanager
     def _shaken(
-        self, infos: list[AddressInfo], make_client: Callable[[], ClientContext]
-    ) -> Iterator[TlsSocket]:
-        """A TLS connection, closed at the end."""
-        sock = self._dial(infos)
-        try:
-            with contextlib.ExitStack() as stack:
-
-                def prepare() -> tuple[ClientContext, list[TlsSocket]]:
-                    return make_client(), stack.enter_context(cut_off(self.deadline))
-
-                with self._timed("tls"):
+        self,
+        infos: list[AddressInfo],
+        make_client: Callable[[], ClientContext],
+        *,
+        direct: bool = False,
+    ) -> Iterator[TlsConnection]:
+        """A TLS connection, closed at the end; `direct`: without PostgreSQL's request for it."""
+        with (
+            self._dial(infos) as sock,
+            TlsConnection(sock, self.deadline, self.allowance) as tls,
+        ):
+            with self._timed("tls"):
+                if direct or self.request.negotiation == "direct":
+                    client = make_client()
+                else:
                     self.reached = Stage.SSL_REQUEST
-                    client, bounded = request_tls(sock, self.deadline, prepare)
-                    self.reached = Stage.TLS
-                    sock = wrapped = TlsSocket.over(sock, client, self.request.host)
-                    bounded.append(wrapped)
-                    wrapped.handshake(self.deadline)
-                yield wrapped
-        finally:
-            sock.close()
+                    client = request_tls(sock, self.deadline, self.allowance, make_client)
+                self.reached = Stage.TLS
+                try:
+                    tls.handshake(client)
+                finally:
+                    self.accepted = tls.accepted
+            yield tls
 
     def _dial(self, infos: list[AddressInfo]) -> socket.socket:
         self.reached = Stage.TCP
@@ -201,33 +316,44 @@ class _Look:
             )
         return sock
 
-    def _capture(self, tls: TlsSocket) -> None:
-        verified = tls.context.verify_mode is ssl.CERT_REQUIRED
-        name, version, bits = tls.cipher() or ("", "", 0)
+    def _capture(self, tls: TlsConnection) -> None:
+        if self.request.negotiation == "direct" and tls.alpn() is None:
+            raise StageFailed(
+                Stage.TLS,
+                Cause.TLS_FAILED,
+                "the server did not select PostgreSQL's protocol (ALPN), which direct TLS needs",
+                libpq="direct SSL connection was established without ALPN protocol negotiation"
+                " extension",
+            )
+        name, version, bits = tls.cipher()
         self.tls = TlsFacts(
             version=tls.version() or version,
             cipher=name,
             bits=bits or 0,
-            alpn=tls.selected_alpn_protocol(),
-            verified=verified,
+            alpn=tls.alpn(),
+            verified=tls.verified,
         )
         self.chain, self.chain_complete = tls.served_chain()
-        for der in self.chain:
-            if complaint := short_date(der):
-                raise ChainUnreadable(complaint)
-        names = hostname.names_of(self.chain[0]) if self.chain else hostname.HostNames((), None)
+        with contained(lambda: Stage.TLS, Cause.CERTIFICATE_UNREADABLE, _UNREADABLE):
+            for der in self.chain:
+                if complaint := short_date(der):
+                    raise ChainUnreadable(complaint)
+            names = hostname.names_of(self.chain[0]) if self.chain else _NO_NAMES
         self.seen = replace(
             self.seen,
-            verified=verified,
+            verified=tls.verified,
+            leaf=self.chain[0] if self.chain else None,
             names=names,
             match=hostname.match(names, self.request.host),
         )
-        if verified:
-            self.anchor = tls.anchor()
+        if tls.verified:
+            self.path = tls.verified_chain()
 
     def _acceptable(self) -> bool:
         """Whether libpq would go on to the login in the mode that was asked for."""
         if self.seen.trust_problem is not None:
+            return False
+        if self.request.system_trust and self.request.ssl_mode is not SslMode.VERIFY_FULL:
             return False
         match self.request.ssl_mode:
             case SslMode.VERIFY_FULL:
@@ -240,7 +366,7 @@ class _Look:
     def _verified_in_full(self) -> bool:
         return self.seen.verified and self.seen.match is not None and self.seen.match.matched
 
-    def _go_on(self, tls: TlsSocket) -> None:
+    def _go_on(self, tls: TlsConnection) -> None:
         if self.request.ssl_mode is SslMode.NONE:
             return
         if self.request.user is None:
@@ -269,16 +395,12 @@ class _Look:
         self.reached = Stage.QUERY
         self.timings |= {"login": done.login_seconds, "query": done.query_seconds}
 
-    def _await_alert(self, tls: TlsSocket) -> None:
+    def _await_alert(self, tls: TlsConnection) -> None:
         """In TLS 1.3 a server asks for a client certificate, and complains, after we are done."""
         if tls.version() != "TLSv1.3":
             return
         # As long as all of TLS took, which tells how far away and how busy the server is.
-        wait = _ALERT_WAIT + self.timings["tls"]
-        patience = Deadline(
-            min(self.deadline.at, self.deadline.clock() + wait), wait, self.deadline.clock
-        )
-        tls.deadline = patience
+        tls.deadline = self.deadline.within(_ALERT_WAIT + self.timings["tls"])
         try:
             if tls.receive(1, Stage.STARTUP) == b"":
                 self.problems.append(connection_lost(None, Stage.STARTUP))
@@ -301,7 +423,7 @@ class _Look:
         sock = self._dial(infos)
         with sock:
             try:
-                self.plaintext = ask_without_tls(self.request, sock, self.deadline)
+                self.plaintext = ask_without_tls(self.request, sock, self.deadline, self.allowance)
             except StageFailed as failure:
                 self.plaintext = PlaintextFacts(accepted=False, seen=failure.seen)
                 if self.request.ssl_mode is SslMode.NONE:
@@ -324,19 +446,22 @@ class _Look:
         bundle: tuple[bytes, ...] = ()
         if self.seen.chain_failure is not None:  # it is read only to explain a failure
             bundle = certificates_in(self.request.ca_bundle or b"")[:_BUNDLE_READ]
+        read = cache(certificate_facts)  # the path is made of what was served, for the most part
+        path = tuple(read(der) for der in self.path)
         self.seen = replace(
             self.seen,
-            chain=tuple(certificate_facts(der) for der in self.chain[:CHAIN_SHOWN]),
-            bundle=tuple(certificate_facts(der) for der in bundle),
+            chain=tuple(read(der) for der in self.chain[:CHAIN_SHOWN]),
+            bundle=tuple(read(der) for der in bundle),
+            path=path[:-1] or path,
         )
-        self.anchor_facts = certificate_facts(self.anchor) if self.anchor else None
+        self.anchor_facts = path[-1] if path else None
 
     def _evidence(self, now: datetime) -> Evidence:
         anchor, chain = self.anchor_facts, self.seen.chain
         leaf = chain[0].sha256 if chain else None
         intended = self.request.intended_leaf_sha256
         return Evidence(
-            host=self.request.host,
+            host=printable(self.request.host),
             port=self.request.port,
             addresses=self.addresses,
             peer=self.peer[4][0] if self.peer else None,
@@ -348,19 +473,25 @@ class _Look:
             chain_length=len(self.chain),
             chain_complete=self.chain_complete,
             anchor=anchor,
-            names=self._names(),
+            names=_spelled(self.seen.names),
             leaf_sha256=leaf,
             served_intended=leaf == intended.lower() if leaf and intended else None,
-            days_left=_days_left((*chain, *([anchor] if anchor else [])), now),
+            days_left=_days_left((*self.seen.walked, *([anchor] if anchor else [])), now),
             login=self.login,
             plaintext=self.plaintext,
             openssl=library(self.request),
+            older_client=self._older_client(),
             timings=Timings(**{k: round(v * 1000, 3) for k, v in self.timings.items()}),
         )
 
-    def _names(self) -> tuple[str, ...]:
-        names = self.seen.names.spelled() if self.seen.names else ()
-        return tuple(printable(name, _NAME_LIMIT) for name in names[:_NAMES_KEPT])
+    def _older_client(self) -> OlderClientFacts | None:
+        older = self.seen.older
+        if older is None:
+            return None
+        return OlderClientFacts(
+            leaf_sha256=hashlib.sha256(older.leaf).hexdigest() if older.leaf else None,
+            names=_spelled(older.names),
+        )
 
     def _assembled(self, now: datetime) -> ProbeReport:
         verdicts = judge.verdicts(self.request, self.seen, now)
@@ -376,6 +507,11 @@ class _Look:
             ),
             evidence=evidence,
         )
+
+
+def _spelled(names: hostname.HostNames | None) -> tuple[str, ...]:
+    spelled = names.spelled() if names else ()
+    return tuple(printable(name, _NAME_LIMIT) for name in spelled[:_NAMES_KEPT])
 
 
 def _days_left(chain: Iterable[CertificateFacts], now: datetime) -> int | None:

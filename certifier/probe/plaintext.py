@@ -4,6 +4,7 @@ import socket
 import struct
 
 from certifier.evidence import PlaintextFacts
+from certifier.probe.bounds import Allowance
 from certifier.probe.dial import connection_lost
 from certifier.probe.failure import Deadline, StageFailed
 from certifier.probe.login import APPLICATION, AUTHENTICATION_METHODS, error_response
@@ -16,13 +17,13 @@ _GOOD_BYE = b"X\0\0\0\4"
 
 
 def ask_without_tls(
-    request: ProbeRequest, sock: socket.socket, deadline: Deadline
+    request: ProbeRequest, sock: socket.socket, deadline: Deadline, allowance: Allowance
 ) -> PlaintextFacts:
     """Send a startup packet in plain text, read the first answer, and stop there.
 
     User and database are named, nothing secret is sent. Raises StageFailed when the server refuses.
     """
-    answer = _Answer(sock, deadline)
+    answer = _PlainConnection(sock, deadline, allowance)
     answer.send(startup_packet(request))
     header = answer.read(5)
     kind, size = struct.unpack("!ci", header)
@@ -59,12 +60,13 @@ def startup_packet(request: ProbeRequest) -> bytes:
     return struct.pack("!i", len(body) + 5) + body + b"\0"
 
 
-class _Answer:
-    """A plain connection under the deadline."""
+class _PlainConnection:
+    """A plain connection under the deadline, and within the allowance."""
 
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, sock: socket.socket, deadline: Deadline, allowance: Allowance) -> None:
         self._sock = sock
         self._deadline = deadline
+        self._allowance = allowance
 
     def send(self, data: bytes) -> None:
         try:
@@ -92,4 +94,5 @@ class _Answer:
             raise connection_lost(error, Stage.STARTUP) from error
         if not block:
             raise connection_lost(None, Stage.STARTUP)
+        self._allowance.take(len(block), Stage.STARTUP)
         return block

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Literal
 
 from certifier.models import Fact, Policy
 from certifier.vocabulary import SslMode
@@ -83,10 +84,18 @@ class ProbeRequest:
         user: without one, the probe stops after TLS.
         password: called at most once, only when a password may be sent; its answer is never kept.
         ca_bundle: the content of the CA file, like libpq's ``sslrootcert``; None for no file.
+        system_trust: verify against the CAs of this system instead (``sslrootcert=system``, which
+            libpq 16 and newer take, in verify-full alone). ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``
+            count, as they do for OpenSSL.
         crl: the content of a CRL file, like libpq's ``sslcrl``; None for no file.
+        crl_folder: a folder with lists and their hashed names, like libpq's ``sslcrldir``.
         min_tls, max_tls: ``"1.0"`` to ``"1.3"``. libpq's own default is at least 1.2.
         timeout: seconds for everything together, name resolution included.
         intended_leaf_sha256: hex digest of the certificate that the server is meant to serve.
+        negotiation: how TLS begins: after PostgreSQL's own request, or ``direct``, from the first
+            byte (``sslnegotiation``, libpq 17 and newer).
+        older_clients: also look as libpq 13 and older do, without a server name (on a connection of
+            its own), and compare.
         probe_plaintext: also ask, on a connection of its own, whether the server takes plain text.
         certificate_policy: what findings about the served certificates go by.
     """
@@ -99,14 +108,23 @@ class ProbeRequest:
     password: Callable[[], str] | None = field(default=None, repr=False)
     ssl_mode: SslMode = SslMode.VERIFY_FULL
     ca_bundle: bytes | None = field(default=None, repr=False)
+    system_trust: bool = False
     crl: bytes | None = field(default=None, repr=False)
+    crl_folder: str | None = None
     min_tls: str | None = None
     max_tls: str | None = None
     timeout: float = 10.0
     intended_leaf_sha256: str | None = None
+    negotiation: Literal["postgres", "direct"] = "postgres"
+    older_clients: bool = False
     probe_plaintext: bool = False
     policy: AddressPolicy = field(default_factory=AddressPolicy)
     certificate_policy: Policy = field(default_factory=Policy)
+
+    @property
+    def verifies(self) -> bool:
+        """Whether there is anything to verify against."""
+        return self.ca_bundle is not None or self.system_trust
 
     def __post_init__(self) -> None:
         if not 1 <= self.port <= 65535:
@@ -118,6 +136,14 @@ class ProbeRequest:
                 ip_address(self.address.partition("%")[0])
             except ValueError:
                 raise ValueError(f"address: {self.address!r} is no IP address") from None
+        self._check_tls()
+        if self.user == "":
+            raise ValueError("user: is empty; without a user, leave it out")
+        for name in ("user", "database"):
+            if "\0" in (getattr(self, name) or ""):
+                raise ValueError(f"{name}: contains a NUL")
+
+    def _check_tls(self) -> None:
         for name in ("min_tls", "max_tls"):
             value = getattr(self, name)
             if value is not None and value not in TLS_VERSIONS:
@@ -125,8 +151,7 @@ class ProbeRequest:
                 raise ValueError(f"{name}: {value!r} is no TLS version; allowed are {allowed}")
         if self.min_tls and self.max_tls and self.min_tls > self.max_tls:
             raise ValueError(f"min_tls: {self.min_tls} is above max_tls, {self.max_tls}")
-        if self.user == "":
-            raise ValueError("user: is empty; without a user, leave it out")
-        for name in ("user", "database"):
-            if "\0" in (getattr(self, name) or ""):
-                raise ValueError(f"{name}: contains a NUL")
+        if self.system_trust and self.ca_bundle is not None:
+            raise ValueError("ca_bundle: the CAs of the system were asked for as well")
+        if self.negotiation == "direct" and self.ssl_mode is SslMode.NONE:
+            raise ValueError("negotiation: direct begins with TLS, and ssl_mode is none")

@@ -1,46 +1,26 @@
-"""The TLS side of a connection, set up as libpq sets it up, and what can be learned from it."""
+"""One TLS connection that nothing waits on beyond the deadline, and that reads within bounds.
 
-import _thread
-import base64
+OpenSSL is given memory to read from and not the socket: within one call it would read on for as
+long as there is something to swallow (HelloRequest, KeyUpdate, tickets), and of each byte it would
+decide alone.
+"""
+
 import contextlib
-import re
 import socket
 import ssl
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cache
+from types import TracebackType
 from typing import Any, Self
 
-from certifier.certificate import hostname
-from certifier.certificate.asn1 import GENERALIZED_TIME, SEQUENCE, UTC_TIME
 from certifier.diagnosis import explain, from_verify_code
+from certifier.probe.bounds import Allowance
+from certifier.probe.client import ClientContext, reason_text
 from certifier.probe.dial import connection_lost
 from certifier.probe.failure import Deadline, StageFailed
-from certifier.probe.request import ProbeRequest
+from certifier.probe.hello import Preview
 from certifier.vocabulary import Cause, Stage
 
-# Level 2 is what libpq's OpenSSL (3.2 and newer) starts with; Python's own list of ciphers refuses
-# servers that libpq accepts (RSA key exchange).
-_CIPHERS = "DEFAULT:@SECLEVEL=2"
-_ALPN = "postgresql"  # libpq 17 and newer offer it
-_LOWEST_TLS, _HIGHEST_TLS = "1.2", "1.3"  # libpq's own defaults too
-_GRACE = 0.1  # seconds after the deadline until a connection is cut off
-_PEM = re.compile(
-    rb"^-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE|X509 CRL)-----"
-    rb"\s([A-Za-z0-9+/=\s]+)-----END \1-----",
-    re.MULTILINE,
-)
-# Lists that libpq's OpenSSL does not look at: a delta (2.5.29.27, a number) and one whose issuing
-# distribution point (2.5.29.28) is empty. RFC 5280, sections 5.2.4 and 5.2.5.
-_OVERLOOKED = re.compile(
-    rb"\x06\x03\x55\x1d(?:\x1b(?:\x01\x01.)?\x04.\x02|\x1c(?:\x01\x01.)?\x04\x02\x30\x00)",
-    re.DOTALL,
-)
-_SHORTEST_DATES = {
-    UTC_TIME: (13, "utctime is too short"),
-    GENERALIZED_TIME: (15, "generalizedtime is too short"),
-}
-_DATES = frozenset(bytes([kind]) for kind in _SHORTEST_DATES)
+_RECEIVE = 16 * 1024
 # What libpq adds a hint about versions to (``open_client_SSL``).
 _OF_VERSIONS = frozenset(
     {
@@ -59,30 +39,9 @@ _OF_VERSIONS = frozenset(
 )
 _LIBPQ_OPENSSL = (3, 5)
 _SIGNATURES = frozenset({7, 8})  # X509_V_ERR_CERT_SIGNATURE_FAILURE, and the same of a CRL
-_VERSIONS = {
-    "1.0": ssl.TLSVersion.TLSv1,
-    "1.1": ssl.TLSVersion.TLSv1_1,
-    "1.2": ssl.TLSVersion.TLSv1_2,
-    "1.3": ssl.TLSVersion.TLSv1_3,
-}
+_LIBPQ_OPENSSL = (3, 5)
+_SIGNATURES = frozenset({7, 8})  # X509_V_ERR_CERT_SIGNATURE_FAILURE, and the same of a CRL
 _ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-
-
-class TrustUnusable(Exception):
-    """The CA file cannot be loaded: libpq then fails in every mode. `raw` is OpenSSL's reason."""
-
-    def __init__(self, raw: str) -> None:
-        super().__init__(raw)
-        self.raw = raw
-
-
-@dataclass(frozen=True)
-class ClientContext:
-    """An SSLContext, the versions it offers, as libpq names them, and why no CRL file is used."""
-
-    context: ssl.SSLContext
-    offered: tuple[str, str]
-    crl_problem: str | None = None
 
 
 class ChainUnreadable(StageFailed):
@@ -97,59 +56,146 @@ class ChainUnreadable(StageFailed):
         )
 
 
-class TlsSocket(ssl.SSLSocket):
-    """An SSLSocket on which nothing waits beyond the deadline of the probe."""
+class TlsConnection:
+    """A TLS connection over a connected socket, which it closes."""
 
-    deadline: Deadline
-    offered: tuple[str, str]
+    _tls: ssl.SSLObject  # from the handshake on
+    _offered: tuple[str, str]
 
-    def handshake(self, deadline: Deadline) -> None:
-        """Shake hands. Raises StageFailed, with `verify_code` when the chain did not verify."""
+    def __init__(self, sock: socket.socket, deadline: Deadline, allowance: Allowance) -> None:
         self.deadline = deadline
-        try:
-            self.settimeout(deadline.left(Stage.TLS))
-            self.do_handshake()
-        except ssl.SSLCertVerificationError as error:
-            raise _not_verified(error) from error
-        except TimeoutError:
-            raise deadline.passed(Stage.TLS) from None
-        except OSError as error:
-            deadline.left(Stage.TLS)
-            if isinstance(error, _ENDS):
-                raise connection_lost(None, Stage.TLS) from None
-            if isinstance(error, ssl.SSLError):
-                negotiated = self.cipher() is not None
+        self._sock = sock
+        self._allowance = allowance
+        self._preview = Preview(_in_prime_fields)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Send what is left to send, without waiting, and close."""
+        with contextlib.suppress(OSError):
+            self._sock.setblocking(False)
+            self._sock.send(self._outgoing.read())
+        self._sock.close()
+
+    def handshake(self, client: ClientContext) -> None:
+        """Shake hands. Raises StageFailed, with `verify_code` when the chain did not verify.
+
+        What ends the handshake in TLS 1.3 is sent together with what comes next.
+        """
+        name = client.server_name
+        self._offered = client.offered
+        self._tls = client.context.wrap_bio(
+            self._incoming,
+            self._outgoing,
+            # Bytes, because text would go through IDNA, which refuses names that libpq sends.
+            server_hostname=name.encode("ascii") if name else None,
+        )
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._send_pending(Stage.TLS)
+                self._preview.read(self._fill(Stage.TLS))
+            except ssl.SSLCertVerificationError as error:
+                raise _not_verified(error) from error
+            except ssl.SSLError as error:
+                self.deadline.left(Stage.TLS)
+                if isinstance(error, _ENDS):
+                    raise connection_lost(None, Stage.TLS) from None
+                negotiated = self._tls.cipher() is not None
                 raise tls_failed(
-                    error, Stage.TLS, negotiated=negotiated, offered=self.offered
+                    error, Stage.TLS, negotiated=negotiated, offered=self._offered
                 ) from error
-            raise connection_lost(error, Stage.TLS) from error
+            else:
+                return
 
     def receive(self, size: int, stage: Stage) -> bytes:
         """At most `size` bytes; empty at the end of the stream. Raises StageFailed."""
-        try:
-            self.settimeout(self.deadline.left(stage))
-            return self.recv(size)
-        except TimeoutError:
-            raise self.deadline.passed(stage) from None
-        except OSError as error:
-            self.deadline.left(stage)
-            if isinstance(error, _ENDS):
-                return b""
-            if isinstance(error, ssl.SSLError):
+        while True:
+            try:
+                return self._tls.read(size)
+            except ssl.SSLWantReadError:
+                self._send_pending(stage)
+                self._fill(stage)
+            except ssl.SSLError as error:
+                self.deadline.left(stage)
+                if isinstance(error, _ENDS):
+                    return b""
                 raise tls_failed(error, stage, negotiated=True) from error
-            raise connection_lost(error, stage) from error
 
     def transmit(self, data: bytes, stage: Stage) -> None:
-        """Send all of it. Raises StageFailed."""
+        """Send all of it, in as few records as it fits in. Raises StageFailed."""
         try:
-            self.settimeout(self.deadline.left(stage))
-            self.sendall(data)
+            self._tls.write(data)
+        except ssl.SSLError as error:
+            raise tls_failed(error, stage, negotiated=True) from error
+        self._send_pending(stage)
+
+    def _send_pending(self, stage: Stage) -> None:
+        data = self._outgoing.read()
+        if not data:
+            return
+        try:
+            self._sock.settimeout(self.deadline.left(stage))
+            self._sock.sendall(data)
         except TimeoutError:
             raise self.deadline.passed(stage) from None
         except OSError as error:
-            # The peer is gone; what it said before, an alert for one, may still be there to read.
-            self.receive(1, stage)
+            if stage is not Stage.TLS:
+                # The peer is gone; what it said before, an alert for one, may still be there.
+                self.receive(1, stage)
             raise connection_lost(error, stage) from error
+
+    def _fill(self, stage: Stage) -> bytes:
+        """Wait for the next bytes of the server, and hand them to OpenSSL."""
+        try:
+            self._sock.settimeout(self.deadline.left(stage))
+            block = self._sock.recv(_RECEIVE)
+        except TimeoutError:
+            raise self.deadline.passed(stage) from None
+        except OSError as error:
+            raise connection_lost(error, stage) from error
+        if block:
+            self._allowance.take(len(block), stage)
+            self._incoming.write(block)
+        else:
+            self._incoming.write_eof()
+        return block
+
+    # ---- what can be learned from it
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the server went on after what was offered (ALPN and server name among it)."""
+        return self._preview.accepted
+
+    @property
+    def verified(self) -> bool:
+        """Whether the chain was verified: then, a handshake that is over has found it good."""
+        return self._tls.context.verify_mode is ssl.CERT_REQUIRED
+
+    def cipher(self) -> tuple[str, str, int]:
+        """Name, protocol and bits of what was negotiated."""
+        return self._tls.cipher() or ("", "", 0)
+
+    def version(self) -> str | None:
+        """The version of TLS."""
+        return self._tls.version()
+
+    def alpn(self) -> str | None:
+        """The protocol that the server selected."""
+        return self._tls.selected_alpn_protocol()
+
+    def leaf(self) -> bytes | None:
+        """The server's certificate (DER)."""
+        return self._tls.getpeercert(binary_form=True)
 
     def served_chain(self) -> tuple[list[bytes], bool]:
         """The certificates as served (DER), and whether these are all.
@@ -157,178 +203,35 @@ class TlsSocket(ssl.SSLSocket):
         Python 3.13 has a public call; before, only the object inside has it, and where it lacks it
         too the leaf alone is known.
         """
-        if hasattr(self, "get_unverified_chain"):
-            return list(self.get_unverified_chain()), True
-        inside: Any = getattr(self, "_sslobj", None)
+        if hasattr(self._tls, "get_unverified_chain"):
+            return list(self._tls.get_unverified_chain()), True
+        inside: Any = getattr(self._tls, "_sslobj", None)
         if hasattr(inside, "get_unverified_chain"):
             return _der_of(inside.get_unverified_chain()), True
-        leaf = self.getpeercert(binary_form=True)
+        leaf = self.leaf()
         return ([leaf] if leaf else []), False
 
-    def anchor(self) -> bytes | None:
-        """The certificate of the bundle (DER) that the verified chain ends in, where it is told."""
-        if hasattr(self, "get_verified_chain"):
-            return next(reversed(self.get_verified_chain()), None)
-        inside: Any = getattr(self, "_sslobj", None)
+    def verified_chain(self) -> list[bytes]:
+        """The path that was verified (DER), from the leaf to the certificate of the CA file.
+
+        Empty where this interpreter does not tell.
+        """
+        if hasattr(self._tls, "get_verified_chain"):
+            return list(self._tls.get_verified_chain())
+        inside: Any = getattr(self._tls, "_sslobj", None)
         if hasattr(inside, "get_verified_chain"):
-            return next(reversed(_der_of(inside.get_verified_chain())), None)
-        return None
-
-    @classmethod
-    def over(cls, sock: socket.socket, client: ClientContext, host: str) -> Self:
-        """Wrap a connected socket; the handshake is not begun. Raises StageFailed."""
-        client.context.sslsocket_class = cls
-        name = server_name(host)
-        try:
-            wrapped = client.context.wrap_socket(
-                sock,
-                # Bytes, because text would go through IDNA, which refuses names that libpq sends.
-                server_hostname=name.encode("ascii") if name else None,
-                do_handshake_on_connect=False,
-                suppress_ragged_eofs=False,
-            )
-        except OSError as error:  # the peer is gone already
-            raise connection_lost(error, Stage.TLS) from error
-        assert isinstance(wrapped, cls)
-        wrapped.offered = client.offered
-        return wrapped
+            return _der_of(inside.get_verified_chain())
+        return []
 
 
-@contextlib.contextmanager
-def cut_off(deadline: Deadline) -> Iterator[list[TlsSocket]]:
-    """End the connections in the list soon after the deadline, whatever OpenSSL is busy with.
-
-    Within one call it reads on for as long as there is something to swallow (HelloRequest,
-    KeyUpdate, tickets), and the timeout of a socket counts only while nothing is there.
-    """
-    connections: list[TlsSocket] = []
-    over = _thread.allocate_lock()
-    over.acquire()
-
-    def watch() -> None:
-        left = max(deadline.at - deadline.clock(), 0.0)
-        if not over.acquire(timeout=left + _GRACE):
-            for one in connections:
-                with contextlib.suppress(OSError):
-                    # not SSLSocket's own, which turns it into a plain socket
-                    socket.socket.shutdown(one, socket.SHUT_RDWR)
-
-    _thread.start_new_thread(watch, ())
-    try:
-        yield connections
-    finally:
-        over.release()
-
-
-def server_name(host: str) -> str | None:
-    """The TLS server name to send: libpq's, as far as Python can send it."""
-    sendable = hostname.sends_server_name(host) and host.isascii() and not host.startswith(".")
-    return host if sendable else None
-
-
-def client_context(request: ProbeRequest, *, verify: bool) -> ClientContext:
-    """A context like libpq's: versions, ciphers, ALPN and, to verify, its trust and nothing else.
-
-    Raises TrustUnusable when the CA file cannot be loaded.
-    """
+@cache
+def _in_prime_fields() -> frozenset[int]:
+    """The numbers of the cipher suites whose key exchange is over a prime field, without curves."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # libpq has its own rules: certifier.certificate.hostname
-    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
-    context.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
-    # Level 2 has no TLS below 1.2, but some builds of OpenSSL (Debian's) try it all the same.
-    context.minimum_version = _VERSIONS[max(request.min_tls or _LOWEST_TLS, _LOWEST_TLS)]
-    if request.max_tls:
-        context.maximum_version = _VERSIONS[request.max_tls]
-    offered = _named(request.min_tls or _LOWEST_TLS), _named(request.max_tls or _HIGHEST_TLS)
-    context.set_ciphers(_CIPHERS)
-    context.set_alpn_protocols([_ALPN])
-    if not verify:
-        return ClientContext(context, offered)
-    problem = _load(context, request.ca_bundle or b"")
-    if problem:
-        raise TrustUnusable(problem)
-    if request.crl is None:
-        return ClientContext(context, offered)
-    problem = _load(context, request.crl)
-    if problem is None:
-        context.verify_flags |= (
-            ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF | ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
-        )
-    return ClientContext(context, offered, problem)
-
-
-def _named(version: str) -> str:
-    return f"TLSv{version.removesuffix('.0')}"
-
-
-def _load(context: ssl.SSLContext, content: bytes) -> str | None:
-    """Load a file of certificates and CRLs with OpenSSL's own reader; the problem, if any.
-
-    That reader decides what a CA file is: it skips text, stops at damage, and takes CRLs too.
-    Python's own reading of `cadata` differs. Where OpenSSL 3.0 takes what libpq's does not, libpq's
-    is followed: a date that is too short is damage, and some CRLs are left out once the file has
-    been read.
-    """
-    blocks = [(block, _decoded(block)) for block in _PEM.finditer(content)]
-    for _block, der in blocks:
-        if problem := short_date(der):
-            return problem
-    rest = content
-    for block, der in blocks:
-        if block[1] == b"X509 CRL" and _OVERLOOKED.search(der):
-            rest = rest.replace(block[0], b"")
-    if rest == content:
-        return _read_into(context, content)
-    problem = _read_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), content)
-    if problem is None:
-        _read_into(context, rest)  # nothing may be left, and that is no problem then
-    return problem
-
-
-def _decoded(block: re.Match[bytes]) -> bytes:
-    try:
-        return base64.b64decode(block[2])
-    except ValueError:
-        return b""
-
-
-def short_date(der: bytes) -> str | None:
-    """OpenSSL's complaint about a certificate or CRL that has a date without seconds or zone.
-
-    OpenSSL 3.0 reads it, and libpq's refuses the whole. The dates of the single entries of a CRL
-    are not looked at.
-    """
-    try:
-        parts = hostname.values(hostname.values(hostname.values(der)[0][1])[0][1])[:6]
-        for tag, content in parts:
-            dates = content[:1] in _DATES and tag == SEQUENCE  # the validity of a certificate
-            for kind, value in hostname.values(content) if dates else ((tag, content),):
-                shortest, complaint = _SHORTEST_DATES.get(kind, (0, ""))
-                if len(value) < shortest:
-                    return complaint
-    except (ValueError, IndexError):  # it cannot be read at all
-        return None
-    return None
-
-
-def _read_into(context: ssl.SSLContext, content: bytes) -> str | None:
-    with tempfile.NamedTemporaryFile(prefix="certifier-", suffix=".pem") as file:
-        file.write(content)
-        file.flush()
-        try:
-            context.load_verify_locations(cafile=file.name)
-        except ssl.SSLError as error:
-            return reason_text(error)
-    return None
-
-
-def reason_text(error: ssl.SSLError) -> str:
-    """OpenSSL's reason in the words that libpq prints: ``no certificate or crl found``."""
-    if error.reason:
-        words = error.reason.replace("_", " ").lower()
-        return words.replace("sslv3 alert", "ssl/tls alert")  # since OpenSSL 3.2
-    # Without a reason of its own, Python writes "[X509] PEM lib (_ssl.c:4154)".
-    return re.sub(r"^\[\w+\] | \(_ssl\.c:\d+\)$", "", str(error))
+    context.set_ciphers("ALL")
+    return frozenset(
+        suite["id"] & 0xFFFF for suite in context.get_ciphers() if suite.get("kea") == "kx-dhe"
+    )
 
 
 def _not_verified(error: ssl.SSLCertVerificationError) -> StageFailed:

@@ -32,9 +32,10 @@ from certifier.run.documents import (
 )
 from certifier.run.drift import answering
 from certifier.run.event import Nothing, StepEvent, run_id
+from certifier.run.state import SourceState
 from certifier.source import ProbePolicy, Source
 from certifier.steps.context import StepContext, StepSettings
-from certifier.vocabulary import Severity, SslMode, Stage
+from certifier.vocabulary import Outcome, Severity, SslMode, Stage
 
 TIMEOUT = 20.0
 """Seconds for one probe; with an overlap there are two, and both fit the function's limit."""
@@ -69,10 +70,17 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
     source = event.source.spec
     material = context.read(event, MATERIAL) or Material()
     both = _union(source, material)
+    state = context.remembered(event)
     if source.probe is ProbePolicy.OFF:
         context.write(event, PROBED, Probed(union_pem=both))
         return Nothing()
-    report = _look(source, material, material.bundle_pem, context)
+    report = _look(
+        source,
+        material,
+        material.bundle_pem,
+        context,
+        older=_older_clients(source, material, state),
+    )
     second = None
     if both is not None and _needs_old_ca(report):
         second = _look(source, material, both, context)
@@ -80,7 +88,6 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
             second = None  # neither helps: the first report says why
     probed = Probed(report=report, union_report=second, union_pem=both)
     counted = second or report
-    state = context.remembered(event)
     findings = answering(
         _judged(source, counted),
         probed.answering,
@@ -136,12 +143,33 @@ def _needs_old_ca(report: ProbeReport) -> bool:
     return bool(report.evidence.chain) and not report.verdicts.verify_ca.passed
 
 
-def _look(
-    source: Source, material: Material, ca: str | None, context: StepContext[ProbeSettings]
-) -> ProbeReport:
-    return probe.probe(
-        _request(source, material, ca, context), resolve=context.resolve, now=context.now
+def _older_clients(source: Source, material: Material, state: SourceState) -> bool:
+    """Whether to look as an older libpq too, since DMS's may be one.
+
+    Before what may change the endpoint, and after whatever was not certified: then DMS and the
+    probe may have disagreed. An unchanged source is looked at once.
+    """
+    there = material.endpoint
+    trusted = material.trusted.digest if material.trusted else None
+    return source.ssl_mode.verifies and (
+        state.outcome is not Outcome.CERTIFIED
+        or there is None
+        or there.fields.ssl_mode is not source.ssl_mode
+        or trusted != material.bundle_digest
+        or material.leaf_sha256 not in (None, state.served_leaf)
     )
+
+
+def _look(
+    source: Source,
+    material: Material,
+    ca: str | None,
+    context: StepContext[ProbeSettings],
+    *,
+    older: bool = False,
+) -> ProbeReport:
+    request = replace(_request(source, material, ca, context), older_clients=older)
+    return probe.probe(request, resolve=context.resolve, now=context.now)
 
 
 def _request(

@@ -6,15 +6,19 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import random
 import socket
 import ssl
 import struct
 import tempfile
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox.pki import Leaf
+from tests.probe.tls12 import Tls12Server
 
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 READY = b"Z\x00\x00\x00\x05I"
@@ -36,12 +40,35 @@ def error(**fields: str) -> bytes:
     return message(b"E", body + b"\0")
 
 
+def parameter(name: str, value: str) -> bytes:
+    """A ParameterStatus."""
+    return message(b"S", name.encode() + b"\0" + value.encode() + b"\0")
+
+
+def rows(*columns: str, oid: int = 25) -> bytes:
+    """A RowDescription."""
+    described = (n.encode() + b"\0" + struct.pack("!ihihih", 0, 0, oid, -1, -1, 0) for n in columns)
+    return message(b"T", struct.pack("!H", len(columns)) + b"".join(described))
+
+
+def dh_parameters(bits: int) -> bytes:
+    """A number of so many bits that nobody has checked to be prime, and 2, as PEM."""
+    prime = (random.Random(bits).getrandbits(bits) | 1 | 3 << (bits - 2)).to_bytes(
+        bits // 8 + 1, "big"
+    )
+    sequence = b"\x02\x82" + len(prime).to_bytes(2, "big") + prime + b"\x02\x01\x02"
+    der = b"\x30\x82" + len(sequence).to_bytes(2, "big") + sequence
+    text = base64.encodebytes(der)
+    return b"-----BEGIN DH PARAMETERS-----\n" + text + b"-----END DH PARAMETERS-----\n"
+
+
 class Peer:
     """One connection, as a script sees it."""
 
     def __init__(self, sock: socket.socket, told: bytearray, over: threading.Event) -> None:
         self.sock = sock
         self.told = told
+        self.last = (b"", b"")  # the last message, for a script that keeps it here
         self._over = over
         self.sock.settimeout(_PATIENCE)
 
@@ -58,6 +85,10 @@ class Peer:
                 raise ConnectionError("the client is gone")
             data += block
         return data
+
+    def peek(self) -> bytes:
+        """What comes next, which stays there."""
+        return self.sock.recv(16384, socket.MSG_PEEK)
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
@@ -77,6 +108,14 @@ class Peer:
         self.send(b"S")
         self.sock = server_context(leaf, **settings).wrap_socket(self.sock, server_side=True)
         self.sock.settimeout(_PATIENCE)
+
+    def accept_any(self, chain: Sequence[bytes], key: rsa.RSAPrivateKey) -> Tls12Server:
+        """The same with any bytes as certificates (DER), in TLS 1.2."""
+        self.read_startup()
+        self.send(b"S")
+        server = Tls12Server(self.sock, chain, key)
+        self.sock = cast("socket.socket", server)
+        return server
 
     def pause(self, seconds: float) -> None:
         """Wait. Raises ConnectionError when the test is over."""
@@ -99,8 +138,18 @@ def server_context(
     maximum: ssl.TLSVersion | None = None,
     ciphers: str = "ALL:@SECLEVEL=0",
     client_ca: bytes | None = None,
+    dh_parameters: bytes | None = None,
+    unnamed: Leaf | None = None,
 ) -> ssl.SSLContext:
-    """A TLS server as permissive as OpenSSL allows."""
+    """A TLS server as permissive as OpenSSL allows; `unnamed` is for who sends no server name."""
+    if unnamed is not None:
+        named, context = server_context(leaf), server_context(unnamed)
+
+        def choose(sock: ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+            sock.context = named if name else context
+
+        context.sni_callback = choose  # type: ignore[assignment]
+        return context
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers(ciphers)
     context.set_alpn_protocols(["postgresql"])
@@ -111,6 +160,11 @@ def server_context(
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=client_ca.decode())
+    if dh_parameters is not None:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(dh_parameters)
+            file.flush()
+            context.load_dh_params(file.name)
     with tempfile.NamedTemporaryFile() as chain, tempfile.NamedTemporaryFile() as key:
         chain.write(leaf.fullchain_pem)
         chain.flush()
@@ -172,7 +226,12 @@ class Fake:
 
 
 def relay(
-    target: tuple[str, int], leaf: Leaf, edit: Callable[[bytes], bytes], *, tls: bool = True
+    target: tuple[str, int],
+    leaf: Leaf,
+    edit: Callable[[bytes], bytes],
+    *,
+    tls: bool = True,
+    **settings: Any,
 ) -> Script:
     """A man in the middle: TLS with `leaf` towards the client, TLS (or none) towards the server.
 
@@ -180,7 +239,7 @@ def relay(
     """
 
     def script(peer: Peer) -> None:
-        peer.accept_tls(leaf)
+        peer.accept_tls(leaf, **settings)
         with _connected(target, tls=tls) as server:
             upstream = threading.Thread(target=_pump, args=(peer, server), daemon=True)
             upstream.start()

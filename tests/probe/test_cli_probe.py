@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from certifier.cli import main
 from certifier.probe import ProbeReport
 from certifier.vocabulary import Cause
+from sandbox.libpq import refusal
 from sandbox.pki import Authority
 from sandbox.postgres import Access, Postgres
 from tests.probe.fakes import Fake, error, scripted_login
@@ -267,3 +268,74 @@ def test_it_runs_as_a_module(ca: str, postgres: Postgres) -> None:
     )
     assert shown.returncode == 0
     assert "probe" in shown.stdout
+
+
+# ---- libpq's other words for trust and lists
+
+
+def _hashed(folder: Path, *lists: bytes) -> Path:
+    """A folder of CRLs as `openssl rehash` names them."""
+    folder.mkdir()
+    for content in lists:
+        named = subprocess.run(
+            ["openssl", "crl", "-noout", "-hash"], input=content, capture_output=True, check=True
+        )
+        (folder / f"{named.stdout.decode().strip()}.r0").write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("lists", "passes"),
+    [
+        (lambda: (_ROOT.crl(), _ISSUING.crl()), True),
+        (lambda: (_ROOT.crl(), _ISSUING.crl([_LEAF])), False),
+        (lambda: (_ROOT.crl(),), False),
+        (lambda: (), False),
+    ],
+    ids=["good", "revoked", "one is missing", "empty"],
+)
+def test_a_folder_of_lists_is_what_libpq_makes_of_it(
+    postgres: Postgres,
+    ca: str,
+    tmp_path: Path,
+    lists: Callable[[], tuple[bytes, ...]],
+    passes: bool,
+) -> None:
+    """`--crl` takes libpq's sslcrldir too."""
+    folder = _hashed(tmp_path / "lists", *lists())
+    assert (main(arguments(postgres.port, "--ca-bundle", ca, "--crl", str(folder))) == 0) == passes
+    said = refusal(
+        18,
+        {
+            "host": _HOST,
+            "hostaddr": "127.0.0.1",
+            "port": postgres.port,
+            "user": "nobody",
+            "sslmode": "verify-full",
+            "sslrootcert": ca,
+            "sslcrldir": folder,
+        },
+    )
+    assert ("certificate verify failed" not in said) == passes
+
+
+def test_the_cas_of_the_system_are_libpqs(
+    postgres: Postgres, ca: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--ca-bundle system` is sslrootcert=system: its default mode, and SSL_CERT_FILE."""
+    monkeypatch.setenv("SSL_CERT_FILE", ca)
+    assert main(arguments(postgres.port, "--ca-bundle", "system")) == 0
+    assert main(arguments(postgres.port, "--ca-bundle", "system", "--ssl-mode", "verify-ca")) == 1
+    assert "verify-full alone" in capsys.readouterr().out
+    monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
+    assert main(arguments(postgres.port, "--ca-bundle", "system")) == 1
+
+
+def test_older_clients_and_direct_tls_are_options(
+    postgres: Postgres, ca: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an older client sees is a line of the sheet; direct TLS has a verdict of its own."""
+    assert main(arguments(postgres.port, "--ca-bundle", ca, "--older-clients")) == 0
+    assert "the same certificate" in capsys.readouterr().out
+    direct = main(arguments(postgres.port, "--ca-bundle", ca, "--negotiation", "direct"))
+    assert (direct == 0) == (int(postgres.server_version.split(".")[0]) >= 17)

@@ -45,6 +45,7 @@ _UNVERIFIED = frozenset(
         Cause.CERTIFICATE_WRONG_PURPOSE,
         Cause.CERTIFICATE_WEAK,
         Cause.CERTIFICATE_REJECTED,
+        Cause.CERTIFICATE_UNREADABLE,
         Cause.CRL_UNAVAILABLE,
         Cause.SIGNATURE_INVALID,
     }

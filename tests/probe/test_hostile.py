@@ -8,11 +8,16 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from certifier.errors import Refused
+from certifier.models import Policy
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
-from certifier.vocabulary import Cause, SslMode, Stage
+from certifier.probe.failure import StageFailed, contained
+from certifier.vocabulary import Cause, Severity, SslMode, Stage
 from sandbox.pki import Authority, Key, Leaf
 from tests.probe.fakes import (
     READY,
@@ -23,16 +28,24 @@ from tests.probe.fakes import (
     authentication,
     error,
     message,
+    parameter,
+    rows,
     scripted_login,
 )
+from tests.probe.hostile import ROOT, endless_san, nested_san, serving, spoilt
+from tests.probe.reference import libpq_says
 
 _HOST = "db.example.com"
-_ROOT = Authority.root("Example root")
+_ROOT = ROOT
 _LEAF = _ROOT.issue(dns=[_HOST])
 _TIMEOUT = 8.0  # for what ends by itself, also on a busy machine
 _SHORT = 0.8  # for what only the deadline ends
 _SLACK = 1.5
 _PAUSE = 0.02
+
+
+class _Panic(BaseException):
+    """Like the panics of `cryptography`, which are no Exception."""
 
 
 def look(
@@ -41,6 +54,7 @@ def look(
     user: str | None = "u",
     timeout: float = _TIMEOUT,
     mode: SslMode = SslMode.VERIFY_FULL,
+    **more: Any,
 ) -> ProbeReport:
     """Probe a fake, and hold what holds for every probe: on time, serializable, printable."""
     request = ProbeRequest(
@@ -54,6 +68,7 @@ def look(
         ca_bundle=_ROOT.certificate_pem,
         timeout=timeout,
         policy=AddressPolicy.anywhere(),
+        **more,
     )
     begin = time.monotonic()
     report = probe(request)
@@ -266,15 +281,15 @@ def test_a_handshake_that_never_ends(block: bytes) -> None:
 
 @pytest.mark.parametrize("user", [None, "u"])
 def test_a_handshake_full_of_what_openssl_swallows(user: str | None) -> None:
-    """OpenSSL reads HelloRequests for as long as they come; the deadline ends that too."""
+    """OpenSSL reads HelloRequests for as long as they come; it is not given so many."""
 
     def flood(peer: Peer) -> None:
         for _ in range(5000):
             peer.send(b"\x16\x03\x03\x00\x04\0\0\0\0" * 20_000)
 
     with Fake(_after_s(flood)) as fake:
-        report = look(fake, user=user, timeout=_SHORT)
-        assert first(report) == (Cause.CONNECTION_TIMEOUT, Stage.TLS)
+        report = look(fake, user=user)
+        assert first(report) == (Cause.PROTOCOL_VIOLATION, Stage.TLS)
 
 
 def _long_chain(length: int) -> Leaf:
@@ -623,3 +638,125 @@ def test_no_mode_is_an_exception(mode: SslMode) -> None:
             )
         )
     assert first(report)[0] is Cause.CONNECTION_RESET
+
+
+# ---- certificates that nobody can read
+
+
+_NO_NAMES = b"\x30\x00"  # a SAN
+
+
+@pytest.mark.shows(Cause.CERTIFICATE_UNREADABLE)
+@pytest.mark.parametrize(
+    "der",
+    [
+        spoilt(nested_san(3)),
+        spoilt(nested_san(5)),
+        spoilt(nested_san(6)),
+        spoilt(nested_san(2000)),
+        spoilt(endless_san(3)),
+        spoilt(endless_san(2000)),
+        spoilt(_NO_NAMES, version=2),
+        spoilt(_NO_NAMES, version=4),
+    ],
+)
+def test_a_certificate_that_cannot_be_read_in_full(der: bytes) -> None:
+    """libpq's verdict stands, whatever it is; what is odd is reported, and nothing raises."""
+    with Fake(serving(der)) as fake:
+        report = look(fake)
+        for mode in (SslMode.VERIFY_CA, SslMode.VERIFY_FULL):
+            said = libpq_says(_HOST, fake.port, mode, ca_bundle=_ROOT.certificate_pem)
+            assert report.verdicts.of(mode).passed == said.connected, said
+    assert Cause.CERTIFICATE_UNREADABLE in {one.cause for one in report.findings}
+    assert report.evidence.chain[0].unreadable
+
+
+def test_a_machine_in_the_middle_with_such_a_certificate_has_an_unknown_ca() -> None:
+    """What is odd about a certificate does not hide that a stranger signed it."""
+    stranger = Authority.root("Somebody else", organization="Elsewhere")
+    with Fake(serving(spoilt(nested_san(2000), stranger))) as fake:
+        assert first(look(fake))[0] is Cause.UNKNOWN_AUTHORITY
+
+
+def test_rows_come_once_described_and_after_the_login() -> None:
+    """The server does not choose what it sends, or when."""
+    asked = rows(*"abcdefghijkl")
+    row = message(b"D", struct.pack("!H", 12) + struct.pack("!i", -1) * 12)
+    for before, answer in (
+        (authentication(0) + READY, row + READY),
+        (authentication(0) + READY, asked + asked + READY),
+        (asked + row, READY),
+        (message(b"N", b"SNOTICE\0\0") + authentication(0), READY),
+    ):
+        with Fake(scripted_login(_LEAF, before, answer)) as fake:
+            assert first(look(fake))[0] is Cause.PROTOCOL_VIOLATION
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rest"),
+    [([-4] * 12, b""), ([5, *[-1] * 11], b"abcd"), ([-1] * 12, b"x"), ([-1] * 11, b"")],
+)
+def test_a_value_has_the_length_that_is_left(sizes: list[int], rest: bytes) -> None:
+    """A row is exactly its columns: no length below -1, none beyond the message, nothing after."""
+    body = struct.pack("!H", 12) + b"".join(struct.pack("!i", size) for size in sizes) + rest
+    answer = rows(*"abcdefghijkl") + message(b"D", body) + READY
+    with Fake(scripted_login(_LEAF, authentication(0) + READY, answer)) as fake:
+        report = look(fake)
+    assert first(report) == (Cause.PROTOCOL_VIOLATION, Stage.QUERY)
+    assert report.verdicts.verify_full.passed
+
+
+def test_values_are_text_in_utf_8_whatever_the_server_says_of_them() -> None:
+    """Neither the type of a column nor an announced codec changes how it is read."""
+    told = [b"on", b"16.4", b"TLSv1.2", b"true", b"TLSv1.3", b"c\xc3\xa9\xff", b"3", b"false"]
+    body = b"".join(struct.pack("!i", len(value)) + value for value in told)
+    row = message(b"D", struct.pack("!H", 12) + body + struct.pack("!i", -1) * 4)
+    login = authentication(0) + parameter("client_encoding", "EUC_JP") + READY
+    answer = rows(*"abcdefghijkl", oid=2249) + row + message(b"C", b"SELECT 1\0") + READY
+    with Fake(scripted_login(_LEAF, login, answer)) as fake:
+        report = look(fake)
+        assert b"client_encoding\0UTF8\0" in fake.told
+    assert report.evidence.login is not None
+    assert report.evidence.login.server_version == "16.4"
+    assert report.evidence.login.session_cipher == "cé\\xff"
+
+
+@pytest.mark.parametrize("error", [RecursionError(), OverflowError("secret"), _Panic()])
+def test_what_foreign_bytes_make_a_reader_raise_is_contained(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It becomes a cause at its stage, with the type in the log and the text nowhere."""
+    with (
+        pytest.raises(StageFailed) as caught,
+        contained(lambda: Stage.QUERY, Cause.PROTOCOL_VIOLATION, "it cannot be read"),
+    ):
+        raise error
+    assert caught.value.cause is Cause.PROTOCOL_VIOLATION
+    assert caught.value.stage is Stage.QUERY
+    assert type(error).__name__ in caplog.text
+    assert "secret" not in caplog.text + caught.value.seen
+
+
+@pytest.mark.parametrize("error", [Refused(Cause.SECRET_UNREADABLE), KeyboardInterrupt()])
+def test_what_is_ours_is_not_contained(error: BaseException) -> None:
+    """The errors of our own callbacks, and the end of the process, pass through."""
+    with (
+        pytest.raises(type(error)),
+        contained(lambda: Stage.LOGIN, Cause.PROTOCOL_VIOLATION, "it cannot be read"),
+    ):
+        raise error
+
+
+class _Careless(Policy):
+    """A judge that fails over what it reads."""
+
+    def severity(self, cause: Cause) -> Severity:
+        raise RecursionError
+
+
+def test_a_judgement_that_fails_is_a_cause_too() -> None:
+    """A report is made whatever goes wrong over certificates."""
+    leaf = _ROOT.issue(dns=[_HOST], not_after=datetime.now(UTC) + timedelta(days=3))
+    with Fake(scripted_login(leaf, authentication(0) + READY, READY)) as fake:
+        report = look(fake, certificate_policy=_Careless())
+    assert first(report)[0] is Cause.CERTIFICATE_UNREADABLE

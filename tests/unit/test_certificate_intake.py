@@ -272,7 +272,21 @@ ROWS: list[Row] = [
         True,
         [SPLIT],
     ),
-    ("a full chain", lambda: pair(certificate=pki().leaf.fullchain_pem, chain=None), True, [SPLIT]),
+    ("a full chain", lambda: pair(certificate=pki().leaf.fullchain_pem, chain=None), True, []),
+    (
+        "a full chain, out of order",
+        lambda: pair(certificate=pki().leaf.chain_pem + pki().leaf.certificate_pem, chain=None),
+        True,
+        [SPLIT, SPLIT],
+    ),
+    (
+        "signed with Ed25519",
+        lambda: pair(
+            pki().root.intermediate("Modern", key=Key.ED25519, **dated()).issue([HOST], **dated())
+        ),
+        True,
+        [(Cause.AUTHENTICATION_UNSUPPORTED, WARNING), (Cause.ACM_UNSUITABLE, WARNING)],
+    ),
     (
         "a leaf in the chain",
         lambda: pair(chain=pki().leaf.fullchain_pem),

@@ -65,7 +65,7 @@ def test_every_look_is_read_as_its_cause(cause: Cause, look: str) -> None:
     """The texts in the catalogue mean the cause that they stand beside."""
     read = explain(look)
     assert read.cause is cause
-    assert read.remedy == CATALOGUE[cause].remedy
+    assert read.remedy == CATALOGUE[cause].remedy_at(read.stage)
     assert read.raw == look
 
 

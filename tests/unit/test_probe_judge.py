@@ -7,7 +7,8 @@ import pytest
 from certifier.certificate import CertificateFacts, certificate_facts
 from certifier.probe import ProbeRequest
 from certifier.probe.failure import Deadline, StageFailed
-from certifier.probe.judge import Observations, of_problems, verdicts
+from certifier.probe.judge import of_problems, verdicts
+from certifier.probe.seen import Observations
 from certifier.vocabulary import Cause, Severity, SslMode, Stage
 from sandbox.pki import Authority, Leaf
 
