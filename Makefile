@@ -32,6 +32,8 @@ TEMPLATE_TESTS := tests/stacks
 SCENARIO_TESTS := tests/scenarios
 
 export UV_SYSTEM_CERTS ?= true
+# Every worker imports moto and CDK: from source text alone, that takes seconds each time.
+unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 ##@ Use
