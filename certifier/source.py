@@ -334,7 +334,7 @@ class Source(Fact):
 
 
 class InvalidSource(ValueError):
-    """The data is not a source. ``problems``: a sentence for every mistake, without any value."""
+    """The data is not a source. ``problems``: a sentence for every mistake, without a value."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__("; ".join(problems))

@@ -166,7 +166,7 @@ class TlsSocket(ssl.SSLSocket):
         return ([leaf] if leaf else []), False
 
     def anchor(self) -> bytes | None:
-        """The certificate of the bundle (DER) that the verified chain ends in, where it is told."""
+        """The certificate of the bundle (DER) that the verified chain ends in, where it is known."""
         if hasattr(self, "get_verified_chain"):
             return next(reversed(self.get_verified_chain()), None)
         inside: Any = getattr(self, "_sslobj", None)
@@ -281,7 +281,7 @@ def _load(context: ssl.SSLContext, content: bytes) -> str | None:
         return _read_into(context, content)
     problem = _read_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), content)
     if problem is None:
-        _read_into(context, rest)  # nothing may be left, and that is no problem then
+        _read_into(context, rest)  # nothing may be left, and that is not a problem then
     return problem
 
 
@@ -347,7 +347,7 @@ def _not_verified(error: ssl.SSLCertVerificationError) -> StageFailed:
 def tls_failed(
     error: ssl.SSLError, stage: Stage, *, negotiated: bool, offered: tuple[str, str] | None = None
 ) -> StageFailed:
-    """A failure of TLS that is none of verification.
+    """A failure of TLS other than of verification.
 
     `negotiated`: whether version and cipher had been agreed on. An alert "handshake failure" after
     that is how a TLS 1.2 server says that it wants a client certificate. `offered`: the lowest and

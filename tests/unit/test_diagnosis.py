@@ -424,7 +424,7 @@ def test_exceptions_are_read(error: BaseException, cause: Cause) -> None:
 
 
 def test_verification_codes_and_alerts_that_are_new_have_a_home() -> None:
-    """A number that nobody foresaw is still `certificate_rejected` or `tls_alert`."""
+    """An unexpected number is still `certificate_rejected` or `tls_alert`."""
     assert from_verify_code(10).cause is Cause.CERTIFICATE_EXPIRED
     assert from_verify_code(4711, "of a kind").cause is Cause.CERTIFICATE_REJECTED
     assert "of a kind" in from_verify_code(4711, "of a kind").seen
