@@ -166,7 +166,7 @@ class TlsSocket(ssl.SSLSocket):
         return ([leaf] if leaf else []), False
 
     def anchor(self) -> bytes | None:
-        """The certificate of the bundle (DER) that the verified chain ends in, where it is known."""
+        """The certificate of the bundle (DER) that the verified chain ends in, if known."""
         if hasattr(self, "get_verified_chain"):
             return next(reversed(self.get_verified_chain()), None)
         inside: Any = getattr(self, "_sslobj", None)

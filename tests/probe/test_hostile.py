@@ -222,7 +222,7 @@ def _part_of_a_handshake(peer: Peer) -> None:
     ],
 )
 def test_a_handshake_that_goes_wrong(then: Script, causes: set[Cause]) -> None:
-    """Drops, resets, garbage and alerts in the middle of the handshake are told apart."""
+    """Drops, resets, garbage and alerts in the middle of the handshake are distinguished."""
     with Fake(_after_s(then)) as fake:
         cause, stage = first(look(fake))
         assert cause in causes

@@ -224,7 +224,7 @@ def test_a_server_that_does_not_know_the_password_is_found_out() -> None:
 
 
 def test_a_server_that_leaves_out_its_proof_is_found_out() -> None:
-    """AuthenticationOk in the middle of SCRAM is not a login, and channel binding is not claimed."""
+    """AuthenticationOk amid SCRAM is not a login, and channel binding is not claimed."""
     server = ScramServer(_PASSWORD)
     offer = b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"
     with Fake(scram_login(_LEAF, offer, server, skip_proof=True)) as fake:

@@ -300,7 +300,7 @@ def test_policy_is_not_part_of_the_verdict(postgres: Postgres, serving: Any) -> 
     assert set(causes(strict)) == found
 
 
-def test_an_anchor_that_ends_soon_is_told(postgres: Postgres, serving: Any) -> None:
+def test_an_anchor_that_ends_soon_is_reported(postgres: Postgres, serving: Any) -> None:
     """The server does not send its root, but nothing verifies once that has expired."""
     root = Authority.root("Ends soon", not_after=datetime.now(UTC) + timedelta(days=9))
     serving(root.issue(dns=[_HOST]))

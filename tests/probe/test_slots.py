@@ -59,7 +59,7 @@ def slots(port: int) -> dict[str, SlotFacts]:
     return {slot.name: slot for slot in login(port).slots or ()}
 
 
-def test_a_role_without_rights_is_told_the_slots_of_every_database(server: Postgres) -> None:
+def test_a_role_without_rights_sees_the_slots_of_every_database(server: Postgres) -> None:
     """Name, activity, the WAL that is kept and its status; a slot that keeps none comes last."""
     before = len(server.log())
     found = slots(server.port)

@@ -148,7 +148,7 @@ def test_who_may_sign_is_openssls_rule(options: dict[str, Any], is_ca: bool) -> 
     assert facts(Authority.root("Root", **SPAN, **options)).is_ca is is_ca
 
 
-def test_names_of_many_kinds_are_told() -> None:
+def test_names_of_many_kinds_are_read() -> None:
     """Attributes have their usual letters, others their number; separators are escaped."""
     oid_ = x509.ObjectIdentifier
     subject = x509.Name(

@@ -310,7 +310,7 @@ def test_names_in_quotes_mean_nothing() -> None:
     assert explain(database).cause is Cause.DATABASE_MISSING
 
 
-def test_names_are_told() -> None:
+def test_names_are_shown() -> None:
     """What was seen holds the user, host, port and database of the text, and where it was."""
     text = f"[unixODBC]FATAL:  {HBA}, SSL encryption"
     assert explain(text).seen == 'pg_hba.conf has no line for "postgres" from 172.31.1.64'
