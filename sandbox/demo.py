@@ -1,4 +1,4 @@
-"""The demo: Certifier's story, told on one machine, with everything in it real but the cloud.
+"""The demo: Certifier's story on one machine, with everything in it real but the cloud.
 
 PostgreSQL is a real server with TLS, the state machine and the Lambdas are those that CDK deploys,
 and DMS connects with libpq. Nothing that is printed is written here: outcomes, evidence, findings
@@ -85,11 +85,8 @@ class Story:
         """Print how a run ended, and where the source stands."""
         word = record["outcome"]
         due = record.get("next_due")
-        then = f"; due again {due[:16].replace('T', ' ')} UTC" if due else ""
-        self.say(
-            f"[{COLOURS[word]}]{word}[/] [dim]({record['mode']} run, {seconds:.1f} s of real time"
-            f"{then})[/]"
-        )
+        then = f"; next run due {due[:16].replace('T', ' ')} UTC" if due else ""
+        self.say(f"[{COLOURS[word]}]{word}[/] [dim](took {seconds:.1f} s here{then})[/]")
 
     def evidence(self, record: Mapping[str, Any]) -> None:
         """Print what the verdict rests on."""
@@ -110,7 +107,7 @@ class Story:
                 f"{escape(found['seen'])}"
             )
             if found.get("raw"):
-                self.say(f"  [dim]said:[/]   {escape(found['raw'])}")
+                self.say(f"  [dim]error text:[/] {escape(found['raw'])}")
             self.say(f"  [dim]remedy:[/] {escape(found['remedy'])}")
 
 
@@ -120,7 +117,8 @@ def _evidence(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if tls := seen.get("tls"):
         login = seen.get("login") or {}
         by = f", login by {login['method']}" if login.get("method") else ""
-        yield "TLS", f"{tls['version']}, {tls['cipher']}{by}; {seen['connections']} connection"
+        yield "TLS", f"{tls['version']}, {tls['cipher']}{by}"
+        yield "connections", str(seen["connections"])
     chain = [certificate["subject"] for certificate in seen.get("chain", ())]
     if anchor := seen.get("anchor"):
         chain.append(f"{anchor['subject']} (trust anchor)")
@@ -131,22 +129,22 @@ def _evidence(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         words = (f"{mode}: {'pass' if v['passed'] else 'fail'}" for mode, v in verdicts.items())
         yield "modes", ", ".join(words)
     if record.get("days_left") is not None:
-        yield "days left", f"{record['days_left']} ({record['expires']})"
+        yield "expires in", f"{record['days_left']} days ({record['expires']})"
     if endpoint := record.get("endpoint"):
         mode = endpoint["fields"]["ssl_mode"]
         made = " (created)" if endpoint["created"] else ""
         yield "endpoint", f"{endpoint['identifier']}: {mode}{made}"
     if trust := record.get("trust"):
         names = [anchor["subject"] for anchor in trust["anchors"]]
-        both = " (old and new, for now)" if trust["overlap"] else ""
+        both = " (old and new CA, until the server has changed)" if trust["overlap"] else ""
         yield "DMS trusts", ", ".join(names) + both
     tests = record.get("tests", ())
-    words = (f"{t['subject']}: {'successful' if t['passed'] else 'failed'}" for t in tests)
+    words = (f"{t['subject']}: {'passed' if t['passed'] else 'failed'}" for t in tests)
     if tests:
         yield "DMS tests", "; ".join(words)
     tasks = record.get("tasks") or {}
     if tasks.get("stopped_seconds") is not None:
-        yield "tasks", f"resumed after standing still for {tasks['stopped_seconds']:.0f} s"
+        yield "tasks", f"restarted; stopped for {tasks['stopped_seconds']:.0f} s"
 
 
 @dataclass
@@ -173,7 +171,7 @@ class Demo:
         self.story.scene(
             "a",
             "Onboard a source",
-            f"A pipeline starts the machine with one source: {HOST}, verify-full.",
+            f"A pipeline starts the state machine with one source: {HOST}, verify-full.",
         )
         with self._watched():
             self.world.onboard(restart_tasks=True)
@@ -181,7 +179,9 @@ class Demo:
 
     def recertify(self) -> None:
         """b. Nothing has changed."""
-        self.story.scene("b", "Recertify it", "A day later the schedule finds it due.")
+        self.story.scene(
+            "b", "Recertify it", "A day later the source is due, and the schedule starts a run."
+        )
         before = len(self.world.cloud.calls)
         with self._watched():
             self.world.cloud.tick(minutes=24 * 60)
@@ -193,7 +193,7 @@ class Demo:
         self.story.scene(
             "c",
             "Rotate CA and certificate",
-            "The team renews both and reloads PostgreSQL; the secret's label event starts the run.",
+            "The team renews both and reloads PostgreSQL; the event of the secret starts a run.",
         )
         with self._watched():
             self.world.renew()
@@ -203,14 +203,14 @@ class Demo:
         """d. The secret is ahead of the server; later the server follows."""
         self.story.scene(
             "d",
-            "A renewal that the server has not followed yet",
+            "Renew in the secret first, on the server later",
             "New CA and certificate are in the secret; PostgreSQL still serves the old ones.",
         )
         self.world.issue()
         with self._watched():
             self.world.announce()
         self._show(evidence=True)
-        self.story.say("[italic]PostgreSQL reloads; the next due run notices.[/]")
+        self.story.say("[italic]PostgreSQL reloads; the next run drops the old CA.[/]")
         self.world.serve()
         with self._watched():
             self._until(lambda: not self.world.state().get("findings"))
@@ -221,7 +221,7 @@ class Demo:
         self.story.scene(
             "e",
             "Onboard a second source with the wrong CA",
-            "Somebody put another team's CA into the bundle.",
+            "The bundle holds another team's CA.",
         )
         wrong = Authority.root("Another team's CA").certificate_pem
         changes = {
@@ -234,15 +234,15 @@ class Demo:
             run = self.world.onboard(**changes)
         self._show("invoices")
         made = self.world.endpoint("invoices-source")
-        self.story.say(f"endpoint invoices-source: [bold]{'made' if made else 'not created'}[/]")
+        self.story.say(f"endpoint invoices-source: [bold]{'created' if made else 'not created'}[/]")
         self._ended(run)
 
     def elsewhere(self) -> None:
         """f. DMS cannot reach the host that our probe reaches."""
         self.story.scene(
             "f",
-            "DMS stands elsewhere",
-            "The probe reaches the host; from the replication instance its name does not resolve.",
+            "DMS is in another network",
+            "The probe reaches the host; its name does not resolve from the replication instance.",
         )
         self.world.cloud.dms.resolve = {}
         changes = {"name": "billing", "endpoint": "billing-source"}
@@ -257,7 +257,7 @@ class Demo:
         self.story.scene(
             "g",
             "Rotate under a running task",
-            "A task replicates; the source allows it to be paused.",
+            "A replication task is running, and the source permits pausing it.",
         )
         self.world.add_task()
         with self._watched():
@@ -266,11 +266,11 @@ class Demo:
         self._tasks()
 
     def roll_back(self) -> None:
-        """h. The rehearsal passes, and still DMS cannot connect after the change."""
+        """h. The rehearsal passes, DMS cannot connect after the change, and it is rolled back."""
         self.story.scene(
             "h",
-            "DMS cannot connect after the change",
-            "A new CA is in the secret. The rehearsal passes; the changed endpoint still fails.",
+            "Roll back a change that does not connect",
+            "A new CA is in the secret. The rehearsal passes, but the changed endpoint fails.",
         )
         self.world.issue()
         self.world.cloud.dms.fail_after_change(ENDPOINT)
@@ -284,14 +284,14 @@ class Demo:
         """i. An execution is killed in the middle of a change; the schedule finishes the job."""
         self.story.scene(
             "i",
-            "Killed in the middle",
-            "The execution is stopped right after the endpoint was changed, with the task paused.",
+            "Recover from a killed run",
+            "The execution is stopped right after it changed the endpoint, with the task paused.",
         )
         self.world.cloud.stop_child_at("Test connection")
         with self._watched():
             self.world.recertify()
         self._tasks()
-        self.story.say("[italic]Only the schedule works from here.[/]")
+        self.story.say("[italic]From here on, only the schedule runs.[/]")
         with self._watched():
             self._until(lambda: self.world.outcome() == "certified" and not self.world.unfinished())
         self._show(evidence=True)
@@ -311,7 +311,7 @@ class Demo:
             self.story.ended()
         ran = {execution.name for execution in self.world.cloud.executions[before:]}
         if others := sorted(each for each in ran - {name} if each):
-            self.story.say(f"[dim]in the same executions: {', '.join(others)}[/]")
+            self.story.say(f"[dim]also run: {', '.join(others)}[/]")
 
     def _show(self, name: str = NAME, *, evidence: bool = False) -> None:
         record = self.world.record(name)
@@ -322,7 +322,7 @@ class Demo:
 
     def _ended(self, run: Execution) -> None:
         if run.status == "FAILED":
-            self.story.say(f"[dim]the execution ended with:[/] {escape(run.cause or '')}")
+            self.story.say(f"[dim]execution failed:[/] {escape(run.cause or '')}")
 
     def _calls(self, since: int) -> None:
         """Print which calls a run made, and that none of them was a write."""
@@ -382,8 +382,8 @@ def play(folder: Path, console: Console) -> None:
     console.print()
     console.print(Rule(style="dim"))
     console.print(
-        f"{records} record files in [bold]{folder / 'records'}[/] (JSON, and HTML to open)"
+        f"{records} files of records in [bold]{folder / 'records'}[/] (JSON, and HTML to open)"
     )
     console.print(
-        f"{reports} report files in [bold]{folder / 'reports'}[/], one for each execution"
+        f"{reports} files of reports in [bold]{folder / 'reports'}[/], one for each execution"
     )

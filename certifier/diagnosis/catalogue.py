@@ -18,7 +18,7 @@ class Row:
 
     Attributes:
         severity: of a finding with this cause, unless the finder knows better.
-        may_clear_by_itself: it may go away without anybody telling us (a server reloads, a network
+        may_clear_by_itself: it may go away without an event (a server reloads, a network
             heals), so the source is looked at again soon instead of tomorrow.
         looks: texts that mean this cause.
         why: how it comes about.
@@ -874,7 +874,7 @@ _MATERIAL = (
     ),
     _row(
         Cause.LEAF_AMBIGUOUS,
-        why="Several certificates could be the server's, and nothing tells which one is meant.",
+        why="Several certificates could be the server's, and nothing shows which one is meant.",
         remedy="Leave one server certificate, with its chain, in the secret.",
     ),
     _row(
@@ -1026,7 +1026,7 @@ _PLANNING = (
         Cause.OVERLAP_PENDING,
         why="Old and new CA are both trusted, because the server still serves a chain of the old "
         "one.",
-        remedy="Install the new certificate and reload PostgreSQL; the old CA then goes by itself.",
+        remedy="Install the new certificate and reload PostgreSQL; the old CA is then removed.",
         severity=_WARNING,
         may_clear_by_itself=True,
     ),
@@ -1057,7 +1057,7 @@ _PLANNING = (
         "Test connection failed for endpoint 'orders' and replication config 'orders-cdc'.",
         why="A task that we would stop could not be started again: its other endpoint does not "
         "connect, or its replication instance is not available.",
-        remedy="Mend the other endpoint or the instance that is named first.",
+        remedy="Repair the other endpoint or the instance that is named first.",
     ),
     _row(
         Cause.SERVERLESS_REPLICATION,
@@ -1151,7 +1151,7 @@ _CHANGING = (
     _row(
         Cause.TEST_NEVER_ENDED,
         why="A connection test was still under way after the longest time that we wait.",
-        remedy="Look at the replication instance: out of memory or busy, its tests stand still.",
+        remedy="Look at the replication instance: out of memory or busy, its tests do not end.",
         may_clear_by_itself=True,
     ),
     _row(
@@ -1163,12 +1163,12 @@ _CHANGING = (
     _row(
         Cause.BROKEN_BEFORE,
         why="The endpoint did not connect before the change either, and the new settings did not "
-        "mend it. It was put back.",
+        "repair it. It was rolled back.",
         remedy="Read what DMS said of both; repair what both have in common.",
     ),
     _row(
         Cause.BROKEN_AFTER_ROLLBACK,
-        why="The endpoint was put back as it was, and still does not connect: something else "
+        why="The endpoint was rolled back, and still does not connect: something else "
         "changed meanwhile.",
         remedy="Act now: read what DMS says of the old settings. Tasks that wait are started as "
         "soon as it connects.",
@@ -1176,7 +1176,7 @@ _CHANGING = (
     _row(
         Cause.INTERRUPTED_RUN_FINISHED,
         why="An earlier run was cut off in the middle of a change; this one has finished it.",
-        remedy="Nothing has to be done; the source is looked at again at once.",
+        remedy="Nothing has to be done; the source runs again at once.",
         severity=_ADVICE,
     ),
     _row(
@@ -1189,7 +1189,7 @@ _CHANGING = (
     ),
     _row(
         Cause.TASK_DID_NOT_STOP,
-        why="A task was told to stop, and still ran after the longest time that we wait.",
+        why="A task was asked to stop, and still ran after the longest time that we wait.",
         remedy="Look at the task; it is not forced. The change was given up.",
     ),
     _row(
@@ -1237,7 +1237,7 @@ _CHANGING = (
     ),
     _row(
         Cause.UNEXPECTED,
-        why="Something that nobody foresaw: a bug, or an answer without a name.",
+        why="An unexpected error: a bug, or an answer without a name.",
         remedy="Report it with the run's record; the log has the type and place.",
     ),
     _row(

@@ -369,7 +369,7 @@ _ADDRESS = (
         Cause.HOST_INVALID,
         Stage.ADDRESS,
         r"invalid port number: <port>|invalid integer value <value> for connection option <option>",
-        '[the port "{port}" is none]["{value}" is no value of {option}]',
+        '[the port "{port}" is none]["{value}" is not a value of {option}]',
     ),
     _sign(
         Cause.HOST_INVALID,

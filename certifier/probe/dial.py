@@ -238,8 +238,8 @@ def request_tls(
 
     `meanwhile` is called while the server makes up its mind, and its answer is returned.
 
-    Bytes behind the ``S`` are data that was never protected: whoever sent them is no server to go
-    on with (CVE-2021-23222).
+    Bytes behind the ``S`` are data that was never protected: whoever sent them is not a server to
+    go on with (CVE-2021-23222).
     """
     stage = Stage.SSL_REQUEST
     try:

@@ -384,7 +384,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
             raise StageFailed(
                 Stage.LOGIN,
                 Cause.PASSWORD_UNUSABLE,
-                "the password holds what is no character, and cannot be sent",
+                "the password holds what is not a character, and cannot be sent",
             ) from None
 
     def _send_password(self, salt: bytes | None) -> None:

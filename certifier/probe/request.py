@@ -135,7 +135,7 @@ class ProbeRequest:
             try:
                 ip_address(self.address.partition("%")[0])
             except ValueError:
-                raise ValueError(f"address: {self.address!r} is no IP address") from None
+                raise ValueError(f"address: {self.address!r} is not an IP address") from None
         self._check_tls()
         if self.user == "":
             raise ValueError("user: is empty; without a user, leave it out")
@@ -148,7 +148,7 @@ class ProbeRequest:
             value = getattr(self, name)
             if value is not None and value not in TLS_VERSIONS:
                 allowed = ", ".join(TLS_VERSIONS)
-                raise ValueError(f"{name}: {value!r} is no TLS version; allowed are {allowed}")
+                raise ValueError(f"{name}: {value!r} is not a TLS version; allowed are {allowed}")
         if self.min_tls and self.max_tls and self.min_tls > self.max_tls:
             raise ValueError(f"min_tls: {self.min_tls} is above max_tls, {self.max_tls}")
         if self.system_trust and self.ca_bundle is not None:

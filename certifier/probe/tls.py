@@ -250,7 +250,7 @@ def _not_verified(error: ssl.SSLCertVerificationError) -> StageFailed:
 def tls_failed(
     error: ssl.SSLError, stage: Stage, *, negotiated: bool, offered: tuple[str, str] | None = None
 ) -> StageFailed:
-    """A failure of TLS that is none of verification.
+    """A failure of TLS other than of verification.
 
     `negotiated`: whether version and cipher had been agreed on. An alert "handshake failure" after
     that is how a TLS 1.2 server says that it wants a client certificate. `offered`: the lowest and

@@ -90,7 +90,7 @@ def desired_trust(source: Source, material: Material, served: Served, union: Uni
     if served.seen and not served.by_union:
         return bundle  # the probe has refused already: neither would verify
     why = (
-        "the server still serves a certificate that only the CA on the endpoint vouches for"
+        "the server still serves a certificate that verifies only against the CA on the endpoint"
         if served.seen
         else "no served chain was seen, so nothing proves that the old CA is no longer needed"
     )

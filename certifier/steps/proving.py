@@ -167,7 +167,7 @@ def explained(
             finding(said.cause, place=place, seen=seen, raw=test.message, stage=said.stage)
         )
         if said.cause is not Cause.DMS_CANNOT_READ_SECRET and _came_past(probed, said.stage):
-            seen = f"our probe came further than DMS did from {where}"
+            seen = f"our probe got further than DMS did from {where}"
             findings.append(finding(Cause.DMS_DIFFERS_FROM_PROBE, place=place, seen=seen))
     return tuple(findings)
 

@@ -177,7 +177,7 @@ def test_a_lost_answer_of_a_create_is_found_again(start: Start) -> None:
     assert world.faults.calls.count("CreateEndpoint") == 2
 
 
-def test_a_modify_writes_only_what_it_is_told(start: Start) -> None:
+def test_a_modify_writes_only_what_it_is_given(start: Start) -> None:
     """Mode and CA change; the connection, which was not sent, stays. The engine is always sent."""
     world = start()
     endpoint = world.endpoint()

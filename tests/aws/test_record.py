@@ -251,7 +251,7 @@ def test_a_second_call_answers_the_same(world: World) -> None:
     assert word.cause is Cause.HOSTNAME_MISMATCH
 
 
-def test_a_refusal_is_told_once_and_its_end_too(world: World) -> None:
+def test_a_refusal_notifies_once_and_its_end_too(world: World) -> None:
     """People hear of it on change: when it begins, and when the source is certified again."""
     problem = {"error": "Refused", "cause": "no_private_key"}
     refusal = Refusal(
@@ -460,7 +460,7 @@ def test_a_canary_that_is_being_tested_stays_and_is_said(world: World, aws: boto
     assert state.due_at == NOW
 
 
-def test_a_ca_that_was_never_there_before_is_told(world: World) -> None:
+def test_a_ca_that_was_never_there_before_notifies(world: World) -> None:
     """Whoever can write the bundle can make DMS trust anybody, so a person hears of it, once."""
     world.leave(**unchanged())
     world.record()
@@ -474,7 +474,7 @@ def test_a_ca_that_was_never_there_before_is_told(world: World) -> None:
     assert len(world.state().anchors) == 2
 
 
-def test_a_ca_of_which_nobody_could_be_told_stays_new(world: World, clients: Clients) -> None:
+def test_a_ca_of_which_nobody_could_be_notified_stays_new(world: World, clients: Clients) -> None:
     """As long as the topic is gone, every run finds it again."""
     world.leave(**unchanged())
     world.record()

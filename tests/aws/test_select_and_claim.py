@@ -232,7 +232,7 @@ def test_a_rotation_of_an_instance_concerns_its_cluster(
     assert manifest(documents, select(rds_event("alone"))) == ["alone"]
 
 
-def test_unknown_names_are_told_together(select: Callable[..., dict[str, Any]]) -> None:
+def test_unknown_names_are_reported_together(select: Callable[..., dict[str, Any]]) -> None:
     """Each unknown name is named; nothing runs."""
     select({"sources": [spec("orders")]})
     with pytest.raises(InvalidEvent) as caught:

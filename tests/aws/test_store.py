@@ -209,7 +209,7 @@ def test_a_dead_owner_is_replaced_once_no_function_of_it_can_run(
             store.hold("orders", RUN)
 
 
-def test_what_an_earlier_run_left_behind_is_told_with_the_claim(
+def test_what_an_earlier_run_left_behind_comes_with_the_claim(
     store: Store, claimed: Claimed
 ) -> None:
     """The new owner learns of the undo log and of paused tasks."""

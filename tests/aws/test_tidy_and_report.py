@@ -197,7 +197,7 @@ def test_plan_mode_tidies_nothing(dms: Dms, tidy: Call, store: Store) -> None:
     assert store.unused() == {certificate.digest: NOW}
 
 
-def test_what_may_not_be_deleted_is_told(
+def test_what_may_not_be_deleted_notifies(
     aws: boto3.Session, dms: Dms, tidy: Call, inbox: Any
 ) -> None:
     """A certificate that lost our tag is refused by the role; people hear of it, Tidy goes on."""

@@ -91,14 +91,14 @@ def test_everything_turned_at_once_is_seen(start: Start) -> None:
     assert ground.is_empty
 
 
-def test_plain_failures_are_told_from_the_other_two(start: Start) -> None:
+def test_plain_failures_differ_from_the_other_two(start: Start) -> None:
     """The third form of a failure message is known too."""
     ground = start(dms=Switches(failure_style=FailureStyle.PLAIN))
     book = play(ground.account, [story_of("failure_style")])
     assert book.seen["failure_style"].value == FailureStyle.PLAIN
 
 
-def test_what_a_hidden_test_hides_is_not_told(start: Start) -> None:
+def test_what_a_hidden_test_hides_is_not_seen(start: Start) -> None:
     """Where DMS tests by itself and takes no change during a test, an old pass cannot be tried."""
     ground = start(dms=Switches(modify_while_testing_accepted=False))
     book = play(ground.account, [story_of("modify_invalidates_pass")])

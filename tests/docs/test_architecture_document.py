@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from tests.docs.markdown import ROOT, read
+from tests.docs.markdown import ROOT, documents, read
 
 ARCHITECTURE = read(ROOT / "docs/architecture.md")
 DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
@@ -15,6 +15,15 @@ def test_every_file_that_a_recipe_names_exists() -> None:
     paths = set(re.findall(r"`((?:[\w-]+/)+[\w.-]*)`", recipes))
     assert len(paths) > 20
     assert {path for path in paths if not (ROOT / path).exists()} == set()
+
+
+def test_every_file_that_a_document_names_exists() -> None:
+    """Of our own code and tests, in any document; generated ones name tests with `::`."""
+    folders = "certifier|stacks|lambdas|sandbox|smoke|handbook|tests|bench|docs|examples"
+    pattern = re.compile(rf"`((?:{folders})/[\w./-]*\w)(?:::\w+)?`")
+    named = {(path, name) for path in documents() for name in pattern.findall(read(path))}
+    assert len(named) > 40
+    assert {(path.name, name) for path, name in named if not (ROOT / name).exists()} == set()
 
 
 def test_there_is_a_recipe_for_each_common_change() -> None:

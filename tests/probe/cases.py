@@ -387,7 +387,7 @@ class World:
             CaFile.ROOT: lambda: root,
             CaFile.MISSING: lambda: None,
             CaFile.EMPTY: lambda: b"",
-            CaFile.GARBAGE: lambda: b"this is no certificate\n",
+            CaFile.GARBAGE: lambda: b"this is not a certificate\n",
             CaFile.ISSUERS: lambda: issuers,
             CaFile.ISSUERS_AND_ROOT: lambda: issuers + root,
             CaFile.LEAF: lambda: self.leaf.certificate_pem,
@@ -451,7 +451,7 @@ class World:
             case CrlFile.EMPTY:
                 return b""
             case CrlFile.GARBAGE:
-                return b"this is no list\n"
+                return b"this is not a list\n"
             case CrlFile.ALL_AND_ROOT:
                 return everyone() + self.root.certificate_pem
             case CrlFile.DELTA_ONLY:

@@ -1,4 +1,4 @@
-"""Servers that are no PostgreSQL: each follows its script, and keeps all that it was told."""
+"""Servers other than PostgreSQL: each follows its script, and keeps all that it received."""
 
 from __future__ import annotations
 

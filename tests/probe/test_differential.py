@@ -130,7 +130,7 @@ def _compare_causes(verdict: Verdict, text: str) -> None:
     )
     if not agreed:
         raise Disagreement(f"libpq's text {text!r} means {read}, the probe says {verdict!r}")
-    legible = "\ufffd" not in text  # psycopg puts that for what is no UTF-8
+    legible = "\ufffd" not in text  # psycopg puts that for what is not UTF-8
     exact = option is None and verdict.cause in _WORD_FOR_WORD
     if exact and legible and verdict.libpq != text:
         raise Disagreement(f"libpq says {text!r}, the probe predicted {verdict.libpq!r}")

@@ -120,7 +120,7 @@ def test_bytes_behind_the_s_are_an_attack(behind: bytes) -> None:
 
 
 def test_bytes_that_come_a_little_after_the_s_do_not_get_through() -> None:
-    """Plain text that arrives after the answer was read is no TLS, and is not believed."""
+    """Plain text that arrives after the answer was read is not TLS, and is not believed."""
 
     def script(peer: Peer) -> None:
         peer.read_startup()
@@ -151,7 +151,7 @@ def test_bytes_that_come_a_little_after_the_s_do_not_get_through() -> None:
         ("\u202egnp.exe".encode(), Cause.NOT_POSTGRESQL),
     ],
 )
-def test_an_answer_to_the_ssl_request_that_is_no_yes(answer: bytes, cause: Cause) -> None:
+def test_an_answer_to_the_ssl_request_other_than_yes(answer: bytes, cause: Cause) -> None:
     """Whatever else answers the SSL request has its own cause, and its text is escaped."""
     with Fake(_answer(answer)) as fake:
         assert first(look(fake)) == (cause, Stage.SSL_REQUEST)
@@ -237,7 +237,7 @@ def _part_of_a_handshake(peer: Peer) -> None:
     ],
 )
 def test_a_handshake_that_goes_wrong(then: Script, causes: set[Cause]) -> None:
-    """Drops, resets, garbage and alerts in the middle of the handshake are told apart."""
+    """Drops, resets, garbage and alerts in the middle of the handshake are distinguished."""
     with Fake(_after_s(then)) as fake:
         cause, stage = first(look(fake))
         assert cause in causes
@@ -369,7 +369,7 @@ def test_an_alert_that_takes_its_time_is_waited_for() -> None:
 
 
 def test_a_server_that_hangs_up_after_the_handshake() -> None:
-    """A connection that ends before the login is no connection, with a user and without."""
+    """A connection that ends before the login does not count, with a user and without."""
     for user in (None, "u"):
         with Fake(lambda peer: peer.accept_tls(_LEAF)) as fake:
             cause, stage = first(look(fake, user=user))
@@ -404,7 +404,7 @@ def test_a_server_that_hangs_up_after_the_handshake() -> None:
         (READY, Cause.PROTOCOL_VIOLATION),
     ],
 )
-def test_an_answer_to_the_login_that_is_none(answer: bytes, cause: Cause) -> None:
+def test_an_invalid_answer_to_the_login(answer: bytes, cause: Cause) -> None:
     """Lengths, types and requests that PostgreSQL never sends end the login, not the probe."""
 
     def script(peer: Peer) -> None:
@@ -506,7 +506,7 @@ def test_an_answer_to_the_query_that_says_little(answer: bytes) -> None:
         message(b"A", b"\x00"),
     ],
 )
-def test_an_answer_to_the_query_that_is_none(answer: bytes) -> None:
+def test_an_invalid_answer_to_the_query(answer: bytes) -> None:
     """Rows that do not fit their own description end the query with a cause."""
     with Fake(scripted_login(_LEAF, authentication(0) + READY, answer + READY)) as fake:
         report = look(fake)
@@ -583,7 +583,7 @@ def test_an_error_that_is_cut_off_or_of_protocol_2_has_its_cause(text: bytes, ca
     ["unsafe_password_request: no", "plaintext_accepted", "certificate_expires_soon", "pass"],
 )
 def test_a_server_cannot_talk_itself_into_a_pass(said: str) -> None:
-    """Words of the catalogue in a server's error are no way to a milder severity."""
+    """Words of the catalogue in a server's error do not make a severity milder."""
     with Fake(scripted_login(_LEAF, error(S="FATAL", C="XX000", M=said))) as fake:
         assert look(fake).verdict == "fail"
 

@@ -224,7 +224,7 @@ def test_a_server_that_does_not_know_the_password_is_found_out() -> None:
 
 
 def test_a_server_that_leaves_out_its_proof_is_found_out() -> None:
-    """AuthenticationOk in the middle of SCRAM is no login, and channel binding is not claimed."""
+    """AuthenticationOk amid SCRAM is not a login, and channel binding is not claimed."""
     server = ScramServer(_PASSWORD)
     offer = b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"
     with Fake(scram_login(_LEAF, offer, server, skip_proof=True)) as fake:
@@ -286,7 +286,7 @@ def test_work_without_end_is_not_begun(iterations: int) -> None:
         lambda first: b"\xff\0",
     ],
 )
-def test_a_first_message_that_is_none_gets_no_proof(
+def test_an_invalid_first_message_gets_no_proof(
     edit: Callable[[bytes], bytes], mode: SslMode
 ) -> None:
     """A nonce that does not extend ours, no salt, no sense: the exchange ends there."""

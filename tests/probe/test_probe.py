@@ -167,7 +167,7 @@ def test_a_chain_that_does_not_verify_is_looked_at_again(postgres: Postgres) -> 
 
 
 def test_the_reading_of_require_that_dms_documents(postgres: Postgres) -> None:
-    """With a CA file libpq verifies in require; what DMS documents does not. Both are told."""
+    """With a CA file libpq verifies in require; what DMS documents does not. Both are reported."""
     other = Authority.root("Other root").certificate_pem
     report = ask(postgres, ca_bundle=other, ssl_mode=SslMode.REQUIRE)
     assert not report.verdicts.require.passed
@@ -283,7 +283,7 @@ def test_another_certificate_than_the_intended_one(postgres: Postgres) -> None:
     assert not same.findings
 
 
-def test_policy_is_no_part_of_the_verdict(postgres: Postgres, serving: Any) -> None:
+def test_policy_is_not_part_of_the_verdict(postgres: Postgres, serving: Any) -> None:
     """Expiry soon and long validity are warnings, also when a source raises them to errors."""
     now = datetime.now(UTC)
     serving(
@@ -300,7 +300,7 @@ def test_policy_is_no_part_of_the_verdict(postgres: Postgres, serving: Any) -> N
     assert set(causes(strict)) == found
 
 
-def test_an_anchor_that_ends_soon_is_told(postgres: Postgres, serving: Any) -> None:
+def test_an_anchor_that_ends_soon_is_reported(postgres: Postgres, serving: Any) -> None:
     """The server does not send its root, but nothing verifies once that has expired."""
     root = Authority.root("Ends soon", not_after=datetime.now(UTC) + timedelta(days=9))
     serving(root.issue(dns=[_HOST]))
@@ -429,7 +429,7 @@ def test_hosts_and_ports_can_be_limited() -> None:
 
 @pytest.mark.shows(Cause.HOST_INVALID)
 @pytest.mark.parametrize("host", ["", "/tmp", "@abstract", "a,b", "a\0b", "x" * 256])
-def test_a_host_that_is_none(host: str) -> None:
+def test_an_invalid_host(host: str) -> None:
     """What libpq takes for a socket or a list is refused, and so is what nothing can resolve."""
     report = probe(ProbeRequest(host, policy=AddressPolicy.anywhere()))
     assert causes(report) == {Cause.HOST_INVALID: Severity.ERROR}
@@ -526,7 +526,7 @@ def test_every_address_is_tried(postgres: Postgres) -> None:
 
 
 def test_an_address_that_does_not_answer_costs_its_share_and_no_more(postgres: Postgres) -> None:
-    """The time that it took is no measure of the way to the one that answers."""
+    """The time that it took does not measure the way to the one that answers."""
 
     def resolve(_host: str, port: int, **_: Any) -> Any:
         addresses = ("127.0.0.2", "127.0.0.1")

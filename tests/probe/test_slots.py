@@ -55,11 +55,11 @@ def login(port: int) -> LoginFacts:
 
 
 def slots(port: int) -> dict[str, SlotFacts]:
-    """The slots by name, in the order in which they are told."""
+    """The slots by name, in the order in which they are shown."""
     return {slot.name: slot for slot in login(port).slots or ()}
 
 
-def test_a_role_without_rights_is_told_the_slots_of_every_database(server: Postgres) -> None:
+def test_a_role_without_rights_sees_the_slots_of_every_database(server: Postgres) -> None:
     """Name, activity, the WAL that is kept and its status; a slot that keeps none comes last."""
     before = len(server.log())
     found = slots(server.port)
@@ -74,7 +74,7 @@ def test_a_role_without_rights_is_told_the_slots_of_every_database(server: Postg
 
 
 def test_a_standby_counts_from_what_it_has_received(server: Postgres) -> None:
-    """`pg_current_wal_lsn` is an error in recovery; the slots are told all the same."""
+    """`pg_current_wal_lsn` is an error in recovery; the slots are shown all the same."""
     on_primary = slots(server.port)["orders_slot"].retained_bytes or 0
     server.write_file("standby.signal", b"")
     server.restart(settings={"hot_standby": "on", "restore_command": "false"})
@@ -154,7 +154,7 @@ def test_any_other_refusal_of_the_query_is_a_refusal() -> None:
 
 
 def test_slots_of_a_hostile_server_are_cut_and_made_printable() -> None:
-    """At most fifty, no control characters, and numbers that are none are unknown."""
+    """At most fifty, no control characters, and invalid numbers are unknown."""
     told = [(*_PLAIN, f"a\x1b[{number}", "true", "9" * 40, "x" * 5000) for number in range(60)]
     with Fake(scripted_login(_LEAF, authentication(0) + READY, _rows(*told))) as fake:
         found = login(fake.port).slots

@@ -453,7 +453,7 @@ def test_planned_and_unchanged_with_a_pause_left_over_resume(script: Script) -> 
 # ---------------------------------------------------------------------- what is passed on
 
 
-def test_every_step_is_told_what_the_contract_says(script: Script) -> None:
+def test_every_step_gets_what_the_contract_says(script: Script) -> None:
     """Run and parent are ARNs of the child and of its parent; the spec is the manifest's."""
     child = script.child({TEST: FAILS})
     (run,) = [e for e in script.cloud.executions if child in e.children]

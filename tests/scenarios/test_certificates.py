@@ -698,7 +698,7 @@ def test_broken_material_is_refused_by_name_before_anything_is_touched(
 # ---- three-way identity
 
 
-def test_a_server_that_was_not_reloaded_is_told_apart_from_another_node(
+def test_a_server_that_was_not_reloaded_differs_from_another_node(
     make: Callable[..., Team],
 ) -> None:
     """The former certificate waits for its reload; one that nobody knows is another node's."""
@@ -725,7 +725,7 @@ def test_a_certificate_that_nobody_knows_is_another_nodes(
     assert team.causes == {"served_certificate_differs"}
 
 
-def test_a_standby_that_answers_in_the_place_of_the_primary_is_told(
+def test_a_standby_that_answers_in_the_place_of_the_primary_is_reported(
     world: World, make: Callable[..., Team]
 ) -> None:
     """A failover behind the name: the certificate is right, the node is not."""

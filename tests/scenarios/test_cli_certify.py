@@ -146,7 +146,7 @@ def test_more_sources_than_an_execution_takes_are_refused_before_anything_starts
     assert len(world.cloud.executions) == before
 
 
-def test_mistakes_of_all_files_are_told_before_anything_starts(
+def test_mistakes_of_all_files_are_reported_before_anything_starts(
     world: World, command: Certify, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each with its file and field, and no value of it."""

@@ -56,7 +56,7 @@ sys.exit(main(["create", "--only", "Rehearse#2 stop"]))
 """
 
 
-def test_a_fault_that_is_not_survived_is_told_with_the_way_to_see_it_again() -> None:
+def test_a_fault_that_is_not_survived_is_reported_with_the_way_to_see_it_again() -> None:
     """A Certifier that replaces no dead owner fails, and the case can be played alone."""
     done = subprocess.run(
         [sys.executable, "-c", NEVER_TAKES_OVER],

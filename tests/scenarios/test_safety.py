@@ -227,7 +227,7 @@ def test_a_run_that_is_killed_is_finished_by_the_schedule(live: Live, state: str
 
 
 def test_a_pending_restart_is_notified_and_retried_until_it_runs(live: Live) -> None:
-    """A task that fails when it is started: a person is told at once, and every tick tries."""
+    """A task that fails when it is started: a person is notified at once, and every tick tries."""
     live.when(
         "Resume tasks",
         lambda: live.world.cloud.dms.set_task(live.task, start_failure="the slot is in use"),

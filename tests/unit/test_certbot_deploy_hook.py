@@ -161,7 +161,7 @@ def test_what_is_wrong_is_one_line(
     assert "put-secret-value" not in json.dumps(machine.calls)
 
 
-def test_a_refusal_of_aws_is_told(machine: Machine) -> None:
+def test_a_refusal_of_aws_is_reported(machine: Machine) -> None:
     """What the AWS CLI says is passed on, and certbot sees the hook fail."""
     (machine.bin / "put-secret-value.fails").write_text("AccessDeniedException")
     done = machine.run("dms/orders-tls")

@@ -97,8 +97,8 @@ def test_a_signature_is_checked_with_every_hash(key: Key, digest: hashes.HashAlg
         assert told.self_signed is True
 
 
-def test_what_is_no_certificate_has_no_facts() -> None:
-    """Bytes that are no certificate have a fingerprint, and a reason for the rest."""
+def test_what_is_not_a_certificate_has_no_facts() -> None:
+    """Bytes that are not a certificate have a fingerprint, and a reason for the rest."""
     for junk in (b"", b"hello", b"\x30\x00", b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", bytes(100)):
         told = certificate_facts(junk)
         assert told.subject is None
@@ -108,7 +108,7 @@ def test_what_is_no_certificate_has_no_facts() -> None:
 
 
 def test_odd_names_do_not_hide_the_rest() -> None:
-    """One name that is no text, or an address of no length, leaves the others readable."""
+    """One name that is not text, or an address of no length, leaves the others readable."""
     leaf = Authority.root("Root", **SPAN).issue(
         dns=[b"\xff\xfe", b"nul\x00", "ok.example.com"], ips=[b"\x01\x02"], **SPAN
     )
@@ -148,7 +148,7 @@ def test_who_may_sign_is_openssls_rule(options: dict[str, Any], is_ca: bool) -> 
     assert facts(Authority.root("Root", **SPAN, **options)).is_ca is is_ca
 
 
-def test_names_of_many_kinds_are_told() -> None:
+def test_names_of_many_kinds_are_read() -> None:
     """Attributes have their usual letters, others their number; separators are escaped."""
     oid_ = x509.ObjectIdentifier
     subject = x509.Name(
@@ -251,7 +251,7 @@ def test_a_trust_bundle_keeps_what_can_be_used() -> None:
 
 
 def test_a_damaged_ca_is_dropped_and_said() -> None:
-    """A root whose own signature is wrong is no anchor; the others still are."""
+    """A root whose own signature is wrong is not an anchor; the others still are."""
     root, other = Authority.root("Root", **SPAN), Authority.root("Other", **SPAN)
     der = root.certificate.public_bytes(Encoding.DER)
     bad = x509.load_der_x509_certificate(der[:-1] + bytes([der[-1] ^ 1]))
@@ -313,7 +313,7 @@ def test_a_validity_of_exactly_398_days_passes() -> None:
 
 
 def test_a_roots_own_signature_proves_nothing() -> None:
-    """SHA-1 under a root is no finding, under anything else it is."""
+    """SHA-1 under a root is not reported, under anything else it is."""
     root = Authority.root("Root", digest=hashes.SHA1(), **SPAN)
     leaf = root.issue(dns=["a"], digest=hashes.SHA1(), **SPAN)
     assert told(leaf, root) == [(Cause.SIGNATURE_HASH_WEAK, Severity.WARNING)]
@@ -354,7 +354,7 @@ def test_a_policy_survives_json() -> None:
 
 
 def test_unreadable_facts_are_not_judged() -> None:
-    """What could not be read is no reason for a warning about policy."""
+    """What could not be read does not cause a warning about policy."""
     assert policy_findings([certificate_facts(b"x")], Policy(), NOW, Witness.PROBE) == ()
 
 
@@ -386,7 +386,7 @@ def chain_of(*ends: int) -> tuple[Authority, list[Leaf | Authority]]:
     ],
 )
 def test_the_first_to_expire_matters(ends: tuple[int, ...], role: Role, days: int) -> None:
-    """Leaf, intermediate or anchor: whichever ends first is told, with what it is."""
+    """Leaf, intermediate or anchor: whichever ends first is reported, with what it is."""
     root, chain = chain_of(*ends)
     first = expiring(served=[facts(one) for one in chain], anchor=facts(root))[0]
     assert first.role is role
@@ -421,7 +421,7 @@ def test_a_later_issue_of_the_anchor_takes_over() -> None:
     assert [one.role for one in found] == [Role.LEAF, Role.INTERMEDIATE, Role.BUNDLE]
 
 
-def test_what_the_endpoint_trusts_counts_and_not_what_it_shall_trust() -> None:
+def test_what_the_endpoint_trusts_counts_and_not_what_it_is_to_trust() -> None:
     """DMS connects with the older issue of the root until the endpoint is changed."""
     root, chain = chain_of(50, 60, 900)
     older = Authority.root(
@@ -483,7 +483,7 @@ def test_names_that_people_use_are_understood(names: tuple[str, str, str | None]
     assert names[1] not in repr(parts)
 
 
-def test_certbots_four_files_are_no_ambiguity() -> None:
+def test_certbots_four_files_are_not_ambiguous() -> None:
     """cert.pem is in fullchain.pem already; chain.pem stays what it is."""
     parts = material_from_secret(
         {"cert.pem": "C", "fullchain.pem": "F", "chain.pem": "H", "privkey.pem": "K"}
@@ -505,7 +505,7 @@ def test_missing_parts_are_said_with_the_names_that_work() -> None:
     assert len(material_from_secret({}).missing("dms/orders")) == 2
 
 
-def test_values_that_are_no_text_are_said_without_being_shown() -> None:
+def test_values_that_are_not_text_are_reported_without_being_shown() -> None:
     """A list or object where PEM belongs is a finding that names the key alone."""
     parts = material_from_secret({"tls.key": {"hidden": "hunter2"}, "chain": "", "ca": None})
     [found] = parts.findings

@@ -193,7 +193,7 @@ Row = tuple[str, Callable[[], dict[str, Any]], bool, list[tuple[Cause, Severity]
 
 
 def broken(pem: bytes, at: int = 60) -> bytes:
-    """One character inside the block is no base64 any more."""
+    """One character inside the block is not base64 any more."""
     return pem[:at] + b"!" + pem[at + 1 :]
 
 
@@ -473,7 +473,7 @@ ROWS: list[Row] = [
         [(Cause.PEM_DAMAGED, ERROR)],
     ),
     (
-        "a certificate that is none",
+        "an invalid certificate",
         lambda: {"certificate": labelled("CERTIFICATE", b"\x30\x03\x02\x01\x01")},
         False,
         [(Cause.PEM_DAMAGED, ERROR)],
@@ -485,7 +485,7 @@ ROWS: list[Row] = [
         [(Cause.PEM_DAMAGED, ERROR)],
     ),
     (
-        "a key that is none",
+        "an invalid key",
         lambda: pair(private_key=labelled("PRIVATE KEY", b"\x30\x03\x02\x01\x01")),
         False,
         [(Cause.PEM_DAMAGED, ERROR)],
@@ -754,7 +754,7 @@ ROWS: list[Row] = [
         [(Cause.CA_NOT_STRICT, WARNING)],
     ),
     (
-        "an issuer that is no CA",
+        "an issuer that is not a CA",
         no_ca_pair,
         False,
         [(Cause.CERTIFICATE_WRONG_PURPOSE, ERROR)],
@@ -946,7 +946,7 @@ def seen(result: Intake, cause: Cause) -> str:
         ("––BEGIN CERTIFICATE––".encode, "five plain dashes"),
     ],
 )
-def test_what_is_no_pem_is_said_by_name(material: Callable[[], bytes], words: str) -> None:
+def test_what_is_not_pem_is_said_by_name(material: Callable[[], bytes], words: str) -> None:
     """A file of another kind is named, so that nobody has to guess what went wrong."""
     result = taken(certificate=material())
     assert [found.cause for found in result.findings] == [Cause.NOT_PEM]
@@ -971,7 +971,7 @@ def test_what_is_no_pem_is_said_by_name(material: Callable[[], bytes], words: st
 def test_what_stands_in_place_of_a_certificate_is_said(
     material: Callable[[], bytes], words: str
 ) -> None:
-    """PEM of another kind is no certificate, and the finding says what it is."""
+    """PEM of another kind is not a certificate, and the finding says what it is."""
     result = taken(certificate=material())
     assert words in seen(result, Cause.NO_CERTIFICATE)
 

@@ -369,7 +369,7 @@ def test_a_hostile_exponent_does_not_buy_time() -> None:
     assert hostile.effort > 50 * usual.effort
 
 
-def test_an_authority_without_any_extension_is_no_ca() -> None:
+def test_an_authority_without_any_extension_is_not_a_ca() -> None:
     """A version 3 certificate that says nothing of signing may not sign (X509_check_ca)."""
     bare = Authority.root(
         "Bare", basic_constraints=BasicConstraints.ABSENT, key_usage=False, **SPAN

@@ -95,7 +95,7 @@ def test_explain_reads_bytes_that_are_not_text() -> None:
     assert done.stdout.startswith(b"too_many_connections")
 
 
-def test_a_bug_is_told_in_one_line(
+def test_a_bug_is_reported_in_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its type alone, because a message may hold anything; the status is not 0."""

@@ -270,7 +270,7 @@ IN_ACM = Leaf(sha256="old")
         ({"material": PAIR, "acm_leaf": Leaf(sha256="new")}, REFUSED, [Cause.HOSTNAME_MISMATCH]),
     ],
 )
-def test_acm_is_told_to_be_behind_whatever_kept_the_run_from_it(
+def test_acm_is_reported_behind_whatever_kept_the_run_from_it(
     found: dict[str, Any], problem: Problem | None, expected: list[Cause]
 ) -> None:
     """An import that never ended is said as well; where another finding says why, it is advice."""
@@ -426,7 +426,7 @@ def test_what_needs_a_person(end: Ending, days: int, pending: tuple[str, ...], n
     assert attention(end, pending_restarts=pending, waiting_since=since, now=NOW) == needs
 
 
-def test_a_person_is_told_once_and_when_it_is_over() -> None:
+def test_a_person_is_notified_once_and_when_it_is_over() -> None:
     """The same trouble is notified once, another one again, and its end too."""
     bad = an_ending(Outcome.REFUSED, seen(Cause.HOSTNAME_MISMATCH), seen(Cause.CHAIN_REPAIRED))
     needs = attention(bad, pending_restarts=(), waiting_since=None, now=NOW)

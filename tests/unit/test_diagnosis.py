@@ -310,7 +310,7 @@ def test_names_in_quotes_mean_nothing() -> None:
     assert explain(database).cause is Cause.DATABASE_MISSING
 
 
-def test_names_are_told() -> None:
+def test_names_are_shown() -> None:
     """What was seen holds the user, host, port and database of the text, and where it was."""
     text = f"[unixODBC]FATAL:  {HBA}, SSL encryption"
     assert explain(text).seen == 'pg_hba.conf has no line for "postgres" from 172.31.1.64'
@@ -828,7 +828,7 @@ def test_exceptions_are_read(error: BaseException, cause: Cause) -> None:
 
 
 def test_verification_codes_and_alerts_that_are_new_have_a_home() -> None:
-    """A number that nobody foresaw is still `certificate_rejected` or `tls_alert`."""
+    """An unexpected number is still `certificate_rejected` or `tls_alert`."""
     assert from_verify_code(10).cause is Cause.CERTIFICATE_EXPIRED
     assert from_verify_code(4711, "of a kind").cause is Cause.CERTIFICATE_REJECTED
     assert "of a kind" in from_verify_code(4711, "of a kind").seen

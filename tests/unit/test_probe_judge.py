@@ -48,7 +48,7 @@ def judged(
         ("Old Root CA G2", "New Root CA G3", False, Cause.UNKNOWN_AUTHORITY),
     ],
 )
-def test_a_missing_intermediate_is_told_from_an_unknown_root(
+def test_a_missing_intermediate_differs_from_an_unknown_root(
     issuer: str, trusted: str, same_organisation: bool, cause: Cause
 ) -> None:
     """Nothing says what is above a missing issuer; its name, or its organisation, does."""

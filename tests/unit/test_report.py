@@ -71,6 +71,14 @@ def test_the_outcome_comes_first_as_a_word(outcome: Outcome) -> None:
     assert "This run connected nowhere" in page.words()
 
 
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_every_outcome_has_a_colour(outcome: Outcome) -> None:
+    """The page's style knows the word that its classes are named by."""
+    html = certification_page(a_record(outcome=outcome))
+    assert re.search(rf"^[^{{}}]*\.{outcome.value}\b[^{{}}]*{{ --tone:", html, re.MULTILINE)
+    assert re.search(rf"\.tag\.{outcome.value}\b", html)
+
+
 def test_a_page_fetches_nothing_and_runs_nothing() -> None:
     """No script, no address outside, and a policy that forbids both."""
     html = certification_page(a_record(probe=probe_report().model_dump(mode="json", by_alias=True)))

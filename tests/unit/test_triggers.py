@@ -166,7 +166,7 @@ def test_everything_else_is_one_clear_error(event: object, problem: str) -> None
     assert problem in str(caught.value)
 
 
-def test_every_mistake_of_every_source_is_told_at_once() -> None:
+def test_every_mistake_of_every_source_is_reported_at_once() -> None:
     """Each sentence names the source by its place and the field, and echoes no value."""
     sources = [
         {**SPEC, "port": "hunter2"},
