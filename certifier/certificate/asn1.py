@@ -139,7 +139,7 @@ def time(value: Element) -> datetime:
     text = value.content.decode("ascii", "replace")
     digits, zone = text[:-1], text[-1:]
     if len(text) != _DATE_LENGTHS[value.tag] or zone != "Z" or not digits.isdecimal():
-        raise DerError("a date that is none")
+        raise DerError("not a valid date")
     if value.tag == UTC_TIME:  # 00-49 is 20xx, 50-99 is 19xx
         digits = ("20" if digits < "50" else "19") + digits
     month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(4, 14, 2))

@@ -249,7 +249,7 @@ _SPEAKING = (
         Cause.DIRECT_TLS_ONLY,
         why="What answers on that port expects TLS from the first byte, as an HTTPS server does. "
         "PostgreSQL's clients ask for TLS first, DMS among them; only libpq 17 and newer can do "
-        "without, when they are told to (sslnegotiation=direct).",
+        "without, if asked to (sslnegotiation=direct).",
         remedy="Let PostgreSQL's protocol through: in HAProxy `mode tcp` and no `ssl` on the "
         "`bind` line, in nginx `stream` and no `ssl` on the `listen` line, in stunnel "
         "`protocol = pgsql`, on a load balancer a TCP listener in place of a TLS one.",

@@ -151,7 +151,7 @@ def _load(context: ssl.SSLContext, content: bytes) -> str | None:
         return _read_into(context, content)
     problem = _read_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), content)
     if problem is None:
-        _read_into(context, rest)  # nothing may be left, and that is no problem then
+        _read_into(context, rest)  # nothing may be left, and that is fine then
     return problem
 
 

@@ -82,7 +82,7 @@ def test_every_missing_key_is_named(clients: Clients, secrets: Secrets) -> None:
 
 
 def test_a_remedy_for_a_login_speaks_of_no_certificate(clients: Clients, secrets: Secrets) -> None:
-    """What is missing in a credentials secret is mended with username and password alone."""
+    """What is missing in a credentials secret is repaired with username and password alone."""
     pair = {"certificate": "x", "tls.key": "y"}
     arn, _ = stored(clients, json.dumps(pair))
     read = secrets.read(arn)

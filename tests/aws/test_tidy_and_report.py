@@ -131,7 +131,9 @@ def test_another_installations_certificate_is_not_ours_to_delete(
     assert store.unused() == {}
 
 
-def test_a_certificate_without_our_tag_stays_and_is_told(dms: Dms, tidy: Call, inbox: Any) -> None:
+def test_a_certificate_without_our_tag_stays_and_is_reported(
+    dms: Dms, tidy: Call, inbox: Any
+) -> None:
     """Whatever its identifier is: somebody has taken the tag away, or given it another."""
     pem = root("A").certificate_pem.decode()
     identifier = certificate_identifier("Certifier", bundle_digest(pem))

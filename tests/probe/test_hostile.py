@@ -45,7 +45,7 @@ _PAUSE = 0.02
 
 
 class _Panic(BaseException):
-    """Like the panics of `cryptography`, which are no Exception."""
+    """Like the panics of `cryptography`, which are not of Exception."""
 
 
 def look(

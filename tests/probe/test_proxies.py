@@ -204,7 +204,7 @@ def test_haproxy_that_passes_all_through_is_not_noticed(postgres: Postgres, fold
 
 
 def test_haproxy_that_ends_tls_wants_it_at_once(postgres: Postgres, folder: Path) -> None:
-    """DMS cannot connect to it; a libpq of today can, when it is told to."""
+    """DMS cannot connect to it; a libpq of today can, if asked to."""
     port = free_port()
     bind = f"ssl crt {folder}/both.pem alpn postgresql"
     with running(_haproxy(folder, port, postgres.port, bind), port, name="haproxy"):

@@ -62,7 +62,7 @@ def _beside(leaf: Leaf, *others: Authority) -> Leaf:
 
 
 def test_what_nobody_walks_over_counts_for_nothing() -> None:
-    """An expired cross-sign that is served besides is no expiry, and no finding."""
+    """An expired cross-sign that is served besides neither expires nor is found."""
     old = Authority.root("Old", not_after=_NOW - timedelta(days=1))
     stale = Authority.root(
         "Example root",
@@ -106,7 +106,7 @@ def test_trust_that_hangs_on_a_cross_sign_says_so(name: str) -> None:
     assert both.findings == ()
 
 
-def test_an_intermediate_is_no_cross_sign() -> None:
+def test_an_intermediate_is_not_a_cross_sign() -> None:
     """What another CA has signed is the usual case, unless it is a root."""
     with Fake(lets_in(_ROOT.intermediate("Issuing CA").issue(dns=[_HOST]))) as fake:
         assert look(fake.port).findings == ()
@@ -210,7 +210,7 @@ def _behind(process: int, answers: int | None) -> Script:
     [(4711, 4711, True, True), (4711, 12, False, False), (4711, None, None, False)],
     ids=["a tunnel", "a pooler", "it does not tell"],
 )
-def test_a_tunnel_is_no_pooler(
+def test_a_tunnel_is_not_a_pooler(
     process: int, answers: int | None, same: bool | None, works: bool
 ) -> None:
     """Change data capture works through a tunnel, and not through a pooler."""
@@ -258,10 +258,10 @@ def test_an_address_of_ipv6_that_is_unreachable_says_that_it_is_one() -> None:
 
 
 @pytest.mark.parametrize("host", ["db-\udcff.example.com", "\udce9"])
-def test_a_host_that_is_no_utf_8_is_answered_as_json(
+def test_a_host_that_is_not_utf_8_is_answered_as_json(
     host: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """Bytes of the command line that are no text are escaped in what is printed."""
+    """Bytes of the command line that are not text are escaped in what is printed."""
     ca = tmp_path / "root.crt"
     ca.write_bytes(_ROOT.certificate_pem)
     with Fake(lets_in(_LEAF)) as fake:

@@ -371,7 +371,7 @@ def test_unknown_text_keeps_its_words_and_names_the_stage(text: str, stage: Stag
     assert read.raw == text
 
 
-# What a text means that holds several attempts, a name that is no message, a reason behind a colon,
+# What a text means that holds several attempts, a name that says nothing, a reason behind a colon,
 # or somebody else's words around the server's.
 PREFIX = 'connection to server at "db" (10.0.0.9), port 5432 failed: '
 PLAINTEXT = f"FATAL:  {HBA}, no encryption"

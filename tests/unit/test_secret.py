@@ -213,7 +213,7 @@ def test_a_bundle_is_found_in_a_secret_of_its_own(secret: str | dict[str, Any]) 
     ]
 
 
-def test_the_leaf_of_plain_pem_is_no_anchor() -> None:
+def test_the_leaf_of_plain_pem_is_not_an_anchor() -> None:
     """A chain without its root gives no CA: nothing is trusted because it was served."""
     assert parts_of(KEY + CERTIFICATE + CHAIN).ca is None
     own = Authority.root("Own", **SPAN).issue(dns=[HOST], **SPAN)
@@ -241,7 +241,7 @@ def test_what_is_not_understood_is_named_by_its_keys() -> None:
 
 
 def test_a_remedy_speaks_of_its_own_kind_of_secret() -> None:
-    """A pair's secret is never mended with a login."""
+    """A pair's secret is never repaired with a login."""
     parts = parts_of({"username": "dms", "password": PASSWORD, "host": "db"})
     for found in (*parts.missing("x"), parts.missing_ca("x")):
         assert "PEM" in found.remedy

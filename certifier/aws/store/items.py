@@ -93,7 +93,7 @@ def spec_of(item: Mapping[str, Any]) -> Source:
     try:
         return parse_source(json.loads(item["spec"]))
     except InvalidSource as error:
-        # A spec that an older version took and this one does not: only an edit can mend that.
+        # A spec that an older version took and this one does not: only an edit can repair that.
         raise Unexpected(f"SPEC of {item['pk']}: {error}") from None
 
 
