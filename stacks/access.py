@@ -176,7 +176,8 @@ def grant(
     delete_canary = may.dms_delete("DeleteEndpoint", on=["endpoint"], tagged=CANARY)
     make_endpoint = may.dms_make("CreateEndpoint", on=["endpoint", "cert"])
     grants: dict[str, Statements] = {
-        "select_sources": may.rds(),
+        "register_sources": _objects(storage, "onboarding"),
+        "select_sources": (*may.rds(), *_objects(storage, "onboarding")),
         "claim_source": (),
         "read_material": (*secrets, *may.read_bundles(), *describe),
         "probe_tls": secrets,

@@ -46,6 +46,7 @@ class Step:
 
 
 STEPS = (
+    Step("register_sources", seconds=120),
     Step("select_sources", ("BATCH",), seconds=120),
     Step("claim_source"),
     Step("read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS")),

@@ -4,6 +4,7 @@ Keys of the bucket::
 
     runs/<run>/<step>.json                        what a step of one certification found
     runs/<execution>/manifest.json                what Select sources chose
+    onboarding/<execution>.json                   what Onboard has registered or checked, for Run
     runs/<execution>/outcomes/<name>.<outcome>    how each child of an execution ended
     records/<source>/<instant>-<run>.json, .html  what one certification proved
     reports/<execution>.json, .html               what one execution did
@@ -21,6 +22,7 @@ from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.models import Fact, Finding
 from certifier.run.documents import Document
+from certifier.run.event import Onboarding
 from certifier.run.summary import ChildOutcome
 from certifier.vocabulary import Cause, Outcome, Witness
 
@@ -75,6 +77,17 @@ class Documents:
         """Return the list under ``key``; empty when there is none."""
         body = self.get(key)
         return [] if body is None else list(json.loads(body))
+
+    # -- what Onboard hands over
+
+    def write_onboarding(self, execution: str, handed: Onboarding) -> None:
+        """Hand over what an execution of Onboard has registered or checked."""
+        self.put(f"onboarding/{execution}.json", handed.model_dump_json(exclude_defaults=True).encode(), JSON)
+
+    def read_onboarding(self, execution: str) -> Onboarding | None:
+        """Return what an execution of Onboard has handed over; ``None`` when it has not."""
+        body = self.get(f"onboarding/{execution}.json")
+        return None if body is None else Onboarding.model_validate_json(body)
 
     # -- how the children of an execution ended
 

@@ -25,10 +25,9 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 from sandbox.aws.clock import Clock
-from sandbox.aws.machine import Machines
+from sandbox.aws.machine import CALLER_HEADER, Machines
 from sandbox.aws.rights import Rights, denied
 
-CALLER_HEADER = "X-Sandbox-Caller"
 FUNCTION_HEADER = "X-Sandbox-Function"
 MACHINE = "machine"
 OUTSIDE = "outside"

@@ -122,11 +122,15 @@ class Execution:
 
     @property
     def children(self) -> list["Execution"]:
-        """The child executions so far, in the order of their start."""
+        """The child executions so far, in the order of their start.
+
+        Those of Onboard are the children of its run, which bears the same name.
+        """
         return [
             Execution(other.exec_arn, self._cloud)
             for other in self._cloud._executions()
-            if isinstance(other, ChildExecution) and other.parent_arn == self.arn
+            if isinstance(other, ChildExecution)
+            and other.parent_arn.rsplit(":", 1)[-1] == self.run_id
         ]
 
     def child(self, name: str) -> "Execution":
@@ -300,9 +304,16 @@ class Cloud:
     # ------------------------------------------------------------------ starting things
 
     def run(self, given: Mapping[str, Any], *, wait: bool = True) -> Execution:
-        """Start the machine directly, as a person or a pipeline does."""
+        """Start a machine directly, as a person or a pipeline does: sources go to Onboard."""
+        machine = self.resources["OnboardStateMachine"] if "sources" in given else self.machine_arn
+        return self.start_machine(machine, given, wait=wait)
+
+    def start_machine(
+        self, machine: str, given: Mapping[str, Any], *, wait: bool = True
+    ) -> Execution:
+        """Start that state machine."""
         arn = self.client("stepfunctions").start_execution(
-            stateMachineArn=self.machine_arn, name=str(uuid.uuid4()), input=json.dumps(given)
+            stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps(given)
         )["executionArn"]
         execution = Execution(arn, self)
         return execution.wait() if wait else execution
@@ -411,7 +422,7 @@ class Cloud:
 
     @property
     def machine_arn(self) -> str:
-        """The state machine."""
+        """The state machine that runs what is registered."""
         return self.resources["StateMachine"]
 
     @property
