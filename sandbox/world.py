@@ -197,7 +197,7 @@ class World:
     def unfinished(self, name: str = NAME) -> list[str]:
         """Return what a run has left open: a claim, an undo log, pauses, a canary."""
         open_ends = [kind for kind in ("claim", "canary") if self.state(name).get(kind)]
-        if self.item(f"SOURCE#{name}", "UNDO"):
+        if self.item(f"UNDO#{name}", "UNDO"):
             open_ends.append("undo")
         items = ({k: _deserialize(v) for k, v in item.items()} for item in self.cloud.items())
         return open_ends + [item["sk"] for item in items if item["pk"] == "PAUSE"]

@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks import packaging
+from stacks import access, packaging
 from stacks.observability import retention
 from stacks.settings import Settings
 
@@ -122,7 +122,9 @@ class Functions(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         role = iam.Role(
-            self, f"{step.id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
+            self,
+            f"{step.id}Role",
+            assumed_by=access.for_this_account(self, iam.ServicePrincipal("lambda.amazonaws.com")),
         )
         group.grant_write(role)
         function = lambda_.Function(

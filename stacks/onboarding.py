@@ -68,9 +68,7 @@ class Onboarding(Construct):
         )
 
     def _define(self, register: lambda_.Version, run: sfn.StateMachine) -> sfn.IChainable:
-        fail = sfn.Fail.jsonata(
-            self, "Not certified", error="{% $error %}", cause="{% $cause %}"
-        )
+        fail = sfn.Fail.jsonata(self, "Not certified", error="{% $error %}", cause="{% $cause %}")
         begin = sfn.Pass.jsonata(
             self,
             "Begin onboarding",

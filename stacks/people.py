@@ -67,9 +67,7 @@ class People(Construct):
                 ["states:DescribeExecution", "states:GetExecutionHistory"],
                 [arn for machine in machines for arn in self._executions(machine)],
             ),
-            _allow(
-                ["states:ListExecutions"], [machine.state_machine_arn for machine in machines]
-            ),
+            _allow(["states:ListExecutions"], [machine.state_machine_arn for machine in machines]),
         ]
 
     def _start(self, machine: sfn.StateMachine) -> list[iam.PolicyStatement]:

@@ -602,9 +602,7 @@ class Workflow(Construct):
         return task
 
 
-def machine_log(
-    scope: Construct, retention: logs.RetentionDays, suffix: str = ""
-) -> logs.LogGroup:
+def machine_log(scope: Construct, retention: logs.RetentionDays, suffix: str = "") -> logs.LogGroup:
     """The log group of a machine, under the only prefix that needs no policy of its own.
 
     Elsewhere Step Functions adds the group to a CloudWatch Logs resource policy, of which a

@@ -47,6 +47,7 @@ def find_deployment(client: "CloudFormationClient", stack: str) -> Deployment:
         raise Unexpected("DescribeStacks") from None
     told = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", ())}
     if missing := [name for name in _OUTPUTS.values() if name not in told]:
-        seen = f"the stack {stack} is not a Certifier of this version: it lacks the outputs {', '.join(missing)}"
+        lacks = f"it lacks the outputs {', '.join(missing)}"
+        seen = f"the stack {stack} is not a Certifier of this version: {lacks}"
         raise Refused(Cause.AWS_DENIED, seen=seen)
     return Deployment(**{field: told[name] for field, name in _OUTPUTS.items()})

@@ -33,6 +33,7 @@ DOCUMENT_LIMIT = 8 * 1024 * 1024
 BUNDLE_LIMIT = 1024 * 1024
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
+_DENIED = frozenset({"AccessDenied", "403", "Forbidden"})
 _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound"})
 
 F = TypeVar("F", bound=Fact)
@@ -82,7 +83,11 @@ class Documents:
 
     def write_onboarding(self, execution: str, handed: Onboarding) -> None:
         """Hand over what an execution of Onboard has registered or checked."""
-        self.put(f"onboarding/{execution}.json", handed.model_dump_json(exclude_defaults=True).encode(), JSON)
+        self.put(
+            f"onboarding/{execution}.json",
+            handed.model_dump_json(exclude_defaults=True).encode(),
+            JSON,
+        )
 
     def read_onboarding(self, execution: str) -> Onboarding | None:
         """Return what an execution of Onboard has handed over; ``None`` when it has not."""
@@ -134,12 +139,24 @@ class Documents:
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
             body = answer["Body"].read(DOCUMENT_LIMIT + 1)
         except (ClientError, BotoCoreError) as error:
-            if code_of(error) in _ABSENT:
+            if code_of(error) in _ABSENT or (code_of(error) in _DENIED and self._is_absent(key)):
                 return None
             raise translate(error) from None
         if len(body) > DOCUMENT_LIMIT:
             raise Unexpected("DocumentTooLarge")
         return body
+
+    def _is_absent(self, key: str) -> bool:
+        """Whether an object that S3 does not give is missing.
+
+        S3 says so only to who may list the bucket. A role that may list its own prefixes alone is
+        told that it may not read the object; so it looks whether there is one.
+        """
+        try:
+            answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        except (ClientError, BotoCoreError):
+            return False
+        return key not in [entry["Key"] for entry in answer.get("Contents", ())]
 
     def keys(self, prefix: str) -> list[str]:
         """Return every key under ``prefix``, in order: all of one run, or of one source."""

@@ -102,9 +102,7 @@ def _answer(summary: Summary, report: str) -> Answer:
     room = ANSWER_ROOM
     endings: list[Ending] = []
     for line in sorted(summary.lines, key=lambda line: line.outcome in good):
-        ending = Ending(
-            name=line.name, outcome=line.outcome, cause=line.cause, record=line.record
-        )
+        ending = Ending(name=line.name, outcome=line.outcome, cause=line.cause, record=line.record)
         room -= len(ending.model_dump_json()) + 1
         if room < 0:
             break

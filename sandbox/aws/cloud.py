@@ -29,6 +29,7 @@ from typing import Any
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID, MockAWS
 from moto.moto_api._internal import mock_random
+from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
@@ -296,9 +297,14 @@ class Cloud:
             self._machines.ended(execution.exec_arn).wait(10)
 
     def _tags_of(self, arn: str) -> Mapping[str, str]:
-        """The tags of a resource of DMS or ACM, without a call."""
+        """The tags of a resource of DMS, ACM or Secrets Manager, without a call."""
         if arn in (certificates := self.acm.certificates()):
             return {key: value or "" for key, value in certificates[arn].tags.items()}
+        if ":secret:" in arn:
+            secrets = secretsmanager_backends[self.account][self.region].secrets
+            found = next((one for one in secrets.values() if one.arn == arn), None)
+            tags = getattr(found, "tags", None) or ()
+            return {tag["Key"]: tag.get("Value", "") for tag in tags}
         return self.dms.state.tags.get(arn, {})
 
     # ------------------------------------------------------------------ starting things
