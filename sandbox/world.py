@@ -97,11 +97,17 @@ class World:
             "port": self.server.port,
             **more,
         }
-        return self.cloud.put_secret(CREDENTIALS, value)
+        return self._marked(self.cloud.put_secret(CREDENTIALS, value), "credentials")
 
     def put_pair(self) -> str:
         """Write the pair and its CA into the secret, without a word; return the ARN."""
-        return self.cloud.put_secret(PAIR, self.pair())
+        return self._marked(self.cloud.put_secret(PAIR, self.pair()), "server-certificate")
+
+    def _marked(self, arn: str, holds: str) -> str:
+        """Say on a secret what it holds, as its owner does."""
+        tags = [{"Key": "certifier:holds", "Value": holds}]
+        self.cloud.client("secretsmanager").tag_resource(SecretId=arn, Tags=tags)
+        return arn
 
     def put_bundle(self, key: str, pem: bytes) -> str:
         """Write a CA bundle into the platform's bucket; return its URI."""

@@ -350,9 +350,9 @@ ITEMS: Mapping[str, Items] = {
 _NOT_OURS = "runs/*/outcomes/*"  # who loses the claim leaves word of it
 
 
-def _of_step(name: str, *, claims: bool = True) -> Objects:
+def _of_step(name: str, *more: str, claims: bool = True) -> Objects:
     """A step of a run reads what the others left, and writes its own."""
-    own = (f"runs/*/{name}*",)
+    own = (f"runs/*/{name}*", *more)
     return Objects(reads=("runs/*",), writes=(*own, _NOT_OURS) if claims else own)
 
 
@@ -361,18 +361,19 @@ OBJECTS: Mapping[str, Objects] = {
     "select_sources": Objects(
         reads=("onboarding/*",), writes=("runs/*/manifest.json", "runs/*/outcomes/*")
     ),
-    "claim_source": Objects(writes=(_NOT_OURS,)),
+    "claim_source": _of_step("claim_source"),
     "read_material": _of_step("read_material"),
     "probe_tls": _of_step("probe_tls", claims=False),
     "plan_changes": _of_step("plan_changes", claims=False),
     "import_ca": _of_step("import_ca"),
     "rehearse_changes": _of_step("rehearse_changes"),
-    "pause_tasks": _of_step("pause_tasks"),
+    # A window that has closed since makes the plan one that waits.
+    "pause_tasks": _of_step("pause_tasks", "runs/*/plan_changes.json"),
     "configure_endpoint": _of_step("configure_endpoint"),
     "test_connection": _of_step("test_connection"),
     "resume_tasks": _of_step("resume_tasks"),
     "import_certificate": _of_step("import_certificate"),
-    "record_certification": Objects(reads=("runs/*",), writes=("records/*", _NOT_OURS)),
+    "record_certification": _of_step("record_certification", "records/*"),
     "tidy": Objects(),
     "report": Objects(reads=("runs/*",), writes=("reports/*",)),
 }
