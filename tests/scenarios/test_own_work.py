@@ -77,12 +77,12 @@ def test_a_forged_undo_log_is_not_followed(
     forged(log, live)
     forge(live, log)
     live.fails("timeout expired", lambda one: True)
-    before, since = live.dms.endpoints(), live.now
+    before, since = settings(live), live.now
     live.tick(2)
     assert live.outcome == "failed"
     assert "undo_log_untrusted" in live.causes
     assert not {"ModifyEndpoint", "DeleteEndpoint"} & set(live.asked(since))
-    assert live.dms.endpoints() == before
+    assert settings(live) == before
     readers = live.cloud.calls.of("secretsmanager", caller="configure_endpoint", since=since)
     assert readers == []
     assert live.unfinished != []  # a person decides
@@ -105,8 +105,15 @@ def test_a_true_log_is_still_followed_by_the_rescue(live: Live) -> None:
     assert live.mode == "verify-full"
     live.fails("timeout expired", lambda one: one["SslMode"] == "verify-full")
     live.tick(2)
-    assert (live.outcome, live.mode) == ("rolled_back", "verify-ca")
+    assert live.mode == "verify-ca"
+    assert "rolled_back" in {child.outcome for child in live.cloud.executions}
     assert live.unfinished == []
+
+
+def settings(live: Live) -> list[tuple[str, ...]]:
+    """What every endpoint is set to, as far as a forged log would change it."""
+    fields = ("EndpointIdentifier", "ServerName", "SslMode", "Username")
+    return [tuple(str(one.get(field)) for field in fields) for one in live.dms.endpoints()]
 
 
 # -- what a role may touch
