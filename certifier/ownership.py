@@ -6,6 +6,7 @@ in two installations is two DMS certificates, since neither knows what the other
 """
 
 import hashlib
+import secrets
 from collections.abc import Mapping
 
 STACK_TAG = "certifier:stack"
@@ -18,12 +19,40 @@ CA_TAG = "certifier"
 """On a DMS certificate."""
 
 _OURS = "certifier-"
+_CANARIES = f"{_OURS}canary-"
+_TOKEN = 7  # bytes
 _DIGITS = 40
 
 
-def canary_identifier(installation: str, source: str) -> str:
-    """Return the identifier of a source's canary endpoint."""
-    return f"{_OURS}canary-{_short(installation)}-{source}"
+def canary_prefix(installation: str, source: str) -> str:
+    """Return what the identifier of every canary endpoint of a source begins with."""
+    return f"{_CANARIES}{_short(installation)}-{source}-"
+
+
+def new_canary(installation: str, source: str) -> str:
+    """Return the identifier of a canary that is about to be made.
+
+    Its end is random, so nobody can have taken it before. Whoever makes it remembers it first.
+    """
+    return canary_prefix(installation, source) + secrets.token_hex(_TOKEN)
+
+
+def canary_resource(identifier: str) -> str:
+    """Return what the ARN of the canary with that identifier ends with; DMS takes 31 characters.
+
+    The rights to delete an endpoint go by it (stacks/access.py): tags can be set later, an ARN not.
+    """
+    return _CANARIES + identifier.rpartition("-")[2]
+
+
+def is_canary(arn: str, identifier: str) -> bool:
+    """Whether an endpoint is the one that was made as the canary with that identifier."""
+    return arn.lower().endswith(f":endpoint:{canary_resource(identifier)}")
+
+
+def is_reserved(endpoint: str) -> bool:
+    """Whether an endpoint, by identifier or ARN, bears a name that is kept for what is ours."""
+    return endpoint.rpartition(":")[2].lower().startswith(_OURS)
 
 
 def certificate_identifier(installation: str, digest: str) -> str:

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from certifier.models import Fact
+from certifier.ownership import is_reserved
 from certifier.vocabulary import SslMode
 from certifier.window import Window, WindowError
 
@@ -76,6 +77,11 @@ def _endpoint(value: str) -> str:
         raise _wrong(
             "must be an endpoint's ARN, or an identifier: a letter first, then letters, digits and "
             "single hyphens, at most 255, the last no hyphen"
+        )
+    if is_reserved(value):
+        raise _wrong(
+            "must not begin with certifier-: such names are kept for what Certifier makes to "
+            "rehearse, and deletes"
         )
     return value
 

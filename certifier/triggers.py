@@ -28,10 +28,13 @@ RDS_EVENTS = frozenset({"RDS-EVENT-0501", "RDS-EVENT-0502"})
 _RDS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}")
 _RDS_HOST = re.compile(r"\.rds\.amazonaws\.com(\.cn)?\.?$")
 _NAMES = 1000
+_EXECUTION = re.compile(r"[^\s/]{1,80}")
 _ALLOWED = (
-    "allowed are {} (the schedule), {'sources': [...]}, {'names': [...]} or {'all': true}, each "
-    "with an optional 'mode', and the events of Secrets Manager, ACM and RDS"
+    "allowed are {} (the schedule), {'names': [...]} or {'all': true}, each with an optional "
+    "'mode', and the events of Secrets Manager, ACM and RDS"
 )
+_OTHER_DOOR = "this state machine runs what is registered; the state machine Onboard registers"
+_ONBOARDS = "allowed is {'sources': [...]} with an optional 'mode'"
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,10 @@ class OfHost:
 
 
 @dataclass(frozen=True)
-class Register:
-    """Register these sources, and run them."""
+class Onboarded:
+    """What the execution of Onboard with this name has registered, or (to plan) has checked."""
 
-    sources: tuple[Source, ...]
+    execution: str
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Everything:
     """Every registered source."""
 
 
-Choice = AllDue | OfSecret | OfCertificate | OfHost | Register | Named | Everything
+Choice = AllDue | OfSecret | OfCertificate | OfHost | Onboarded | Named | Everything
 
 
 @dataclass(frozen=True)
@@ -182,29 +185,46 @@ def _needed(event: Mapping[str, Any], field: str, found: list[str]) -> str:
 
 
 def _direct(event: Mapping[str, Any]) -> Request:
-    problems = [
-        f"{printable(str(key), 60)}: is not a known field; {_ALLOWED}"
-        for key in event
-        if key not in ("sources", "names", "all", "mode")
-    ]
-    mode = event.get("mode", Mode.APPLY.value)
-    if not isinstance(mode, str) or mode not in set(Mode):
-        problems.append("mode: must be 'apply' or 'plan'")
-    chosen = [key for key in ("sources", "names", "all") if key in event]
+    if "sources" in event:
+        raise InvalidEvent(f"sources: {_OTHER_DOOR}")
+    if set(event) == {"onboarded"}:
+        return Request(_onboarded(event["onboarded"]), origin=Origin.DIRECT)
+    mode, problems = _mode(event, ("names", "all"), _ALLOWED)
+    chosen = [key for key in ("names", "all") if key in event]
     choice: Choice = AllDue()
     if len(chosen) != 1:
-        problems.append(f"give exactly one of sources, names and all; {_ALLOWED}")
+        problems.append(f"give exactly one of names and all; {_ALLOWED}")
     elif chosen == ["all"]:
         choice = Everything()
         if event["all"] is not True:
             problems.append("all: must be true")
     else:
-        read = _names if chosen == ["names"] else _sources
-        choice, wrong = read(event[chosen[0]])
+        choice, wrong = _names(event["names"])
         problems += wrong
     if problems:
         raise InvalidEvent(*problems)
-    return Request(choice, Mode(mode), Origin.DIRECT)
+    return Request(choice, mode, Origin.DIRECT)
+
+
+def _mode(
+    event: Mapping[str, Any], fields: tuple[str, ...], allowed: str
+) -> tuple[Mode, list[str]]:
+    """Return the mode of a direct start, and what is wrong with it or with the other fields."""
+    problems = [
+        f"{printable(str(key), 60)}: is not a known field; {allowed}"
+        for key in event
+        if key not in (*fields, "mode")
+    ]
+    mode = event.get("mode", Mode.APPLY.value)
+    if not isinstance(mode, str) or mode not in set(Mode):
+        return Mode.APPLY, [*problems, "mode: must be 'apply' or 'plan'"]
+    return Mode(mode), problems
+
+
+def _onboarded(value: object) -> Choice:
+    if not isinstance(value, str) or _EXECUTION.fullmatch(value) is None:
+        raise InvalidEvent("onboarded: must be the name of an execution of Onboard")
+    return Onboarded(value)
 
 
 def _names(value: object) -> tuple[Choice, list[str]]:
@@ -215,10 +235,36 @@ def _names(value: object) -> tuple[Choice, list[str]]:
     return Named(tuple(dict.fromkeys(value))), []
 
 
-def _sources(value: object) -> tuple[Choice, list[str]]:
+# -- who registers
+
+
+@dataclass(frozen=True)
+class Registering:
+    """The sources to be registered and run; with ``mode`` plan, to be checked and planned."""
+
+    sources: tuple[Source, ...]
+    mode: Mode = Mode.APPLY
+
+
+def parse_registering(event: object) -> Registering:
+    """Return what the input of Onboard asks for.
+
+    Raises:
+        InvalidEvent: with every mistake of every source at once; nothing has been touched.
+    """
+    if not isinstance(event, Mapping):
+        raise InvalidEvent(f"the input must be a JSON object; {_ONBOARDS}")
+    mode, problems = _mode(event, ("sources",), _ONBOARDS)
+    sources, wrong = _sources(event.get("sources"))
+    if problems := [*problems, *wrong]:
+        raise InvalidEvent(*problems)
+    return Registering(sources, mode)
+
+
+def _sources(value: object) -> tuple[tuple[Source, ...], list[str]]:
     """Return the sources, or every mistake of every one of them."""
     if not isinstance(value, list) or not value:
-        return Register(()), ["sources: must be a list of sources, with at least one"]
+        return (), ["sources: must be a list of sources, with at least one"]
     good: list[Source] = []
     problems: list[str] = []
     for index, item in enumerate(value):
@@ -232,7 +278,7 @@ def _sources(value: object) -> tuple[Choice, list[str]]:
             f"sources: two of them have the {field} {text}"
             for text in sorted({text for text in said if said.count(text) > 1})
         ]
-    return Register(tuple(good)), problems
+    return tuple(good), problems
 
 
 # -- which sources an event concerns

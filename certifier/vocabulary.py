@@ -246,6 +246,7 @@ class Cause(StrEnum):
     DMS_DIFFERS_FROM_PROBE = "dms_differs_from_probe"
     NOT_APPLIED = "not_applied"
     CHANGED_MEANWHILE = "changed_meanwhile"
+    UNDO_LOG_UNTRUSTED = "undo_log_untrusted"
     TEST_NEVER_ENDED = "test_never_ended"
     CONNECTION_DELETED = "connection_deleted"
     BROKEN_BEFORE = "broken_before"

@@ -97,11 +97,17 @@ class World:
             "port": self.server.port,
             **more,
         }
-        return self.cloud.put_secret(CREDENTIALS, value)
+        return self._marked(self.cloud.put_secret(CREDENTIALS, value), "credentials")
 
     def put_pair(self) -> str:
         """Write the pair and its CA into the secret, without a word; return the ARN."""
-        return self.cloud.put_secret(PAIR, self.pair())
+        return self._marked(self.cloud.put_secret(PAIR, self.pair()), "server-certificate")
+
+    def _marked(self, arn: str, holds: str) -> str:
+        """Say on a secret what it holds, as its owner does."""
+        tags = [{"Key": "certifier:holds", "Value": holds}]
+        self.cloud.client("secretsmanager").tag_resource(SecretId=arn, Tags=tags)
+        return arn
 
     def put_bundle(self, key: str, pem: bytes) -> str:
         """Write a CA bundle into the platform's bucket; return its URI."""
@@ -197,7 +203,7 @@ class World:
     def unfinished(self, name: str = NAME) -> list[str]:
         """Return what a run has left open: a claim, an undo log, pauses, a canary."""
         open_ends = [kind for kind in ("claim", "canary") if self.state(name).get(kind)]
-        if self.item(f"SOURCE#{name}", "UNDO"):
+        if self.item(f"UNDO#{name}", "UNDO"):
             open_ends.append("undo")
         items = ({k: _deserialize(v) for k, v in item.items()} for item in self.cloud.items())
         return open_ends + [item["sk"] for item in items if item["pk"] == "PAUSE"]

@@ -5,6 +5,7 @@ Resource ``*`` stands only where a service offers nothing narrower, and says so.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
@@ -23,9 +24,33 @@ Statements = tuple[iam.PolicyStatement, ...]
 CANARY = "certifier:canary"
 CA = "certifier"
 OF_A_SOURCE = "certifier:source"
+# What a canary's ARN ends with: see certifier/ownership.py. Who may delete can set a tag; what an
+# ARN is, only who makes the endpoint can say.
+CANARY_ARNS = "certifier-canary-*"
 # The tag of all that. Its value is the name of the stack, so that of two installations in one
 # account neither can delete, or pass off as its own, what the other has made.
 INSTALLATION = "certifier:stack"
+
+
+# The tag by which the owner of a secret says what it holds; see docs/operate/permissions.md.
+HOLDS = "certifier:holds"
+CREDENTIALS, SERVER_CERTIFICATE = "credentials", "server-certificate"
+
+
+def for_this_account(scope: Construct, principal: iam.ServicePrincipal) -> iam.IPrincipal:
+    """A service that may assume a role for this account alone.
+
+    For Lambda and DMS, AWS does not document that they say for which account they come, and a role
+    that they could not assume any more would stop everything: so what they say must be right, and
+    it may be missing. A role cannot be passed across accounts anyway.
+    """
+    account = Stack.of(scope).account
+    return principal.with_conditions({"StringEqualsIfExists": {"aws:SourceAccount": account}})
+
+
+def dms_principals(stack: Stack) -> list[str]:
+    """What IAM may call DMS when a role is passed to it: which of the two is not documented."""
+    return ["dms.amazonaws.com", f"dms.{stack.region}.amazonaws.com"]
 
 
 class DmsSecretRole(Construct):
@@ -39,9 +64,12 @@ class DmsSecretRole(Construct):
         super().__init__(scope, construct_id)
         region = Stack.of(self).region
         self.role = iam.Role(
-            self, "Role", assumed_by=iam.ServicePrincipal(f"dms.{region}.amazonaws.com")
+            self,
+            "Role",
+            assumed_by=for_this_account(self, iam.ServicePrincipal(f"dms.{region}.amazonaws.com")),
         )
-        for statement in Permissions(self, settings=settings).read_secrets():
+        secrets = Permissions(self, settings=settings).read_secrets()
+        for statement in _never_marked(secrets, SERVER_CERTIFICATE):
             self.role.add_to_policy(statement)
 
 
@@ -58,8 +86,14 @@ class Permissions:
         keys = [*self._settings.kms_keys]
         return (
             _allow(secrets, "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
-            *((_allow(keys, "kms:Decrypt", "kms:DescribeKey"),) if keys else ()),
+            *((self._through_secrets(keys),) if keys else ()),
         )
+
+    def _through_secrets(self, keys: Sequence[str]) -> iam.PolicyStatement:
+        """The keys, but only where Secrets Manager uses them for the caller."""
+        service = f"secretsmanager.{self._stack.region}.{self._stack.url_suffix}"
+        decrypt = _allow(keys, "kms:Decrypt", "kms:DescribeKey")
+        return _with(decrypt, "StringEquals", "kms:ViaService", service)
 
     def read_bundles(self) -> Statements:
         """CA bundles in the buckets that the settings allow."""
@@ -137,14 +171,19 @@ class Permissions:
 
     def pass_role(self, role: iam.IRole) -> Statements:
         """Hand the secret role to DMS: asked of the caller of CreateEndpoint and ModifyEndpoint."""
-        return (_allow([role.role_arn], "iam:GetRole", "iam:PassRole"),)
+        hand_over = _allow([role.role_arn], "iam:PassRole")
+        hand_over.add_condition(
+            "StringEquals", {"iam:PassedToService": dms_principals(self._stack)}
+        )
+        return (_allow([role.role_arn], "iam:GetRole"), hand_over)
 
     @property
     def _prefixes(self) -> tuple[str, ...]:
         return self._settings.secret_prefixes
 
     def _dms(self, kind: str) -> str:
-        return self._arn("dms", kind, "*")
+        name, _, ends = kind.partition(":")
+        return self._arn("dms", name, ends or "*")
 
     def _arn(
         self,
@@ -169,17 +208,21 @@ def grant(
 ) -> None:
     """Give each step what it does, and no more."""
     may = Permissions(scope, settings=settings)
-    table, runs, records = _table(storage), _objects(storage, "runs"), _objects(storage, "records")
     publish = (_allow([topic.topic_arn], "sns:Publish"),)
     describe, test, secrets = may.dms_describe(), may.dms_test(), may.read_secrets()
+    # The owner's mark on a secret keeps the keys of servers from who needs passwords, and the
+    # other way round.
+    passwords = _never_marked(secrets, SERVER_CERTIFICATE)
+    pairs = _never_marked(secrets, CREDENTIALS)
     pass_role = may.pass_role(dms_role)
-    delete_canary = may.dms_delete("DeleteEndpoint", on=["endpoint"], tagged=CANARY)
+    delete_canary = may.dms_delete("DeleteEndpoint", on=[f"endpoint:{CANARY_ARNS}"], tagged=CANARY)
     make_endpoint = may.dms_make("CreateEndpoint", on=["endpoint", "cert"])
     grants: dict[str, Statements] = {
+        "register_sources": (),
         "select_sources": may.rds(),
         "claim_source": (),
         "read_material": (*secrets, *may.read_bundles(), *describe),
-        "probe_tls": secrets,
+        "probe_tls": passwords,
         "plan_changes": describe,
         "import_ca": (
             *describe,
@@ -190,7 +233,7 @@ def grant(
             *make_endpoint,
             *delete_canary,
             *test,
-            *secrets,
+            *passwords,
             *pass_role,
         ),
         "pause_tasks": (*describe, *test, *may.dms("StopReplicationTask", on=["task"])),
@@ -198,22 +241,23 @@ def grant(
             *describe,
             *make_endpoint,
             *may.dms("ModifyEndpoint", on=["endpoint", "cert"]),
-            *secrets,
+            *passwords,
             *pass_role,
         ),
         "test_connection": (*describe, *test),
         "resume_tasks": (*describe, *test, *may.dms("StartReplicationTask", on=["task"])),
-        "import_certificate": (*secrets, *may.acm()),
-        "record_certification": (*describe, *delete_canary, *records, *publish),
+        "import_certificate": (*pairs, *may.acm()),
+        "record_certification": (*describe, *delete_canary, *publish),
         "tidy": (
             *describe,
             *may.dms_delete("DeleteCertificate", on=["cert"], tagged=CA),
             *publish,
         ),
-        "report": _objects(storage, "reports"),
+        "report": (),
     }
     for name, function in functions.items():
-        for statement in (*table, *runs, *grants[name]):
+        kept = (*_items(storage, ITEMS[name]), *_objects(storage, OBJECTS[name]))
+        for statement in (*kept, *grants[name]):
             function.add_to_role_policy(statement)
 
 
@@ -244,30 +288,142 @@ def grant_execution_look_up(
     )
 
 
-def _table(storage: Storage) -> Statements:
-    """Items and the index; a transaction needs the rights of the writes in it."""
-    arn = storage.table.table_arn
-    return (
-        _allow(
-            [arn, f"{arn}/index/due"],
-            "dynamodb:BatchGetItem",
-            "dynamodb:ConditionCheckItem",
-            "dynamodb:DeleteItem",
-            "dynamodb:GetItem",
-            "dynamodb:PutItem",
-            "dynamodb:Query",
-            "dynamodb:Scan",
-            "dynamodb:UpdateItem",
-        ),
-    )
+@dataclass(frozen=True)
+class Items:
+    """What a function does with the table.
+
+    Attributes:
+        reads: operations beside GetItem; who scans reads the index too.
+        writes: for each partition key, what is done under it.
+    """
+
+    reads: tuple[str, ...] = ()
+    writes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def _objects(storage: Storage, folder: str) -> Statements:
-    """Read and write one folder; without ListBucket, S3 does not say that an object is missing."""
-    return (
-        _allow([storage.bucket.arn_for_objects(f"{folder}/*")], "s3:GetObject", "s3:PutObject"),
-        _allow([storage.bucket.bucket_arn], "s3:ListBucket"),
-    )
+@dataclass(frozen=True)
+class Objects:
+    """What a function does with the bucket: keys, ``*`` for any part of one.
+
+    Attributes:
+        lists: whether it lists what it reads; who reads what may be missing needs it too.
+    """
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+
+# Partition keys: what is remembered of a source, what it is, how it is rolled back, whose an
+# endpoint is, which tasks are stopped.
+STATE, SPEC, UNDO, OWNER, PAUSE = "SOURCE#*", "SPEC#*", "UNDO#*", "ENDPOINT#*", "PAUSE"
+PUT, UPDATE, DELETE, CHECK = "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"
+_NOTES = {STATE: (UPDATE,)}
+
+ITEMS: Mapping[str, Items] = {
+    "register_sources": Items(
+        reads=("Query",),
+        writes={SPEC: (PUT,), STATE: (UPDATE,), OWNER: (PUT, DELETE), UNDO: (CHECK,)},
+    ),
+    "select_sources": Items(reads=("Query", "Scan"), writes=_NOTES),
+    "claim_source": Items(reads=("Query",), writes=_NOTES),
+    "read_material": Items(writes={STATE: (UPDATE,), OWNER: (PUT,)}),
+    # It meets hostile bytes, and writes nothing here.
+    "probe_tls": Items(),
+    "plan_changes": Items(),
+    "import_ca": Items(writes={"UNUSED": (DELETE,)}),
+    "rehearse_changes": Items(writes=_NOTES),
+    "pause_tasks": Items(reads=("Query",), writes={STATE: (UPDATE, CHECK), PAUSE: (UPDATE,)}),
+    "configure_endpoint": Items(writes={STATE: (UPDATE, CHECK), OWNER: (PUT,), UNDO: (PUT,)}),
+    "test_connection": Items(writes=_NOTES),
+    "resume_tasks": Items(
+        reads=("Query",), writes={STATE: (UPDATE, CHECK), PAUSE: (UPDATE, DELETE)}
+    ),
+    "import_certificate": Items(writes=_NOTES),
+    "record_certification": Items(
+        reads=("Query",), writes={STATE: (UPDATE,), UNDO: (DELETE,), "BREAKER": (PUT,)}
+    ),
+    "tidy": Items(reads=("Query", "Scan"), writes={"TIDY": (PUT,), "UNUSED": (UPDATE, DELETE)}),
+    "report": Items(),
+}
+"""What each function may do with the table."""
+
+_NOT_OURS = "runs/*/outcomes/*"  # who loses the claim leaves word of it
+
+
+def _of_step(name: str, *more: str, claims: bool = True) -> Objects:
+    """A step of a run reads what the others left, and writes its own."""
+    own = (f"runs/*/{name}*", *more)
+    return Objects(reads=("runs/*",), writes=(*own, _NOT_OURS) if claims else own)
+
+
+OBJECTS: Mapping[str, Objects] = {
+    "register_sources": Objects(writes=("onboarding/*",)),
+    "select_sources": Objects(
+        reads=("onboarding/*",), writes=("runs/*/manifest.json", "runs/*/outcomes/*")
+    ),
+    "claim_source": _of_step("claim_source"),
+    "read_material": _of_step("read_material"),
+    "probe_tls": _of_step("probe_tls", claims=False),
+    "plan_changes": _of_step("plan_changes", claims=False),
+    "import_ca": _of_step("import_ca"),
+    "rehearse_changes": _of_step("rehearse_changes"),
+    # A window that has closed since makes the plan one that waits.
+    "pause_tasks": _of_step("pause_tasks", "runs/*/plan_changes.json"),
+    "configure_endpoint": _of_step("configure_endpoint"),
+    "test_connection": _of_step("test_connection"),
+    "resume_tasks": _of_step("resume_tasks"),
+    "import_certificate": _of_step("import_certificate"),
+    "record_certification": _of_step("record_certification", "records/*"),
+    "tidy": Objects(),
+    "report": Objects(reads=("runs/*",), writes=("reports/*",)),
+}
+"""What each function may do with the bucket."""
+
+
+def _items(storage: Storage, items: Items) -> Statements:
+    """Reads, and writes under the partition keys that are the function's own.
+
+    A transaction needs the rights of the writes in it.
+    """
+    table = storage.table.table_arn
+    index = [f"{table}/index/due"] if "Scan" in items.reads else []
+    reads = [f"dynamodb:{name}" for name in ("GetItem", *items.reads)]
+    statements = [_allow([table, *index], *reads)]
+    for operation in (PUT, UPDATE, DELETE, CHECK):
+        keys = [key for key, operations in items.writes.items() if operation in operations]
+        if keys:
+            write = _allow([table], f"dynamodb:{operation}")
+            write.add_condition("ForAllValues:StringLike", {"dynamodb:LeadingKeys": keys})
+            statements.append(write)
+    return tuple(statements)
+
+
+def _objects(storage: Storage, objects: Objects) -> Statements:
+    """Keys to read and to write.
+
+    Who may list what is not there is told that it is missing. Whether S3 says so to who may list a
+    prefix alone is not documented; ``Documents.get`` asks again by listing.
+    """
+    statements = []
+    if objects.reads:
+        keys = [storage.bucket.arn_for_objects(key) for key in objects.reads]
+        listing = _allow([storage.bucket.bucket_arn], "s3:ListBucket")
+        listing.add_condition("StringLike", {"s3:prefix": list(objects.reads)})
+        statements += [_allow(keys, "s3:GetObject"), listing]
+    if objects.writes:
+        keys = [storage.bucket.arn_for_objects(key) for key in objects.writes]
+        statements.append(_allow(keys, "s3:PutObject"))
+    return tuple(statements)
+
+
+def _never_marked(secrets: Statements, holds: str) -> Statements:
+    """Read secrets, but none that its owner has marked as holding this."""
+    marked = f"aws:ResourceTag/{HOLDS}"
+    copies = [iam.PolicyStatement.from_json(each.to_json()) for each in secrets]
+    for each in copies:
+        if any(action.startswith("secretsmanager:") for action in each.actions):
+            each.add_condition("StringNotEqualsIfExists", {marked: holds})
+    return tuple(copies)
 
 
 def _made_here(statement: iam.PolicyStatement) -> iam.PolicyStatement:

@@ -8,6 +8,8 @@ from constructs import Construct
 from stacks import access
 from stacks.functions import Functions
 from stacks.observability import Alarms, Notices, retention
+from stacks.onboarding import Onboarding
+from stacks.people import People
 from stacks.settings import Settings
 from stacks.storage import Storage
 from stacks.triggers import Triggers
@@ -46,6 +48,13 @@ class CertifierStack(Stack):
             pace=Pace(poll_seconds=settings.poll_seconds, max_concurrency=settings.max_concurrency),
             log_retention=retention(settings),
         )
+        onboarding = Onboarding(
+            self,
+            "Onboard",
+            register=functions.versions["register_sources"],
+            run=workflow.machine,
+            log_retention=retention(settings),
+        )
         triggers = Triggers(self, "Triggers", settings=settings, machine=workflow.machine)
         Alarms(
             self,
@@ -66,9 +75,20 @@ class CertifierStack(Stack):
         access.grant_execution_look_up(
             self, machine=workflow.machine, claim=functions.by_name["claim_source"]
         )
+        people = People(
+            self,
+            "People",
+            storage=storage,
+            run=workflow.machine,
+            onboard=onboarding.machine,
+        )
         # What the command line needs to find this installation.
         CfnOutput(self, "StateMachine", value=workflow.machine.state_machine_arn)
+        CfnOutput(self, "OnboardStateMachine", value=onboarding.machine.state_machine_arn)
         CfnOutput(self, "TableName", value=storage.table.table_name)
         CfnOutput(self, "BucketName", value=storage.bucket.bucket_name)
         CfnOutput(self, "DmsSecretRole", value=dms.role.role_arn)
         CfnOutput(self, "Topic", value=notices.topic.topic_arn)
+        CfnOutput(self, "ReaderPolicy", value=people.reader.managed_policy_arn)
+        CfnOutput(self, "RunnerPolicy", value=people.runner.managed_policy_arn)
+        CfnOutput(self, "RegistrarPolicy", value=people.registrar.managed_policy_arn)

@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks import packaging
+from stacks import access, packaging
 from stacks.observability import retention
 from stacks.settings import Settings
 
@@ -46,6 +46,7 @@ class StepFunction:
 
 
 STEPS = (
+    StepFunction("register_sources", seconds=120),
     StepFunction("select_sources", ("BATCH",), seconds=120),
     StepFunction("claim_source"),
     StepFunction("read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS")),
@@ -121,7 +122,9 @@ class Functions(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         role = iam.Role(
-            self, f"{step.id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
+            self,
+            f"{step.id}Role",
+            assumed_by=access.for_this_account(self, iam.ServicePrincipal("lambda.amazonaws.com")),
         )
         group.grant_write(role)
         function = lambda_.Function(

@@ -49,6 +49,9 @@ LAMBDA_TRANSIENT = (
     "States.Timeout",
 )
 
+# What a machine answers when no source is concerned; see certifier/steps/report.py.
+NO_SOURCES = {"counts": {}, "sources": [], "report": "{% null %}"}
+
 _NULL = "{% null %}"
 _CAUSE = "$substring('' & $states.errorOutput.Cause, 0, 1000)"
 # The first problem is the one that matters: what fails afterwards, while rolling back, is
@@ -125,7 +128,7 @@ class Workflow(Construct):
             query_language=sfn.QueryLanguage.JSONATA,
             comment="Certifies the TLS of DMS endpoints for PostgreSQL",
             logs=sfn.LogOptions(
-                destination=self._log(log_retention),
+                destination=machine_log(self, log_retention),
                 level=sfn.LogLevel.ERROR,
                 include_execution_data=False,
             ),
@@ -138,24 +141,6 @@ class Workflow(Construct):
                 actions=["lambda:InvokeFunction"],
                 resources=[f"{_function_arn(version)}:*" for version in self._versions.values()],
             )
-        )
-
-    def _log(self, retention: logs.RetentionDays) -> logs.LogGroup:
-        """The machine's log group, under the only prefix that needs no policy of its own.
-
-        Elsewhere Step Functions adds the group to a CloudWatch Logs resource policy, of which a
-        Region has ten with 5,120 characters: in a crowded account the stack could not be made (Step
-        Functions guide, "Logging in CloudWatch Logs"). The name is the installation's own, and
-        another one each time that the stack is made anew.
-        """
-        stack_id = Fn.select(2, Fn.split("/", Aws.STACK_ID))
-        first = Fn.select(0, Fn.split("-", stack_id))
-        return logs.LogGroup(
-            self,
-            "Log",
-            log_group_name=f"/aws/vendedlogs/states/{Aws.STACK_NAME}-{first}",
-            retention=retention,
-            removal_policy=RemovalPolicy.DESTROY,
         )
 
     # ------------------------------------------------------------------ the run over all sources
@@ -203,7 +188,7 @@ class Workflow(Construct):
         select.next(
             sfn.Choice.jsonata(self, "Any sources?")
             .when(sfn.Condition.jsonata("{% $selected > 0 %}"), certify)
-            .otherwise(sfn.Succeed.jsonata(self, "Nothing to do", outputs={}))
+            .otherwise(sfn.Succeed.jsonata(self, "Nothing to do", outputs=NO_SOURCES))
         )
         certify.next(tidy)
         tidy.next(report)
@@ -251,6 +236,7 @@ class Workflow(Construct):
             assign={
                 "failed": "{% $states.result.Payload.failed = true %}",
                 "cause": "{% '' & $states.result.Payload.cause %}",
+                "answer": "{% $states.result.Payload.answer %}",
             },
         )
         report.next(
@@ -266,7 +252,7 @@ class Workflow(Construct):
                     cause="{% $cause %}",
                 ),
             )
-            .otherwise(sfn.Succeed.jsonata(self, "Reported", outputs={}))
+            .otherwise(sfn.Succeed.jsonata(self, "Reported", outputs="{% $answer %}"))
         )
         return report
 
@@ -609,26 +595,50 @@ class Workflow(Construct):
             retry_on_service_exceptions=False,
             task_timeout=sfn.Timeout.duration(TASK_TIMEOUT),
         )
-        task.add_retry(
-            errors=list(_names(Retryable)),
-            interval=Duration.seconds(2),
-            backoff_rate=2,
-            max_attempts=6,
-            max_delay=Duration.seconds(60),
-            jitter_strategy=sfn.JitterType.FULL,
-        )
-        task.add_retry(
-            errors=list(LAMBDA_TRANSIENT),
-            # An interface takes up to a minute and a half.
-            interval=Duration.seconds(3),
-            backoff_rate=2,
-            max_attempts=5,
-            jitter_strategy=sfn.JitterType.FULL,
-        )
+        add_retries(task)
         for errors, target in catch:
             remember = {"problem": _PROBLEM} if errors == ("States.ALL",) else None
             task.add_catch(target, errors=list(errors), assign=remember, outputs={})
         return task
+
+
+def machine_log(scope: Construct, retention: logs.RetentionDays, suffix: str = "") -> logs.LogGroup:
+    """The log group of a machine, under the only prefix that needs no policy of its own.
+
+    Elsewhere Step Functions adds the group to a CloudWatch Logs resource policy, of which a
+    Region has ten with 5,120 characters: in a crowded account the stack could not be made (Step
+    Functions guide, "Logging in CloudWatch Logs"). The name is the installation's own, and
+    another one each time that the stack is made anew.
+    """
+    stack_id = Fn.select(2, Fn.split("/", Aws.STACK_ID))
+    first = Fn.select(0, Fn.split("-", stack_id))
+    return logs.LogGroup(
+        scope,
+        "Log",
+        log_group_name=f"/aws/vendedlogs/states/{Aws.STACK_NAME}-{first}{suffix}",
+        retention=retention,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def add_retries(task: sfn.TaskStateBase) -> None:
+    """Have a step called again after what passes by itself."""
+    task.add_retry(
+        errors=list(_names(Retryable)),
+        interval=Duration.seconds(2),
+        backoff_rate=2,
+        max_attempts=6,
+        max_delay=Duration.seconds(60),
+        jitter_strategy=sfn.JitterType.FULL,
+    )
+    task.add_retry(
+        errors=list(LAMBDA_TRANSIENT),
+        # An interface takes up to a minute and a half.
+        interval=Duration.seconds(3),
+        backoff_rate=2,
+        max_attempts=5,
+        jitter_strategy=sfn.JitterType.FULL,
+    )
 
 
 def _step_payload(**extras: Any) -> dict[str, Any]:

@@ -17,11 +17,17 @@ class Deployment(Fact):
     """The outputs of the stack that the command line needs."""
 
     machine: str
+    onboard: str
     table: str
     bucket: str
 
 
-_OUTPUTS = {"machine": "StateMachine", "table": "TableName", "bucket": "BucketName"}
+_OUTPUTS = {
+    "machine": "StateMachine",
+    "onboard": "OnboardStateMachine",
+    "table": "TableName",
+    "bucket": "BucketName",
+}
 
 
 def find_deployment(client: "CloudFormationClient", stack: str) -> Deployment:
@@ -41,6 +47,7 @@ def find_deployment(client: "CloudFormationClient", stack: str) -> Deployment:
         raise Unexpected("DescribeStacks") from None
     outputs = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", ())}
     if missing := [name for name in _OUTPUTS.values() if name not in outputs]:
-        seen = f"the stack {stack} is not a Certifier: it lacks the outputs {', '.join(missing)}"
+        lacks = f"it lacks the outputs {', '.join(missing)}"
+        seen = f"the stack {stack} is not a Certifier of this version: {lacks}"
         raise Refused(Cause.AWS_DENIED, seen=seen)
     return Deployment(**{field: outputs[name] for field, name in _OUTPUTS.items()})

@@ -170,6 +170,7 @@ class Dms:
         password: str | None = None,
         tags: Mapping[str, str],
         like: str | None = None,
+        resource: str | None = None,
     ) -> Endpoint | AlreadyExists:
         """Create an endpoint, or say that its identifier is taken.
 
@@ -180,10 +181,13 @@ class Dms:
                 and nowhere else. What DMS shows of them need not be valid input: when it does not
                 take them, the endpoint is created without them.
 
+            resource: what the ARN ends with, at most 31 characters; default: DMS makes it up.
+
         Raises:
             NotYetConsistent: the role was just made, and DMS may not assume it yet.
             Refused: ``dms_quota``, ``not_applied``, ``aws_denied``.
         """
+        named = {} if resource is None else {"ResourceIdentifier": resource}
         own = params = _params(fields, password, by_secret=fields.secret_id is not None)
         if like is not None:
             params = _copied(self._described(like) or {}, params)
@@ -196,6 +200,7 @@ class Dms:
                 EndpointType=endpoint_type.lower(),
                 EngineName=engine,
                 Tags=_tags(tags),
+                **named,
                 **params,
             )
 

@@ -4,6 +4,7 @@ Keys of the bucket::
 
     runs/<run>/<step>.json                        what a step of one certification found
     runs/<execution>/manifest.json                what Select sources chose
+    onboarding/<execution>.json                   what Onboard has registered or checked, for Run
     runs/<execution>/outcomes/<name>.<outcome>    how each child of an execution ended
     records/<source>/<instant>-<run>.json, .html  what one certification proved
     reports/<execution>.json, .html               what one execution did
@@ -21,6 +22,7 @@ from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.models import Fact, Finding
 from certifier.run.documents import Document
+from certifier.run.event import Onboarding
 from certifier.run.summary import ChildOutcome
 from certifier.vocabulary import Cause, Outcome, Witness
 
@@ -31,6 +33,7 @@ DOCUMENT_LIMIT = 8 * 1024 * 1024
 BUNDLE_LIMIT = 1024 * 1024
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
+_DENIED = frozenset({"AccessDenied", "403", "Forbidden"})
 _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound"})
 
 F = TypeVar("F", bound=Fact)
@@ -75,6 +78,21 @@ class Documents:
         """Return the list under ``key``; empty when there is none."""
         body = self.get(key)
         return [] if body is None else list(json.loads(body))
+
+    # -- what Onboard hands over
+
+    def write_onboarding(self, execution: str, handed: Onboarding) -> None:
+        """Hand over what an execution of Onboard has registered or checked."""
+        self.put(
+            f"onboarding/{execution}.json",
+            handed.model_dump_json(exclude_defaults=True).encode(),
+            JSON,
+        )
+
+    def read_onboarding(self, execution: str) -> Onboarding | None:
+        """Return what an execution of Onboard has handed over; ``None`` when it has not."""
+        body = self.get(f"onboarding/{execution}.json")
+        return None if body is None else Onboarding.model_validate_json(body)
 
     # -- how the children of an execution ended
 
@@ -121,12 +139,24 @@ class Documents:
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
             body = answer["Body"].read(DOCUMENT_LIMIT + 1)
         except (ClientError, BotoCoreError) as error:
-            if code_of(error) in _ABSENT:
+            if code_of(error) in _ABSENT or (code_of(error) in _DENIED and self._is_absent(key)):
                 return None
             raise translate(error) from None
         if len(body) > DOCUMENT_LIMIT:
             raise Unexpected("DocumentTooLarge")
         return body
+
+    def _is_absent(self, key: str) -> bool:
+        """Whether an object that S3 does not give is missing.
+
+        S3 says so only to who may list the bucket. A role that may list its own prefixes alone is
+        told that it may not read the object; so it looks whether there is one.
+        """
+        try:
+            answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        except (ClientError, BotoCoreError):
+            return False
+        return key not in [entry["Key"] for entry in answer.get("Contents", ())]
 
     def keys(self, prefix: str) -> list[str]:
         """Return every key under ``prefix``, in order: all of one run, or of one source."""

@@ -86,7 +86,9 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
         return complain("certify", _too_large(event, text))
     place = find(args)
     name = f"certify-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    execution = place.states.start(place.deployment.machine, name, text)
+    # Registering has a door of its own, with a permission of its own. Its run has the same name.
+    door = place.deployment.onboard if "sources" in event else place.deployment.machine
+    execution = place.states.start(door, name, text)
     if args.detach:
         print(json.dumps({"execution": execution}) if args.json else execution)
         return 0

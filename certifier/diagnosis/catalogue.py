@@ -1143,6 +1143,15 @@ _CHANGING = (
         remedy="Read the endpoint in the console; report it with the run's record.",
     ),
     _row(
+        Cause.UNDO_LOG_UNTRUSTED,
+        why="The undo log in the table is not of this source's endpoint, or says that the endpoint "
+        "had what it did not have when it was read. Nothing of it is written to DMS. Somebody has "
+        "changed the table by hand, or the registration, while a change was unfinished.",
+        remedy="Find out who wrote to the table (CloudTrail's data events, if you have them on). "
+        "Look at the endpoint, set it as it should be, then delete the undo log: 'Keep an endpoint "
+        "as it is now' in the runbook.",
+    ),
+    _row(
         Cause.CHANGED_MEANWHILE,
         why="Someone else changed the endpoint during the run, so a test proves nothing.",
         remedy="Let the run repeat; if it happens again, find the other writer in CloudTrail.",

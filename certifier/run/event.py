@@ -55,6 +55,16 @@ class Chosen(Event):
     version: int
 
 
+class Onboarding(Fact):
+    """What Onboard hands over to Run: the sources that it has registered, or checked to be planned.
+
+    Only the function of Onboard may write it, so whoever may start Run alone cannot bring specs.
+    """
+
+    mode: Mode
+    sources: tuple[Chosen, ...]
+
+
 class StepEvent(Event):
     """One step of one certification. ``run`` and ``parent`` are execution ARNs."""
 

@@ -30,8 +30,9 @@ from certifier.run.documents import (
     Sent,
     UndoLog,
 )
-from certifier.run.event import PolledEvent
+from certifier.run.event import PolledEvent, run_id
 from certifier.run.plan import new_fields, written_names
+from certifier.run.undo import why_not_covered
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
 from certifier.steps.passwords import password, password_at
@@ -62,7 +63,7 @@ def run(event: ConfigureEvent, context: StepContext[DmsSettings]) -> ConfigureAn
     """
     held = context.store.hold(event.name, event.run)
     if event.action is Action.ROLL_BACK:
-        return _roll_back(event, context)
+        return _roll_back(event, context, held)
     return _apply(event, context, held)
 
 
@@ -80,9 +81,13 @@ def _refuse(cause: Cause, seen: str) -> Refused:
 def _apply(event: ConfigureEvent, context: StepContext[DmsSettings], held: Held) -> ConfigureAnswer:
     plan = context.require(event, PLAN)
     new = new_fields(plan, context.read(event, IMPORTED_CA))
-    log = context.store.undo(event.name)
-    if log is None:
+    written = context.store.undo_with_run(event.name)
+    if written is None:
         log = _begin(event, context, held, plan, new)
+    else:
+        log = written[0]
+        if written[1] != event.run or log != _log(event, context, plan, new):
+            raise _untrusted(event, "it is not the one that this run has written")
     endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if endpoint is None:
         if not log.created:
@@ -125,20 +130,32 @@ def _begin(
     Raises:
         Refused: it is no longer what the plan was made for (``changed_meanwhile``).
     """
-    source = event.source.spec
     material = context.read(event, MATERIAL)
     before = material.endpoint if material else None
-    old = EndpointFields()
     if before is not None:
         now = context.dms.endpoint(before.arn)
         if now is None or now.settings_digest != before.settings_digest:
             seen = f"{before.identifier} is no longer as this run has read it"
             raise _refuse(Cause.CHANGED_MEANWHILE, seen)
-        old = now.fields
+    log = _log(event, context, plan, new)
+    if log.created:
+        held.note_creating(log.endpoint_identifier)
+    held.write_undo(log)
+    return log
+
+
+def _log(
+    event: ConfigureEvent, context: StepContext[DmsSettings], plan: Plan, new: EndpointFields
+) -> UndoLog:
+    """Return the undo log of this run: from the plan, and the endpoint as it was read."""
+    source = event.source.spec
+    material = context.read(event, MATERIAL)
+    before = material.endpoint if material else None
+    old = before.fields if before else EndpointFields()
     names = written_names(plan, old, new)
     stuck = {change.field for change in plan.changes if not change.reversible}
     rehearsal = context.read(event, REHEARSAL)
-    log = UndoLog(
+    return UndoLog(
         endpoint_arn=before.arn if before else None,
         endpoint_identifier=before.identifier if before else source.endpoint,
         fields=names,
@@ -150,10 +167,12 @@ def _begin(
         created=before is None,
         old_connects=rehearsal.old_connects if rehearsal else None,
     )
-    if log.created:
-        held.note_creating(log.endpoint_identifier)
-    held.write_undo(log)
-    return log
+
+
+def _untrusted(event: ConfigureEvent, why: str) -> Refused:
+    """Refuse to follow an undo log. It stays as it is: only a person can say what is right."""
+    seen = f"the undo log of {event.name} is not followed: {why}"
+    return _refuse(Cause.UNDO_LOG_UNTRUSTED, seen)
 
 
 def _create(
@@ -244,10 +263,17 @@ def _check_the_rest(
 # -- roll back
 
 
-def _roll_back(event: ConfigureEvent, context: StepContext[DmsSettings]) -> ConfigureAnswer:
-    log = context.store.undo(event.name)
-    if log is None:
+def _roll_back(
+    event: ConfigureEvent, context: StepContext[DmsSettings], held: Held
+) -> ConfigureAnswer:
+    written = context.store.undo_with_run(event.name)
+    if written is None:
         return ConfigureAnswer(done=True)
+    log = written[0]
+    material = context.documents.read(run_id(written[1]), MATERIAL)
+    source, owned = event.source.spec, held.state.owned
+    if why := why_not_covered(log, source=source, owned=owned, material=material):
+        raise _untrusted(event, why)
     endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if log.created:  # kept when it is there, and reported; there are no old settings
         return _left(event, context, endpoint)

@@ -15,7 +15,7 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused, Unexpected
 from certifier.models import Fact, Finding
-from certifier.ownership import CANARY_TAG, is_ours
+from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
 from certifier.run.carryover import anchors, answered, remembered
 from certifier.run.documents import Document
@@ -190,7 +190,11 @@ def _delete_canary(
         return None
     canary = context.dms.endpoint(identifier)
     try:
-        if canary is not None and canary.status != "deleting" and _is_ours(event, context, canary):
+        if (
+            canary is not None
+            and canary.status != "deleting"
+            and _is_ours(event, context, canary, identifier)
+        ):
             context.dms.delete_endpoint(canary.arn)
     except (Busy, Refused):
         return identifier
@@ -198,8 +202,12 @@ def _delete_canary(
     return None
 
 
-def _is_ours(event: RecordEvent, context: StepContext[RecordSettings], canary: Endpoint) -> bool:
+def _is_ours(
+    event: RecordEvent, context: StepContext[RecordSettings], canary: Endpoint, identifier: str
+) -> bool:
     """Whether it is this source's canary, and not what somebody else gave its identifier to."""
+    if not is_canary(canary.arn, identifier):
+        return False
     tags = context.dms.tags(canary.arn)
     return is_ours(tags, context.settings.installation) and tags.get(CANARY_TAG) == event.name
 

@@ -11,7 +11,14 @@ from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.endpoint.fields import LOGIN, replaced_by, subset
 from certifier.errors import Busy, Refused
 from certifier.models import Finding, errors_in
-from certifier.ownership import CANARY_TAG, STACK_TAG, canary_identifier, is_ours
+from certifier.ownership import (
+    CANARY_TAG,
+    STACK_TAG,
+    canary_resource,
+    is_canary,
+    is_ours,
+    new_canary,
+)
 from certifier.run.documents import (
     CANARY,
     IMPORTED_CA,
@@ -57,7 +64,7 @@ def run(event: PolledEvent, context: StepContext[DmsSettings]) -> Done:
     obstacle = _obstacle(event, context.settings.dms_secret_role, endpoint)
     canary: tuple[InstanceTest, ...] | None = ()
     if obstacle is None:
-        rehearsed = _rehearse(event, context, held, plan, endpoint)
+        rehearsed = _rehearse(event, context, held, plan)
         if isinstance(rehearsed, Finding):
             obstacle = rehearsed
         else:
@@ -99,23 +106,26 @@ def _rehearse(
     context: StepContext[DmsSettings],
     held: Held,
     plan: Plan,
-    endpoint: Endpoint | None,
 ) -> tuple[InstanceTest, ...] | Finding | None:
     """Return the canary's tests, ``None`` while they are under way, or why there is no canary."""
-    identifier = canary_identifier(context.settings.installation, event.name)
-    canary = context.dms.endpoint(identifier)
+    identifier = held.state.canary
+    canary = None if identifier is None else context.dms.endpoint(identifier)
     work = context.read(event, CANARY)
     if work is None:
-        if canary is not None:  # a run that died has left it behind
-            _require_ours(event, context, canary)
+        if canary is not None and identifier is not None:  # a run that died has left it behind
+            _require_ours(event, context, canary, identifier)
             _delete(context, canary)
             return None
+        identifier = new_canary(context.settings.installation, event.name)
         held.note_canary(identifier)
         work = CanaryWork()
         context.write(event, CANARY, work)
     if work.tests is None:
+        if identifier is None:  # somebody has taken the note of it away
+            seen = "the canary of this run is no longer noted"
+            raise Refused(Cause.CHANGED_MEANWHILE, seen=seen)
         if canary is None:
-            return _create(event, context, held, plan, endpoint)
+            return _create(event, context, held, plan, identifier)
         if canary.status != "active":
             return None
         tests = prove(
@@ -142,11 +152,12 @@ def _create(
     context: StepContext[DmsSettings],
     held: Held,
     plan: Plan,
-    endpoint: Endpoint | None,
+    identifier: str,
 ) -> Finding | None:
     """Make the canary: the endpoint's own fields, with the new ones over them."""
     source = event.source.spec
     material = context.read(event, MATERIAL)
+    endpoint = material.endpoint if material else None
     current = endpoint.fields if endpoint else EndpointFields()
     new = new_fields(plan, context.read(event, IMPORTED_CA)).given()
     gone = replaced_by(new)
@@ -158,7 +169,6 @@ def _create(
         role = context.settings.dms_secret_role
         fields = fields.model_copy(update={**dict.fromkeys(LOGIN), "secret_role_arn": role})
     version = material.versions.credentials if material else None
-    identifier = canary_identifier(context.settings.installation, event.name)
     try:
         made = context.dms.create_endpoint(
             identifier,
@@ -168,6 +178,7 @@ def _create(
             password=password(event, context, version),
             tags={CANARY_TAG: event.name, STACK_TAG: context.settings.installation},
             like=endpoint.arn if endpoint else None,
+            resource=canary_resource(identifier),
         )
     except Refused as refused:
         if refused.cause is not Cause.DMS_QUOTA:
@@ -177,14 +188,17 @@ def _create(
         return finding(Cause.REHEARSED_BY_PROBE_ONLY, place=Witness.REHEARSAL, seen=seen)
     taken = context.dms.endpoint(identifier) if isinstance(made, AlreadyExists) else None
     if taken is not None:  # by ourselves, when the answer was lost
-        _require_ours(event, context, taken)
+        _require_ours(event, context, taken, identifier)
     return None
 
 
-def _require_ours(event: PolledEvent, context: StepContext[DmsSettings], canary: Endpoint) -> None:
+def _require_ours(
+    event: PolledEvent, context: StepContext[DmsSettings], canary: Endpoint, identifier: str
+) -> None:
     """Refuse when an endpoint that has a canary's identifier is not this source's canary."""
     tags = context.dms.tags(canary.arn)
-    if is_ours(tags, context.settings.installation) and tags.get(CANARY_TAG) == event.name:
+    made = is_canary(canary.arn, identifier) and is_ours(tags, context.settings.installation)
+    if made and tags.get(CANARY_TAG) == event.name:
         return
     seen = f"{canary.identifier} has the identifier of a canary, and is not one of this source's"
     found = finding(Cause.CANARY_LEFT, place=Witness.REHEARSAL, seen=seen, severity=Severity.ERROR)

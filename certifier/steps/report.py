@@ -14,6 +14,8 @@ from certifier.vocabulary import Mode, Origin, Outcome
 
 CAUSE_LIMIT = 4000
 """Characters of the text with which an execution fails; more than a person reads."""
+ANSWER_ROOM = 7 * 1024
+"""Bytes for the endings of the sources in an answer, which is at most 8 KiB."""
 
 
 class ReportEvent(Event):
@@ -27,11 +29,35 @@ class ReportEvent(Event):
     problem: Problem | None = None
 
 
+class Ending(Fact):
+    """How one source ended. ``record``: key of the record in the bucket, without its suffix."""
+
+    name: str
+    outcome: Outcome
+    cause: str | None
+    record: str | None
+
+
+class Answer(Fact):
+    """The output of the state machine: what a pipeline reads.
+
+    Attributes:
+        counts: how many sources ended with each outcome.
+        sources: how each of them ended, as far as an answer has room for them.
+        report: key of the report in the bucket, without its suffix; it has all of them.
+    """
+
+    counts: dict[str, int]
+    sources: tuple[Ending, ...]
+    report: str
+
+
 class Reported(Fact):
-    """Whether the execution is to fail, and the text with which."""
+    """Whether the execution is to fail, and the text with which; else what it answers."""
 
     failed: bool
     cause: str
+    answer: Answer | None
 
 
 def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
@@ -64,7 +90,24 @@ def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
     key = f"reports/{execution}"
     context.documents.put(f"{key}.json", summary.model_dump_json(indent=2).encode(), JSON)
     context.documents.put(f"{key}.html", summary_page(summary).encode(), HTML)
-    return Reported(failed=bool(failed), cause=failed[:CAUSE_LIMIT])
+    if failed:
+        cause = f"{failed[:CAUSE_LIMIT]}; report: s3://{context.documents.bucket}/{key}.json"
+        return Reported(failed=True, cause=cause, answer=None)
+    return Reported(failed=False, cause="", answer=_answer(summary, key))
+
+
+def _answer(summary: Summary, report: str) -> Answer:
+    """Return what fits; those that a person must look at come first."""
+    good = (Outcome.CERTIFIED, Outcome.PLANNED)
+    room = ANSWER_ROOM
+    endings: list[Ending] = []
+    for line in sorted(summary.lines, key=lambda line: line.outcome in good):
+        ending = Ending(name=line.name, outcome=line.outcome, cause=line.cause, record=line.record)
+        room -= len(ending.model_dump_json()) + 1
+        if room < 0:
+            break
+        endings.append(ending)
+    return Answer(counts=summary.counts, sources=tuple(endings), report=report)
 
 
 def _line(name: str, ending: ChildOutcome | None) -> Line:

@@ -1,7 +1,7 @@
 """Select sources: what started us, which sources that concerns, and the manifest for the Map.
 
-Registers what a direct start brings along; all mistakes of all sources are reported before anything
-is stored. Plan mode registers nothing and makes nothing due.
+It runs what is registered and registers nothing: its role may not. What Onboard hands over, it
+takes from the document that the function of Onboard alone may write. Plan mode makes nothing due.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,6 @@ from pydantic import Json
 from certifier.errors import InvalidEvent, Unexpected
 from certifier.models import Fact
 from certifier.run.event import Event, run_id
-from certifier.run.state import Registration
 from certifier.run.summary import ChildOutcome
 from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
@@ -23,7 +22,7 @@ from certifier.triggers import (
     OfCertificate,
     OfHost,
     OfSecret,
-    Register,
+    Onboarded,
     affected_sources,
     parse_event,
 )
@@ -60,10 +59,10 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
         InvalidEvent: the event, or a source in it, is not understood; nothing was stored.
     """
     request = parse_event(event.event)
-    plan = request.mode is Mode.PLAN
+    mode = request.mode
     match request.choice:
-        case Register(sources):
-            chosen = _register(sources, context, plan=plan)
+        case Onboarded(execution):
+            mode, chosen = _onboarded(execution, context)
         case Named(names):
             chosen = _named(names, context)
         case Everything():
@@ -73,7 +72,7 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
         case OfSecret() | OfCertificate() | OfHost() as choice:
             chosen = _affected(choice, context)
     good = [spec for spec in chosen.values() if spec is not None]
-    if not plan and not isinstance(request.choice, AllDue | Register):
+    if mode is not Mode.PLAN and not isinstance(request.choice, AllDue):
         # If their run is cut off, or finds the source busy, what was asked for is not forgotten.
         context.store.set_due([source.name for source, _ in good], context.now())
     for name in (name for name, spec in chosen.items() if spec is None):
@@ -93,7 +92,7 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
         count=len(items),
         bucket=context.documents.bucket,
         key=key,
-        mode=request.mode,
+        mode=mode,
         origin=request.origin,
     )
 
@@ -141,21 +140,17 @@ def _short(name: str) -> str:
     return repr(name[:60])
 
 
-def _register(
-    sources: tuple[Source, ...], context: StepContext[SelectSettings], *, plan: bool
-) -> Chosen:
-    """Register all sources or, when one cannot be, none."""
-    standing: dict[str, Registration] = {s.name: context.store.registration(s) for s in sources}
-    problems = [
-        f"sources.{index}.{problem}"
-        for index, source in enumerate(sources)
-        for problem in standing[source.name].problems(source)
-    ]
-    if problems:
-        raise InvalidEvent(*problems)
-    if plan:
-        return {source.name: (source, standing[source.name].version) for source in sources}
-    return {s.name: (s, context.store.register(s, context.now())) for s in sources}
+def _onboarded(execution: str, context: StepContext[SelectSettings]) -> tuple[Mode, Chosen]:
+    """Return what an execution of Onboard hands over, and the mode in which that may run.
+
+    To plan, the specs that it has checked; else the registered ones, whatever they are by now.
+    """
+    handed = context.documents.read_onboarding(execution)
+    if handed is None:
+        raise InvalidEvent(f"onboarded: no execution {_short(execution)} has handed anything over")
+    if handed.mode is Mode.PLAN:
+        return handed.mode, {each.name: (each.spec, each.version) for each in handed.sources}
+    return handed.mode, _read((each.name for each in handed.sources), context)
 
 
 def _affected(

@@ -25,10 +25,9 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 from sandbox.aws.clock import Clock
-from sandbox.aws.machine import Machines
+from sandbox.aws.machine import CALLER_HEADER, Machines
 from sandbox.aws.rights import Rights, denied
 
-CALLER_HEADER = "X-Sandbox-Caller"
 FUNCTION_HEADER = "X-Sandbox-Function"
 MACHINE = "machine"
 OUTSIDE = "outside"
@@ -308,6 +307,8 @@ def installed(
                 return denied(call.service, request, right)
         with nullcontext() if call.service in _UNLOCKED else lock:
             response = plain(self, event_name, request, **keywords)
+        if call.operation == "GetObject" and call.caller not in NOT_STEPS:
+            response = _unless_hidden(response, request, rights, call.caller)
         if fault is not None:
             _fail_after(fault.kind, call, request)
         return response
@@ -320,6 +321,18 @@ def installed(
         patch.object(botocore_endpoint, "time", Time),
     ):
         yield
+
+
+def _unless_hidden(
+    response: AWSResponse | None, request: AWSPreparedRequest, rights: Rights, caller: str
+) -> AWSResponse | None:
+    """Return S3's answer; that an object is missing is not shown to everybody."""
+    if response is None or response.status_code != 404:
+        return response
+    who = _text(request.headers.get(FUNCTION_HEADER)) or caller
+    if rights.shows_what_is_missing(who, request):
+        return response
+    return denied("s3", request, "s3:ListBucket")
 
 
 def _fail_before(kind: Kind, call: Call, request: AWSPreparedRequest) -> None:

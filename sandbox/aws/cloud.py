@@ -29,6 +29,7 @@ from typing import Any
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID, MockAWS
 from moto.moto_api._internal import mock_random
+from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
@@ -122,11 +123,15 @@ class Execution:
 
     @property
     def children(self) -> list["Execution"]:
-        """The child executions so far, in the order of their start."""
+        """The child executions so far, in the order of their start.
+
+        Those of Onboard are the children of its run, which bears the same name.
+        """
         return [
             Execution(other.exec_arn, self._cloud)
             for other in self._cloud._executions()
-            if isinstance(other, ChildExecution) and other.parent_arn == self.arn
+            if isinstance(other, ChildExecution)
+            and other.parent_arn.rsplit(":", 1)[-1] == self.run_id
         ]
 
     def child(self, name: str) -> "Execution":
@@ -292,17 +297,29 @@ class Cloud:
             self._machines.ended(execution.exec_arn).wait(10)
 
     def _tags_of(self, arn: str) -> Mapping[str, str]:
-        """The tags of a resource of DMS or ACM, without a call."""
+        """The tags of a resource of DMS, ACM or Secrets Manager, without a call."""
         if arn in (certificates := self.acm.certificates()):
             return {key: value or "" for key, value in certificates[arn].tags.items()}
+        if ":secret:" in arn:
+            secrets = secretsmanager_backends[self.account][self.region].secrets
+            found = next((one for one in secrets.values() if one.arn == arn), None)
+            tags = getattr(found, "tags", None) or ()
+            return {tag["Key"]: tag.get("Value", "") for tag in tags}
         return self.dms.state.tags.get(arn, {})
 
     # ------------------------------------------------------------------ starting things
 
     def run(self, given: Mapping[str, Any], *, wait: bool = True) -> Execution:
-        """Start the machine directly, as a person or a pipeline does."""
+        """Start a machine directly, as a person or a pipeline does: sources go to Onboard."""
+        machine = self.resources["OnboardStateMachine"] if "sources" in given else self.machine_arn
+        return self.start_machine(machine, given, wait=wait)
+
+    def start_machine(
+        self, machine: str, given: Mapping[str, Any], *, wait: bool = True
+    ) -> Execution:
+        """Start that state machine."""
         arn = self.client("stepfunctions").start_execution(
-            stateMachineArn=self.machine_arn, name=str(uuid.uuid4()), input=json.dumps(given)
+            stateMachineArn=machine, name=str(uuid.uuid4()), input=json.dumps(given)
         )["executionArn"]
         execution = Execution(arn, self)
         return execution.wait() if wait else execution
@@ -411,7 +428,7 @@ class Cloud:
 
     @property
     def machine_arn(self) -> str:
-        """The state machine."""
+        """The state machine that runs what is registered."""
         return self.resources["StateMachine"]
 
     @property

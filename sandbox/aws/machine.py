@@ -9,6 +9,7 @@ in and takes them out again:
 - a manifest that cannot be read is ``States.ItemReaderFailed``, which a Catch sees;
 - Wait states and retries move the sandbox's clock instead of sleeping;
 - Describe, List, History and Stop work on children;
+- ``.sync:2`` starts and awaits another machine (``nested.py``);
 - Describe and History may not see a new execution for some seconds (``unseen_for``).
 """
 
@@ -68,9 +69,13 @@ from moto.stepfunctions.parser.backend.execution import (
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from sandbox.aws import nested
 from sandbox.aws.clock import Clock
 from sandbox.aws.jsonata import eval_jsonata
 from sandbox.aws.maps import ChildExecution, MapRun, abort, map_failure
+
+CALLER_HEADER = "X-Sandbox-Caller"
+"""Who makes a call; Step Functions itself makes its calls without."""
 
 # What to patch: an object, one of its attributes, and what takes its place.
 Seam = tuple[Any, str, Any]
@@ -225,6 +230,7 @@ def _evaluation(machines: Machines) -> Iterable[Seam]:
 
     yield StringJSONata, "_eval_body", eval_jsonata
     yield lambda_eval_utils, "boto_client_for", client_for
+    yield from nested.seams(client_for)
     yield resource_eval_s3, "boto_client_for", client_for
 
 
@@ -381,6 +387,8 @@ def _api(machines: Machines) -> Iterable[Seam]:
 
     def visible(plain: Any) -> Any:
         def answer(self: Any) -> Any:
+            if CALLER_HEADER not in self.headers:
+                return plain(self)  # Step Functions itself, which waits for an execution of its own
             arn = self._get_param("executionArn")
             execution = self.stepfunction_backend.describe_execution(arn)
             age = machines.clock.now() - execution.start_date

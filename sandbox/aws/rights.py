@@ -6,6 +6,7 @@ account, in the middle of a change; here the step gets the same AccessDenied.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -29,6 +30,8 @@ _MADE = {
     "CreateEndpoint": "endpoint:new",
     "ImportCertificate": "cert:new",
 }
+# Keys of conditions that the sandbox fills in, in lower case.
+_KEYS = frozenset({"dynamodb:leadingkeys", "s3:prefix", "iam:passedtoservice", "aws:tagkeys"})
 _NAMES_OF_ARNS = (
     "EndpointArn",
     "ReplicationInstanceArn",
@@ -40,13 +43,44 @@ _NAMES_OF_ARNS = (
 
 _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "StringEquals": str.__eq__,
-    "StringEqualsIfExists": str.__eq__,
     "StringLike": fnmatchcase,
+    "StringNotEquals": str.__ne__,
+    "ForAllValues:StringEquals": str.__eq__,
+    "ForAllValues:StringLike": fnmatchcase,
 }
+_IF_EXISTS = "IfExists"
+
+
+@dataclass(frozen=True)
+class Need:
+    """What AWS would ask about for a call: an action on a resource.
+
+    Attributes:
+        context: what else IAM's conditions may ask, by their key in lower case, but for tags.
+    """
+
+    action: str
+    resource: str
+    context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Use:
+    """A right that a function needed: by what it was allowed, or that it was denied."""
+
+    step: str
+    action: str
+    resource: str
+    condition: str
+    allowed: bool
 
 
 class Rights:
-    """Whether a step may make a call. ``tags_of`` returns the tags of a resource by its ARN."""
+    """Whether a step may make a call. ``tags_of`` returns the tags of a resource by its ARN.
+
+    Attributes:
+        used: every right that was asked for so far.
+    """
 
     def __init__(self, account: str, region: str, tags_of: Callable[[str], Tags]) -> None:
         self._account = account
@@ -54,64 +88,78 @@ class Rights:
         self._tags_of = tags_of
         self._statements: dict[str, list[dict[str, Any]]] = {}
         self._names: dict[str, str] = {}
+        self.used: set[Use] = set()
 
     def missing(
         self, step: str, service: str, operation: str, request: AWSPreparedRequest
     ) -> str | None:
         """Return ``action on resource`` for the first right that the step lacks, else ``None``."""
         given = _tags_in(service, request)
-        for action, resource in self._needed(service, operation, request):
-            if not self._allows(step, action, resource, given):
-                return f"{action} on {resource}"
+        for need in self._needed(service, operation, request):
+            if not self._allows(step, need, given):
+                return f"{need.action} on {need.resource}"
         return None
 
-    def _needed(
-        self, service: str, operation: str, request: AWSPreparedRequest
-    ) -> Iterator[tuple[str, str]]:
-        """Yield every (action, resource) that AWS would ask about."""
+    def shows_what_is_missing(self, step: str, request: AWSPreparedRequest) -> bool:
+        """Whether S3 says to the step that an object is missing: to who may list the bucket.
+
+        Who may list some prefixes alone asks for an object without any: a condition on the prefix
+        does not hold then. AWS documents no more than the first sentence. Buckets of other teams
+        have policies of their own, so there it is shown.
+        """
+        resource = f"arn:aws:s3:::{_bucket_and_key(request)[0]}"
+        lists = any(
+            "s3:ListBucket" in _listed(each["Action"]) and resource in _listed(each["Resource"])
+            for each in self._of_role(step)
+        )
+        return not lists or self._allowing(step, Need("s3:ListBucket", resource), {}) is not None
+
+    def _needed(self, service: str, operation: str, request: AWSPreparedRequest) -> Iterator[Need]:
+        """Yield everything that AWS would ask about."""
         prefix = _PREFIXES.get(service, service)
         action = f"{prefix}:{_ACTIONS.get((service, operation), operation)}"
         match service:
             case "s3":
                 bucket, key = _bucket_and_key(request)
-                listed = operation == "ListObjectsV2"
-                yield action, f"arn:aws:s3:::{bucket}" + ("" if listed else f"/{key}")
-                if "versionId=" in request.url:
-                    yield "s3:GetObjectVersion", f"arn:aws:s3:::{bucket}/{key}"
+                query = parse_qs(urlsplit(request.url).query)
+                if operation == "ListObjectsV2":
+                    listed = {"s3:prefix": tuple(query.get("prefix", ("",)))}
+                    yield Need(action, f"arn:aws:s3:::{bucket}", listed)
+                    return
+                yield Need(action, f"arn:aws:s3:::{bucket}/{key}")
+                if "versionId" in query:
+                    yield Need("s3:GetObjectVersion", f"arn:aws:s3:::{bucket}/{key}")
             case "sns":
-                yield action, parse_qs(_body(request))["TopicArn"][0]
+                yield Need(action, parse_qs(_body(request))["TopicArn"][0])
             case "dynamodb":
                 yield from self._of_table(operation, json.loads(_body(request)))
             case "secretsmanager":
-                yield action, json.loads(_body(request))["SecretId"]
+                yield Need(action, json.loads(_body(request))["SecretId"])
             case "rds":
                 named = parse_qs(_body(request)).get("DBInstanceIdentifier", ["*"])[0]
-                yield action, self._arn("rds", f"db:{named}")
+                yield Need(action, self._arn("rds", f"db:{named}"))
             case "stepfunctions":
-                yield action, json.loads(_body(request))["executionArn"]
+                yield Need(action, json.loads(_body(request))["executionArn"])
             case "dms" | "acm":
                 yield from self._of_resources(service, operation, json.loads(_body(request)))
             case _:
-                yield action, "*"
+                yield Need(action, "*")
 
-    def _of_table(self, operation: str, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def _of_table(self, operation: str, body: dict[str, Any]) -> Iterator[Need]:
         items = body.get("TransactItems")
         if items is None:
             index = f"/index/{body['IndexName']}" if "IndexName" in body else ""
-            yield (
-                f"dynamodb:{operation}",
-                self._arn("dynamodb", f"table/{body['TableName']}{index}"),
-            )
+            table = self._arn("dynamodb", f"table/{body['TableName']}{index}")
+            yield Need(f"dynamodb:{operation}", table, _leading_keys(body))
             return
         names = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
         for item in items:
             ((kind, one),) = item.items()
             table = self._arn("dynamodb", f"table/{one['TableName']}")
-            yield f"dynamodb:{names.get(kind, 'ConditionCheckItem')}", table
+            action = f"dynamodb:{names.get(kind, 'ConditionCheckItem')}"
+            yield Need(action, table, _leading_keys(one))
 
-    def _of_resources(
-        self, service: str, operation: str, body: dict[str, Any]
-    ) -> Iterator[tuple[str, str]]:
+    def _of_resources(self, service: str, operation: str, body: dict[str, Any]) -> Iterator[Need]:
         """DMS and ACM: the ARNs in the request, what it makes, the role that it hands over."""
         arns = [body[name] for name in _NAMES_OF_ARNS if name in body]
         if operation.startswith("Describe") and service == "dms":
@@ -120,48 +168,64 @@ class Rights:
             made = "certificate/new" if service == "acm" else _MADE[operation]
             arns = [self._arn(service, made)]
         for arn in arns or ["*"]:
-            yield f"{service}:{operation}", arn
+            yield Need(f"{service}:{operation}", arn)
+        keys = {"aws:tagkeys": tuple(tag["Key"] for tag in body.get("Tags") or ())}
         if body.get("Tags") and service == "dms":
-            yield "dms:AddTagsToResource", self._arn("dms", _MADE[operation])
+            yield Need("dms:AddTagsToResource", self._arn("dms", _MADE[operation]), keys)
         if body.get("Tags") and service == "acm":
-            yield "acm:AddTagsToCertificate", self._arn("acm", "certificate/new")
+            yield Need("acm:AddTagsToCertificate", self._arn("acm", "certificate/new"), keys)
         handed = body.get("PostgreSQLSettings", {})
         if role := handed.get("SecretsManagerAccessRoleArn"):
-            yield "iam:GetRole", role
-            yield "iam:PassRole", role
+            yield Need("iam:GetRole", role)
+            to = (f"dms.{self._region}.amazonaws.com",)
+            yield Need("iam:PassRole", role, {"iam:passedtoservice": to})
         if secret := handed.get("SecretsManagerSecretId"):
-            yield "secretsmanager:DescribeSecret", secret
+            yield Need("secretsmanager:DescribeSecret", secret)
 
     def _arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self._region}:{self._account}:{resource}"
 
-    def _allows(self, step: str, action: str, resource: str, given: Tags) -> bool:
-        fitting = [
-            statement["Effect"]
-            for statement in self._of_role(step)
-            if any(fnmatchcase(action, one) for one in _listed(statement["Action"]))
-            and any(fnmatchcase(resource, one) for one in _listed(statement["Resource"]))
-            and self._holds(statement.get("Condition", {}), resource, given)
-        ]
-        return "Allow" in fitting and "Deny" not in fitting
+    def _allows(self, step: str, need: Need, given: Tags) -> bool:
+        """Whether the role allows it; writes down by what."""
+        statement = self._allowing(step, need, given)
+        condition = json.dumps((statement or {}).get("Condition", {}), sort_keys=True)
+        self.used.add(
+            Use(step, need.action, need.resource, condition, allowed=statement is not None)
+        )
+        return statement is not None
 
-    def _holds(
-        self, condition: Mapping[str, Mapping[str, Any]], resource: str, given: Tags
-    ) -> bool:
-        """Whether tags of the resource, or tags that the request gives, are as they must be."""
-        if not condition:
-            return True
-        tags = {"aws:ResourceTag": self._tags_of(resource), "aws:RequestTag": given}
+    def _allowing(self, step: str, need: Need, given: Tags) -> dict[str, Any] | None:
+        """Return the statement that allows it, if one does and none denies it."""
+        fitting = [
+            statement
+            for statement in self._of_role(step)
+            if any(fnmatchcase(need.action, one) for one in _listed(statement["Action"]))
+            and any(fnmatchcase(need.resource, one) for one in _listed(statement["Resource"]))
+            and self._holds(statement.get("Condition", {}), need, given)
+        ]
+        if any(statement["Effect"] == "Deny" for statement in fitting):
+            return None
+        return fitting[0] if fitting else None
+
+    def _holds(self, condition: Mapping[str, Mapping[str, Any]], need: Need, given: Tags) -> bool:
+        """Whether every condition of a statement holds for what is asked about.
+
+        Raises:
+            ValueError: a condition that the sandbox cannot read: it would only be guessed.
+        """
+        tags: Mapping[str, Tags] = {}
+        if condition:
+            tags = {"aws:ResourceTag": self._tags_of(need.resource), "aws:RequestTag": given}
         for operator, tests in condition.items():
+            fits = _OPERATORS.get(operator.removesuffix(_IF_EXISTS))
             for key, wanted in tests.items():
                 kind, _, name = key.partition("/")
-                if operator not in _OPERATORS or kind not in tags:
+                if fits is None or not (kind in tags or key.lower() in _KEYS):
                     raise ValueError(f"the sandbox knows no condition {operator} {key}")
-                value = tags[kind].get(name)
-                if value is None and operator.endswith("IfExists"):
-                    continue
-                fits = _OPERATORS[operator]
-                if value is None or not any(fits(value, one) for one in _listed(wanted)):
+                values = need.context.get(key.lower(), ())
+                if kind in tags:
+                    values = (tags[kind][name],) if name in tags[kind] else ()
+                if not _fulfilled(operator, fits, values, _listed(wanted)):
                     return False
         return True
 
@@ -185,6 +249,25 @@ class Rights:
             named = {str(f.function_name): str(f.handler).split(".")[-2] for f in functions}
             (self._names[step],) = (name for name, of in named.items() if step in (name, of))
         return self._names[step]
+
+
+def _fulfilled(
+    operator: str, fits: Callable[[str, str], bool], values: tuple[str, ...], wanted: list[str]
+) -> bool:
+    """Whether what a call has for a condition's key fulfils it; it may have nothing."""
+    if operator.startswith("ForAllValues:"):  # IAM: true of none, too
+        return all(any(fits(value, one) for one in wanted) for value in values)
+    if not values:  # a negation holds of what is not there
+        return operator.endswith(_IF_EXISTS) or "Not" in operator
+    if "Not" in operator:
+        return all(fits(value, one) for value in values for one in wanted)
+    return any(fits(value, one) for value in values for one in wanted)
+
+
+def _leading_keys(request: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    """Return the partition key that a write is made under."""
+    key = request.get("Key") or request.get("Item") or {}
+    return {"dynamodb:leadingkeys": (key["pk"]["S"],)} if "pk" in key else {}
 
 
 def denied(service: str, request: AWSPreparedRequest, right: str) -> AWSResponse:

@@ -120,7 +120,10 @@ def test_status_of_an_unknown_source_is_one_line(
     ("argv", "text"),
     [
         (("--stack", "Nope"), "there is no stack Nope in this account and Region"),
-        (("--stack", "Other"), "the stack Other is not a Certifier: it lacks the outputs"),
+        (
+            ("--stack", "Other"),
+            "the stack Other is not a Certifier of this version: it lacks the outputs",
+        ),
         (("--profile", "nope"), "The config profile (nope) could not be found"),
     ],
 )

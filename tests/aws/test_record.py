@@ -20,7 +20,7 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
 from certifier.errors import ClaimLost
 from certifier.models import Fact
-from certifier.ownership import CANARY_TAG, STACK_TAG, canary_identifier
+from certifier.ownership import CANARY_TAG, STACK_TAG, canary_resource, new_canary
 from certifier.run.documents import Configured, Document, Plan, Refusal, UndoLog
 from certifier.run.state import BadEnd, SourceState
 from certifier.source import parse_source
@@ -392,15 +392,16 @@ def test_a_closed_window_is_waited_for(world: World) -> None:
     assert world.state().due_at == opens
 
 
-CANARY = canary_identifier("Certifier", "orders")
+CANARY = new_canary("Certifier", "orders")
 TAGS = {CANARY_TAG: "orders", STACK_TAG: "Certifier"}
 
 
-def a_canary(aws: boto3.Session, **changes: str) -> Any:
+def a_canary(aws: boto3.Session, resource: str = canary_resource(CANARY), **changes: str) -> Any:
     tags = {**TAGS, **changes}
     client: Any = aws.client("dms")
     client.create_endpoint(
         EndpointIdentifier=CANARY,
+        ResourceIdentifier=resource,
         EndpointType="source",
         EngineName="postgres",
         ServerName="orders.db.example.com",
@@ -426,11 +427,13 @@ def test_a_canary_left_behind_is_deleted(
     assert [e for e in answer if e["Status"] != "deleting"] == []
 
 
-@pytest.mark.parametrize("other", [{STACK_TAG: "Other"}, {CANARY_TAG: "sales"}])
+@pytest.mark.parametrize(
+    "other", [{STACK_TAG: "Other"}, {CANARY_TAG: "sales"}, {"resource": "THEIRS"}]
+)
 def test_what_only_has_the_canarys_identifier_stays(
     world: World, standin: DmsStandIn, aws: boto3.Session, other: dict[str, str]
 ) -> None:
-    """It is of another installation, or of another source: it is not ours to delete."""
+    """It is of another installation or source, or has an ARN that we do not make: not ours."""
     world.store.hold("orders", RUN).note_canary(CANARY)
     client = a_canary(aws, **other)
     world.leave(**unchanged())

@@ -17,6 +17,7 @@ from certifier.run.documents import UndoLog
 from certifier.run.state import Recording
 from certifier.vocabulary import Outcome
 from lambdas.claim_source import handler as claim_handler
+from lambdas.register_sources import handler as register_handler
 from lambdas.select_sources import handler as select_handler
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # by the clock that moto goes by
@@ -48,7 +49,15 @@ def environ(table: str, bucket: str) -> dict[str, str]:
 
 @pytest.fixture
 def select(aws: boto3.Session, environ: dict[str, str]) -> Callable[..., dict[str, Any]]:
+    """Select sources; what brings sources goes through Register sources first, as in Onboard."""
+
     def call(event: Any, now: datetime = NOW) -> dict[str, Any]:
+        if "sources" in event:
+            door = register_handler.bind(environ, session=aws, now=lambda: now)
+            registered = door({"event": event, "execution": EXECUTION}, None)
+            if not registered["accepted"]:
+                raise InvalidEvent(registered["problems"])
+            event = {"onboarded": registered["onboarded"]}
         bound = select_handler.bind(environ, session=aws, now=lambda: now)
         return bound({"event": event, "execution": EXECUTION, "started": "x"}, None)
 
@@ -248,7 +257,7 @@ def test_a_spec_that_is_no_longer_valid_stops_nobody_else(
     select({"sources": [spec("orders"), spec("sales")]})
     clients.client("dynamodb").update_item(
         TableName="certifier",
-        Key={"pk": {"S": "SOURCE#orders"}, "sk": {"S": "SPEC"}},
+        Key={"pk": {"S": "SPEC#orders"}, "sk": {"S": "SPEC"}},
         UpdateExpression="SET spec = :s",
         ExpressionAttributeValues={":s": {"S": json.dumps({"name": "orders", "old": 1})}},
     )

@@ -62,7 +62,7 @@ def writing(cloud: Cloud, key: str) -> Callable[[Any], None]:
     """What a step does that reads an item and writes an object, as its role allows."""
 
     def act(session: Any) -> None:
-        item = {"pk": {"S": "SOURCE#x"}, "sk": {"S": "SPEC"}}
+        item = {"pk": {"S": "SPEC#x"}, "sk": {"S": "SPEC"}}
         session.client("dynamodb").get_item(TableName=cloud.table, Key=item)
         session.client("s3").put_object(Bucket=cloud.bucket, Key=key, Body=b"x")
 

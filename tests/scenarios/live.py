@@ -6,7 +6,7 @@ from typing import Any
 
 from moto.acm.models import acm_backends
 
-from certifier.ownership import canary_identifier
+from certifier.ownership import canary_prefix
 from sandbox.aws import Execution, Kind
 from sandbox.aws.deploy import STACK
 from sandbox.aws.machine import Where
@@ -15,7 +15,12 @@ from sandbox.dms.world import State
 from sandbox.world import DATABASE, ENDPOINT, HOST, NAME, PASSWORD, USER, World
 
 SECOND = "warehouse"
-CANARY = canary_identifier(STACK, NAME)
+CANARY = canary_prefix(STACK, NAME)
+
+
+def is_canary(endpoint: Mapping[str, Any]) -> bool:
+    """Whether an endpoint, as DMS shows it, is a canary of the source ``orders``."""
+    return bool(endpoint["EndpointIdentifier"].startswith(CANARY))
 
 
 def emptied(world: World) -> World:
@@ -56,6 +61,13 @@ class Live:
         self.world = world
         self.cloud = world.cloud
         self.dms = world.cloud.dms
+
+    @property
+    def canary(self) -> Mapping[str, Any] | None:
+        """The canary of the source, whatever its random part is; ``None`` without one."""
+        found = [one for one in self.dms.endpoints() if is_canary(one)]
+        assert len(found) <= 1
+        return found[0] if found else None
 
     # -- how it begins
 

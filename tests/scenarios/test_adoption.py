@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from certifier.aws.store import InUse, Store
-from certifier.ownership import canary_identifier
+from certifier.ownership import canary_prefix
 from sandbox.aws import Execution
 from sandbox.aws.deploy import STACK
 from sandbox.dms.switches import Durations
@@ -467,7 +467,7 @@ def test_extra_attributes_stay_are_rehearsed_and_are_shown_nowhere(fleet: Fleet)
         if where.state == "Rehearse: wait":
             canaries.extend(
                 e for e in fleet.world.cloud.dms.endpoints()
-                if e["EndpointIdentifier"] == canary_identifier(STACK, endpoint.name)
+                if e["EndpointIdentifier"].startswith(canary_prefix(STACK, endpoint.name))
             )  # fmt: skip
 
     fleet.world.cloud.on_state(look)
@@ -604,8 +604,8 @@ def test_every_instance_that_cannot_test_is_named_as_people_know_it(fleet: Fleet
     assert (endpoint.outcome, len(seen)) == ("refused", 2)
     assert {text.partition(" is ")[0] for text in seen} == {"busy-1", "busy-2"}
     secret = fleet.world.arn(CREDENTIALS)
-    canary = canary_identifier(STACK, endpoint.name)
-    dms.judge = lambda e: "timeout expired" if e["EndpointIdentifier"] == canary else None
+    canary = canary_prefix(STACK, endpoint.name)
+    dms.judge = lambda e: "timeout expired" if e["EndpointIdentifier"].startswith(canary) else None
     endpoint.adopt(
         replication_instances=[fleet.world.instance, idle],
         credentials=secret, database=DATABASE, allow_irreversible=True,

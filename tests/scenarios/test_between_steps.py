@@ -8,8 +8,10 @@ from moto.core.exceptions import JsonRESTError
 
 from certifier.aws.store import Store
 from certifier.aws.store.breaker import put_breaker
+from certifier.ownership import STACK_TAG
 from certifier.run.state import BadEnd, Breaker
 from sandbox.aws import Execution
+from sandbox.aws.deploy import STACK
 from sandbox.dms import Durations
 from sandbox.world import ENDPOINT, NAME, TARGET
 from tests.scenarios.live import CANARY, Live
@@ -252,10 +254,40 @@ def test_what_dms_says_of_somebody_elses_settings_is_shown_nowhere(live: Live) -
 
 
 def test_an_endpoint_of_somebody_else_with_the_canarys_name_is_left_alone(live: Live) -> None:
-    """It lacks our tag, so no step may delete it."""
+    """Even one that the table takes for the canary, with our tags: its ARN is none that we make."""
     live.certified()
-    theirs = live.adopted(CANARY)
+    theirs = live.adopted(f"{CANARY}00112233445566", Tags=tags(canary=NAME))
+    live.cloud.client("dynamodb").update_item(
+        TableName=live.cloud.table,
+        Key={"pk": {"S": f"SOURCE#{NAME}"}, "sk": {"S": "STATE"}},
+        UpdateExpression="SET canary = :c",
+        ExpressionAttributeValues={":c": {"S": f"{CANARY}00112233445566"}},
+    )
     live.change()
     assert (live.outcome, live.mode, live.status()) == ("refused", "verify-ca", "running")
-    assert (live.world.endpoint(CANARY) or {})["EndpointArn"] == theirs
+    assert "canary_left" in live.causes
+    assert (live.canary or {})["EndpointArn"] == theirs
     assert live.unfinished == []
+
+
+def test_each_canary_has_a_name_that_nobody_can_know_before(live: Live) -> None:
+    """Two runs of one source make two, and the ARN says that it is a canary's."""
+    seen: dict[str, str] = {}
+
+    def look(_: Any) -> None:
+        if (canary := live.canary) is not None:
+            seen[canary["EndpointIdentifier"]] = canary["EndpointArn"]
+
+    live.cloud.on_state(look)
+    live.certified()
+    live.change()
+    assert len(seen) == 2
+    for identifier, arn in seen.items():
+        assert arn.endswith(f":endpoint:certifier-canary-{identifier.rpartition('-')[2]}")
+    assert live.canary is None
+
+
+def tags(**ours: str) -> list[dict[str, str]]:
+    """What Certifier itself would put on what it makes."""
+    named = {f"certifier:{key}": value for key, value in ours.items()}
+    return [{"Key": key, "Value": value} for key, value in {**named, STACK_TAG: STACK}.items()]

@@ -11,7 +11,7 @@ import pytest
 from certifier.run.record import Subject
 from sandbox.dms import Durations, Quotas, Switches
 from sandbox.world import CREDENTIALS, ENDPOINT, NAME, PAIR, TARGET
-from tests.scenarios.live import CANARY, SECOND, Live
+from tests.scenarios.live import CANARY, SECOND, Live, is_canary
 
 NOT_TOUCHED = {"StopReplicationTask", "ModifyEndpoint"}
 DAY = 24 * 60
@@ -435,7 +435,7 @@ def test_without_room_on_the_instance_the_probe_rehearses(live: Live) -> None:
     live.change()
     assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
     assert live.world.instance in live.found("rehearsed_by_probe_only")["seen"]
-    assert live.world.endpoint(CANARY) is None
+    assert live.canary is None
     assert live.unfinished == []
 
 
@@ -447,26 +447,26 @@ def test_an_instance_with_room_rehearses_for_one_that_has_none(live: Live) -> No
     live.cloud.clock.advance(60)
     live.client.test_connection(EndpointArn=theirs, ReplicationInstanceArn=both[0])
     live.dms.quotas = Quotas(endpoints_per_instance=2)
-    live.fails("timeout expired", lambda one: one["EndpointIdentifier"] == CANARY)
+    live.fails("timeout expired", is_canary)
     live.change(replication_instances=both)
     assert (live.outcome, live.mode) == ("refused", "verify-ca")
     assert {"rehearsed_by_probe_only", "connection_timeout"} <= live.causes
     assert both[1] not in live.found("rehearsed_by_probe_only")["seen"]
     assert "replication-2" in live.found("connection_timeout")["seen"]
-    assert live.world.endpoint(CANARY) is None
+    assert live.canary is None
 
 
 @pytest.mark.shows("dms_differs_from_probe")
 def test_what_dms_cannot_reach_is_refused_with_both_witnesses(live: Live) -> None:
     """The probe connected, the canary did not: the endpoint is as it was, and its task runs."""
     live.certified()
-    live.fails("timeout expired", lambda one: one["EndpointIdentifier"] == CANARY)
+    live.fails("timeout expired", is_canary)
     since = live.now
     live.change()
     assert (live.outcome, live.status(), live.mode) == ("refused", "running", "verify-ca")
     assert {"connection_timeout", "dms_differs_from_probe"} <= live.causes
     assert not NOT_TOUCHED & set(live.asked(since))
-    assert live.world.endpoint(CANARY) is None
+    assert live.canary is None
 
 
 @pytest.mark.shows("dms_cannot_read_secret")
@@ -488,9 +488,9 @@ def test_a_canary_that_a_dead_run_left_is_deleted_by_the_next(live: Live) -> Non
     live.certified()
     live.cloud.stop_child_at("Rehearse", nth=3)
     live.change()
-    assert live.world.endpoint(CANARY) is not None
+    assert live.canary is not None
     live.tick(2)
-    assert live.world.endpoint(CANARY) is None
+    assert live.canary is None
     assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
 
 
@@ -508,7 +508,7 @@ def test_a_canary_that_cannot_be_deleted_is_named_and_tried_again(live: Live) ->
     live.dms.durations = Durations()
     live.tick(2)
     assert (live.outcome, live.mode) == ("certified", "verify-full")
-    assert live.world.endpoint(CANARY) is None
+    assert live.canary is None
     assert live.unfinished == []
 
 
@@ -615,7 +615,7 @@ def test_row_6_what_the_rehearsal_refuses_stops_no_task(live: Live, broken: bool
     live.certified()
     live.fails(
         "timeout expired",
-        lambda one: one["EndpointIdentifier"] == CANARY or (broken and old(one)),
+        lambda one: is_canary(one) or (broken and old(one)),
     )
     since = live.now
     live.change()

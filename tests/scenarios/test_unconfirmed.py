@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.dms import FailureStyle, Switches
 from sandbox.world import World
-from tests.scenarios.live import CANARY, Live, emptied
+from tests.scenarios.live import Live, emptied
 
 DEFAULTS = Switches()
 OF_CERTIFICATES = {
@@ -82,4 +82,4 @@ def test_a_live_endpoint_survives(shared: World, way: dict[str, Any]) -> None:
     assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
     assert live.endpoint["DatabaseName"] == "postgres"
     assert live.unfinished == []
-    assert live.world.endpoint(CANARY) is None
+    assert live.canary is None

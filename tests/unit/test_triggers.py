@@ -13,10 +13,12 @@ from certifier.triggers import (
     OfCertificate,
     OfHost,
     OfSecret,
-    Register,
+    Onboarded,
+    Registering,
     Request,
     affected_sources,
     parse_event,
+    parse_registering,
 )
 from certifier.vocabulary import Mode, Origin
 
@@ -110,10 +112,7 @@ ACM_EVENT = {
             {"all": True, "mode": "plan"},
             Request(Everything(), mode=Mode.PLAN, origin=Origin.DIRECT),
         ),
-        (
-            {"sources": [SPEC], "mode": "apply"},
-            Request(Register((parse_source(SPEC),)), origin=Origin.DIRECT),
-        ),
+        ({"onboarded": "a-b.c"}, Request(Onboarded("a-b.c"), origin=Origin.DIRECT)),
     ],
 )
 def test_each_event_asks_for_something(event: object, request_: Request) -> None:
@@ -128,8 +127,8 @@ def test_each_event_asks_for_something(event: object, request_: Request) -> None
         ([], "must be a JSON object"),
         ("{}", "must be a JSON object"),
         ({"hello": "world"}, "hello: is not a known field"),
-        ({"mode": "plan"}, "exactly one of sources, names and all"),
-        ({"names": ["a"], "all": True}, "exactly one of sources, names and all"),
+        ({"mode": "plan"}, "exactly one of names and all"),
+        ({"names": ["a"], "all": True}, "exactly one of names and all"),
         ({"names": ["a"], "mode": "dry"}, "mode: must be 'apply' or 'plan'"),
         ({"names": ["a"], "mode": ["plan"]}, "mode: must be 'apply' or 'plan'"),
         ({"names": []}, "names: must be a list of names"),
@@ -137,8 +136,11 @@ def test_each_event_asks_for_something(event: object, request_: Request) -> None
         ({"names": [1]}, "names: must be a list of names"),
         ({"names": [f"n{i}" for i in range(1001)]}, "at most 1000"),
         ({"all": "yes"}, "all: must be true"),
-        ({"sources": []}, "sources: must be a list of sources"),
-        ({"sources": {}}, "sources: must be a list of sources"),
+        ({"sources": [SPEC]}, "sources: this state machine runs what is registered"),
+        ({"sources": [SPEC], "mode": "plan"}, "the state machine Onboard registers"),
+        ({"onboarded": "../orders"}, "onboarded: must be the name of an execution"),
+        ({"onboarded": ["a"]}, "onboarded: must be the name of an execution"),
+        ({"onboarded": "a", "mode": "apply"}, "onboarded: is not a known field"),
         (label_updated("AWSPENDING"), "only AWSCURRENT starts a run"),
         (label_updated(None), "only AWSCURRENT starts a run"),
         (label_updated(resources=[]), "resources: the Secret Label Updated event"),
@@ -176,7 +178,7 @@ def test_every_mistake_of_every_source_is_reported_at_once() -> None:
         {**SPEC, "endpoint": "ORDERS-source"},
     ]
     with pytest.raises(InvalidEvent) as caught:
-        parse_event({"sources": sources, "mode": "what"})
+        parse_registering({"sources": sources, "mode": "what"})
     reported = caught.value.problems
     for part in (
         "mode: ",
@@ -190,6 +192,23 @@ def test_every_mistake_of_every_source_is_reported_at_once() -> None:
     ):
         assert any(problem.startswith(part) for problem in reported), part
     assert "hunter2" not in str(caught.value)
+
+
+def test_sources_are_read_at_their_own_door() -> None:
+    """Onboard takes sources and a mode, nothing else, and at least one source."""
+    assert parse_registering({"sources": [SPEC]}) == Registering((parse_source(SPEC),))
+    planned = parse_registering({"sources": [SPEC], "mode": "plan"})
+    assert planned.mode is Mode.PLAN
+    for event, problem in (
+        ([], "must be a JSON object"),
+        ({"sources": []}, "sources: must be a list of sources"),
+        ({"sources": {}}, "sources: must be a list of sources"),
+        ({"names": ["orders"]}, "names: is not a known field"),
+        ({"sources": [SPEC], "onboarded": "a"}, "onboarded: is not a known field"),
+    ):
+        with pytest.raises(InvalidEvent) as caught:
+            parse_registering(event)
+        assert problem in str(caught.value)
 
 
 def a_source(**fields: Any) -> Source:

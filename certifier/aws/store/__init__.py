@@ -2,14 +2,17 @@
 
 Items, by ``pk`` / ``sk``::
 
-    SOURCE#<name>  / SPEC      the source as registered, its version
+    SPEC#<name>    / SPEC      the source as registered, its version
     SOURCE#<name>  / STATE     due_at, claim, last outcome and findings, what was left where
-    SOURCE#<name>  / UNDO      how to put the endpoint back
+    UNDO#<name>    / UNDO      how to put the endpoint back
     ENDPOINT#<key> / OWNER     the source that has this endpoint; key: identifier or ARN, lower case
     PAUSE          / <task>    the sources that need this task stopped
     UNUSED         / <digest>  since when nobody uses this DMS certificate
     BREAKER        / STATE     bad ends of the last day; open since
     TIDY           / DAY       the last day that was tidied, and by whom
+
+What a run must not be able to forge lies under partition keys of its own: a role's rights to write
+are given by partition (stacks/access.py). SPEC is written by who registers, UNDO by who configures.
 
 The sparse index ``due`` has the constant partition ``due_partition`` and sorts by ``due_at``.
 

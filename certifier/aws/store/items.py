@@ -28,8 +28,12 @@ def stamp(when: datetime) -> str:
 
 
 def source_key(name: str, kind: str) -> dict[str, str]:
-    """Return the key of one of a source's items: ``SPEC``, ``STATE`` or ``UNDO``."""
-    return {"pk": f"SOURCE#{name}", "sk": kind}
+    """Return the key of one of a source's items: ``SPEC``, ``STATE`` or ``UNDO``.
+
+    Each kind has partitions of its own: who may write is decided by partition, and most steps
+    write STATE alone.
+    """
+    return {"pk": f"{'SOURCE' if kind == 'STATE' else kind}#{name}", "sk": kind}
 
 
 def owner_key(endpoint: str) -> dict[str, str]:

@@ -81,7 +81,7 @@ class Reads:
         return tuple(
             sorted(
                 item["pk"].partition("#")[2]
-                for item in self._table.scan("SOURCE#", "SPEC", keys=True)
+                for item in self._table.scan("SPEC#", "SPEC", keys=True)
             )
         )
 
@@ -91,7 +91,7 @@ class Reads:
         ``None`` for one that an older version of Certifier took and this one does not.
         """
         found: dict[str, tuple[Source, int] | None] = {}
-        for item in self._table.scan("SOURCE#", "SPEC"):
+        for item in self._table.scan("SPEC#", "SPEC"):
             name = item["pk"].partition("#")[2]
             try:
                 found[name] = (spec_of(item), int(item["version"]))
@@ -108,5 +108,5 @@ class Reads:
         """Return every undo log, by source (reads the whole table)."""
         return {
             item["pk"].partition("#")[2]: UndoLog.model_validate_json(item["log"])
-            for item in self._table.scan("SOURCE#", "UNDO")
+            for item in self._table.scan("UNDO#", "UNDO")
         }

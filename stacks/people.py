@@ -1,0 +1,93 @@
+"""Who starts what: three managed policies for people and pipelines, each with the one before it.
+
+A reader sees what there is, a runner starts what is registered, a registrar registers. What each
+of them is worth to an attacker is in docs/operate/permissions.md.
+"""
+
+from collections.abc import Sequence
+
+from aws_cdk import ArnFormat, Aws, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from stacks.storage import Storage
+
+READABLE = ("records/*", "reports/*", "runs/*")
+"""What of the bucket people read; what Onboard hands over is nothing to them."""
+
+
+class People(Construct):
+    """The policies. Attach one of them to a role; none has a name of its own.
+
+    Attributes:
+        reader, runner, registrar: in this order, each allows what the one before it does.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        storage: Storage,
+        run: sfn.StateMachine,
+        onboard: sfn.StateMachine,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._stack = Stack.of(self)
+        look = self._look(storage, run, onboard)
+        start, register = self._start(run), self._start(onboard)
+        self.reader = self._policy("Reader", "Certifier: look at sources, records and runs", look)
+        self.runner = self._policy(
+            "Runner", "Certifier: look, and run what is registered", [*look, *start]
+        )
+        self.registrar = self._policy(
+            "Registrar", "Certifier: look, run, and register sources", [*look, *start, *register]
+        )
+
+    def _policy(
+        self, policy_id: str, description: str, statements: Sequence[iam.PolicyStatement]
+    ) -> iam.ManagedPolicy:
+        copies = [iam.PolicyStatement.from_json(each.to_json()) for each in statements]
+        return iam.ManagedPolicy(self, policy_id, description=description, statements=copies)
+
+    def _look(self, storage: Storage, *machines: sfn.StateMachine) -> list[iam.PolicyStatement]:
+        table = storage.table.table_arn
+        listing = _allow(["s3:ListBucket"], [storage.bucket.bucket_arn])
+        listing.add_condition("StringLike", {"s3:prefix": list(READABLE)})
+        return [
+            _allow(["cloudformation:DescribeStacks"], [Aws.STACK_ID]),
+            _allow(
+                ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"],
+                [table, f"{table}/index/due"],
+            ),
+            listing,
+            _allow(["s3:GetObject"], [storage.bucket.arn_for_objects(each) for each in READABLE]),
+            _allow(
+                ["states:DescribeExecution", "states:GetExecutionHistory"],
+                [arn for machine in machines for arn in self._executions(machine)],
+            ),
+            _allow(["states:ListExecutions"], [machine.state_machine_arn for machine in machines]),
+        ]
+
+    def _start(self, machine: sfn.StateMachine) -> list[iam.PolicyStatement]:
+        return [
+            _allow(["states:StartExecution"], [machine.state_machine_arn]),
+            _allow(["states:StopExecution"], self._executions(machine)),
+        ]
+
+    def _executions(self, machine: sfn.StateMachine) -> list[str]:
+        """The executions of a machine, and the children of its Map."""
+        return [
+            self._stack.format_arn(
+                service="states",
+                resource="execution",
+                resource_name=f"{machine.state_machine_name}{rest}",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            )
+            for rest in (":*", "/*")
+        ]
+
+
+def _allow(actions: Sequence[str], resources: Sequence[str]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=list(actions), resources=list(resources))
