@@ -328,6 +328,12 @@ class Source(Fact):
         return self.credentials is not None if self.probe_login is None else self.probe_login
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The ARNs of the secrets that it names, as often as it names them."""
+        named = (self.credentials, self.server_certificate, self.ca_bundle)
+        return tuple(arn for arn in named if arn is not None and not arn.startswith("s3://"))
+
+    @property
     def window(self) -> Window | None:
         """The weekly window in which tasks may be paused, if the source has one."""
         return Window.parse(self.restart_tasks) if isinstance(self.restart_tasks, str) else None

@@ -171,6 +171,9 @@ class Cause(StrEnum):
     ENDPOINT_CA_DIFFERS = "endpoint_ca_differs"
     DIFFERENT_NODE_ANSWERS = "different_node_answers"
     MODE_COULD_BE_RAISED = "mode_could_be_raised"
+    # whose it is, and where it may go
+    NOT_ALLOWED = "not_allowed"
+    HOST_NOT_VOUCHED = "host_not_vouched"
     # the material
     SECRET_UNREADABLE = "secret_unreadable"
     SECRET_INCOMPLETE = "secret_incomplete"

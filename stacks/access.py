@@ -22,6 +22,7 @@ Statements = tuple[iam.PolicyStatement, ...]
 # without its tag can be deleted.
 CANARY = "certifier:canary"
 CA = "certifier"
+# On what the steps make for a source; and on what is not theirs, where its owner consents with it.
 OF_A_SOURCE = "certifier:source"
 # The tag of all that. Its value is the name of the stack, so that of two installations in one
 # account neither can delete, or pass off as its own, what the other has made.
@@ -53,11 +54,21 @@ class Permissions:
         self._settings = settings
 
     def read_secrets(self) -> Statements:
-        """The secrets under the prefixes of the settings, and the keys that they are under."""
+        """The secrets under the prefixes of the settings, and the keys that they are under.
+
+        A value only with the owner's consent: the secret's tag, which describing it shows. Whether
+        the tag names the source, which IAM does not know, the steps look.
+        """
         secrets = [self._arn("secretsmanager", "secret", f"{p}*") for p in self._prefixes]
         keys = [*self._settings.kms_keys]
         return (
-            _allow(secrets, "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
+            _allow(secrets, "secretsmanager:DescribeSecret"),
+            _with(
+                _allow(secrets, "secretsmanager:GetSecretValue"),
+                "StringLike",
+                f"secretsmanager:ResourceTag/{OF_A_SOURCE}",
+                "?*",
+            ),
             *((_allow(keys, "kms:Decrypt", "kms:DescribeKey"),) if keys else ()),
         )
 
@@ -86,6 +97,14 @@ class Permissions:
         """DMS actions on the kinds of resource in ``on``; DMS makes up the rest of their ARNs."""
         return (_allow([self._dms(kind) for kind in on], *(f"dms:{a}" for a in actions)),)
 
+    def dms_modify(self) -> Statements:
+        """Change endpoints whose owner has consented, and have them trust any certificate."""
+        (endpoints,), certificates = (
+            self.dms("ModifyEndpoint", on=["endpoint"]),
+            self.dms("ModifyEndpoint", on=["cert"]),
+        )
+        return (_bears(endpoints, OF_A_SOURCE), *certificates)
+
     def dms_make(self, action: str, *, on: Sequence[str]) -> Statements:
         """Make something in DMS that bears this installation's tag from the beginning.
 
@@ -94,10 +113,12 @@ class Permissions:
         (make,), (tag,) = self.dms(action, on=on), self.dms("AddTagsToResource", on=on)
         return (_made_here(make), _not_of_another(_made_here(tag)))
 
-    def dms_delete(self, action: str, *, on: Sequence[str], tagged: str) -> Statements:
-        """Delete what bears this tag, and that of this installation."""
+    def dms_delete(self, action: str, *, on: Sequence[str], tagged: Sequence[str]) -> Statements:
+        """Delete what bears these tags, and that of this installation."""
         (delete,) = self.dms(action, on=on)
-        return (_ours(_bears(delete, tagged)),)
+        for tag in tagged:
+            _bears(delete, tag)
+        return (_ours(delete),)
 
     def dms_test(self) -> Statements:
         """Have DMS connect, from any replication instance with any endpoint."""
@@ -173,7 +194,7 @@ def grant(
     publish = (_allow([topic.topic_arn], "sns:Publish"),)
     describe, test, secrets = may.dms_describe(), may.dms_test(), may.read_secrets()
     pass_role = may.pass_role(dms_role)
-    delete_canary = may.dms_delete("DeleteEndpoint", on=["endpoint"], tagged=CANARY)
+    delete_canary = may.dms_delete("DeleteEndpoint", on=["endpoint"], tagged=[CANARY, OF_A_SOURCE])
     make_endpoint = may.dms_make("CreateEndpoint", on=["endpoint", "cert"])
     grants: dict[str, Statements] = {
         "select_sources": may.rds(),
@@ -197,7 +218,7 @@ def grant(
         "configure_endpoint": (
             *describe,
             *make_endpoint,
-            *may.dms("ModifyEndpoint", on=["endpoint", "cert"]),
+            *may.dms_modify(),
             *secrets,
             *pass_role,
         ),
@@ -207,7 +228,7 @@ def grant(
         "record_certification": (*describe, *delete_canary, *records, *publish),
         "tidy": (
             *describe,
-            *may.dms_delete("DeleteCertificate", on=["cert"], tagged=CA),
+            *may.dms_delete("DeleteCertificate", on=["cert"], tagged=[CA]),
             *publish,
         ),
         "report": _objects(storage, "reports"),
@@ -287,7 +308,8 @@ def _not_of_another(statement: iam.PolicyStatement) -> iam.PolicyStatement:
 
 
 def _bears(statement: iam.PolicyStatement, tag: str) -> iam.PolicyStatement:
-    return _with(statement, "StringLike", f"aws:ResourceTag/{tag}", "*")
+    """The resource has the tag, with some value."""
+    return _with(statement, "StringLike", f"aws:ResourceTag/{tag}", "?*")
 
 
 def _with(

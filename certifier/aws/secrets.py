@@ -116,6 +116,18 @@ class Secrets:
             return _incomplete(arn, "is JSON, but not an object of keys and values")
         return Secret(arn, pinned, value)
 
+    def tags(self, arn: str) -> Mapping[str, str] | Finding:
+        """Return the tags of a secret, without reading its value; or ``secret_unreadable``.
+
+        Raises:
+            Retryable: the service asked us to slow down, or did not answer.
+        """
+        try:
+            answer = self._client.describe_secret(SecretId=arn)
+        except (ClientError, BotoCoreError) as error:
+            return _unreadable(arn, None, error)
+        return {tag["Key"]: tag.get("Value", "") for tag in answer.get("Tags", ())}
+
     def current_version(self, arn: str) -> str | Finding:
         """Return the VersionId that is AWSCURRENT now, without reading the value."""
         try:

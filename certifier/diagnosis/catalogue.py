@@ -602,6 +602,26 @@ _LIKENESS = (
     ),
 )
 
+_CONSENT = (
+    _row(
+        Cause.NOT_ALLOWED,
+        why="The owner of the endpoint or secret has not consented to its use by this source: its "
+        "tag certifier:source does not name the source. Nothing of the secret was read. Otherwise "
+        "whoever may register a source could use every secret and endpoint of the account.",
+        remedy="Ask the owner to run the command that is shown. The tag holds names of sources or "
+        "patterns, separated by blanks; * or + stands for any characters (DMS takes no * in tags).",
+    ),
+    _row(
+        Cause.HOST_NOT_VOUCHED,
+        why="The host and port of the source are not those in the credentials secret, nor, where "
+        "that holds no host, those of the endpoint as it is or of the secret's tag "
+        "certifier:host. Password and data go only where their owner has named the host. Nothing "
+        "was sent.",
+        remedy="Correct host and port in the source. If the host is meant, the owner of the secret "
+        "writes host and port into it, or sets its tag certifier:host to host:port.",
+    ),
+)
+
 _MATERIAL = (
     _row(
         Cause.SECRET_UNREADABLE,
@@ -1046,6 +1066,7 @@ CHAPTERS: Mapping[str, tuple[Row, ...]] = MappingProxyType(
         "Verifying the certificate": _VERIFYING,
         "Logging in": _LOGGING_IN,
         "What server and certificate are like": _LIKENESS,
+        "Consent": _CONSENT,
         "The material": _MATERIAL,
         "Planning the change": _PLANNING,
         "Changing and proving": _CHANGING,

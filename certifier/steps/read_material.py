@@ -1,11 +1,12 @@
 """Read material: what the source is made of, and the endpoint as it is.
 
-Secrets and the CA bundle are read once, and their versions pinned: later steps of this run read
-them again at those versions. Everything that is wrong with the material is said at once.
+Before anything of a secret is read, its owner's consent is looked for, and that of the endpoint's
+owner. Secrets and the CA bundle are read once, and their versions pinned: later steps of this run
+read them again at those versions. Everything that is wrong with the material is said at once.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pydantic import Json
 
@@ -16,6 +17,13 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused
 from certifier.models import Finding, Policy, errors_in
+from certifier.run.consent import (
+    host_not_vouched,
+    needs_vouching,
+    not_allowed,
+    same_host,
+    vouched_places,
+)
 from certifier.run.documents import MATERIAL, Material, Trusted, Versions
 from certifier.run.event import Nothing, StepEvent
 from certifier.run.state import SourceState
@@ -48,13 +56,18 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
         Busy: the endpoint is being created or modified by somebody else.
     """
     source = event.source.spec
+    state = context.remembered(event)
+    endpoint = _endpoint(event, context, state)
     findings: list[Finding] = []
+    tags = _consented(source, context, endpoint, findings)
+    if errors := errors_in(tuple(findings)):
+        context.write(event, MATERIAL, Material(endpoint=endpoint, findings=tuple(findings)))
+        raise Refused(errors[0].cause, findings=tuple(findings))
     credentials = _credentials(source, context, findings)
+    findings.extend(_vouched(source, endpoint, credentials, tags))
     pair = _secret(source.server_certificate, context, findings)
     bundle, bundle_version = _bundle(source, context, findings)
     taken = _intake(source, context, pair, bundle, findings)
-    state = context.remembered(event)
-    endpoint = _endpoint(event, context, state)
     if endpoint is not None and endpoint.arn.lower() not in state.owned:
         findings.extend(_owned_by_another(event, context, endpoint))
     material = Material(
@@ -82,6 +95,56 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
 
 def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding:
     return finding(cause, place=Witness.INTAKE, seen=seen, severity=severity)
+
+
+def _consented(
+    source: Source,
+    context: StepContext[ReadSettings],
+    endpoint: Endpoint | None,
+    findings: list[Finding],
+) -> Mapping[str, str]:
+    """Return the tags of the credentials, once every owner's consent was looked for.
+
+    An owner who has not consented is a finding, and so is a secret that cannot be looked at.
+    """
+    if endpoint is not None:
+        what = f"the endpoint {endpoint.identifier}"
+        refusal = not_allowed(what, endpoint.arn, context.dms.tags(endpoint.arn), source.name)
+        findings += [refusal] if refusal else []
+    of_credentials: Mapping[str, str] = {}
+    for arn in dict.fromkeys(source.secrets):
+        tags = context.secrets.tags(arn)
+        if isinstance(tags, Finding):
+            findings.append(tags)
+            continue
+        refusal = not_allowed("the secret", arn, tags, source.name)
+        findings += [refusal] if refusal else []
+        if arn == source.credentials:
+            of_credentials = tags
+    return of_credentials
+
+
+def _vouched(
+    source: Source,
+    endpoint: Endpoint | None,
+    credentials: Secret | None,
+    tags: Mapping[str, str],
+) -> Iterator[Finding]:
+    """Yield that nobody whose data it is has named the host."""
+    fields = endpoint.fields if endpoint else None
+    if not needs_vouching(source, fields) or (source.credentials and credentials is None):
+        return
+    if credentials and source.credentials_mode is CredentialsMode.SECRET:
+        return  # DMS goes where the secret says, and _credentials demands that the source agrees
+    places = vouched_places(
+        secret_arn=source.credentials,
+        secret_host=credentials.text("host") if credentials else None,
+        secret_port=credentials.text("port") if credentials else None,
+        tags=tags,
+        endpoint=fields,
+    )
+    if (found := host_not_vouched(source, places)) is not None:
+        yield found
 
 
 def _owned_by_another(
@@ -123,7 +186,7 @@ def _credentials(
     if by_secret:
         for key, wanted in (("host", source.host), ("port", str(source.port))):
             had = secret.text(key)
-            if had is not None and had.lower() != wanted.lower():
+            if had is not None and not same_host(had, wanted):
                 seen = f"{key} in {secret.arn} is not the source's {key}, {wanted}"
                 findings.append(_found(Cause.SECRET_DISAGREES, seen))
     password = secret.text("password") or ""

@@ -11,7 +11,7 @@ from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.endpoint.fields import LOGIN, replaced_by, subset
 from certifier.errors import Busy, Refused
 from certifier.models import Finding, errors_in
-from certifier.ownership import CANARY_TAG, STACK_TAG, canary_identifier, is_ours
+from certifier.ownership import CANARY_TAG, SOURCE_TAG, STACK_TAG, canary_identifier, is_ours
 from certifier.run.documents import (
     CANARY,
     IMPORTED_CA,
@@ -166,7 +166,11 @@ def _create(
             engine=source.engine,
             fields=subset(fields, tuple(fields.given())),
             password=password(event, context, version),
-            tags={CANARY_TAG: event.name, STACK_TAG: context.settings.installation},
+            tags={
+                SOURCE_TAG: event.name,
+                CANARY_TAG: event.name,
+                STACK_TAG: context.settings.installation,
+            },
             like=endpoint.arn if endpoint else None,
         )
     except Refused as refused:

@@ -136,9 +136,14 @@ class Rights:
         return f"arn:aws:{service}:{self._region}:{self._account}:{resource}"
 
     def _allows(self, step: str, action: str, resource: str, given: Tags) -> bool:
+        return self._permit(self._of_role(step), action, resource, given)
+
+    def _permit(
+        self, statements: list[dict[str, Any]], action: str, resource: str, given: Tags
+    ) -> bool:
         fitting = [
             statement["Effect"]
-            for statement in self._of_role(step)
+            for statement in statements
             if any(fnmatchcase(action, one) for one in _listed(statement["Action"]))
             and any(fnmatchcase(resource, one) for one in _listed(statement["Resource"]))
             and self._holds(statement.get("Condition", {}), resource, given)
@@ -151,7 +156,12 @@ class Rights:
         """Whether tags of the resource, or tags that the request gives, are as they must be."""
         if not condition:
             return True
-        tags = {"aws:ResourceTag": self._tags_of(resource), "aws:RequestTag": given}
+        of_resource = self._tags_of(resource)
+        tags = {
+            "aws:ResourceTag": of_resource,
+            "secretsmanager:ResourceTag": of_resource,
+            "aws:RequestTag": given,
+        }
         for operator, tests in condition.items():
             for key, wanted in tests.items():
                 kind, _, name = key.partition("/")
@@ -177,6 +187,16 @@ class Rights:
             documents = [json.loads(text) for text in role.policies.values()]
             self._statements[name] = [s for d in documents for s in d["Statement"]]
         return self._statements[name]
+
+    def role_may(self, role_arn: str, action: str, resource: str) -> bool:
+        """Whether a role that was deployed may do that; one that nobody deployed may do it."""
+        roles = {role.arn: role for role in iam_backends[self._account]["aws"].get_roles()}
+        role = roles.get(role_arn)
+        if role is None:
+            return True
+        documents = [json.loads(text) for text in role.policies.values()]
+        statements = [s for document in documents for s in document["Statement"]]
+        return self._permit(statements, action, resource, {})
 
     def _function(self, step: str) -> str:
         """Return the name of the only function of a step; a function's name stands for itself."""

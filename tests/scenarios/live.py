@@ -12,7 +12,16 @@ from sandbox.aws.deploy import STACK
 from sandbox.aws.machine import Where
 from sandbox.dms import Durations, Quotas, Switches
 from sandbox.dms.world import State
-from sandbox.world import DATABASE, ENDPOINT, HOST, NAME, PASSWORD, USER, World
+from sandbox.world import (
+    CONSENTED,
+    DATABASE,
+    ENDPOINT,
+    HOST,
+    NAME,
+    PASSWORD,
+    USER,
+    World,
+)
 
 SECOND = "warehouse"
 CANARY = canary_identifier(STACK, NAME)
@@ -78,6 +87,7 @@ class Live:
             "Username": USER,
             "Password": PASSWORD,
             "SslMode": "require",
+            "Tags": CONSENTED,
             **changes,
         }
         fields = {key: value for key, value in fields.items() if value is not None}

@@ -17,7 +17,7 @@ from sandbox.aws.deploy import STACK
 from sandbox.dms.switches import Durations
 from sandbox.pki import Authority
 from sandbox.postgres import Access
-from sandbox.world import CREDENTIALS, DATABASE, HOST, PASSWORD, USER, World
+from sandbox.world import CONSENTED, CREDENTIALS, DATABASE, HOST, PASSWORD, USER, World
 
 THEIR_ROLE = "arn:aws:iam::123456789012:role/theirs"
 OTHER_HOST = "old.db.example.com"
@@ -120,6 +120,7 @@ class Fleet:
             "EndpointIdentifier": f"fleet-{next(_numbers)}",
             "EndpointType": "source",
             "EngineName": "postgres",
+            "Tags": CONSENTED,
             **fields,
         }
         made = self.dms.create_endpoint(**named)["Endpoint"]
