@@ -48,7 +48,7 @@ class Step:
 STEPS = (
     Step("select_sources", ("BATCH",), seconds=120),
     Step("claim_source"),
-    Step("read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS")),
+    Step("read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS", "PROBE_ADDRESSES")),
     Step("probe_tls", ("POLICY", "PROBE_ADDRESSES"), in_network=True),
     Step("plan_changes", ("DMS_SECRET_ROLE",)),
     Step("import_ca"),

@@ -34,7 +34,7 @@ from certifier.run.drift import answering
 from certifier.run.event import Nothing, StepEvent, run_id
 from certifier.source import ProbePolicy, Source
 from certifier.steps.context import StepContext, StepSettings
-from certifier.vocabulary import Severity, SslMode, Stage
+from certifier.vocabulary import Cause, Severity, SslMode, Stage
 
 TIMEOUT = 20.0
 """Seconds for one probe; with an overlap there are two, and both fit the function's limit."""
@@ -194,6 +194,6 @@ def _judged(source: Source, report: ProbeReport) -> tuple[Finding, ...]:
 
 
 def _softened(found: Finding) -> Finding:
-    if found.severity is not Severity.ERROR:
+    if found.severity is not Severity.ERROR or found.cause is Cause.ADDRESS_FORBIDDEN:
         return found
     return found.model_copy(update={"severity": Severity.WARNING})

@@ -17,6 +17,7 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused
 from certifier.models import Finding, Policy, errors_in
+from certifier.probe import AddressPolicy, objection_to
 from certifier.run.consent import (
     host_not_vouched,
     needs_vouching,
@@ -42,10 +43,11 @@ IN_PASSING = frozenset({"creating", "modifying", "testing"})
 
 
 class ReadSettings(StepSettings):
-    """Policy for certificates, and the buckets that a CA bundle may come from."""
+    """Policy for certificates, the buckets of CA bundles, and the addresses of sources."""
 
     policy: Json[Policy]
     allowed_bundle_buckets: Json[tuple[str, ...]]
+    probe_addresses: Json[AddressPolicy]
 
 
 def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
@@ -58,7 +60,7 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
     source = event.source.spec
     state = context.remembered(event)
     endpoint = _endpoint(event, context, state)
-    findings: list[Finding] = []
+    findings = [*_forbidden(source, context)]
     tags = _consented(source, context, endpoint, findings)
     if errors := errors_in(tuple(findings)):
         context.write(event, MATERIAL, Material(endpoint=endpoint, findings=tuple(findings)))
@@ -95,6 +97,14 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
 
 def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding:
     return finding(cause, place=Witness.INTAKE, seen=seen, severity=severity)
+
+
+def _forbidden(source: Source, context: StepContext[ReadSettings]) -> Iterator[Finding]:
+    """Yield that nobody may connect there, DMS no more than the probe, whether or not it probes."""
+    policy = context.settings.probe_addresses
+    objection = objection_to(source.host, source.port, policy, context.resolve)
+    if objection is not None:
+        yield _found(Cause.ADDRESS_FORBIDDEN, objection)
 
 
 def _consented(
