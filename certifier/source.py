@@ -305,6 +305,18 @@ class Source(Fact):
         examples=[True],
     )
 
+    replaces: StrictInt | None = Field(
+        default=None,
+        ge=1,
+        le=2**53,
+        exclude=True,  # of the registration, not of what is registered
+        description="The version of the registered source that this one replaces, as its "
+        "newest record shows it. Needed only to register a source again with another "
+        "host or port, or a weaker ssl_mode: whoever does that must have read what was there. It "
+        "is not stored.",
+        examples=[3],
+    )
+
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
         if self.ssl_mode.verifies and self.ca_bundle is None and self.server_certificate is None:

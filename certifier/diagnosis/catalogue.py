@@ -834,6 +834,37 @@ _PLANNING = (
         "the secret, or give the endpoint its old login by hand.",
     ),
     _row(
+        Cause.ENDPOINT_WEAKENED,
+        why="The endpoint gets a weaker ssl_mode than it had, as the source allows. Its team is "
+        "notified once, also when the run is good.",
+        remedy="If this is not meant, find out who registered the source so, and register it with "
+        "the old ssl_mode again.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.ENDPOINT_MOVED,
+        why="The endpoint gets another host or port than it had. Its team is notified once, also "
+        "when the run is good.",
+        remedy="If this is not meant, find out who registered the source so, and register it with "
+        "the old host again.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.CREDENTIALS_CHANGED,
+        why="The endpoint logs in with another secret than it did, or with one instead of a login "
+        "of its own. Its team is notified once, also when the run is good.",
+        remedy="If this is not meant, find out who registered the source so, and register it with "
+        "the old credentials again.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.PERMISSION_USED,
+        why="The source allows a change that cannot be rolled back (allow_irreversible), and this "
+        "run makes one. Its team is notified once, also when the run is good.",
+        remedy="Take allow_irreversible out of the source again: the change has been made.",
+        severity=_WARNING,
+    ),
+    _row(
         Cause.REVERTED_BY_OTHERS,
         why="Someone else sets the endpoint back each time that we have changed it.",
         remedy="Find the other writer (Terraform, CloudFormation, a script) in CloudTrail, and "

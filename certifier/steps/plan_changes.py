@@ -15,6 +15,7 @@ from certifier.run.plan import (
     plan_endpoint,
     plan_tasks,
 )
+from certifier.run.weakening import weakening
 from certifier.source import Source
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
@@ -45,7 +46,8 @@ def run(event: StepEvent, context: StepContext[DmsSettings]) -> Decided:
     )
     plan = _with_tasks(event, context, material, endpoint_plan)
     differs = _differs(material, probed, plan)
-    plan = plan.model_copy(update={"findings": plan.findings + differs})
+    weakened = weakening(source, material.endpoint, plan.changes, credentials=state.credentials)
+    plan = plan.model_copy(update={"findings": plan.findings + differs + weakened})
     context.write(event, PLAN, plan)
     if errors := errors_in(plan.findings):
         raise Refused(errors[0].cause, findings=plan.findings)
