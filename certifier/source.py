@@ -283,7 +283,7 @@ class Source(Fact):
     probe_login: StrictBool | None = Field(
         default=None,
         description="Whether the probe logs in, after TLS has been verified. Without it: when "
-        "credentials are given.",
+        "credentials are given and ssl_mode verifies the server (verify-ca or verify-full).",
         examples=[False],
     )
     probe_plaintext: StrictBool = Field(
@@ -336,8 +336,14 @@ class Source(Fact):
 
     @property
     def logs_in(self) -> bool:
-        """Whether the probe logs in."""
-        return self.credentials is not None if self.probe_login is None else self.probe_login
+        """Whether the probe logs in.
+
+        On a connection that is not verified only if the source says so: a stranger who answers in
+        the server's place gets no proof of the password, at which to guess in peace.
+        """
+        if self.probe_login is not None:
+            return self.probe_login
+        return self.credentials is not None and self.ssl_mode.verifies
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -170,6 +170,7 @@ class Cause(StrEnum):
     SERVED_CERTIFICATE_DIFFERS = "served_certificate_differs"
     ENDPOINT_CA_DIFFERS = "endpoint_ca_differs"
     DIFFERENT_NODE_ANSWERS = "different_node_answers"
+    NOTHING_VERIFIED = "nothing_verified"
     MODE_COULD_BE_RAISED = "mode_could_be_raised"
     # whose it is, and where it may go
     NOT_ALLOWED = "not_allowed"

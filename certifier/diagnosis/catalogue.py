@@ -395,7 +395,8 @@ _LOGGING_IN = (
         "incorrect server signature",
         why="The server asked for the password in clear text or as MD5, or dropped channel "
         "binding, on a connection that is not verified: a relay in between could read it. The "
-        "probe did not answer.",
+        "probe did not answer. DMS would, so an endpoint that is to be created or changed is "
+        "refused; one that stays as it is sends its password already.",
         remedy="Set password_encryption = 'scram-sha-256', set the role's password again, use "
         "scram-sha-256 in pg_hba.conf; or verify the server with verify-full.",
         severity=_WARNING,
@@ -593,6 +594,13 @@ _LIKENESS = (
         "installed another certificate by hand, put it into the secret.",
         severity=_WARNING,
         may_clear_by_itself=True,
+    ),
+    _row(
+        Cause.NOTHING_VERIFIED,
+        why="The source asks for ssl_mode none or require: DMS does not verify whom it talks to. "
+        "Such an endpoint can be certified, and says nothing about who answers.",
+        remedy="Raise ssl_mode to verify-full, with the CA of the server as ca_bundle.",
+        severity=_ADVICE,
     ),
     _row(
         Cause.MODE_COULD_BE_RAISED,

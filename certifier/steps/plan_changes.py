@@ -7,6 +7,7 @@ from certifier.models import Finding, errors_in
 from certifier.run.documents import MATERIAL, PLAN, PROBED, Material, Plan, Probed
 from certifier.run.drift import endpoint_ca_differs
 from certifier.run.event import Decided, StepEvent
+from certifier.run.exposure import exposure
 from certifier.run.plan import (
     RUNNING,
     EndpointPlan,
@@ -47,7 +48,8 @@ def run(event: StepEvent, context: StepContext[DmsSettings]) -> Decided:
     plan = _with_tasks(event, context, material, endpoint_plan)
     differs = _differs(material, probed, plan)
     weakened = weakening(source, material.endpoint, plan.changes, credentials=state.credentials)
-    plan = plan.model_copy(update={"findings": plan.findings + differs + weakened})
+    exposed = tuple(exposure(source, probed.findings, plan.changes))
+    plan = plan.model_copy(update={"findings": plan.findings + differs + weakened + exposed})
     context.write(event, PLAN, plan)
     if errors := errors_in(plan.findings):
         raise Refused(errors[0].cause, findings=plan.findings)

@@ -18,7 +18,7 @@ RENAMED = {
     "reverted_by_others": "reverted_by_others",
     "new_trust_anchor": "new_trust_anchor",
     "tls_ends_at_proxy": "tls_ends_at_proxy",
-    "certifier.certification/2": "certifier.certification/2",
+    "certifier.certification/3": "certifier.certification/3",
     "endpoint with its target settings": "endpoint with its target settings",
     "endpoint rolled back": "endpoint rolled back",
     "certifier.summary/1": "certifier.summary/2",

@@ -55,6 +55,14 @@ def emptied(world: World) -> World:
     return world
 
 
+def connected(record: Mapping[str, Any]) -> dict[str, bool | None]:
+    """Return which witness of a record connected; ``None``: it was not asked."""
+    return {
+        who: None if proof is None else proof["connected"]
+        for who, proof in record["verified"].items()
+    }
+
+
 class Live:
     """The source ``orders``, its endpoint and its task, in an emptied account.
 

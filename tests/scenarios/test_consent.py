@@ -292,3 +292,38 @@ def test_dms_does_not_read_what_nobody_consented_to(live: Live) -> None:
     (shown,) = live.client.describe_connections()["Connections"]
     assert shown["Status"] == "failed"
     assert "not authorized" in shown["LastFailureMessage"]
+
+
+# -- 4. a weakening or a move is always notified
+
+
+@pytest.mark.shows("endpoint_weakened")
+def test_a_source_is_not_weakened_by_registering_it_again(live: Live) -> None:
+    """Refused unless it names the version that it replaces; then the team is notified, once."""
+    live.certified(task=False)
+    weaker = {"ssl_mode": "require", "allow_downgrade": True, "allow_irreversible": True}
+    run = live.world.onboard(**weaker)
+    assert run.status == "FAILED"
+    assert "lowers verify-ca to require" in (run.cause or "")
+    assert live.mode == "verify-ca"
+    sent = len(live.cloud.notices)
+    live.world.onboard(**weaker, replaces=1)
+    assert (live.outcome, live.mode) == ("certified", "require")
+    (notice,) = live.cloud.notices[sent:]
+    assert notice[0] == "Certifier: orders certified: endpoint_weakened"
+    assert "verify-ca becomes require" in notice[1]
+    live.world.recertify()
+    assert len(live.cloud.notices) == sent + 1
+
+
+@pytest.mark.shows("endpoint_moved", "credentials_changed", "permission_used")
+def test_a_move_is_notified_although_it_is_good(live: Live) -> None:
+    """With consent, vouched, rehearsed and certified: still, old and new are told."""
+    live.adopted(ServerName="old.db.example.com")
+    sent = len(live.cloud.notices)
+    live.world.onboard(credentials_mode="inline", allow_irreversible=True)
+    assert live.outcome == "certified", live.world.record()["findings"]
+    assert {"endpoint_moved", "credentials_changed", "permission_used"} <= live.causes
+    ((_, text),) = live.cloud.notices[sent:]
+    assert f"old.db.example.com:{live.world.server.port}" in text
+    assert f"to {HOST}:" in text
