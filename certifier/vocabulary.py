@@ -180,6 +180,7 @@ class Cause(StrEnum):
     SECRET_INCOMPLETE = "secret_incomplete"
     SECRET_DISAGREES = "secret_disagrees"
     PASSWORD_UNUSABLE = "password_unusable"
+    SECRET_NOT_TEXT = "secret_not_text"
     BUNDLE_UNREADABLE = "bundle_unreadable"
     BUNDLE_DIGEST_DIFFERS = "bundle_digest_differs"
     BUCKET_NOT_ALLOWED = "bucket_not_allowed"

@@ -1,6 +1,7 @@
 """Secrets Manager: read a secret's JSON at a pinned version, and let nothing of it be printed."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from certifier.vocabulary import Cause, Witness
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 _ABSENT = frozenset({"ResourceNotFoundException"})
 _UNREADABLE = frozenset(
     {
@@ -69,6 +71,18 @@ class Secret(Mapping[str, object]):
                 return str(value)
             case _:
                 return None
+
+    def not_text(self, *keys: str) -> tuple[Finding, ...]:
+        """Return one ``secret_not_text`` for every key whose value no client could send."""
+        return tuple(
+            finding(
+                Cause.SECRET_NOT_TEXT,
+                place=Witness.INTAKE,
+                seen=f"the value of {key} in the secret {self.arn} holds a NUL or a lone surrogate",
+            )
+            for key in keys
+            if (value := self.text(key)) is not None and _NOT_TEXT.search(value)
+        )
 
     def missing(self, *keys: str) -> tuple[Finding, ...]:
         """Return one ``secret_incomplete`` for every key without a usable value."""

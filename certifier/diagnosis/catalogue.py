@@ -657,6 +657,12 @@ _MATERIAL = (
         "the role and in the secret.",
     ),
     _row(
+        Cause.SECRET_NOT_TEXT,
+        why="A value in the secret holds a NUL, or half of a surrogate pair (an escape such as "
+        "\\ud800 alone): no client can send it, and PostgreSQL has no such user or password.",
+        remedy="Write the value that is named into the secret again, as text.",
+    ),
+    _row(
         Cause.BUNDLE_UNREADABLE,
         why="The CA bundle could not be read: the object or secret is gone, or the role may not "
         "read it.",

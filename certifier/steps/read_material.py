@@ -38,8 +38,15 @@ REFUSED_IN_PASSWORDS = "{};+%"
 RISKY_IN_PASSWORDS = ".:*&,\\"
 """DMS asks a rotation to exclude these too (security_iam_secretsmanager)."""
 
+CLOSED = frozenset({Cause.ADDRESS_FORBIDDEN, Cause.NOT_ALLOWED})
+"""Causes after which nothing more is read."""
+
 IN_PASSING = frozenset({"creating", "modifying", "testing"})
 """States of an endpoint that end by themselves."""
+
+
+Tags = Mapping[str, Mapping[str, str]]
+"""The tags of each secret by its ARN: of those that could be looked at."""
 
 
 class ReadSettings(StepSettings):
@@ -62,13 +69,13 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
     endpoint = _endpoint(event, context, state)
     findings = [*_forbidden(source, context)]
     tags = _consented(source, context, endpoint, findings)
-    if errors := errors_in(tuple(findings)):
+    if any(found.cause in CLOSED for found in findings):
         context.write(event, MATERIAL, Material(endpoint=endpoint, findings=tuple(findings)))
-        raise Refused(errors[0].cause, findings=tuple(findings))
-    credentials = _credentials(source, context, findings)
+        raise Refused(findings[0].cause, findings=tuple(findings))
+    credentials = _credentials(source, context, tags, findings)
     findings.extend(_vouched(source, endpoint, credentials, tags))
-    pair = _secret(source.server_certificate, context, findings)
-    bundle, bundle_version = _bundle(source, context, findings)
+    pair = _secret(source.server_certificate, context, tags, findings)
+    bundle, bundle_version = _bundle(source, context, tags, findings)
     taken = _intake(source, context, pair, bundle, findings)
     if endpoint is not None and endpoint.arn.lower() not in state.owned:
         findings.extend(_owned_by_another(event, context, endpoint))
@@ -112,16 +119,16 @@ def _consented(
     context: StepContext[ReadSettings],
     endpoint: Endpoint | None,
     findings: list[Finding],
-) -> Mapping[str, str]:
-    """Return the tags of the credentials, once every owner's consent was looked for.
+) -> Tags:
+    """Return the tags of every secret that can be looked at, once every owner has consented.
 
-    An owner who has not consented is a finding, and so is a secret that cannot be looked at.
+    An owner who has not is a finding, and so is a secret that cannot be looked at.
     """
     if endpoint is not None:
         what = f"the endpoint {endpoint.identifier}"
         refusal = not_allowed(what, endpoint.arn, context.dms.tags(endpoint.arn), source.name)
         findings += [refusal] if refusal else []
-    of_credentials: Mapping[str, str] = {}
+    described = {}
     for arn in dict.fromkeys(source.secrets):
         tags = context.secrets.tags(arn)
         if isinstance(tags, Finding):
@@ -129,16 +136,15 @@ def _consented(
             continue
         refusal = not_allowed("the secret", arn, tags, source.name)
         findings += [refusal] if refusal else []
-        if arn == source.credentials:
-            of_credentials = tags
-    return of_credentials
+        described[arn] = tags
+    return described
 
 
 def _vouched(
     source: Source,
     endpoint: Endpoint | None,
     credentials: Secret | None,
-    tags: Mapping[str, str],
+    tags: Tags,
 ) -> Iterator[Finding]:
     """Yield that nobody whose data it is has named the host."""
     fields = endpoint.fields if endpoint else None
@@ -150,7 +156,7 @@ def _vouched(
         secret_arn=source.credentials,
         secret_host=credentials.text("host") if credentials else None,
         secret_port=credentials.text("port") if credentials else None,
-        tags=tags,
+        tags=tags.get(source.credentials or "", {}),
         endpoint=fields,
     )
     if (found := host_not_vouched(source, places)) is not None:
@@ -172,9 +178,10 @@ def _owned_by_another(
 
 
 def _secret(
-    arn: str | None, context: StepContext[ReadSettings], findings: list[Finding]
+    arn: str | None, context: StepContext[ReadSettings], tags: Tags, findings: list[Finding]
 ) -> Secret | None:
-    if arn is None:
+    """Return a secret whose owner has consented, which its tags have shown."""
+    if arn is None or arn not in tags:
         return None
     read = context.secrets.read(arn)
     if isinstance(read, Finding):
@@ -184,15 +191,19 @@ def _secret(
 
 
 def _credentials(
-    source: Source, context: StepContext[ReadSettings], findings: list[Finding]
+    source: Source, context: StepContext[ReadSettings], tags: Tags, findings: list[Finding]
 ) -> Secret | None:
     """Return the credentials, checked as DMS will read them."""
-    secret = _secret(source.credentials, context, findings)
+    secret = _secret(source.credentials, context, tags, findings)
     if secret is None:
         return None
     by_secret = source.credentials_mode is CredentialsMode.SECRET
     needed = ("username", "password", *(("host", "port") if by_secret else ()))
     findings.extend(secret.missing(*needed))
+    broken = secret.not_text("username", "password", "host", "port")
+    if broken:
+        findings.extend(broken)
+        return None
     if by_secret:
         for key, wanted in (("host", source.host), ("port", str(source.port))):
             had = secret.text(key)
@@ -210,7 +221,7 @@ def _credentials(
 
 
 def _bundle(
-    source: Source, context: StepContext[ReadSettings], findings: list[Finding]
+    source: Source, context: StepContext[ReadSettings], tags: Tags, findings: list[Finding]
 ) -> tuple[bytes | None, str | None]:
     """Return the CA bundle as it was read, and its version."""
     where = source.ca_bundle
@@ -230,7 +241,7 @@ def _bundle(
             return None, None
         body, version = read.body, read.version
     else:
-        secret = _secret(where, context, findings)
+        secret = _secret(where, context, tags, findings)
         if secret is None:
             return None, None
         ca = material_from_secret(secret).ca
