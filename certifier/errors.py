@@ -79,10 +79,16 @@ class ClaimLost(CertifierError):
 class InvalidEvent(CertifierError):
     """The event is not one that Select sources understands, or names what does not exist.
 
-    ``problems`` are sentences for people, each naming the field, what is wrong, what is allowed.
+    ``problems`` are sentences for people, each naming the field, what is wrong, what is allowed:
+    the first ``NAMED`` of them, and how many more there are. Step Functions cuts a cause off, and
+    nobody reads on.
     """
 
+    NAMED = 20
+
     def __init__(self, *problems: str) -> None:
+        if (more := len(problems) - self.NAMED) > 0:
+            problems = (*problems[: self.NAMED], f"and {more} more")
         super().__init__("; ".join(problems))
         self.problems = problems
 

@@ -1,4 +1,4 @@
-"""Whose something in AWS is: the tags on what an installation makes, and names that differ.
+"""Whose something in AWS is: tags on what an installation makes, or an owner lets it use; names.
 
 An account and Region may hold several installations of Certifier, each a stack with a table of its
 own. What one makes bears the name of its stack, and no other one changes or deletes it. The same CA
@@ -12,7 +12,13 @@ from collections.abc import Mapping
 STACK_TAG = "certifier:stack"
 """On everything that is made: the name of the stack, which is the name of the installation."""
 SOURCE_TAG = "certifier:source"
-"""On an endpoint that was created, and on a certificate in ACM: the name of the source."""
+"""On endpoints, secrets and certificates in ACM: the names of the sources that may use them.
+
+On what we make it is the name of its source; on what is not ours, its owner consents with it
+(``certifier.run.consent``).
+"""
+HOST_TAG = "certifier:host"
+"""On a secret that holds no host: the host, or ``host:port``, that its login is for."""
 CANARY_TAG = "certifier:canary"
 """On a canary endpoint: the name of the source that it rehearses for."""
 CA_TAG = "certifier"

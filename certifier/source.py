@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from certifier.models import Fact
 from certifier.ownership import is_reserved
+from certifier.text import printable
 from certifier.vocabulary import SslMode
 from certifier.window import Window, WindowError
 
@@ -37,6 +38,11 @@ _S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([^\x00-\x1f\x7f]
 _NAME = re.compile(r"(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _IDENTIFIER = re.compile(r"(?!.*--)[A-Za-z]([A-Za-z0-9-]{0,253}[A-Za-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
+
+ARN_LENGTH = 2048
+"""The longest ARN (AWS General Reference), and so the longest text of a source."""
+_WINDOW_LENGTH = 100
+_KEY_SHOWN = 60  # characters of a key that nobody knows
 
 _OPPORTUNISTIC = ("allow", "prefer")
 
@@ -130,7 +136,7 @@ def _bundle(value: str) -> str:
 def _restart(value: object) -> object:
     if isinstance(value, bool):
         return value
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _WINDOW_LENGTH:
         raise _wrong(
             "must be true, false, or a weekly window such as 'sun 02:00-04:00 Europe/Berlin'"
         )
@@ -141,7 +147,7 @@ def _restart(value: object) -> object:
     return value
 
 
-SecretArn = Annotated[str, AfterValidator(_secret)]
+SecretArn = Annotated[str, AfterValidator(_secret), Field(max_length=ARN_LENGTH)]
 
 
 class Source(Fact):
@@ -167,13 +173,14 @@ class Source(Fact):
             _NAME,
             "must match [a-z][a-z0-9-]{0,39}, without '--' and without a hyphen at the end",
         ),
+        Field(max_length=40),
     ] = Field(
         description="The name of the source, unique in the installation: in the table, in records "
         "and notices, and in the name of its canary endpoint. Allowed: a lower-case letter, then "
         "at most 39 lower-case letters, digits and single hyphens; the last is not a hyphen.",
         examples=["orders"],
     )
-    endpoint: Annotated[str, AfterValidator(_endpoint)] = Field(
+    endpoint: Annotated[str, AfterValidator(_endpoint), Field(max_length=ARN_LENGTH)] = Field(
         description="The DMS endpoint. One that exists is adopted: only the fields that the source "
         "names are changed. An identifier that does not exist is created, once. Allowed: the ARN "
         "of an endpoint, or an identifier: a letter, then letters, digits and single hyphens; at "
@@ -192,7 +199,7 @@ class Source(Fact):
         "never changed.",
         examples=["aurora-postgresql"],
     )
-    host: Annotated[str, AfterValidator(_host)] = Field(
+    host: Annotated[str, AfterValidator(_host), Field(max_length=255)] = Field(
         description="The host that is connected to, and that the certificate must name under "
         "verify-full. Allowed: a host name or an IP address, without scheme, port, brackets or "
         "spaces.",
@@ -237,7 +244,7 @@ class Source(Fact):
         "ca_bundle. Allowed: the full ARN of a secret, with its six-character suffix.",
         examples=["arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders-tls-GhIjKl"],
     )
-    ca_bundle: Annotated[str, AfterValidator(_bundle)] | None = Field(
+    ca_bundle: Annotated[str, AfterValidator(_bundle), Field(max_length=ARN_LENGTH)] | None = Field(
         default=None,
         description="The CA certificates that DMS is to trust, as PEM. Required for verify-ca and "
         "verify-full unless the secret of server_certificate holds a CA. Allowed: s3://bucket/key "
@@ -263,6 +270,7 @@ class Source(Fact):
             _matches(
                 _INSTANCE_ARN, "must be the ARN of a replication instance (arn:aws:dms:...:rep:...)"
             ),
+            Field(max_length=ARN_LENGTH),
         ],
         ...,
     ] = Field(
@@ -289,7 +297,7 @@ class Source(Fact):
     probe_login: StrictBool | None = Field(
         default=None,
         description="Whether the probe logs in, after TLS has been verified. Without it: when "
-        "credentials are given.",
+        "credentials are given and ssl_mode verifies the server (verify-ca or verify-full).",
         examples=[False],
     )
     probe_plaintext: StrictBool = Field(
@@ -311,6 +319,18 @@ class Source(Fact):
         examples=[True],
     )
 
+    replaces: StrictInt | None = Field(
+        default=None,
+        ge=1,
+        le=2**53,
+        exclude=True,  # of the registration, not of what is registered
+        description="The version of the registered source that this one replaces, as its "
+        "newest record shows it. Needed only to register a source again with another "
+        "host or port, or a weaker ssl_mode: whoever does that must have read what was there. It "
+        "is not stored.",
+        examples=[3],
+    )
+
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
         if self.ssl_mode.verifies and self.ca_bundle is None and self.server_certificate is None:
@@ -330,8 +350,20 @@ class Source(Fact):
 
     @property
     def logs_in(self) -> bool:
-        """Whether the probe logs in."""
-        return self.credentials is not None if self.probe_login is None else self.probe_login
+        """Whether the probe logs in.
+
+        On a connection that is not verified only if the source says so: a stranger who answers in
+        the server's place gets no proof of the password, at which to guess in peace.
+        """
+        if self.probe_login is not None:
+            return self.probe_login
+        return self.credentials is not None and self.ssl_mode.verifies
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The ARNs of the secrets that it names, as often as it names them."""
+        named = (self.credentials, self.server_certificate, self.ca_bundle)
+        return tuple(arn for arn in named if arn is not None and not arn.startswith("s3://"))
 
     @property
     def window(self) -> Window | None:
@@ -368,14 +400,15 @@ def problems_of(error: ValidationError, known: tuple[str, ...] = ()) -> tuple[st
     """
     sentences = []
     for mistake in error.errors(include_url=False, include_input=False, include_context=False):
-        where = ".".join(str(part) for part in mistake["loc"])
+        where = ".".join(printable(str(part), _KEY_SHOWN) for part in mistake["loc"])
         match mistake["type"]:
             case "missing":
                 what = "is required"
             case "extra_forbidden":
                 import difflib  # noqa: PLC0415 - for people who mistype; no run of a Lambda does
 
-                close = difflib.get_close_matches(str(mistake["loc"][-1]), known, n=1)
+                key = str(mistake["loc"][-1])[:_KEY_SHOWN]
+                close = difflib.get_close_matches(key, known, n=1)
                 what = "is not a known field" + (f" (did you mean {close[0]}?)" if close else "")
             case _:
                 said = mistake["msg"].removeprefix("Value error, ")

@@ -5,6 +5,7 @@ one sentence; which registered sources that concerns is ``affected_sources``. Bo
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ _RDS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}")
 _RDS_HOST = re.compile(r"\.rds\.amazonaws\.com(\.cn)?\.?$")
 _NAMES = 1000
 _EXECUTION = re.compile(r"[^\s/]{1,80}")
+_SOURCES = 500
 _ALLOWED = (
     "allowed are {} (the schedule), {'names': [...]} or {'all': true}, each with an optional "
     "'mode', and the events of Secrets Manager, ACM and RDS"
@@ -265,6 +267,8 @@ def _sources(value: object) -> tuple[tuple[Source, ...], list[str]]:
     """Return the sources, or every mistake of every one of them."""
     if not isinstance(value, list) or not value:
         return (), ["sources: must be a list of sources, with at least one"]
+    if len(value) > _SOURCES:
+        return (), [f"sources: at most {_SOURCES} at once, {len(value)} were given"]
     good: list[Source] = []
     problems: list[str] = []
     for index, item in enumerate(value):
@@ -273,10 +277,11 @@ def _sources(value: object) -> tuple[tuple[Source, ...], list[str]]:
         except InvalidSource as wrong:
             problems += [f"sources.{index}.{problem}" for problem in wrong.problems]
     for field in ("name", "endpoint"):
-        said = [str(getattr(source, field)).lower() for source in good]
+        said = Counter(str(getattr(source, field)).lower() for source in good)
         problems += [
             f"sources: two of them have the {field} {text}"
-            for text in sorted({text for text in said if said.count(text) > 1})
+            for text, count in sorted(said.items())
+            if count > 1
         ]
     return tuple(good), problems
 

@@ -20,6 +20,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from sandbox.aws import Cloud, Execution
+from sandbox.aws.cloud import CONSENT
 from sandbox.pki import Authority, Leaf
 from sandbox.postgres import Access, Postgres
 
@@ -33,6 +34,8 @@ TRUST_BUCKET = "platform-trust"
 DATABASE = "postgres"
 USER = "dms_user"
 PASSWORD = "correct-horse-battery"
+CONSENTED = [{"Key": key, "Value": value} for key, value in CONSENT.items()]
+"""The tags of an endpoint whose owner lets every source use it."""
 
 _deserialize = TypeDeserializer().deserialize
 
@@ -189,6 +192,7 @@ class World:
                 Username=USER,
                 Password=PASSWORD,
                 SslMode="require",
+                Tags=CONSENTED,
             )["Endpoint"]
         endpoint = self.endpoint() or {}
         return self.cloud.dms.add_task(

@@ -23,6 +23,7 @@ Statements = tuple[iam.PolicyStatement, ...]
 # without its tag can be deleted.
 CANARY = "certifier:canary"
 CA = "certifier"
+# On what the steps make for a source; and on what is not theirs, where its owner consents with it.
 OF_A_SOURCE = "certifier:source"
 # What a canary's ARN ends with: see certifier/ownership.py. Who may delete can set a tag; what an
 # ARN is, only who makes the endpoint can say.
@@ -81,11 +82,21 @@ class Permissions:
         self._settings = settings
 
     def read_secrets(self) -> Statements:
-        """The secrets under the prefixes of the settings, and the keys that they are under."""
+        """The secrets under the prefixes of the settings, and the keys that they are under.
+
+        A value only with the owner's consent: the secret's tag, which describing it shows. Whether
+        the tag names the source, which IAM does not know, the steps look.
+        """
         secrets = [self._arn("secretsmanager", "secret", f"{p}*") for p in self._prefixes]
         keys = [*self._settings.kms_keys]
         return (
-            _allow(secrets, "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
+            _allow(secrets, "secretsmanager:DescribeSecret"),
+            _with(
+                _allow(secrets, "secretsmanager:GetSecretValue"),
+                "StringLike",
+                f"secretsmanager:ResourceTag/{OF_A_SOURCE}",
+                "?*",
+            ),
             *((self._through_secrets(keys),) if keys else ()),
         )
 
@@ -120,6 +131,14 @@ class Permissions:
         """DMS actions on the kinds of resource in ``on``; DMS makes up the rest of their ARNs."""
         return (_allow([self._dms(kind) for kind in on], *(f"dms:{a}" for a in actions)),)
 
+    def dms_modify(self) -> Statements:
+        """Change endpoints whose owner has consented, and have them trust any certificate."""
+        (endpoints,), certificates = (
+            self.dms("ModifyEndpoint", on=["endpoint"]),
+            self.dms("ModifyEndpoint", on=["cert"]),
+        )
+        return (_bears(endpoints, OF_A_SOURCE), *certificates)
+
     def dms_make(self, action: str, *, on: Sequence[str]) -> Statements:
         """Make something in DMS that bears this installation's tag from the beginning.
 
@@ -128,10 +147,12 @@ class Permissions:
         (make,), (tag,) = self.dms(action, on=on), self.dms("AddTagsToResource", on=on)
         return (_made_here(make), _not_of_another(_made_here(tag)))
 
-    def dms_delete(self, action: str, *, on: Sequence[str], tagged: str) -> Statements:
-        """Delete what bears this tag, and that of this installation."""
+    def dms_delete(self, action: str, *, on: Sequence[str], tagged: Sequence[str]) -> Statements:
+        """Delete what bears these tags, and that of this installation."""
         (delete,) = self.dms(action, on=on)
-        return (_ours(_bears(delete, tagged)),)
+        for tag in tagged:
+            _bears(delete, tag)
+        return (_ours(delete),)
 
     def dms_test(self) -> Statements:
         """Have DMS connect, from any replication instance with any endpoint."""
@@ -215,7 +236,9 @@ def grant(
     passwords = _never_marked(secrets, SERVER_CERTIFICATE)
     pairs = _never_marked(secrets, CREDENTIALS)
     pass_role = may.pass_role(dms_role)
-    delete_canary = may.dms_delete("DeleteEndpoint", on=[f"endpoint:{CANARY_ARNS}"], tagged=CANARY)
+    delete_canary = may.dms_delete(
+        "DeleteEndpoint", on=[f"endpoint:{CANARY_ARNS}"], tagged=[CANARY, OF_A_SOURCE]
+    )
     make_endpoint = may.dms_make("CreateEndpoint", on=["endpoint", "cert"])
     grants: dict[str, Statements] = {
         "register_sources": (),
@@ -240,7 +263,7 @@ def grant(
         "configure_endpoint": (
             *describe,
             *make_endpoint,
-            *may.dms("ModifyEndpoint", on=["endpoint", "cert"]),
+            *may.dms_modify(),
             *passwords,
             *pass_role,
         ),
@@ -250,7 +273,7 @@ def grant(
         "record_certification": (*describe, *delete_canary, *publish),
         "tidy": (
             *describe,
-            *may.dms_delete("DeleteCertificate", on=["cert"], tagged=CA),
+            *may.dms_delete("DeleteCertificate", on=["cert"], tagged=[CA]),
             *publish,
         ),
         "report": (),
@@ -443,7 +466,8 @@ def _not_of_another(statement: iam.PolicyStatement) -> iam.PolicyStatement:
 
 
 def _bears(statement: iam.PolicyStatement, tag: str) -> iam.PolicyStatement:
-    return _with(statement, "StringLike", f"aws:ResourceTag/{tag}", "*")
+    """The resource has the tag, with some value."""
+    return _with(statement, "StringLike", f"aws:ResourceTag/{tag}", "?*")
 
 
 def _with(

@@ -116,11 +116,11 @@ class Settings(Policy):
         raise_to_error: policy findings that refuse a source instead of warning, by their cause.
         alarm_days: alarm when a certificate of any source has fewer days left than this.
         probe_subnets, probe_security_groups: where the probe runs; without them, outside any VPC.
-        probe_hosts: the only hosts that may be probed, as patterns such as ``*.db.example.com``;
-            none means any.
-        probe_ports: the only ports that may be probed; none means any.
-        probe_local: whether loopback, link-local and metadata addresses may be probed. Only the
-            sandbox sets it, where PostgreSQL listens there.
+        probe_hosts: the only hosts that a source may name, for the probe and for DMS, as patterns
+            such as ``*.db.example.com``; none means any.
+        probe_ports: the only ports that a source may name; none means any.
+        probe_local: whether a source may lead to loopback, link-local and metadata addresses. Only
+            the sandbox sets it, where PostgreSQL listens there.
         log_days: days for which function and machine logs are kept.
         record_days: days for which the records and reports of certifications are kept.
         retain_data: whether the table outlives the stack; the bucket always does, since one with

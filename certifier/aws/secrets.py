@@ -1,5 +1,6 @@
 """Secrets Manager: read a secret's JSON at a pinned version, and let nothing of it be printed."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from certifier.vocabulary import Cause, Witness
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 _ABSENT = frozenset({"ResourceNotFoundException"})
 _CREDENTIALS = (
     "Put the login into the secret as one JSON object, with the keys username and password as DMS"
@@ -75,6 +77,18 @@ class Secret(Mapping[str, object]):
             case _:
                 return None
 
+    def not_text(self, *keys: str) -> tuple[Finding, ...]:
+        """Return one ``secret_not_text`` for every key whose value no client could send."""
+        return tuple(
+            finding(
+                Cause.SECRET_NOT_TEXT,
+                place=Witness.INTAKE,
+                seen=f"the value of {key} in the secret {self.arn} holds a NUL or a lone surrogate",
+            )
+            for key in keys
+            if (value := self.text(key)) is not None and _NOT_TEXT.search(value)
+        )
+
     def missing(self, *keys: str) -> tuple[Finding, ...]:
         """Return one ``secret_incomplete`` for every key of a login without a usable value."""
         return tuple(
@@ -118,6 +132,18 @@ class Secrets:
         if isinstance(value, NotASecret):
             return _incomplete(arn, value.seen, value.cause)
         return Secret(arn, pinned, value)
+
+    def tags(self, arn: str) -> Mapping[str, str] | Finding:
+        """Return the tags of a secret, without reading its value; or ``secret_unreadable``.
+
+        Raises:
+            Retryable: the service asked us to slow down, or did not answer.
+        """
+        try:
+            answer = self._client.describe_secret(SecretId=arn)
+        except (ClientError, BotoCoreError) as error:
+            return _unreadable(arn, None, error)
+        return {tag["Key"]: tag.get("Value", "") for tag in answer.get("Tags", ())}
 
     def current_version(self, arn: str) -> str | Finding:
         """Return the VersionId that is AWSCURRENT now, without reading the value."""

@@ -1,6 +1,7 @@
 """``certifier discover``: every PostgreSQL endpoint of the account and Region, and what it lacks.
 
-Reads only: DMS is asked four lists, nothing is tested. With ``--probe`` each host is looked at from
+Reads only: DMS is asked four lists, and for the tags of each endpoint, Secrets Manager for those of
+its secret, by which owners consent; nothing is tested. With ``--probe`` each host is looked at from
 this machine, without a login, so that it can be said which stricter mode would connect.
 """
 
@@ -19,11 +20,14 @@ from rich.table import Table
 from rich.text import Text
 
 from certifier.aws.dms import Dms
+from certifier.aws.secrets import Secrets
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.cli.installation import add_options, clients, complain, guarded
 from certifier.endpoint.facts import Connection, DmsCertificate, Endpoint, ReplicationTask
-from certifier.models import Fact
+from certifier.models import Fact, Finding
+from certifier.ownership import SOURCE_TAG
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
+from certifier.run.consent import consent_command, consents
 from certifier.source import Source
 from certifier.text import printable
 from certifier.vocabulary import SslMode
@@ -44,6 +48,9 @@ class Discovered(Fact):
             none, or none with a date.
         connections: the status of the last test, by replication instance.
         tasks: the status of each task, by identifier.
+        consents: the tag ``certifier:source`` of the endpoint: which sources may use it; ``None``:
+            none may.
+        secret_consents: that of its secret; ``None`` also when it cannot be looked at.
         could_be: the strictest mode that would connect, by our probe; ``None``: not probed, or no
             mode does.
         why_not: why a stricter mode would not connect.
@@ -64,6 +71,8 @@ class Discovered(Fact):
     read_only: bool
     connections: Mapping[str, str]
     tasks: Mapping[str, str]
+    consents: str | None = None
+    secret_consents: str | None = None
     could_be: SslMode | None = None
     why_not: str | None = None
 
@@ -95,7 +104,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    seen = _look(Dms(clients(args).client("dms")), datetime.now(UTC))
+    services = clients(args)
+    dms, secrets = Dms(services.client("dms")), Secrets(services.client("secretsmanager"))
+    seen = [(_with_consent(each, dms, secrets), pem) for each, pem in _look(dms, datetime.now(UTC))]
     found = [discovered for discovered, _ in seen]
     if args.probe:
         with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
@@ -172,6 +183,21 @@ def _of(endpoint: Endpoint, account: _Account, now: datetime) -> tuple[Discovere
     return discovered, pem
 
 
+def _with_consent(discovered: Discovered, dms: Dms, secrets: Secrets) -> Discovered:
+    """Return the endpoint with what its owner, and that of its secret, consent to."""
+    of_secret: Mapping[str, str] | Finding = {}
+    if discovered.secret is not None:
+        of_secret = secrets.tags(discovered.secret)
+    return discovered.model_copy(
+        update={
+            "consents": dms.tags(discovered.arn).get(SOURCE_TAG),
+            "secret_consents": None
+            if isinstance(of_secret, Finding)
+            else of_secret.get(SOURCE_TAG),
+        }
+    )
+
+
 def _last_expiry(anchors: Sequence[CertificateFacts], now: datetime) -> int | None:
     """Return the days until no CA of a bundle is valid any more."""
     dates = [facts.not_after for facts in anchors if facts.not_after is not None]
@@ -217,7 +243,16 @@ def _show(found: Sequence[Discovered], *, probed: bool) -> None:
         console.print("No PostgreSQL endpoint in this account and Region.")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("endpoint", "host", "mode", "CA days left", "tests", "tasks", "could be raised"):
+    for column in (
+        "endpoint",
+        "host",
+        "mode",
+        "CA days left",
+        "tests",
+        "tasks",
+        "consents to",
+        "could be raised",
+    ):
         table.add_column(column, overflow="fold")
     for each in found:
         table.add_row(*(Text(printable(cell)) for cell in _row(each, probed=probed)))
@@ -234,8 +269,17 @@ def _row(each: Discovered, *, probed: bool) -> tuple[str, ...]:
         "–" if each.ca_days_left is None else str(each.ca_days_left),
         ", ".join(sorted(set(each.connections.values()))) or "never tested",
         ", ".join(f"{name} {status}" for name, status in sorted(each.tasks.items())) or "–",
+        _consents(each),
         _advice(each, probed=probed),
     )
+
+
+def _consents(each: Discovered) -> str:
+    """Return which sources may use the endpoint, and its secret where that says otherwise."""
+    endpoint = each.consents or "nobody"
+    if each.secret is None or each.secret_consents == each.consents:
+        return endpoint
+    return f"{endpoint}; its secret: {each.secret_consents or 'nobody'}"
 
 
 def _advice(each: Discovered, *, probed: bool) -> str:
@@ -282,6 +326,17 @@ def _emit(
         with file.open("x", encoding="utf-8") as opened:
             opened.write(json.dumps(_source(each, name), indent=2) + "\n")
         yield f"wrote {file}" + (f"; fill in {' and '.join(gaps)}" if gaps else "")
+        yield from _commands(each, name)
+
+
+def _commands(each: Discovered, name: str) -> Iterator[str]:
+    """Yield the commands by which the owners consent to the source, where they have not."""
+    wanted = [(each.arn, each.consents)]
+    if each.secret is not None and each.secret.startswith("arn:"):
+        wanted.append((each.secret, each.secret_consents))
+    for arn, tag in wanted:
+        if not consents(tag, name):
+            yield f"  its owner consents with: {consent_command(arn, tag, name)}"
 
 
 def _name(identifier: str, taken: set[str]) -> str:

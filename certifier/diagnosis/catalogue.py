@@ -500,7 +500,8 @@ _LOGGING_IN = (
         "incorrect server signature",
         why="The server asked for the password in clear text or as MD5, or dropped channel "
         "binding, on a connection that is not verified: a relay in between could read it. The "
-        "probe did not answer.",
+        "probe did not answer. DMS would, so an endpoint that is to be created or changed is "
+        "refused; one that stays as it is sends its password already.",
         remedy="Set password_encryption = 'scram-sha-256', set the role's password again, use "
         "scram-sha-256 in pg_hba.conf; or verify the server with verify-full.",
         severity=_WARNING,
@@ -769,10 +770,37 @@ _LIKENESS = (
         may_clear_by_itself=True,
     ),
     _row(
+        Cause.NOTHING_VERIFIED,
+        why="The source asks for ssl_mode none or require: DMS does not verify whom it talks to. "
+        "Such an endpoint can be certified, and says nothing about who answers.",
+        remedy="Raise ssl_mode to verify-full, with the CA of the server as ca_bundle.",
+        severity=_ADVICE,
+    ),
+    _row(
         Cause.MODE_COULD_BE_RAISED,
         why="A stricter ssl_mode would pass already, with what the server serves today.",
         remedy="Raise ssl_mode in the source; the next run rehearses it before anything changes.",
         severity=_ADVICE,
+    ),
+)
+
+_CONSENT = (
+    _row(
+        Cause.NOT_ALLOWED,
+        why="The owner of the endpoint or secret has not consented to its use by this source: its "
+        "tag certifier:source does not name the source. Nothing of the secret was read. Otherwise "
+        "whoever may register a source could use every secret and endpoint of the account.",
+        remedy="Ask the owner to run the command that is shown. The tag holds names of sources or "
+        "patterns, separated by blanks; * or + stands for any characters (DMS takes no * in tags).",
+    ),
+    _row(
+        Cause.HOST_NOT_VOUCHED,
+        why="The host and port of the source are not those in the credentials secret, nor, where "
+        "that holds no host, those of the endpoint as it is or of the secret's tag "
+        "certifier:host. Password and data go only where their owner has named the host. Nothing "
+        "was sent.",
+        remedy="Correct host and port in the source. If the host is meant, the owner of the secret "
+        "writes host and port into it, or sets its tag certifier:host to host:port.",
     ),
 )
 
@@ -806,6 +834,12 @@ _MATERIAL = (
         why="The password holds characters that DMS does not take for PostgreSQL.",
         remedy="Set a password without ; + % { } (rotation: exclude also . : * & , \\), for "
         "the role and in the secret.",
+    ),
+    _row(
+        Cause.SECRET_NOT_TEXT,
+        why="A value in the secret holds a NUL, or half of a surrogate pair (an escape such as "
+        "\\ud800 alone): no client can send it, and PostgreSQL has no such user or password.",
+        remedy="Write the value that is named into the secret again, as text.",
     ),
     _row(
         Cause.BUNDLE_UNREADABLE,
@@ -1014,6 +1048,37 @@ _PLANNING = (
         remedy="Make sure that user and password in the secret are the right ones, then set "
         "allow_irreversible to true in the source. If it was done and does not connect: correct "
         "the secret, or give the endpoint its old login by hand.",
+    ),
+    _row(
+        Cause.ENDPOINT_WEAKENED,
+        why="The endpoint gets a weaker ssl_mode than it had, as the source allows. Its team is "
+        "notified once, also when the run is good.",
+        remedy="If this is not meant, find out who registered the source so, and register it with "
+        "the old ssl_mode again.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.ENDPOINT_MOVED,
+        why="The endpoint gets another host or port than it had. Its team is notified once, also "
+        "when the run is good.",
+        remedy="If this is not meant, find out who registered the source so, and register it with "
+        "the old host again.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.CREDENTIALS_CHANGED,
+        why="The endpoint logs in with another secret than it did, or with one instead of a login "
+        "of its own. Its team is notified once, also when the run is good.",
+        remedy="If this is not meant, find out who registered the source so, and register it with "
+        "the old credentials again.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.PERMISSION_USED,
+        why="The source allows a change that cannot be rolled back (allow_irreversible), and this "
+        "run makes one. Its team is notified once, also when the run is good.",
+        remedy="Take allow_irreversible out of the source again: the change has been made.",
+        severity=_WARNING,
     ),
     _row(
         Cause.REVERTED_BY_OTHERS,
@@ -1268,6 +1333,7 @@ CHAPTERS: Mapping[str, tuple[Row, ...]] = MappingProxyType(
         "Logging in": _LOGGING_IN,
         "Reading changes": _READING_CHANGES,
         "What server and certificate are like": _LIKENESS,
+        "Consent": _CONSENT,
         "The material": _MATERIAL,
         "Planning the change": _PLANNING,
         "Changing and proving": _CHANGING,

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 SERVER_NAME_LIMIT = 255  # OpenSSL's TLSEXT_MAXLEN_host_name: libpq fails in every mode above it
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
-_SHARES = 16
+_DIALLED = 16  # addresses of one name: whoever owns it could have any number of machines dialled
 _ANSWER_SHOWN = 1024
 _UNREACHABLE = frozenset(
     {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL}
@@ -158,13 +158,16 @@ def connect(
 ) -> tuple[socket.socket, tuple[Address, ...]]:
     """Connect to the first address that accepts, as libpq does; each gets its share of the time.
 
+    At most 16 are dialled.
+
     Returns the socket, without Nagle's delay, and what came of each address. Raises StageFailed
     with the failure of the last address tried when none accepts.
     """
     outcomes: list[Address] = []
     failure: StageFailed | None = None
-    for position, (family, kind, protocol, _name, target) in enumerate(infos):
-        share = deadline.left(Stage.TCP) / min(len(infos) - position, _SHARES)
+    dialled = infos[:_DIALLED]
+    for position, (family, kind, protocol, _name, target) in enumerate(dialled):
+        share = deadline.left(Stage.TCP) / (len(dialled) - position)
         try:
             sock = _connected(socket.socket(family, kind, protocol), target, share)
         except OSError as error:
@@ -175,6 +178,7 @@ def connect(
         outcomes += [Address(ip=info[4][0], outcome="not_tried") for info in infos[position + 1 :]]
         return sock, tuple(outcomes)
     assert failure is not None
+    outcomes += [Address(ip=info[4][0], outcome="not_tried") for info in infos[_DIALLED:]]
     raise NoneConnected(failure, tuple(outcomes))
 
 

@@ -366,7 +366,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
                 Stage.LOGIN,
                 Cause.UNSAFE_PASSWORD_REQUEST,
                 f"the server asks for {what} on a connection that is not verified in full;"
-                " nothing was sent, and the login was not attempted",
+                " the probe sent nothing, and did not attempt the login",
             )
 
     def _password(self) -> bytes:

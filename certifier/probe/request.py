@@ -14,6 +14,13 @@ IpAddress = IPv4Address | IPv6Address
 TLS_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 _METADATA = ip_network("fd00:ec2::/32")  # the instance metadata and DNS services over IPv6
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+_THIS_NETWORK = ip_network("0.0.0.0/8")
+# Ranges that hide an IPv4 address in a place, or in a way, that only their operator knows.
+_HIDING = (
+    ip_network("::/96"),  # IPv4-compatible (RFC 4291 2.5.5.1)
+    ip_network("64:ff9b:1::/48"),  # local NAT64 (RFC 8215)
+    ip_network("2001::/32"),  # Teredo (RFC 4380)
+)
 
 
 class AddressPolicy(Fact):
@@ -56,6 +63,8 @@ class AddressPolicy(Fact):
             ("multicast", found.is_multicast),
             ("reserved", isinstance(found, IPv4Address) and found.is_reserved),
             ("metadata", found in _METADATA),
+            ("this-network", found in _THIS_NETWORK),
+            ("translated", any(found in network for network in _HIDING)),
         ):
             if forbidden:
                 return f"{address} is a {kind} address, and those are not probed from here"

@@ -33,7 +33,6 @@ SYMBOLS: Mapping[Outcome, str] = MappingProxyType(
 
 SENTENCES: Mapping[Outcome, str] = MappingProxyType(
     {
-        Outcome.CERTIFIED: "DMS connects with TLS as strictly as the source asks.",
         Outcome.REFUSED: "A check said no. The endpoint was not changed.",
         Outcome.ROLLED_BACK: "DMS could not connect with the new settings. The endpoint was "
         "rolled back, and DMS connects with its old settings.",
@@ -42,6 +41,19 @@ SENTENCES: Mapping[Outcome, str] = MappingProxyType(
         Outcome.DEFERRED: "This run left the source alone.",
     }
 )
+
+CERTIFIED: Mapping[SslMode, str] = MappingProxyType(
+    {
+        SslMode.NONE: "DMS connects in plain text, as the source asks. Nothing is encrypted, and "
+        "who answers was not verified.",
+        SslMode.REQUIRE: "DMS connects with TLS, as the source asks. Neither the certificate nor "
+        "the host name was verified, so who answers is not known.",
+        SslMode.VERIFY_CA: "DMS connects with TLS and verifies the server's chain, as the source "
+        "asks. That it is this host's certificate was not verified.",
+        SslMode.VERIFY_FULL: "DMS connects with TLS and verifies the server's chain and host name.",
+    }
+)
+"""What is certified, and how little that is."""
 
 
 def certification_page(record: Certification) -> str:
@@ -78,6 +90,8 @@ def _sentence(record: Certification) -> str:
         return f"The change waits until its window opens: {_when(record.opens_at)}."
     if record.outcome is Outcome.PLANNED and not record.changes:
         return "Nothing was changed, and nothing has to be."
+    if record.outcome is Outcome.CERTIFIED:
+        return CERTIFIED[SslMode(record.spec["ssl_mode"])]
     return SENTENCES[record.outcome]
 
 

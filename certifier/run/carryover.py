@@ -1,7 +1,9 @@
 """What a run carries over to the next ones: the fields of STATE that Record changes."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from certifier.models import Finding
 from certifier.run.documents import (
     Answering,
 )
@@ -10,6 +12,7 @@ from certifier.run.due import Due
 from certifier.run.ending import Ending
 from certifier.run.record import Certification, trusted_pem
 from certifier.run.state import SourceState
+from certifier.run.weakening import REMEMBERED_EVENTS, event_key
 from certifier.vocabulary import Cause, Outcome
 
 ANCHORS = 1000
@@ -41,6 +44,7 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
         arn = endpoint.fields.certificate_arn
         kept |= {
             "certified_at": record.recorded_at,
+            "credentials": record.spec.get("credentials"),
             "settings_digest": endpoint.settings_digest,
             "applied": endpoint.fields,
             "certificate_arn": arn,
@@ -51,10 +55,23 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
 
 
 def anchors(dossier: Dossier, state: SourceState) -> dict[str, Any]:
-    """Return the CAs that are known from now on; people have been notified of the new ones."""
+    """Return the CAs that are known from now on, those of this run last.
+
+    Not for a run of whose new ones nobody could be notified.
+    """
     trusted = dict.fromkeys(facts.sha256 for facts in trusted_facts(dossier.material))
-    new = [sha256 for sha256 in trusted if sha256 not in state.anchors]
-    return {"anchors": (*state.anchors, *new)[-ANCHORS:]} if new else {}
+    if trusted.keys() <= set(state.anchors):
+        return {}
+    older = [sha256 for sha256 in state.anchors if sha256 not in trusted]
+    return {"anchors": (*older, *trusted)[-ANCHORS:]}
+
+
+def events(state: SourceState, sent: Iterable[Finding], version: int) -> dict[str, Any]:
+    """Return which events people have been notified of from now on."""
+    keys = [event_key(each, version) for each in sent]
+    new = [key for key in dict.fromkeys(keys) if key not in state.events]
+    kept: dict[str, Any] = {"unsent": None} if state.unsent else {}
+    return kept | ({"events": (*state.events, *new)[-REMEMBERED_EVENTS:]} if new else {})
 
 
 def answered(dossier: Dossier) -> dict[str, Any]:

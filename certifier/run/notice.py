@@ -1,13 +1,16 @@
 """Who must be notified of what: only of what has changed for a person."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from certifier.evidence import SlotFacts
+from certifier.models import Finding
 from certifier.run.dossier import Dossier
 from certifier.run.due import may_clear_by_itself
 from certifier.run.ending import Ending
+from certifier.run.state import SourceState
+from certifier.run.weakening import event_key, is_event
 from certifier.text import size
 from certifier.vocabulary import Cause, Outcome, Severity
 
@@ -41,7 +44,7 @@ def attention(
     """Return what needs a person, as one line that is equal while nothing changes; empty: nothing.
 
     Errors, and warnings that do not clear by themselves, at once; warnings that may, after a week;
-    tasks waiting for a restart always.
+    tasks waiting for a restart always. Events are not among them: they do not last.
     """
     patient = waiting_since is not None and now - waiting_since >= PATIENCE
     parts = [end.outcome.value] if end.outcome in BAD else []
@@ -52,12 +55,21 @@ def attention(
             if found.severity is Severity.ERROR
             or (
                 found.severity is Severity.WARNING
+                and not is_event(found)
                 and found.cause not in _OF_ONE_RUN
                 and (patient or not may_clear_by_itself(found))
             )
         }
     )
     return " ".join([*parts, *(f"pending_restart:{task}" for task in sorted(pending_restarts))])
+
+
+def new_events(
+    findings: Iterable[Finding], state: SourceState, version: int
+) -> tuple[Finding, ...]:
+    """Return the events of which nobody has been notified, each once: this run's and older ones."""
+    new = [f for f in findings if is_event(f) and event_key(f, version) not in state.events]
+    return tuple(dict.fromkeys((*state.unsent, *new)))
 
 
 def retained_wal(found: Dossier) -> str:
@@ -94,6 +106,7 @@ def notice(
     needs: str,
     notified: str,
     where: str,
+    events: tuple[Finding, ...] = (),
     wal: str = "",
 ) -> Notice | None:
     """Return the notice for people now; ``None`` when nothing has changed for them.
@@ -102,11 +115,12 @@ def notice(
         needs: what needs a person now (``attention``).
         notified: what the last notice was about.
         where: where the record lies.
+        events: of which nobody has been notified yet (``new_events``).
         wal: what the server keeps because of tasks waiting for a restart (``retained_wal``).
     """
-    if needs == notified or end.outcome is Outcome.DEFERRED:
+    if (needs == notified and not events) or end.outcome is Outcome.DEFERRED:
         return None
-    if not needs:
+    if not needs and not events:
         was_bad = notified.split(" ", 1)[0] in {outcome.value for outcome in BAD}
         if not was_bad and "pending_restart:" not in notified:
             return None
@@ -114,8 +128,9 @@ def notice(
             f"Certifier: {name} is {end.outcome.value} again",
             f"{name}: {end.outcome.value}. Nothing needs a person any more.\n\nRecord: {where}\n",
         )
-    weighty = [found for found in end.findings if found.severity is not Severity.ADVICE]
-    weighty.sort(key=lambda found: found.severity.weight)
+    earlier = [event for event in events if event not in end.findings]
+    weighty = [f for f in (*end.findings, *earlier) if f.severity is not Severity.ADVICE]
+    weighty.sort(key=lambda found: (found.severity.weight, found not in events))
     lead = weighty[0].cause.value if weighty else "see the record"
     blocks = [
         f"[{found.severity.value}] {found.cause.value} ({found.place.value})\n"

@@ -18,7 +18,7 @@ from certifier.certificate import (
     expiring,
 )
 from certifier.endpoint.facts import Endpoint, EndpointFields
-from certifier.evidence import SlotFacts
+from certifier.evidence import ProbeReport, SlotFacts
 from certifier.models import Fact, Finding
 from certifier.run.documents import (
     Change,
@@ -33,9 +33,9 @@ from certifier.run.dossier import Dossier, facts_in
 from certifier.run.ending import Ending
 from certifier.run.event import Problem, RecordEvent
 from certifier.text import printable
-from certifier.vocabulary import Mode, Origin, Outcome
+from certifier.vocabulary import Mode, Origin, Outcome, SslMode
 
-FORMAT = "certifier.certification/2"
+FORMAT = "certifier.certification/3"
 
 
 class Subject(StrEnum):
@@ -99,12 +99,35 @@ class SlotsRecord(Fact):
     at_pause: Mapping[str, int] = {}
 
 
-class Verified(Fact):
-    """Who says that it holds; ``None``: that witness was not asked in this run."""
+class Proof(Fact):
+    """What one witness has seen. ``connected``: as strictly as the source asks, however little.
 
-    probe: bool | None = None
-    rehearsal: bool | None = None
-    dms_test: bool | None = None
+    Attributes:
+        encrypted: over TLS.
+        chain: the served chain was verified against the CAs.
+        host_name: and the certificate is the host's.
+    """
+
+    connected: bool
+    encrypted: bool = False
+    chain: bool = False
+    host_name: bool = False
+
+    @property
+    def words(self) -> str:
+        """What was verified, for people."""
+        parts = (("chain", self.chain), ("host name", self.host_name))
+        verified = [name for name, holds in parts if holds]
+        how = "encrypted" if self.encrypted else "not encrypted"
+        return f"{how}; verified: {' and '.join(verified) or 'nothing'}"
+
+
+class Verified(Fact):
+    """What was verified, and by whom; ``None``: that witness was not asked in this run."""
+
+    probe: Proof | None = None
+    rehearsal: Proof | None = None
+    dms_test: Proof | None = None
 
 
 class Certification(Fact):
@@ -180,9 +203,15 @@ def certification(
         recorded_at=at,
         problem=event.problem,
         verified=Verified(
-            probe=report.passed if report else None,
-            rehearsal=_all_passed(dossier.rehearsal.canary) if dossier.rehearsal else None,
-            dms_test=dossier.tested_new.passed if dossier.tested_new else None,
+            probe=_by_probe(report) if report else None,
+            rehearsal=_by_dms(
+                event.source.spec.ssl_mode,
+                _all_passed(dossier.rehearsal.canary) if dossier.rehearsal else None,
+            ),
+            dms_test=_by_dms(
+                endpoint.fields.ssl_mode if endpoint else None,
+                dossier.tested_new.passed if dossier.tested_new else None,
+            ),
         ),
         endpoint=_endpoint_record(endpoint, dossier) if endpoint else None,
         changes=plan.changes if plan else (),
@@ -206,6 +235,28 @@ def certification(
         expires_at=first.not_after if first else None,
         findings=end.findings,
         next_due=next_due,
+    )
+
+
+def _by_probe(report: ProbeReport) -> Proof:
+    return Proof(
+        connected=report.passed,
+        encrypted=report.evidence.tls is not None,
+        chain=report.verdicts.verify_ca.passed,
+        host_name=report.verdicts.verify_full.passed,
+    )
+
+
+def _by_dms(mode: SslMode | None, passed: bool | None) -> Proof | None:
+    """Return what a connection by DMS proves, which is what its mode makes it verify."""
+    if passed is None:
+        return None
+    mode = mode if passed and mode is not None else SslMode.NONE
+    return Proof(
+        connected=passed,
+        encrypted=mode is not SslMode.NONE,
+        chain=mode.verifies,
+        host_name=mode is SslMode.VERIFY_FULL,
     )
 
 

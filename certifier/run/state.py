@@ -1,12 +1,13 @@
 """What Certifier remembers of a source, a task and the breaker between runs; the store keeps it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from certifier.certificate.facts import Leaf
 from certifier.endpoint.facts import EndpointFields
 from certifier.models import Fact, Finding
+from certifier.run.weakening import lowers_or_moves
 from certifier.source import Source
 from certifier.vocabulary import Outcome
 
@@ -61,12 +62,15 @@ class SourceState(Fact):
         served_leaf: SHA-256 of the certificate that was last seen served.
         in_recovery: whether a standby answered the last time that somebody logged in.
         certificate_arn, certificate_digest: the DMS certificate on the endpoint.
+        credentials: ARN of the secret with which it was last certified.
         applied_version: VersionId of the credentials that were last set on the endpoint.
         settings_digest, applied: the endpoint as the last good run left it.
         reverts: how often something else has undone that.
         markers: tests of the present claim, by whatever key the test uses.
         expires_at, expires: the expiry that comes first, and of which certificate.
         anchors: fingerprints of the CAs that its bundles, or the endpoint, have held so far.
+        events: keys of the events that people were notified of (``weakening.event_key``).
+        unsent: events of which they could not be notified.
         record: key of the last record in the bucket, without its suffix.
         held_by_breaker: deferred by the breaker, until it is closed.
     """
@@ -95,6 +99,7 @@ class SourceState(Fact):
     in_recovery: bool | None = None
     certificate_arn: str | None = None
     certificate_digest: str | None = None
+    credentials: str | None = None
     applied_version: str | None = None
     settings_digest: str | None = None
     applied: EndpointFields | None = None
@@ -103,6 +108,8 @@ class SourceState(Fact):
     expires_at: datetime | None = None
     expires: str | None = None
     anchors: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    unsent: tuple[Finding, ...] = ()
     record: str | None = None
     ssl_mode: str | None = None
     pending_restarts: tuple[str, ...] = ()
@@ -143,6 +150,7 @@ OF_ENDPOINT = (
     "creating",
     "certificate_arn",
     "certificate_digest",
+    "credentials",
     "applied_version",
     "settings_digest",
     "applied",
@@ -239,7 +247,24 @@ class Registration(Fact):
                 f"{self.busy}; the run, or the schedule in its place, finishes that by itself: try "
                 "again then"
             )
-        return tuple(found)
+        return (*found, *self._unread(source))
+
+    def _unread(self, source: Source) -> Iterator[str]:
+        """Yield why an edit is refused whose author has not read what it replaces."""
+        edited = source.model_copy(update={"replaces": None})
+        if self.known is None or self.known == edited or source.replaces == self.version:
+            return
+        if source.replaces is not None:
+            yield (
+                f"replaces: version {source.replaces} is not the registered one, {self.version}: "
+                "somebody has registered the source again; read it before you replace it"
+            )
+            return
+        for what in lowers_or_moves(self.known, edited):
+            yield (
+                f"{what}; whoever means that has read the registered source, and says so with "
+                f'"replaces": {self.version}'
+            )
 
 
 class Recording(Fact):

@@ -7,6 +7,7 @@ from certifier.models import Finding, errors_in
 from certifier.run.documents import MATERIAL, PLAN, PROBED, Material, Plan, Probed
 from certifier.run.drift import endpoint_ca_differs
 from certifier.run.event import Decided, StepEvent
+from certifier.run.exposure import exposure
 from certifier.run.plan import (
     RUNNING,
     EndpointPlan,
@@ -15,6 +16,7 @@ from certifier.run.plan import (
     plan_endpoint,
     plan_tasks,
 )
+from certifier.run.weakening import weakening
 from certifier.source import Source
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
@@ -45,7 +47,9 @@ def run(event: StepEvent, context: StepContext[DmsSettings]) -> Decided:
     )
     plan = _with_tasks(event, context, material, endpoint_plan)
     differs = _differs(material, probed, plan)
-    plan = plan.model_copy(update={"findings": plan.findings + differs})
+    weakened = weakening(source, material.endpoint, plan.changes, credentials=state.credentials)
+    exposed = tuple(exposure(source, probed.findings, plan.changes))
+    plan = plan.model_copy(update={"findings": plan.findings + differs + weakened + exposed})
     context.write(event, PLAN, plan)
     if errors := errors_in(plan.findings):
         raise Refused(errors[0].cause, findings=plan.findings)

@@ -35,7 +35,7 @@ from certifier.run.event import Nothing, StepEvent, run_id
 from certifier.run.state import SourceState
 from certifier.source import ProbePolicy, Source
 from certifier.steps.context import StepContext, StepSettings
-from certifier.vocabulary import Outcome, Severity, SslMode, Stage
+from certifier.vocabulary import Cause, Outcome, Severity, SslMode, Stage
 
 TIMEOUT = 20.0
 """Seconds for one probe; with an overlap there are two, and both fit the function's limit."""
@@ -222,6 +222,6 @@ def _judged(source: Source, report: ProbeReport) -> tuple[Finding, ...]:
 
 
 def _softened(found: Finding) -> Finding:
-    if found.severity is not Severity.ERROR:
+    if found.severity is not Severity.ERROR or found.cause is Cause.ADDRESS_FORBIDDEN:
         return found
     return found.model_copy(update={"severity": Severity.WARNING})

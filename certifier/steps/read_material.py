@@ -1,11 +1,12 @@
 """Read material: what the source is made of, and the endpoint as it is.
 
-Secrets and the CA bundle are read once, and their versions pinned: later steps of this run read
-them again at those versions. Everything that is wrong with the material is said at once.
+Before anything of a secret is read, its owner's consent is looked for, and that of the endpoint's
+owner. Secrets and the CA bundle are read once, and their versions pinned: later steps of this run
+read them again at those versions. Everything that is wrong with the material is said at once.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pydantic import Json
 
@@ -16,6 +17,14 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused
 from certifier.models import Finding, Policy, errors_first, errors_in
+from certifier.probe import AddressPolicy, objection_to
+from certifier.run.consent import (
+    host_not_vouched,
+    needs_vouching,
+    not_allowed,
+    same_host,
+    vouched_places,
+)
 from certifier.run.documents import MATERIAL, Material, Trusted, Versions
 from certifier.run.event import Nothing, StepEvent
 from certifier.run.state import SourceState
@@ -29,15 +38,23 @@ REFUSED_IN_PASSWORDS = "{};+%"
 RISKY_IN_PASSWORDS = ".:*&,\\"
 """DMS asks a rotation to exclude these too (security_iam_secretsmanager)."""
 
+CLOSED = frozenset({Cause.ADDRESS_FORBIDDEN, Cause.NOT_ALLOWED})
+"""Causes after which nothing more is read."""
+
 IN_PASSING = frozenset({"creating", "modifying", "testing"})
 """States of an endpoint that end by themselves."""
 
 
+Tags = Mapping[str, Mapping[str, str]]
+"""The tags of each secret by its ARN: of those that could be looked at."""
+
+
 class ReadSettings(StepSettings):
-    """Policy for certificates, and the buckets that a CA bundle may come from."""
+    """Policy for certificates, the buckets of CA bundles, and the addresses of sources."""
 
     policy: Json[Policy]
     allowed_bundle_buckets: Json[tuple[str, ...]]
+    probe_addresses: Json[AddressPolicy]
 
 
 def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
@@ -48,13 +65,18 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
         Busy: the endpoint is being created or modified by somebody else.
     """
     source = event.source.spec
-    findings: list[Finding] = []
-    credentials = _credentials(source, context, findings)
-    pair = _secret(source.server_certificate, context, findings)
-    bundle, bundle_version = _bundle(source, context, findings)
-    taken = _intake(source, context, pair, bundle, findings)
     state = context.remembered(event)
     endpoint = _endpoint(event, context, state)
+    findings = [*_forbidden(source, context)]
+    tags = _consented(source, context, endpoint, findings)
+    if any(found.cause in CLOSED for found in findings):
+        context.write(event, MATERIAL, Material(endpoint=endpoint, findings=tuple(findings)))
+        raise Refused(findings[0].cause, findings=tuple(findings))
+    credentials = _credentials(source, context, tags, findings)
+    findings.extend(_vouched(source, endpoint, credentials, tags))
+    pair = _secret(source.server_certificate, context, tags, findings)
+    bundle, bundle_version = _bundle(source, context, tags, findings)
+    taken = _intake(source, context, pair, bundle, findings)
     if endpoint is not None and endpoint.arn.lower() not in state.owned:
         findings.extend(_owned_by_another(event, context, endpoint))
     material = Material(
@@ -84,6 +106,63 @@ def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding
     return finding(cause, place=Witness.INTAKE, seen=seen, severity=severity)
 
 
+def _forbidden(source: Source, context: StepContext[ReadSettings]) -> Iterator[Finding]:
+    """Yield that nobody may connect there, DMS no more than the probe, whether or not it probes."""
+    policy = context.settings.probe_addresses
+    objection = objection_to(source.host, source.port, policy, context.resolve)
+    if objection is not None:
+        yield _found(Cause.ADDRESS_FORBIDDEN, objection)
+
+
+def _consented(
+    source: Source,
+    context: StepContext[ReadSettings],
+    endpoint: Endpoint | None,
+    findings: list[Finding],
+) -> Tags:
+    """Return the tags of every secret that can be looked at, once every owner has consented.
+
+    An owner who has not is a finding, and so is a secret that cannot be looked at.
+    """
+    if endpoint is not None:
+        what = f"the endpoint {endpoint.identifier}"
+        refusal = not_allowed(what, endpoint.arn, context.dms.tags(endpoint.arn), source.name)
+        findings += [refusal] if refusal else []
+    described = {}
+    for arn in dict.fromkeys(source.secrets):
+        tags = context.secrets.tags(arn)
+        if isinstance(tags, Finding):
+            findings.append(tags)
+            continue
+        refusal = not_allowed("the secret", arn, tags, source.name)
+        findings += [refusal] if refusal else []
+        described[arn] = tags
+    return described
+
+
+def _vouched(
+    source: Source,
+    endpoint: Endpoint | None,
+    credentials: Secret | None,
+    tags: Tags,
+) -> Iterator[Finding]:
+    """Yield that nobody whose data it is has named the host."""
+    fields = endpoint.fields if endpoint else None
+    if not needs_vouching(source, fields) or (source.credentials and credentials is None):
+        return
+    if credentials and source.credentials_mode is CredentialsMode.SECRET:
+        return  # DMS goes where the secret says, and _credentials demands that the source agrees
+    places = vouched_places(
+        secret_arn=source.credentials,
+        secret_host=credentials.text("host") if credentials else None,
+        secret_port=credentials.text("port") if credentials else None,
+        tags=tags.get(source.credentials or "", {}),
+        endpoint=fields,
+    )
+    if (found := host_not_vouched(source, places)) is not None:
+        yield found
+
+
 def _owned_by_another(
     event: StepEvent, context: StepContext[ReadSettings], endpoint: Endpoint
 ) -> Iterator[Finding]:
@@ -99,9 +178,10 @@ def _owned_by_another(
 
 
 def _secret(
-    arn: str | None, context: StepContext[ReadSettings], findings: list[Finding]
+    arn: str | None, context: StepContext[ReadSettings], tags: Tags, findings: list[Finding]
 ) -> Secret | None:
-    if arn is None:
+    """Return a secret whose owner has consented, which its tags have shown."""
+    if arn is None or arn not in tags:
         return None
     read = context.secrets.read(arn)
     if isinstance(read, Finding):
@@ -111,19 +191,23 @@ def _secret(
 
 
 def _credentials(
-    source: Source, context: StepContext[ReadSettings], findings: list[Finding]
+    source: Source, context: StepContext[ReadSettings], tags: Tags, findings: list[Finding]
 ) -> Secret | None:
     """Return the credentials, checked as DMS will read them."""
-    secret = _secret(source.credentials, context, findings)
+    secret = _secret(source.credentials, context, tags, findings)
     if secret is None:
         return None
     by_secret = source.credentials_mode is CredentialsMode.SECRET
     needed = ("username", "password", *(("host", "port") if by_secret else ()))
     findings.extend(secret.missing(*needed))
+    broken = secret.not_text("username", "password", "host", "port")
+    if broken:
+        findings.extend(broken)
+        return None
     if by_secret:
         for key, wanted in (("host", source.host), ("port", str(source.port))):
             had = secret.text(key)
-            if had is not None and had.lower() != wanted.lower():
+            if had is not None and not same_host(had, wanted):
                 seen = f"{key} in {secret.arn} is not the source's {key}, {wanted}"
                 findings.append(_found(Cause.SECRET_DISAGREES, seen))
     password = secret.text("password") or ""
@@ -137,7 +221,7 @@ def _credentials(
 
 
 def _bundle(
-    source: Source, context: StepContext[ReadSettings], findings: list[Finding]
+    source: Source, context: StepContext[ReadSettings], tags: Tags, findings: list[Finding]
 ) -> tuple[bytes | None, str | None]:
     """Return the CA bundle as it was read, and its version."""
     where = source.ca_bundle
@@ -157,7 +241,7 @@ def _bundle(
             return None, None
         body, version = read.body, read.version
     else:
-        secret = _secret(where, context, findings)
+        secret = _secret(where, context, tags, findings)
         if secret is None:
             return None, None
         parts = material_from_secret(secret)

@@ -7,7 +7,7 @@ between records again, and says the same. Plan mode writes its record and nothin
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from certifier.aws.s3 import HTML, JSON
 from certifier.aws.store import Held
@@ -17,13 +17,13 @@ from certifier.errors import Busy, Refused, Unexpected
 from certifier.models import Fact, Finding
 from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
-from certifier.run.carryover import anchors, answered, remembered
+from certifier.run.carryover import anchors, answered, events, remembered
 from certifier.run.documents import Document
 from certifier.run.dossier import Dossier, gathered
 from certifier.run.due import next_due
 from certifier.run.ending import ending
 from certifier.run.event import RecordEvent, run_id
-from certifier.run.notice import Notice, attention, notice, retained_wal
+from certifier.run.notice import Notice, attention, new_events, notice, retained_wal
 from certifier.run.record import (
     Certification,
     certification,
@@ -113,18 +113,25 @@ def _record(
     needs = attention(
         end, pending_restarts=dossier.pending_restarts, waiting_since=due.waiting_since, now=now
     )
+    version = event.source.version
+    new = new_events(end.findings, state, version)
     due_notice = notice(
         event.name,
         end,
         needs=needs,
         notified=state.notified,
         where=where,
+        events=new,
         wal=retained_wal(dossier) if event.source.spec.endpoint_type == "source" else "",
     )
     unsent = None if due_notice is None else _publish(context, due_notice)
     if unsent is not None:
         end = replace(end, findings=(*end.findings, unsent))
         needs = state.notified  # the next run tries again
+    if unsent is not None or (new and due_notice is None):
+        kept: dict[str, Any] = {"unsent": new} if new else {}
+    else:
+        kept = {**anchors(dossier, state), **events(state, new, version)}
     record = certification(event, dossier, end, at=now, next_due=due.at)
     _keep(context, record, key)
     done = held.record(
@@ -138,7 +145,7 @@ def _record(
             state={
                 **remembered(dossier, end, due, record),
                 **answered(dossier),
-                **({} if unsent else anchors(dossier, state)),
+                **kept,
                 "notified": needs,
                 "record": key,
             },

@@ -13,6 +13,7 @@ from certifier.errors import Busy, Refused
 from certifier.models import Finding, errors_in
 from certifier.ownership import (
     CANARY_TAG,
+    SOURCE_TAG,
     STACK_TAG,
     canary_resource,
     is_canary,
@@ -176,7 +177,11 @@ def _create(
             engine=source.engine,
             fields=subset(fields, tuple(fields.given())),
             password=password(event, context, version),
-            tags={CANARY_TAG: event.name, STACK_TAG: context.settings.installation},
+            tags={
+                SOURCE_TAG: event.name,
+                CANARY_TAG: event.name,
+                STACK_TAG: context.settings.installation,
+            },
             like=endpoint.arn if endpoint else None,
             resource=canary_resource(identifier),
         )

@@ -47,6 +47,8 @@ from sandbox.dms.switches import Durations, Quotas, Switches
 
 REGION = "eu-west-1"
 TICK_MINUTES = 10
+CONSENT: Mapping[str, str] = {"certifier:source": "+"}
+"""The tag with which an owner lets every source use what bears it."""
 
 # A call takes that long on the sandbox's clock: below DMS's 8 a second, as one caller is in AWS.
 CALL_SECONDS = 0.15
@@ -251,6 +253,7 @@ class Cloud:
         )
         acm = AcmStandIn(switches=acm_switches, clock=clock.time, region=REGION)
         cloud = cls(machines=machines, dms=dms, acm=acm, hosts=seen, dms_hosts=theirs)
+        dms.may = cloud._rights.role_may
         bind = _binder(cloud, dict(handlers or {}), dict(environment or {}))
         with ExitStack() as stack:
             stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
@@ -303,8 +306,7 @@ class Cloud:
         if ":secret:" in arn:
             secrets = secretsmanager_backends[self.account][self.region].secrets
             found = next((one for one in secrets.values() if one.arn == arn), None)
-            tags = getattr(found, "tags", None) or ()
-            return {tag["Key"]: tag.get("Value", "") for tag in tags}
+            return {t["Key"]: t.get("Value", "") for t in getattr(found, "tags", None) or ()}
         return self.dms.state.tags.get(arn, {})
 
     # ------------------------------------------------------------------ starting things
@@ -363,12 +365,19 @@ class Cloud:
         ]
         return [execution.wait() for execution in started] if wait else started
 
-    def put_secret(self, name: str, value: Mapping[str, Any] | str) -> str:
-        """Create the secret, or give it a new current version, without a word; return its ARN."""
+    def put_secret(
+        self, name: str, value: Mapping[str, Any] | str, *, tags: Mapping[str, str] = CONSENT
+    ) -> str:
+        """Create the secret, or give it a new current version, without a word; return its ARN.
+
+        Args:
+            tags: of a secret that is created; by default its owner consents to every source.
+        """
         client = self.client("secretsmanager")
         text = value if isinstance(value, str) else json.dumps(value)
+        pairs = [{"Key": key, "Value": tag} for key, tag in tags.items()]
         try:
-            return str(client.create_secret(Name=name, SecretString=text)["ARN"])
+            return str(client.create_secret(Name=name, SecretString=text, Tags=pairs)["ARN"])
         except client.exceptions.ResourceExistsException:
             return str(client.put_secret_value(SecretId=name, SecretString=text)["ARN"])
 

@@ -196,9 +196,14 @@ class Rights:
 
     def _allowing(self, step: str, need: Need, given: Tags) -> dict[str, Any] | None:
         """Return the statement that allows it, if one does and none denies it."""
+        return self._permitting(self._of_role(step), need, given)
+
+    def _permitting(
+        self, statements: list[dict[str, Any]], need: Need, given: Tags
+    ) -> dict[str, Any] | None:
         fitting = [
             statement
-            for statement in self._of_role(step)
+            for statement in statements
             if any(fnmatchcase(need.action, one) for one in _listed(statement["Action"]))
             and any(fnmatchcase(need.resource, one) for one in _listed(statement["Resource"]))
             and self._holds(statement.get("Condition", {}), need, given)
@@ -215,7 +220,12 @@ class Rights:
         """
         tags: Mapping[str, Tags] = {}
         if condition:
-            tags = {"aws:ResourceTag": self._tags_of(need.resource), "aws:RequestTag": given}
+            of_resource = self._tags_of(need.resource)
+            tags = {
+                "aws:ResourceTag": of_resource,
+                "secretsmanager:ResourceTag": of_resource,
+                "aws:RequestTag": given,
+            }
         for operator, tests in condition.items():
             fits = _OPERATORS.get(operator.removesuffix(_IF_EXISTS))
             for key, wanted in tests.items():
@@ -241,6 +251,16 @@ class Rights:
             documents = [json.loads(text) for text in role.policies.values()]
             self._statements[name] = [s for d in documents for s in d["Statement"]]
         return self._statements[name]
+
+    def role_may(self, role_arn: str, action: str, resource: str) -> bool:
+        """Whether a role that was deployed may do that; one that nobody deployed may do it."""
+        roles = {role.arn: role for role in iam_backends[self._account]["aws"].get_roles()}
+        role = roles.get(role_arn)
+        if role is None:
+            return True
+        documents = [json.loads(text) for text in role.policies.values()]
+        statements = [s for document in documents for s in document["Statement"]]
+        return self._permitting(statements, Need(action, resource), {}) is not None
 
     def _function(self, step: str) -> str:
         """Return the name of the only function of a step; a function's name stands for itself."""

@@ -211,6 +211,9 @@ class Connections:
         }
         secret = settings.get("SecretsManagerSecretId")
         if secret is not None:
+            role = settings.get("SecretsManagerAccessRoleArn", "")
+            if not self._dms.may(role, "secretsmanager:GetSecretValue", secret):
+                return secret_message(secret, "is not authorized to perform GetSecretValue")
             try:
                 login = dict(json.loads(self._dms.secrets(secret)))
                 int(login.get("port", 0))

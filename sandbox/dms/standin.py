@@ -60,7 +60,8 @@ class DmsStandIn(World):
 
     ``switches``, ``durations``, ``quotas``, ``resolve`` and ``judge`` may be replaced at any time.
     ``judge(endpoint)`` sees an endpoint as DescribeEndpoints shows it, and returns the words with
-    which a test of it fails, "" to let it pass, or None to let libpq decide.
+    which a test of it fails, "" to let it pass, or None to let libpq decide. ``may(role, action,
+    resource)`` says whether a role that DMS assumes may do something.
     """
 
     def __init__(

@@ -14,6 +14,8 @@ from moto.core.exceptions import JsonRESTError, ServiceException
 
 from sandbox.dms.switches import Durations, Quotas, Switches
 
+_NOT_IN_TAGS = re.compile(r"[^\w\s.:/=+-]")
+
 PLAIN = ("ServerName", "Port", "Username", "DatabaseName")
 """Fields that stand at the top level of an endpoint and in its PostgreSQLSettings alike."""
 
@@ -136,6 +138,7 @@ class World:
         self.account = account
         self.region = region
         self.secrets = secrets
+        self.may: Callable[[str, str, str], bool] = lambda *_: True
         self.lock = threading.RLock()
         self.state = State()
         self._clock = clock
@@ -176,8 +179,10 @@ class World:
         return endpoint.seen | plain | {"PostgreSQLSettings": settings}
 
     def add_tags(self, arn: str, tags: list[dict[str, str]] | None) -> None:
-        """Tag a resource."""
+        """Tag a resource, with what DMS takes (botocore: dms#Tag)."""
         for tag in tags or []:
+            if _NOT_IN_TAGS.search(tag["Key"] + tag.get("Value", "")):
+                raise invalid(f"Invalid characters in the tag {tag['Key']}")
             self.state.tags.setdefault(arn, {})[tag["Key"]] = tag.get("Value", "")
 
     def filtered(

@@ -219,6 +219,24 @@ def test_discover_lists_every_endpoint_and_changes_nothing(
     assert sales["ca_days_left"] > 300
 
 
+def test_discover_shows_who_has_consented(
+    clients: Clients, standin: DmsStandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tag of the endpoint, and of its secret; a command only for what is missing."""
+    dms = an_account(clients, standin)
+    orders, sales = sorted(dms.all_endpoints(), key=lambda endpoint: endpoint.identifier.lower())
+    dms.add_tags(orders.arn, {"certifier:source": "orders-+ invoices"})
+    assert command(discover, "--json") == 0
+    seen = {one["arn"]: one for one in json.loads(capsys.readouterr().out)}
+    assert seen[orders.arn]["consents"] == "orders-+ invoices"
+    assert (seen[sales.arn]["consents"], seen[sales.arn]["secret_consents"]) == (None, None)
+    assert command(discover, "--emit", str(tmp_path / "sources")) == 0
+    out = capsys.readouterr().out
+    assert "nobody" in out
+    assert orders.arn not in out
+    assert f"--resource-arn {sales.arn} --tags Key=certifier:source,Value=sales" in out
+
+
 def test_discover_can_look_at_the_hosts(
     clients: Clients, standin: DmsStandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -251,7 +269,11 @@ def test_discover_writes_files_to_start_from(
     assert sales.credentials is not None
     assert (sales.ssl_mode, sales.endpoint_type) == (SslMode.VERIFY_CA, "target")
     assert (folder / "sales-ca.pem").read_text() == ROOT.certificate_pem.decode()
-    assert "fill in host (it is in the secret) and ca_bundle" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "fill in host (it is in the secret) and ca_bundle" in out
+    commands = [line for line in out.splitlines() if "its owner consents with: " in line]
+    assert ["aws dms" in line or "aws secretsmanager" in line for line in commands] == [True] * 3
+    assert "Key=certifier:source,Value=sales" in commands[1]
     assert command(discover, "--emit", str(folder)) == 2
     assert "File exists" in capsys.readouterr().err
 

@@ -142,9 +142,10 @@ def test_a_certified_change_is_kept_as_evidence(world: World) -> None:
     world.leave(**changed())
     assert world.record() == "certified"
     record = world.kept("records/orders/20261124T090000Z-child-1")
-    assert record["format"] == "certifier.certification/2"
+    assert record["format"] == "certifier.certification/3"
     assert record["outcome"] == "certified"
-    assert record["verified"] == {"probe": True, "rehearsal": True, "dms_test": True}
+    whole = {"connected": True, "encrypted": True, "chain": True, "host_name": True}
+    assert record["verified"] == {"probe": whole, "rehearsal": whole, "dms_test": whole}
     assert record["changed"]
     assert record["endpoint"]["fields"]["ssl_mode"] == "verify-full"
     assert record["trust"]["digest"] == bundle_digest(BUNDLE)

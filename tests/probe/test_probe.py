@@ -395,6 +395,12 @@ def test_a_server_without_tls() -> None:
         "::ffff:169.254.169.254",
         "64:ff9b::a9fe:a9fe",
         "2002:7f00:1::",
+        "64:ff9b:1::7f00:1",
+        "64:ff9b:1:7f00:0:100::",
+        "::127.0.0.1",
+        "::10.0.0.1",
+        "2001:0:7f00:1::80ff:fffe",
+        "0.0.0.1",
         "224.0.0.1",
         "255.255.255.255",
         "ff02::1",
@@ -577,3 +583,24 @@ def test_a_password_is_in_no_representation() -> None:
     """Neither the request nor its errors show it."""
     request = ProbeRequest(_HOST, password=lambda: "a secret")
     assert "secret" not in repr(request)
+
+
+def test_a_name_with_a_thousand_addresses_has_sixteen_dialled() -> None:
+    """Whoever owns the name cannot have us knock at every machine of a network."""
+    dialled = []
+
+    def resolve(_host: str, port: int, **_: Any) -> Any:
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.{n // 200}.{n % 200 + 1}", port))
+            for n in range(1000)
+        ]
+
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        report = probe(
+            ProbeRequest(_HOST, port=port, policy=AddressPolicy.anywhere()), resolve=resolve
+        )
+    dialled = [one for one in report.evidence.addresses if one.outcome != "not_tried"]
+    assert len(report.evidence.addresses) == 1000
+    assert len(dialled) == 16

@@ -12,7 +12,16 @@ from sandbox.aws.deploy import STACK
 from sandbox.aws.machine import Where
 from sandbox.dms import Durations, Quotas, Switches
 from sandbox.dms.world import State
-from sandbox.world import DATABASE, ENDPOINT, HOST, NAME, PASSWORD, USER, World
+from sandbox.world import (
+    CONSENTED,
+    DATABASE,
+    ENDPOINT,
+    HOST,
+    NAME,
+    PASSWORD,
+    USER,
+    World,
+)
 
 SECOND = "warehouse"
 CANARY = canary_prefix(STACK, NAME)
@@ -49,6 +58,14 @@ def emptied(world: World) -> World:
     world.put_credentials()
     world.put_pair()
     return world
+
+
+def connected(record: Mapping[str, Any]) -> dict[str, bool | None]:
+    """Return which witness of a record connected; ``None``: it was not asked."""
+    return {
+        who: None if proof is None else proof["connected"]
+        for who, proof in record["verified"].items()
+    }
 
 
 class Live:
@@ -90,6 +107,7 @@ class Live:
             "Username": USER,
             "Password": PASSWORD,
             "SslMode": "require",
+            "Tags": CONSENTED,
             **changes,
         }
         fields = {key: value for key, value in fields.items() if value is not None}

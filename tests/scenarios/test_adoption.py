@@ -17,7 +17,8 @@ from sandbox.aws.deploy import STACK
 from sandbox.dms.switches import Durations
 from sandbox.pki import Authority
 from sandbox.postgres import Access
-from sandbox.world import CREDENTIALS, DATABASE, HOST, PASSWORD, USER, World
+from sandbox.world import CONSENTED, CREDENTIALS, DATABASE, HOST, PASSWORD, USER, World
+from tests.scenarios.live import connected
 
 THEIR_ROLE = "arn:aws:iam::123456789012:role/theirs"
 OTHER_HOST = "old.db.example.com"
@@ -120,6 +121,7 @@ class Fleet:
             "EndpointIdentifier": f"fleet-{next(_numbers)}",
             "EndpointType": "source",
             "EngineName": "postgres",
+            "Tags": CONSENTED,
             **fields,
         }
         made = self.dms.create_endpoint(**named)["Endpoint"]
@@ -238,7 +240,7 @@ def test_a_broken_plain_endpoint_is_raised_and_then_connects(fleet: Fleet, wante
     assert (endpoint.outcome, endpoint.mode, endpoint.login) == ("certified", wanted, before)
     assert "CertificateArn" in endpoint.described or wanted == "require"
     assert endpoint.causes["rehearsed_by_probe_only"] == "warning"
-    assert endpoint.record["verified"] == {"probe": True, "rehearsal": None, "dms_test": True}
+    assert connected(endpoint.record) == {"probe": True, "rehearsal": None, "dms_test": True}
     tests = {test["subject"]: test["passed"] for test in endpoint.record["tests"]}
     assert tests == {"endpoint before the change": False, "endpoint with its target settings": True}
 
@@ -262,7 +264,7 @@ def test_the_database_that_the_source_does_not_name_stays_and_is_probed(fleet: F
         allow_irreversible=True,
     )  # fmt: skip
     assert (endpoint.outcome, endpoint.login["DatabaseName"]) == ("certified", DATABASE)
-    assert endpoint.record["verified"] == {"probe": True, "rehearsal": True, "dms_test": True}
+    assert connected(endpoint.record) == {"probe": True, "rehearsal": True, "dms_test": True}
 
 
 @pytest.mark.parametrize("probe", ["off", "advisory"])
@@ -304,7 +306,7 @@ def test_a_plain_endpoint_moves_to_a_secret_only_when_that_is_allowed(fleet: Fle
     assert "a password that nobody can read" in endpoint.found("irreversible")["seen"]
     endpoint.adopt(credentials=secret, database=DATABASE, allow_irreversible=True)
     assert (endpoint.outcome, endpoint.mode) == ("certified", "verify-full")
-    assert endpoint.record["verified"] == {"probe": True, "rehearsal": True, "dms_test": True}
+    assert connected(endpoint.record) == {"probe": True, "rehearsal": True, "dms_test": True}
     assert endpoint.login == {
         "DatabaseName": DATABASE,
         "SecretsManagerSecretId": secret,
@@ -330,7 +332,7 @@ def test_a_login_of_its_own_takes_the_place_of_a_secret(fleet: Fleet) -> None:
     assert endpoint.outcome == "refused"
     endpoint.adopt(credentials=secret, credentials_mode="inline", allow_irreversible=True)
     assert endpoint.outcome == "certified"
-    assert endpoint.record["verified"] == {"probe": True, "rehearsal": True, "dms_test": True}
+    assert connected(endpoint.record) == {"probe": True, "rehearsal": True, "dms_test": True}
     assert (endpoint.login["Username"], "SecretsManagerSecretId" in endpoint.login) == (USER, False)
 
 
@@ -341,7 +343,7 @@ def test_the_role_of_an_adopted_endpoint_stays(fleet: Fleet) -> None:
     before = endpoint.login
     endpoint.adopt(credentials=secret)
     assert (endpoint.outcome, endpoint.mode, endpoint.login) == ("certified", "verify-full", before)
-    assert endpoint.record["verified"]["rehearsal"] is True
+    assert connected(endpoint.record)["rehearsal"] is True
 
 
 def test_a_foreign_role_without_credentials_is_rehearsed_by_the_probe(fleet: Fleet) -> None:
@@ -542,7 +544,7 @@ def test_an_advisory_probe_warns_of_the_way_and_still_judges_tls(fleet: Fleet) -
     assert (endpoint.outcome, endpoint.causes["dns_failed"]) == ("refused", "error")
     endpoint.adopt(**spec, probe="advisory")
     assert (endpoint.outcome, endpoint.causes["dns_failed"]) == ("certified", "warning")
-    assert endpoint.record["verified"] == {"probe": False, "rehearsal": True, "dms_test": True}
+    assert connected(endpoint.record) == {"probe": False, "rehearsal": True, "dms_test": True}
     wrong = fleet.world.put_bundle("wrong.pem", Authority.root("Wrong").certificate_pem)
     judged = fleet.plain()
     judged.adopt(probe="advisory", ca_bundle=wrong, server_certificate=None)

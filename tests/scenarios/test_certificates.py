@@ -24,7 +24,7 @@ from sandbox.aws.calls import Kind
 from sandbox.aws.deploy import STACK
 from sandbox.dms.switches import Quotas, Switches
 from sandbox.pki import Authority, Key, Leaf, bundle
-from sandbox.world import DATABASE, PASSWORD, TARGET, TRUST_BUCKET, USER, World
+from sandbox.world import CONSENTED, DATABASE, PASSWORD, TARGET, TRUST_BUCKET, USER, World
 
 DAY = timedelta(days=1)
 TAG = "certifier:source"
@@ -834,6 +834,7 @@ def test_days_left_knows_the_bundle_on_the_endpoint(
         Username=USER,
         Password=PASSWORD,
         SslMode="verify-full",
+        Tags=CONSENTED,
         CertificateArn=import_ca(world, "their-own", short.certificate_pem),
     )
     source = {"credentials": None, "probe": "off", "ca_overlap": False}

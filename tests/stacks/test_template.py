@@ -114,11 +114,13 @@ def test_every_function_gets_the_environment_that_its_step_reads(
 def test_the_probe_refuses_local_addresses(
     template: dict[str, Any], full_template: dict[str, Any]
 ) -> None:
-    """In AWS the probe connects to no loopback, link-local or metadata address."""
+    """In AWS no source leads to a loopback, link-local or metadata address, probed or not."""
     for one in (template, full_template):
-        policy = json.loads(
-            functions(one)["probe_tls"]["Environment"]["Variables"]["PROBE_ADDRESSES"]
+        of_probe, policy = (
+            json.loads(functions(one)[step]["Environment"]["Variables"]["PROBE_ADDRESSES"])
+            for step in ("probe_tls", "read_material")
         )
+        assert of_probe == policy
         assert policy["local"] is False
     assert policy["hosts"] == ["*.db.example.com"]
     assert policy["ports"] == [5432, 6432]
@@ -267,21 +269,23 @@ def test_a_right_is_given_to_the_steps_that_need_it_alone(
 
 
 @pytest.mark.parametrize(
-    ("action", "tag"),
+    ("action", "tags"),
     [
-        ("acm:DeleteCertificate", "certifier:source"),
-        ("dms:DeleteCertificate", "certifier"),
-        ("dms:DeleteEndpoint", "certifier:canary"),
+        ("acm:DeleteCertificate", ["certifier:source"]),
+        ("dms:DeleteCertificate", ["certifier"]),
+        ("dms:DeleteEndpoint", ["certifier:canary", "certifier:source"]),
     ],
 )
-def test_only_what_we_made_can_be_deleted(template: dict[str, Any], action: str, tag: str) -> None:
+def test_only_what_we_made_can_be_deleted(
+    template: dict[str, Any], action: str, tags: list[str]
+) -> None:
     """No step can delete a certificate or an endpoint that its own installation has not made."""
     found = [s for s in statements(template) if action in listed(s["Action"])]
     assert found
     for statement in found:
         assert listed(statement["Action"]) == [action]
         assert statement["Condition"] == {
-            "StringLike": {f"aws:ResourceTag/{tag}": "*"},
+            "StringLike": {f"aws:ResourceTag/{tag}": "?*" for tag in tags},
             "StringEquals": {"aws:ResourceTag/certifier:stack": {"Ref": "AWS::StackName"}},
         }
 
@@ -289,7 +293,35 @@ def test_only_what_we_made_can_be_deleted(template: dict[str, Any], action: str,
 OURS = {"Ref": "AWS::StackName"}
 MADE_HERE = {"StringEquals": {"aws:RequestTag/certifier:stack": OURS}}
 NOT_OF_ANOTHER = {"StringEqualsIfExists": {"aws:ResourceTag/certifier:stack": OURS}}
-OF_A_SOURCE = {"StringLike": {"aws:ResourceTag/certifier:source": "*"}}
+OF_A_SOURCE = {"StringLike": {"aws:ResourceTag/certifier:source": "?*"}}
+CONSENTED = {"StringLike": {"secretsmanager:ResourceTag/certifier:source": "?*"}}
+
+
+@pytest.mark.parametrize("which", ["template", "full_template"])
+@pytest.mark.parametrize(
+    ("action", "resource", "condition"),
+    [
+        ("secretsmanager:GetSecretValue", ":secret:", CONSENTED),
+        ("dms:ModifyEndpoint", ":endpoint:", OF_A_SOURCE),
+    ],
+)
+def test_what_is_not_ours_is_used_with_its_owners_consent_alone(
+    which: str,
+    action: str,
+    resource: str,
+    condition: dict[str, Any],
+    request: pytest.FixtureRequest,
+) -> None:
+    """No role, that of DMS included, reads a secret or changes an endpoint without the tag."""
+    found = [
+        s
+        for s in statements(request.getfixturevalue(which))
+        if action in listed(s["Action"]) and any(resource in flat(r) for r in listed(s["Resource"]))
+    ]
+    assert found
+    for statement in found:
+        assert listed(statement["Action"]) == [action]
+        assert statement["Condition"] == condition
 
 
 @pytest.mark.parametrize(
@@ -356,8 +388,8 @@ def test_dms_reads_secrets_as_its_regional_principal(template: dict[str, Any]) -
     ]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert flat(trust["Principal"]["Service"]) == "dms.${AWS::Region}.amazonaws.com"
-    (statement,) = statements(template, name)
-    assert all(action.startswith("secretsmanager:") for action in statement["Action"])
+    actions = [action for s in statements(template, name) for action in listed(s["Action"])]
+    assert sorted(actions) == ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
 
 
 def test_the_claim_asks_about_executions_of_this_machine_alone(template: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from certifier.evidence import SlotFacts
 from certifier.report import certification_page, summary_page
 from certifier.run.documents import Change
 from certifier.run.event import Problem
-from certifier.run.record import Certification, SlotsRecord, TaskRecord, Verified
+from certifier.run.record import Certification, Proof, SlotsRecord, TaskRecord, Verified
 from certifier.run.summary import Line, Summary
 from certifier.vocabulary import Cause, Mode, Origin, Outcome, Stage, Witness
 from tests.aws.certifications import NOW, SPEC, probe_report
@@ -162,7 +162,9 @@ def test_a_pending_restart_stands_out() -> None:
     tasks = TaskRecord(
         paused=("arn:task:A",), pending_restarts=("arn:task:B",), stopped_seconds=41.4
     )
-    words = Page(certification_page(a_record(tasks=tasks, verified=Verified(probe=True)))).words()
+    words = Page(
+        certification_page(a_record(tasks=tasks, verified=Verified(probe=Proof(connected=True))))
+    ).words()
     assert "the longest was stopped for 41 seconds" in words
     assert "Do not run again yet: B" in words
 

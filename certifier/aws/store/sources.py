@@ -69,7 +69,7 @@ class Sources(Reads):
             seen = self.registration(source)
             if problems := seen.problems(source):
                 raise InvalidEvent(*problems)
-            if seen.known == source:
+            if seen.known == source.model_copy(update={"replaces": None}):
                 self._ask(source.name, now)
                 return seen.version
             try:

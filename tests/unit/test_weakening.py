@@ -1,0 +1,197 @@
+"""A weakening or a move is always notified; over a registration it must name what it replaces."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from certifier.diagnosis import finding
+from certifier.endpoint.facts import Endpoint, EndpointFields
+from certifier.models import Finding
+from certifier.run.documents import Change
+from certifier.run.ending import Ending
+from certifier.run.notice import attention, new_events, notice
+from certifier.run.state import Registration, SourceState
+from certifier.run.weakening import event_key, lowers_or_moves, weakening
+from certifier.source import Source, parse_source
+from certifier.vocabulary import Cause, Outcome, SslMode, Witness
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dms/orders-AbCdEf"
+OTHER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dms/other-AbCdEf"
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+
+
+def source(**changes: Any) -> Source:
+    spec = {
+        "name": "orders",
+        "endpoint": "orders-source",
+        "host": "db.example.com",
+        "ssl_mode": "require",
+        "credentials": SECRET,
+        "credentials_mode": "inline",
+        **changes,
+    }
+    return parse_source({key: value for key, value in spec.items() if value is not None})
+
+
+def endpoint(**fields: Any) -> Endpoint:
+    had = {"ssl_mode": SslMode.REQUIRE, "server_name": "db.example.com", "port": 5432}
+    return Endpoint(
+        arn="arn:aws:dms:eu-west-1:123456789012:endpoint:A",
+        identifier="orders-source",
+        endpoint_type="source",
+        engine="postgres",
+        status="active",
+        fields=EndpointFields.model_validate({**had, "username": "u", **fields}),
+    )
+
+
+def change(field: str, *, reversible: bool = True) -> Change:
+    return Change(field=field, old="a", new="b", reversible=reversible)
+
+
+@pytest.mark.parametrize(
+    ("had", "asked", "field", "cause", "words"),
+    [
+        (
+            {"ssl_mode": SslMode.VERIFY_FULL},
+            {"allow_downgrade": True},
+            "ssl_mode",
+            Cause.ENDPOINT_WEAKENED,
+            "verify-full becomes require",
+        ),
+        (
+            {"server_name": "old.example.com"},
+            {},
+            "server_name",
+            Cause.ENDPOINT_MOVED,
+            "old.example.com:5432 to db.example.com:5432",
+        ),
+        ({"port": 6432}, {}, "port", Cause.ENDPOINT_MOVED, ":6432 to db.example.com:5432"),
+    ],
+)
+def test_each_says_old_and_new(
+    had: dict[str, Any], asked: dict[str, Any], field: str, cause: Cause, words: str
+) -> None:
+    """What the endpoint has, and what it gets."""
+    found = weakening(source(**asked), endpoint(**had), [change(field)], credentials=SECRET)
+    assert [each.cause for each in found] == [cause]
+    assert words in found[0].seen
+
+
+@pytest.mark.parametrize(
+    ("before", "had", "old"),
+    [
+        (OTHER, {}, OTHER),
+        (None, {"secret_id": OTHER}, OTHER),
+        (None, {}, "a login of its own (u)"),
+    ],
+)
+def test_other_credentials_are_named(before: str | None, had: dict[str, Any], old: str) -> None:
+    """Also inline, where the endpoint does not show from which secret its login came."""
+    found = weakening(source(), endpoint(**had), [change("password")], credentials=before)
+    assert [each.cause for each in found] == [Cause.CREDENTIALS_CHANGED]
+    assert old in found[0].seen
+    assert SECRET in found[0].seen
+
+
+def test_a_permission_that_is_used_is_named() -> None:
+    """One that is only given is not."""
+    asked = source(allow_irreversible=True)
+    stuck, fine = change("username", reversible=False), change("username")
+    found = weakening(asked, endpoint(), [stuck], credentials=SECRET)
+    assert [each.cause for each in found] == [Cause.PERMISSION_USED]
+    assert weakening(asked, endpoint(), [fine], credentials=SECRET) == ()
+
+
+def test_a_rotation_is_no_event() -> None:
+    """The same secret at a new version, a host in other letters, a stronger mode."""
+    same = endpoint(server_name="DB.example.com.", ssl_mode=SslMode.NONE)
+    changes = [change("password"), change("server_name"), change("ssl_mode"), change("certificate")]
+    assert weakening(source(), same, changes, credentials=SECRET) == ()
+
+
+def test_a_new_endpoint_is_no_event() -> None:
+    """Nothing is taken from anybody."""
+    assert weakening(source(), None, [change("ssl_mode")], credentials=None) == ()
+
+
+# -- over a registration
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"host": "other.example.com"},
+        {"port": 6432},
+        {"ssl_mode": "none"},
+        {"host": "other.example.com", "ssl_mode": "none", "allow_downgrade": True},
+    ],
+)
+def test_a_move_or_a_downgrade_names_the_version_that_it_replaces(changes: dict[str, Any]) -> None:
+    """Whoever means it has read what was there; another version than that is refused too."""
+    registered = Registration(known=source(), version=3)
+    asked = source(**changes)
+    assert any('"replaces": 3' in problem for problem in registered.problems(asked))
+    stale = asked.model_copy(update={"replaces": 2})
+    assert any("not the registered one" in problem for problem in registered.problems(stale))
+    assert registered.problems(asked.model_copy(update={"replaces": 3})) == ()
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"host": "DB.example.com."}, {"restart_tasks": True}, {"replaces": 1}]
+)
+def test_other_edits_need_not(changes: dict[str, Any]) -> None:
+    """The same source again, an old ``replaces`` left in its file, another field."""
+    assert Registration(known=source(), version=3).problems(source(**changes)) == ()
+
+
+def test_a_raise_is_no_downgrade() -> None:
+    """Only what makes it weaker."""
+    assert lowers_or_moves(source(ssl_mode="none"), source()) == ()
+    assert Registration().problems(source(replaces=1)) == ()
+
+
+def test_what_it_replaces_is_not_stored() -> None:
+    """It is said of one registration, and is no part of the source."""
+    assert "replaces" not in source(replaces=3).model_dump_json()
+
+
+# -- each one is notified once
+
+
+def moved(where: str) -> Finding:
+    seen = f"orders-source moves from a to {where}"
+    return finding(Cause.ENDPOINT_MOVED, place=Witness.PLAN, seen=seen)
+
+
+def test_every_move_is_notified_once_however_many_came_before() -> None:
+    """By its content, not by its cause; beside it, what lasts is not told again."""
+    lasting = finding(Cause.KEY_TOO_SMALL, place=Witness.PROBE, seen="small")
+    state = SourceState(name="orders", notified="key_too_small")
+    subjects = []
+    for version, where in ((1, "b"), (1, "b"), (2, "c"), (3, "b")):
+        end = Ending(Outcome.CERTIFIED, (lasting, moved(where)))
+        new = new_events(end.findings, state, version)
+        needs = attention(end, pending_restarts=(), waiting_since=None, now=NOW)
+        told = notice("orders", end, needs=needs, notified=state.notified, where="s3", events=new)
+        subjects.append(told and told.subject)
+        keys = tuple(event_key(each, version) for each in new)
+        state = state.model_copy(update={"events": (*state.events, *keys), "notified": needs})
+    assert subjects == [
+        "Certifier: orders certified: endpoint_moved",
+        None,
+        "Certifier: orders certified: endpoint_moved",
+        "Certifier: orders certified: endpoint_moved",
+    ]
+    assert state.notified == "key_too_small"
+
+
+def test_an_event_that_could_not_be_sent_is_sent_later() -> None:
+    """Although the run after it has nothing to say."""
+    state = SourceState(name="orders", unsent=(moved("b"),))
+    end = Ending(Outcome.CERTIFIED, ())
+    new = new_events((), state, 1)
+    told = notice("orders", end, needs="", notified="", where="s3", events=new)
+    assert told is not None
+    assert "moves from a to b" in told.message
