@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import ConfigDict
+
 from certifier.certificate.facts import Leaf
 from certifier.endpoint.facts import EndpointFields
 from certifier.models import Fact, Finding
@@ -22,22 +24,27 @@ class Claim(Fact):
 
 
 class Marker(Fact):
-    """A DMS test of our own, noted only when DMS accepted it.
+    """A DMS test of our own, noted only when DMS accepted it. What other versions noted is ignored.
 
     Attributes:
         settings_digest: of the endpoint that the test is meant to prove.
-        accepted_at: when DMS accepted the call.
+        accepted_at: when DMS accepted the call (``forgotten``: to delete the connection).
         testing_seen: the connection was seen as ``testing`` since.
-        last_status, equal_reads: how often in a row the same final status was read since.
+        none_seen: DMS has shown no connection since, or none was left when the test was started.
+        first: the verdict that the first look has shown, which may be older than the test.
         failures: how many of our own tests failed before this one.
+        forgotten: we had the connection deleted; the test is started when DMS shows none.
     """
+
+    model_config = ConfigDict(extra="ignore")
 
     settings_digest: str
     accepted_at: datetime
     testing_seen: bool = False
-    last_status: str | None = None
-    equal_reads: int = 0
+    none_seen: bool = False
+    first: str | None = None
     failures: int = 0
+    forgotten: bool = False
 
 
 class SourceState(Fact):

@@ -67,7 +67,7 @@ def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
     if tests is None:
         if not event.is_last:
             return TestAnswer(done=False)
-        seen = f"DMS had no result after {event.rounds} rounds"
+        seen = f"DMS showed no result of our own test within {event.rounds} rounds"
         return _answer(
             event, context, passed=False, findings=(_found(Cause.TEST_NEVER_ENDED, seen),)
         )
