@@ -37,6 +37,8 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
         }
     if (version := _password_version(dossier, end)) is not None:
         kept["applied_version"] = version
+        if dossier.undo is not None and version == dossier.undo.old_password_version:
+            kept["reapplied_version"] = version  # once is enough
     if end.outcome is Outcome.CERTIFIED and endpoint is not None and not dossier.finishes_another:
         arn = endpoint.fields.certificate_arn
         kept |= {

@@ -10,7 +10,7 @@ from certifier.certificate.facts import Leaf
 from certifier.endpoint.facts import EndpointFields
 from certifier.models import Fact, Finding
 from certifier.source import Source
-from certifier.vocabulary import Outcome
+from certifier.vocabulary import Cause, Outcome, Witness
 
 BREAKER_SPAN = timedelta(hours=24)
 
@@ -69,6 +69,7 @@ class SourceState(Fact):
         in_recovery: whether a standby answered the last time that somebody logged in.
         certificate_arn, certificate_digest: the DMS certificate on the endpoint.
         applied_version: VersionId of the credentials that were last set on the endpoint.
+        reapplied_version: the same, when DMS had rejected that password and it was set once more.
         settings_digest, applied: the endpoint as the last good run left it.
         reverts: how often something else has undone that.
         markers: tests of the present claim, by whatever key the test uses.
@@ -103,6 +104,7 @@ class SourceState(Fact):
     certificate_arn: str | None = None
     certificate_digest: str | None = None
     applied_version: str | None = None
+    reapplied_version: str | None = None
     settings_digest: str | None = None
     applied: EndpointFields | None = None
     reverts: int = 0
@@ -118,6 +120,14 @@ class SourceState(Fact):
     def is_of(self, endpoint: str) -> bool:
         """Whether ``endpoint``, an identifier or ARN, is the one that is remembered here."""
         return self.endpoint is None or endpoint.lower() in (self.endpoint, *self.owned)
+
+    @property
+    def password_doubted(self) -> bool:
+        """Whether DMS has rejected the password that we think is set, and it may be set again."""
+        return self.applied_version not in (None, self.reapplied_version) and any(
+            found.cause is Cause.PASSWORD_REJECTED and found.place is Witness.DMS_TEST
+            for found in self.findings
+        )
 
     def about(self, endpoint: str) -> "SourceState":
         """Return what is remembered that also holds for another endpoint, if it is another."""
@@ -151,6 +161,7 @@ OF_ENDPOINT = (
     "certificate_arn",
     "certificate_digest",
     "applied_version",
+    "reapplied_version",
     "settings_digest",
     "applied",
     "reverts",

@@ -7,7 +7,6 @@ is known: the log says what the endpoint should be.
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
-from certifier.endpoint.fields import equal
 from certifier.models import Fact, Finding
 from certifier.run.documents import (
     CONFIGURED,
@@ -21,6 +20,7 @@ from certifier.run.documents import (
     tested,
 )
 from certifier.run.event import PolledEvent
+from certifier.run.undo import differing, may_hold_new
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import ATTEMPTS, explained, prove, usable_instances
 from certifier.vocabulary import Cause, SettingsUnderTest, Witness
@@ -99,9 +99,10 @@ def _endpoint(
     endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if endpoint is None:
         return None
-    wanted = log.new if event.settings is SettingsUnderTest.NEW else log.old
-    names = log.fields if event.settings is SettingsUnderTest.NEW else log.reversible
-    fits = all(equal(name, getattr(endpoint.fields, name), getattr(wanted, name)) for name in names)
+    if event.settings is SettingsUnderTest.OLD:
+        fits = not differing(log.reversible, endpoint.fields, log.old)
+    else:
+        fits = may_hold_new(log) and not differing(log.fields, endpoint.fields, log.new)
     return endpoint if fits else None
 
 

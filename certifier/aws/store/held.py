@@ -130,6 +130,16 @@ class Held:
         if not self._wrote(self._claimed, self._table.putting(item)):
             raise ClaimLost(self.name)
 
+    def note_sent(self, log: UndoLog) -> None:
+        """Note in the undo log what is sent, or was; the run that wrote the log stays named."""
+        note = self._table.update_op(
+            source_key(self.name, "UNDO"),
+            set_={"log": log.model_dump_json()},
+            condition="attribute_exists(pk)",
+        )
+        if not self._wrote(self._claimed, note):
+            raise ClaimLost(self.name)
+
     # -- tasks that we stopped
 
     def pause(

@@ -1,0 +1,81 @@
+"""What an undo log says of an endpoint: whose values it holds, and what must still be written.
+
+A read may lag behind a write by seconds, and a password cannot be read at all. So the log holds
+what was *sent*, noted before and after each write, and what is uncertain is written again. Pure.
+"""
+
+from certifier.endpoint.facts import Endpoint, EndpointFields
+from certifier.endpoint.fields import equal, replaced_by
+from certifier.run.documents import UndoLog
+from certifier.vocabulary import SettingsUnderTest
+
+NEW, OLD = SettingsUnderTest.NEW, SettingsUnderTest.OLD
+
+
+def differing(
+    names: tuple[str, ...], one: EndpointFields, other: EndpointFields
+) -> tuple[str, ...]:
+    """Return which of the fields have another value in ``one`` than in ``other``."""
+    return tuple(
+        name for name in names if not equal(name, getattr(one, name), getattr(other, name))
+    )
+
+
+def sending(log: UndoLog, settings: SettingsUnderTest) -> UndoLog:
+    """Return the log as it is before these settings are sent."""
+    return log.model_copy(update={"written": settings, "accepted": False})
+
+
+def sent(log: UndoLog) -> UndoLog:
+    """Return the log as it is once DMS has accepted what was sent."""
+    return log.model_copy(update={"accepted": True})
+
+
+def new_are_sent(log: UndoLog) -> bool:
+    """Whether DMS has accepted the new settings, and nothing was sent since."""
+    return log.written is NEW and log.accepted
+
+
+def may_hold_new(log: UndoLog) -> bool:
+    """Whether an endpoint that shows the new settings may have all of them.
+
+    After a rollback it does not, whatever a read shows; a password is there only if DMS took it.
+    """
+    if log.created:
+        return True
+    return log.written is NEW and (log.accepted or log.new_password_version is None)
+
+
+def must_write_old(log: UndoLog, now: EndpointFields) -> bool:
+    """Whether a rollback must write, for the first time or again.
+
+    Nothing was sent: never. New settings may have been sent: even though the endpoint shows the old
+    ones, since the read may lag. Old ones: until DMS has accepted them and shows them.
+    """
+    if log.written is None or not (log.reversible or log.old_password_version):
+        return False
+    if log.written is NEW or not log.accepted:
+        return True
+    return bool(differing(log.reversible, now, log.old))
+
+
+def still_ours(log: UndoLog, now: EndpointFields) -> bool:
+    """Whether every field that would be rolled back is as we left it, or as it was before."""
+    stranger = differing(log.reversible, now, log.old)
+    if log.written is None:
+        return not stranger
+    return not differing(stranger, now, log.new)
+
+
+def moved_by_others(log: UndoLog, before: Endpoint, now: Endpoint) -> tuple[str, ...]:
+    """Return what of the endpoint somebody else has changed since the plan was made for it.
+
+    A field that we write is either as it was or, once something was sent, as we sent it. A switch
+    between a secret and a login of the endpoint's own empties the one that is left.
+    """
+    moved = set(differing(tuple(EndpointFields.model_fields), now.fields, before.fields))
+    if log.written is not None:
+        moved -= set(log.fields) - set(differing(log.fields, now.fields, log.new))
+        moved -= {name for name in replaced_by(log.fields) if getattr(now.fields, name) is None}
+    rest = () if now.rest_digest == before.rest_digest else ("other settings",)
+    return (*sorted(moved), *rest)
