@@ -10,6 +10,7 @@ from certifier.run.due import Due
 from certifier.run.ending import Ending
 from certifier.run.record import Certification, trusted_pem
 from certifier.run.state import SourceState
+from certifier.run.undo import new_are_sent
 from certifier.vocabulary import Cause, Outcome
 
 ANCHORS = 1000
@@ -75,4 +76,5 @@ def _password_version(dossier: Dossier, end: Ending) -> str | None:
         return log.old_password_version
     if dossier.rolled_back is not None:
         return None
-    return log.new_password_version
+    # What may not have arrived is set again by the next run.
+    return log.new_password_version if log.created or new_are_sent(log) else None

@@ -201,6 +201,7 @@ class UndoLog(Fact):
         written: which settings were last sent to DMS; ``None``: none so far. Noted before they are
             sent. A log of an earlier version does not say, so that they may have been.
         accepted: DMS has accepted what was sent.
+        written_at: when it was sent.
     """
 
     endpoint_arn: str | None
@@ -215,6 +216,7 @@ class UndoLog(Fact):
     old_connects: bool | None = None
     written: SettingsUnderTest | None = SettingsUnderTest.NEW
     accepted: bool = False
+    written_at: datetime | None = None
 
     @property
     def reversible(self) -> tuple[str, ...]:

@@ -15,12 +15,27 @@ from certifier.vocabulary import Cause, Outcome, Witness
 BREAKER_SPAN = timedelta(hours=24)
 
 
+TAKE_OVER = timedelta(minutes=2)
+"""The longest function time: for so long a step of an ended execution may still be at work."""
+
+
 class Claim(Fact):
-    """Who may write: the child execution ``execution``, ``since``, and the ``due_at`` it wrote."""
+    """Who may write: the child execution ``execution``, ``since``, and the ``due_at`` it wrote.
+
+    ``took_over``: from an owner that was taken for dead.
+    """
 
     execution: str
     since: datetime
     due_at: datetime
+    took_over: bool = False
+
+    def is_alone(self, now: datetime) -> bool:
+        """Whether no function of an earlier owner can still be about to write.
+
+        DescribeExecution may have been wrong about its end; its claim was lost at the take-over.
+        """
+        return not self.took_over or now - self.since > TAKE_OVER
 
 
 class Marker(Fact):
@@ -175,6 +190,8 @@ class Pause(Fact):
     Attributes:
         sources: the sources that need it stopped.
         since: when we first meant to stop it, this time.
+        turn: how often it was stopped for a change so far; a new turn is a new stop.
+        stop_taken: whether DMS took our stop; ``None``: nobody noted its answer.
         stop_date: the StopDate of the stop that is ours.
         started_at: when we first asked it to start again; it still waits if it fails then.
         retained: bytes of WAL that the server of its source kept for each slot, by name, as the
@@ -184,6 +201,8 @@ class Pause(Fact):
     task_arn: str
     sources: tuple[str, ...]
     since: datetime
+    turn: int = 0
+    stop_taken: bool | None = None
     stop_date: datetime | None = None
     started_at: datetime | None = None
     retained: Mapping[str, int] = {}

@@ -4,10 +4,15 @@ A read may lag behind a write by seconds, and a password cannot be read at all. 
 what was *sent*, noted before and after each write, and what is uncertain is written again. Pure.
 """
 
+from datetime import datetime, timedelta
+
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.endpoint.fields import equal, replaced_by
 from certifier.run.documents import UndoLog
 from certifier.vocabulary import SettingsUnderTest
+
+READ_LAG = timedelta(minutes=1)
+"""For so long after a write a read may show what was before it."""
 
 NEW, OLD = SettingsUnderTest.NEW, SettingsUnderTest.OLD
 
@@ -21,9 +26,9 @@ def differing(
     )
 
 
-def sending(log: UndoLog, settings: SettingsUnderTest) -> UndoLog:
+def sending(log: UndoLog, settings: SettingsUnderTest, now: datetime) -> UndoLog:
     """Return the log as it is before these settings are sent."""
-    return log.model_copy(update={"written": settings, "accepted": False})
+    return log.model_copy(update={"written": settings, "accepted": False, "written_at": now})
 
 
 def sent(log: UndoLog) -> UndoLog:
@@ -37,26 +42,25 @@ def new_are_sent(log: UndoLog) -> bool:
 
 
 def may_hold_new(log: UndoLog) -> bool:
-    """Whether an endpoint that shows the new settings may have all of them.
-
-    After a rollback it does not, whatever a read shows; a password is there only if DMS took it.
-    """
-    if log.created:
-        return True
-    return log.written is NEW and (log.accepted or log.new_password_version is None)
+    """Whether an endpoint that shows the new settings may have them: not after a rollback."""
+    return log.created or log.written is NEW
 
 
-def must_write_old(log: UndoLog, now: EndpointFields) -> bool:
+def must_write_old(log: UndoLog, shown: EndpointFields, now: datetime) -> bool:
     """Whether a rollback must write, for the first time or again.
 
-    Nothing was sent: never. New settings may have been sent: even though the endpoint shows the old
-    ones, since the read may lag. Old ones: until DMS has accepted them and shows them.
+    An endpoint that shows the old settings is believed once DMS has accepted them, or a minute
+    after anything was sent. A password that may have been sent is shown by nothing.
     """
     if log.written is None or not (log.reversible or log.old_password_version):
         return False
-    if log.written is NEW or not log.accepted:
+    if differing(log.reversible, shown, log.old):
         return True
-    return bool(differing(log.reversible, now, log.old))
+    if log.written is OLD and log.accepted:
+        return False
+    if log.new_password_version is not None and log.old_password_version is not None:
+        return True
+    return log.written_at is not None and now - log.written_at <= READ_LAG
 
 
 def still_ours(log: UndoLog, now: EndpointFields) -> bool:

@@ -210,7 +210,7 @@ def _send(
     if version is not None and log.credentials is not None:
         secret = password_at(context, log.credentials, version)
     fields = complete_modify(endpoint, names, values, password=secret is not None)
-    noted = sending(log, settings)
+    noted = sending(log, settings, context.now())
     held.note_sent(noted)
     try:
         context.dms.modify_endpoint(endpoint, fields, password=secret)
@@ -268,7 +268,7 @@ def _roll_back(
     if not still_ours(log, endpoint.fields):
         seen = f"somebody else changed {endpoint.identifier} after we did; it is left as it is"
         return _left(event, context, endpoint, _found(Cause.CHANGED_MEANWHILE, seen))
-    if must_write_old(log, endpoint.fields):
+    if must_write_old(log, endpoint.fields, context.now()):
         _send(context, held, endpoint, log, SettingsUnderTest.OLD)
         return ConfigureAnswer(done=False)
     back = Configured(
