@@ -317,8 +317,12 @@ class Account:
             move, marker = next_move(marker, shown, digest="", now=now)
             if move is Move.MISSING:
                 raise Broken("the connection was deleted while it was tested")
+            if move is Move.FORGET and self.dms.delete_connection(arn, self.instance):
+                marker = Marker(settings_digest="", accepted_at=now, forgotten=True)
             if move is Move.START and self.start_test(arn) is TestStart.ACCEPTED:
-                marker = Marker(settings_digest="", accepted_at=now)
+                none_seen = marker is not None and marker.none_seen
+                marker = Marker(settings_digest="", accepted_at=now, none_seen=none_seen)
+                _, marker = next_move(marker, self.connection(arn), digest="", now=now)
             return shown if move is Move.BELIEVE else None
 
         connection = self.wait(TEST_SECONDS, "a test to end", look, FAST_POLL)

@@ -130,10 +130,11 @@ class Quota(NamedTuple):
 
 
 class _Fault(NamedTuple):
-    """A fault that the caller expects and has an answer for."""
+    """A fault that the caller expects and has an answer for. ``retried``: not the first attempt."""
 
     code: str
     text: str
+    retried: bool = False
 
 
 class Dms:
@@ -501,10 +502,15 @@ class Dms:
         )
         return next((task for task in map(_task, found) if task.arn == arn), None)
 
-    def stop_task(self, arn: str) -> bool:
-        """Have a task stop; ``False`` when its status does not allow it, or it is gone."""
+    def stop_task(self, arn: str) -> bool | None:
+        """Have a task stop; ``False`` when its status does not allow it, or it is gone.
+
+        ``None``: that is the answer to a second attempt, and the first one may have stopped it.
+        """
         answer = self._ask("stop_replication_task", (_STATE, _NOT_FOUND), ReplicationTaskArn=arn)
-        return not isinstance(answer, _Fault)
+        if not isinstance(answer, _Fault):
+            return True
+        return None if answer.retried else False
 
     def start_task(self, arn: str) -> Started | Rejected:
         """Have a task that ran before go on where it stopped."""
@@ -580,7 +586,7 @@ class Dms:
         except (ClientError, BotoCoreError) as error:
             code = code_of(error)
             if code in expected:
-                return _Fault(code, message_of(error))
+                return _Fault(code, message_of(error), retried=_was_retried(error))
             if code == "KMSThrottlingFault":
                 raise Throttled(f"{operation}: {code}") from None
             if code.startswith("KMS"):
@@ -609,6 +615,13 @@ class Dms:
                 return
             params["Marker"] = marker
         raise Unexpected(f"{operation}: more than {_PAGES} pages")
+
+
+def _was_retried(error: ClientError | BotoCoreError) -> bool:
+    """Whether botocore had made the call before, with an answer that got lost."""
+    if not isinstance(error, ClientError):
+        return False
+    return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 
 
 def _params(fields: EndpointFields, password: str | None, *, by_secret: bool) -> dict[str, Any]:
@@ -711,7 +724,10 @@ def _connection(described: Mapping[str, Any]) -> Connection:
 def _task(described: Mapping[str, Any]) -> ReplicationTask:
     stats: Mapping[str, Any] = described.get("ReplicationTaskStats", {})
     stopped: datetime | None = stats.get("StopDate")
-    loads = described["MigrationType"] != "cdc" and described["Status"] == "running"
+    begun: datetime | None = stats.get("StartDate")
+    running = described["Status"] == "running"
+    loads = described["MigrationType"] != "cdc" and stats.get("FullLoadProgressPercent", 0) < 100
+    reloads = stats.get("TablesLoading", 0) > 0  # the percentage stays that of the first load
     return ReplicationTask(
         arn=described["ReplicationTaskArn"],
         identifier=described["ReplicationTaskIdentifier"],
@@ -720,7 +736,8 @@ def _task(described: Mapping[str, Any]) -> ReplicationTask:
         target_endpoint_arn=described["TargetEndpointArn"],
         instance_arn=described["ReplicationInstanceArn"],
         migration_type=described["MigrationType"],
-        full_load=loads and stats.get("FullLoadProgressPercent", 0) < 100,
+        full_load=running and (loads or reloads),
+        start_date=begun.astimezone(UTC) if begun else None,
         stop_reason=described.get("StopReason") or None,
         stop_date=stopped.astimezone(UTC) if stopped else None,
         message=_said(described),

@@ -1224,7 +1224,8 @@ _CHANGING = (
     ),
     _row(
         Cause.TEST_NEVER_ENDED,
-        why="A connection test was still under way after the longest time that we wait.",
+        why="Within the longest time that we wait, DMS showed no result that is known to be of our "
+        "own connection test: it was still under way, or only a verdict of before was shown.",
         remedy="Look at the replication instance: out of memory or busy, its tests do not end.",
         may_clear_by_itself=True,
     ),

@@ -77,8 +77,9 @@ class Connection(Fact):
 class ReplicationTask(Fact):
     """A DMS task. ``status`` is DMS's word (aws-facts: moving, running, stopped, ...).
 
-    ``full_load`` says that the full load is under way (progress under 100 % in a running task of a
-    migration type that loads). ``stop_date`` is when DMS says that it last stopped.
+    ``full_load`` says that a full load is under way in a running task: progress under 100 % in a
+    migration type that loads, or tables that are being loaded again. ``start_date`` and
+    ``stop_date`` are when DMS says that it was last started (afresh or again), and last stopped.
     """
 
     arn: str
@@ -89,6 +90,7 @@ class ReplicationTask(Fact):
     instance_arn: str
     migration_type: str
     full_load: bool = False
+    start_date: datetime | None = None
     stop_reason: str | None = None
     stop_date: datetime | None = None
     message: str | None = None

@@ -12,6 +12,7 @@ from certifier.run.due import Due
 from certifier.run.ending import Ending
 from certifier.run.record import Certification, trusted_pem
 from certifier.run.state import SourceState
+from certifier.run.undo import new_are_sent
 from certifier.run.weakening import REMEMBERED_EVENTS, event_key
 from certifier.vocabulary import Cause, Outcome
 
@@ -40,6 +41,8 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
         }
     if (version := _password_version(dossier, end)) is not None:
         kept["applied_version"] = version
+        if dossier.undo is not None and version == dossier.undo.old_password_version:
+            kept["reapplied_version"] = version  # once is enough
     if end.outcome is Outcome.CERTIFIED and endpoint is not None and not dossier.finishes_another:
         arn = endpoint.fields.certificate_arn
         kept |= {
@@ -90,4 +93,5 @@ def _password_version(dossier: Dossier, end: Ending) -> str | None:
         return log.old_password_version
     if dossier.rolled_back is not None:
         return None
-    return log.new_password_version
+    # What may not have arrived is set again by the next run.
+    return log.new_password_version if log.created or new_are_sent(log) else None

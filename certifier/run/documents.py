@@ -198,6 +198,10 @@ class UndoLog(Fact):
         old, new: their values before and after.
         created: the endpoint did not exist: it is kept, and there is nothing to roll back.
         old_connects: what the rehearsal saw of the old settings.
+        written: which settings were last sent to DMS; ``None``: none so far. Noted before they are
+            sent. A log of an earlier version does not say, so that they may have been.
+        accepted: DMS has accepted what was sent.
+        written_at: when it was sent.
     """
 
     endpoint_arn: str | None
@@ -210,6 +214,9 @@ class UndoLog(Fact):
     new_password_version: str | None = None
     created: bool = False
     old_connects: bool | None = None
+    written: SettingsUnderTest | None = SettingsUnderTest.NEW
+    accepted: bool = False
+    written_at: datetime | None = None
 
     @property
     def reversible(self) -> tuple[str, ...]:
@@ -330,12 +337,6 @@ class CanaryWork(Fact):
     tests: tuple[InstanceTest, ...] | None = None
 
 
-class Sent(Fact):
-    """That this run has sent settings to the endpoint, with the password of that version."""
-
-    password_version: str | None = None
-
-
 # -- the table
 
 F = TypeVar("F", bound=Fact)
@@ -356,9 +357,7 @@ IMPORTED_CA = Document("import_ca", ImportedCa)
 CANARY = Document("rehearse_changes-canary", CanaryWork)
 REHEARSAL = Document("rehearse_changes", Rehearsal)
 PAUSED = Document("pause_tasks", TaskWork)
-SENT = Document("configure_endpoint-sent", Sent)
 CONFIGURED = Document("configure_endpoint-apply", Configured)
-SENT_BACK = Document("configure_endpoint-returned", Sent)
 ROLLED_BACK = Document("configure_endpoint-roll_back", Configured)
 TESTED_NEW = Document("test_connection-new", ConnectionTest)
 TESTED_OLD = Document("test_connection-old", ConnectionTest)
@@ -374,7 +373,7 @@ LEFT_BY: Mapping[str, tuple[Document[Any], ...]] = {
     "import_ca": (IMPORTED_CA,),
     "rehearse_changes": (CANARY, REHEARSAL),
     "pause_tasks": (PAUSED,),
-    "configure_endpoint": (SENT, CONFIGURED, SENT_BACK, ROLLED_BACK),
+    "configure_endpoint": (CONFIGURED, ROLLED_BACK),
     "test_connection": (TESTED_NEW, TESTED_OLD),
     "resume_tasks": (RESUMED,),
     "import_certificate": (ACM_COPY,),

@@ -44,12 +44,15 @@ class Known:
     Attributes:
         endpoint_arn: of the endpoint that we certified or created before.
         password_version: VersionId of the password that we last set on the endpoint.
+        password_doubted: DMS's last test with that password failed on it, and it was not set once
+            more since. There is no reading it back.
         certified, certified_digest: the fields that we last proved, and the CAs among them.
         reverted: how often somebody else has changed them back since.
     """
 
     endpoint_arn: str | None = None
     password_version: str | None = None
+    password_doubted: bool = False
     certified: EndpointFields | None = None
     certified_digest: str | None = None
     reverted: int = 0
@@ -214,7 +217,8 @@ def plan_endpoint(
         )
     elif trusted is not None and trust.digest is not None:
         target = target.model_copy(update={"certificate_arn": trusted.arn})
-    if inline and known.password_version != material.versions.credentials:
+    other = known.password_version != material.versions.credentials
+    if inline and (other or known.password_doubted):
         changes.append(
             Change(
                 field=PASSWORD,

@@ -4,41 +4,63 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import ConfigDict
+
 from certifier.certificate.facts import Leaf
 from certifier.endpoint.facts import EndpointFields
 from certifier.models import Fact, Finding
 from certifier.run.weakening import lowers_or_moves
 from certifier.source import Source
-from certifier.vocabulary import Outcome
+from certifier.vocabulary import Cause, Outcome, Witness
 
 BREAKER_SPAN = timedelta(hours=24)
 
 
+TAKE_OVER = timedelta(minutes=2)
+"""The longest function time: for so long a step of an ended execution may still be at work."""
+
+
 class Claim(Fact):
-    """Who may write: the child execution ``execution``, ``since``, and the ``due_at`` it wrote."""
+    """Who may write: the child execution ``execution``, ``since``, and the ``due_at`` it wrote.
+
+    ``took_over``: from an owner that was taken for dead.
+    """
 
     execution: str
     since: datetime
     due_at: datetime
+    took_over: bool = False
+
+    def is_alone(self, now: datetime) -> bool:
+        """Whether no function of an earlier owner can still be about to write.
+
+        DescribeExecution may have been wrong about its end; its claim was lost at the take-over.
+        """
+        return not self.took_over or now - self.since > TAKE_OVER
 
 
 class Marker(Fact):
-    """A DMS test of our own, noted only when DMS accepted it.
+    """A DMS test of our own, noted only when DMS accepted it. What other versions noted is ignored.
 
     Attributes:
         settings_digest: of the endpoint that the test is meant to prove.
-        accepted_at: when DMS accepted the call.
+        accepted_at: when DMS accepted the call (``forgotten``: to delete the connection).
         testing_seen: the connection was seen as ``testing`` since.
-        last_status, equal_reads: how often in a row the same final status was read since.
+        none_seen: DMS has shown no connection since, or none was left when the test was started.
+        first: the verdict that the first look has shown, which may be older than the test.
         failures: how many of our own tests failed before this one.
+        forgotten: we had the connection deleted; the test is started when DMS shows none.
     """
+
+    model_config = ConfigDict(extra="ignore")
 
     settings_digest: str
     accepted_at: datetime
     testing_seen: bool = False
-    last_status: str | None = None
-    equal_reads: int = 0
+    none_seen: bool = False
+    first: str | None = None
     failures: int = 0
+    forgotten: bool = False
 
 
 class SourceState(Fact):
@@ -64,6 +86,7 @@ class SourceState(Fact):
         certificate_arn, certificate_digest: the DMS certificate on the endpoint.
         credentials: ARN of the secret with which it was last certified.
         applied_version: VersionId of the credentials that were last set on the endpoint.
+        reapplied_version: the same, when DMS had rejected that password and it was set once more.
         settings_digest, applied: the endpoint as the last good run left it.
         reverts: how often something else has undone that.
         markers: tests of the present claim, by whatever key the test uses.
@@ -101,6 +124,7 @@ class SourceState(Fact):
     certificate_digest: str | None = None
     credentials: str | None = None
     applied_version: str | None = None
+    reapplied_version: str | None = None
     settings_digest: str | None = None
     applied: EndpointFields | None = None
     reverts: int = 0
@@ -118,6 +142,14 @@ class SourceState(Fact):
     def is_of(self, endpoint: str) -> bool:
         """Whether ``endpoint``, an identifier or ARN, is the one that is remembered here."""
         return self.endpoint is None or endpoint.lower() in (self.endpoint, *self.owned)
+
+    @property
+    def password_doubted(self) -> bool:
+        """Whether DMS has rejected the password that we think is set, and it may be set again."""
+        return self.applied_version not in (None, self.reapplied_version) and any(
+            found.cause is Cause.PASSWORD_REJECTED and found.place is Witness.DMS_TEST
+            for found in self.findings
+        )
 
     def about(self, endpoint: str) -> "SourceState":
         """Return what is remembered that also holds for another endpoint, if it is another."""
@@ -152,6 +184,7 @@ OF_ENDPOINT = (
     "certificate_digest",
     "credentials",
     "applied_version",
+    "reapplied_version",
     "settings_digest",
     "applied",
     "reverts",
@@ -165,6 +198,8 @@ class Pause(Fact):
     Attributes:
         sources: the sources that need it stopped.
         since: when we first meant to stop it, this time.
+        turn: how often it was stopped for a change so far; a new turn is a new stop.
+        stop_taken: whether DMS took our stop; ``None``: nobody noted its answer.
         stop_date: the StopDate of the stop that is ours.
         started_at: when we first asked it to start again; it still waits if it fails then.
         retained: bytes of WAL that the server of its source kept for each slot, by name, as the
@@ -174,6 +209,8 @@ class Pause(Fact):
     task_arn: str
     sources: tuple[str, ...]
     since: datetime
+    turn: int = 0
+    stop_taken: bool | None = None
     stop_date: datetime | None = None
     started_at: datetime | None = None
     retained: Mapping[str, int] = {}

@@ -1,16 +1,93 @@
-"""Whether an undo log may be followed: it must be of this source's own endpoint, as it was read.
+"""What an undo log says of an endpoint: whose values it holds, and what must still be written.
 
-A log says what is written to an endpoint, and with which password. It lies in the table, which more
-than one role and person may write; one that was forged must not lead to another endpoint, host or
-secret. So each thing in it is held against what others wrote: the endpoints that the source owns,
-its registration, and the endpoint as the run that is named in the log has read it.
+A read may lag behind a write by seconds, and a password cannot be read at all. So the log holds
+what was *sent*, noted before and after each write, and what is uncertain is written again.
+
+It lies in the table, which more than one role and person may write; a forged one must not lead to
+another endpoint, host or secret. So what it says is held against what others wrote. Pure.
 """
 
 from collections.abc import Collection
+from datetime import datetime, timedelta
 
-from certifier.endpoint.fields import equal
+from certifier.endpoint.facts import Endpoint, EndpointFields
+from certifier.endpoint.fields import equal, replaced_by
 from certifier.run.documents import Material, UndoLog
 from certifier.source import Source
+from certifier.vocabulary import SettingsUnderTest
+
+READ_LAG = timedelta(minutes=1)
+"""For so long after a write a read may show what was before it."""
+
+NEW, OLD = SettingsUnderTest.NEW, SettingsUnderTest.OLD
+
+
+def differing(
+    names: tuple[str, ...], one: EndpointFields, other: EndpointFields
+) -> tuple[str, ...]:
+    """Return which of the fields have another value in ``one`` than in ``other``."""
+    return tuple(
+        name for name in names if not equal(name, getattr(one, name), getattr(other, name))
+    )
+
+
+def sending(log: UndoLog, settings: SettingsUnderTest, now: datetime) -> UndoLog:
+    """Return the log as it is before these settings are sent."""
+    return log.model_copy(update={"written": settings, "accepted": False, "written_at": now})
+
+
+def sent(log: UndoLog) -> UndoLog:
+    """Return the log as it is once DMS has accepted what was sent."""
+    return log.model_copy(update={"accepted": True})
+
+
+def new_are_sent(log: UndoLog) -> bool:
+    """Whether DMS has accepted the new settings, and nothing was sent since."""
+    return log.written is NEW and log.accepted
+
+
+def may_hold_new(log: UndoLog) -> bool:
+    """Whether an endpoint that shows the new settings may have them: not after a rollback."""
+    return log.created or log.written is NEW
+
+
+def must_write_old(log: UndoLog, shown: EndpointFields, now: datetime) -> bool:
+    """Whether a rollback must write, for the first time or again.
+
+    An endpoint that shows the old settings is believed once DMS has accepted them, or a minute
+    after anything was sent. A password that may have been sent is shown by nothing.
+    """
+    if log.written is None or not (log.reversible or log.old_password_version):
+        return False
+    if differing(log.reversible, shown, log.old):
+        return True
+    if log.written is OLD and log.accepted:
+        return False
+    if log.new_password_version is not None and log.old_password_version is not None:
+        return True
+    return log.written_at is not None and now - log.written_at <= READ_LAG
+
+
+def still_ours(log: UndoLog, now: EndpointFields) -> bool:
+    """Whether every field that would be rolled back is as we left it, or as it was before."""
+    stranger = differing(log.reversible, now, log.old)
+    if log.written is None:
+        return not stranger
+    return not differing(stranger, now, log.new)
+
+
+def moved_by_others(log: UndoLog, before: Endpoint, now: Endpoint) -> tuple[str, ...]:
+    """Return what of the endpoint somebody else has changed since the plan was made for it.
+
+    A field that we write is either as it was or, once something was sent, as we sent it. A switch
+    between a secret and a login of the endpoint's own empties the one that is left.
+    """
+    moved = set(differing(tuple(EndpointFields.model_fields), now.fields, before.fields))
+    if log.written is not None:
+        moved -= set(log.fields) - set(differing(log.fields, now.fields, log.new))
+        moved -= {name for name in replaced_by(log.fields) if getattr(now.fields, name) is None}
+    rest = () if now.rest_digest == before.rest_digest else ("other settings",)
+    return (*sorted(moved), *rest)
 
 
 def why_not_covered(

@@ -7,12 +7,7 @@ its target, so that a call that was cut off, or whose answer was lost, is simply
 from certifier.aws.store import Held
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
-from certifier.endpoint.fields import (
-    complete_modify,
-    equal,
-    replaced_by,
-    subset,
-)
+from certifier.endpoint.fields import complete_modify, subset
 from certifier.errors import Refused
 from certifier.models import Fact, Finding
 from certifier.ownership import SOURCE_TAG, STACK_TAG, is_ours
@@ -23,20 +18,26 @@ from certifier.run.documents import (
     PLAN,
     REHEARSAL,
     ROLLED_BACK,
-    SENT,
-    SENT_BACK,
     Configured,
     Plan,
-    Sent,
     UndoLog,
 )
 from certifier.run.event import PolledEvent, run_id
 from certifier.run.plan import new_fields, written_names
-from certifier.run.undo import why_not_covered
+from certifier.run.undo import (
+    differing,
+    moved_by_others,
+    must_write_old,
+    new_are_sent,
+    sending,
+    sent,
+    still_ours,
+    why_not_covered,
+)
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
 from certifier.steps.passwords import password, password_at
-from certifier.vocabulary import Action, Cause, Severity, Witness
+from certifier.vocabulary import Action, Cause, SettingsUnderTest, Severity, Witness
 
 READY = "active"
 
@@ -99,12 +100,11 @@ def _apply(event: ConfigureEvent, context: StepContext[DmsSettings], held: Held)
         raise _refuse(Cause.CHANGED_MEANWHILE, seen)
     if endpoint.status != READY:
         return _unless_last(event, f"{endpoint.identifier} is still {endpoint.status}")
-    sent = context.read(event, SENT)
-    wrong = _differing(log.fields, endpoint.fields, new)
-    if sent is None and not log.created:
-        _modify(event, context, endpoint, log, new)
+    if not (log.created or new_are_sent(log)):
+        _refuse_if_moved(event, context, log, endpoint)
+        _send(context, held, endpoint, log, SettingsUnderTest.NEW)
         return ConfigureAnswer(done=False)
-    if wrong:
+    if wrong := differing(log.fields, endpoint.fields, new):
         return _unless_last(event, _not_applied(wrong, endpoint.fields, new))
     _check_the_rest(event, context, endpoint, log)
     if log.created:
@@ -166,6 +166,7 @@ def _log(
         new_password_version=plan.password_version,
         created=before is None,
         old_connects=rehearsal.old_connects if rehearsal else None,
+        written=None,
     )
 
 
@@ -202,25 +203,40 @@ def _made_here(
     return is_ours(tags, context.settings.installation) and tags.get(SOURCE_TAG) == event.name
 
 
-def _modify(
-    event: ConfigureEvent,
+def _refuse_if_moved(
+    event: ConfigureEvent, context: StepContext[DmsSettings], log: UndoLog, endpoint: Endpoint
+) -> None:
+    """Refuse when somebody else has changed the endpoint since: before each write, each retry."""
+    material = context.read(event, MATERIAL)
+    before = material.endpoint if material else None
+    if before is not None and (moved := moved_by_others(log, before, endpoint)):
+        seen = f"somebody else has changed {', '.join(moved)} of {endpoint.identifier} meanwhile"
+        raise _refuse(Cause.CHANGED_MEANWHILE, seen)
+
+
+def _send(
     context: StepContext[DmsSettings],
+    held: Held,
     endpoint: Endpoint,
     log: UndoLog,
-    new: EndpointFields,
+    settings: SettingsUnderTest,
 ) -> None:
-    secret = password(event, context, log.new_password_version)
-    fields = complete_modify(endpoint, log.fields, new, password=secret is not None)
-    context.dms.modify_endpoint(endpoint, fields, password=secret)
-    context.write(event, SENT, Sent(password_version=log.new_password_version))
-
-
-def _differing(
-    names: tuple[str, ...], is_now: EndpointFields, target: EndpointFields
-) -> tuple[str, ...]:
-    return tuple(
-        name for name in names if not equal(name, getattr(is_now, name), getattr(target, name))
-    )
+    """Write new or old settings; note in the undo log before and after what is sent."""
+    names, values, version = log.fields, log.new, log.new_password_version
+    if settings is SettingsUnderTest.OLD:
+        names, values, version = log.reversible, log.old, log.old_password_version
+    secret = None
+    if version is not None and log.credentials is not None:
+        secret = password_at(context, log.credentials, version)
+    fields = complete_modify(endpoint, names, values, password=secret is not None)
+    noted = sending(log, settings, context.now())
+    held.note_sent(noted)
+    try:
+        context.dms.modify_endpoint(endpoint, fields, password=secret)
+    except Refused:
+        held.note_sent(log)  # nothing of it was taken
+        raise
+    held.note_sent(sent(noted))
 
 
 def _not_applied(names: tuple[str, ...], is_now: EndpointFields, new: EndpointFields) -> str:
@@ -245,16 +261,7 @@ def _check_the_rest(
     before = material.endpoint if material else None
     if before is None or log.created:
         return
-    emptied = {n for n in replaced_by(log.fields) if getattr(endpoint.fields, n) is None}
-    moved = [
-        name
-        for name in EndpointFields.model_fields
-        if name not in log.fields
-        and name not in emptied
-        and not equal(name, getattr(before.fields, name), getattr(endpoint.fields, name))
-    ]
-    if before.rest_digest != endpoint.rest_digest:
-        moved.append("other settings")
+    moved = moved_by_others(log, before, endpoint)
     if moved:
         seen = f"the change also moved {', '.join(moved)} of {endpoint.identifier}"
         raise _refuse(Cause.NOT_APPLIED, seen)
@@ -282,20 +289,17 @@ def _roll_back(
         return _left(event, context, None, _found(Cause.ENDPOINT_GONE, seen))
     if endpoint.status != READY:
         return ConfigureAnswer(done=False)
-    names = log.reversible
-    returned = context.read(event, SENT_BACK)
-    needs_password = log.new_password_version is not None
-    if not _differing(names, endpoint.fields, log.old) and (not needs_password or returned):
-        back = Configured(
-            endpoint=endpoint, rolled_back=True, settled=True, findings=_not_rolled_back(log)
-        )
-        context.write(event, ROLLED_BACK, back)
-        return ConfigureAnswer(done=True, rolled_back=True)
-    if not _still_ours(log, names, endpoint):
+    if not still_ours(log, endpoint.fields):
         seen = f"somebody else changed {endpoint.identifier} after we did; it is left as it is"
         return _left(event, context, endpoint, _found(Cause.CHANGED_MEANWHILE, seen))
-    _return_old(event, context, endpoint, log, names)
-    return ConfigureAnswer(done=False)
+    if must_write_old(log, endpoint.fields, context.now()):
+        _send(context, held, endpoint, log, SettingsUnderTest.OLD)
+        return ConfigureAnswer(done=False)
+    back = Configured(
+        endpoint=endpoint, rolled_back=True, settled=True, findings=_not_rolled_back(log)
+    )
+    context.write(event, ROLLED_BACK, back)
+    return ConfigureAnswer(done=True, rolled_back=True)
 
 
 def _not_rolled_back(log: UndoLog) -> tuple[Finding, ...]:
@@ -310,30 +314,6 @@ def _not_rolled_back(log: UndoLog) -> tuple[Finding, ...]:
         "known, or not ours to set"
     )
     return (_found(Cause.IRREVERSIBLE, seen, Severity.WARNING),)
-
-
-def _still_ours(log: UndoLog, names: tuple[str, ...], endpoint: Endpoint) -> bool:
-    """Whether every field is either as we left it or as it was before."""
-    return all(
-        equal(name, getattr(endpoint.fields, name), getattr(log.new, name))
-        or equal(name, getattr(endpoint.fields, name), getattr(log.old, name))
-        for name in names
-    )
-
-
-def _return_old(
-    event: ConfigureEvent,
-    context: StepContext[DmsSettings],
-    endpoint: Endpoint,
-    log: UndoLog,
-    names: tuple[str, ...],
-) -> None:
-    secret = None
-    if log.old_password_version is not None and log.credentials is not None:
-        secret = password_at(context, log.credentials, log.old_password_version)
-    fields = complete_modify(endpoint, names, log.old, password=secret is not None)
-    context.dms.modify_endpoint(endpoint, fields, password=secret)
-    context.write(event, SENT_BACK, Sent(password_version=log.old_password_version))
 
 
 def _left(

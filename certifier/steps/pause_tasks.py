@@ -16,6 +16,7 @@ from certifier.models import Fact, Finding
 from certifier.run.documents import MATERIAL, PAUSED, PLAN, PROBED, TaskWork
 from certifier.run.event import PolledEvent
 from certifier.run.plan import PASSING, RUNNING, until_window
+from certifier.run.whose_stop import not_ours
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import explained, prove
 from certifier.vocabulary import Cause, Witness
@@ -71,18 +72,25 @@ def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
         _write(context, event, tuple(stopped))
         for task in running:
             _note(held, context, task, endpoint, seen, anew=True)
-            context.dms.stop_task(task.arn)
+            _stop(held, context, task)
     for task in tasks:
         pause = pauses.get(task.arn)
         if pause is None or task in running or task in passing:
             continue
         _note(held, context, task, endpoint, seen)
-        if pause.stop_date is None and task.stop_date is not None:
+        if not_ours(pause, task) is None and task.stop_date is not None:
             held.note_stopped(task.arn, task.stop_date)
     if running or passing:
         return Paused(done=False)
     _write(context, event, tuple(stopped))
     return Paused(done=True)
+
+
+def _stop(held: Held, context: StepContext[PauseSettings], task: ReplicationTask) -> None:
+    """Stop a task, and note whether it was we who did: a person may have been quicker."""
+    taken = context.dms.stop_task(task.arn)
+    if taken is not None:  # else nobody can say
+        held.note_stop(task.arn, taken=taken)
 
 
 def _note(

@@ -36,6 +36,7 @@ def run(event: StepEvent, context: StepContext[DmsSettings]) -> Decided:
     known = Known(
         endpoint_arn=state.endpoint_arn,
         password_version=state.applied_version,
+        password_doubted=state.password_doubted,
         certified=state.applied,
         certified_digest=state.certificate_digest,
         # Who starts a run themselves knows that others change it back, and may try again.

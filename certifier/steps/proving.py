@@ -1,6 +1,7 @@
 """How a DMS test is started and followed; ``endpoint.connection_test`` says when it counts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from certifier.aws.dms import TestStart
@@ -8,7 +9,7 @@ from certifier.aws.store import Held
 from certifier.diagnosis import explain, finding
 from certifier.endpoint.connection_test import Move, next_move
 from certifier.endpoint.facts import Connection
-from certifier.errors import Refused
+from certifier.errors import Busy, Refused
 from certifier.models import Finding
 from certifier.run.documents import InstanceTest, Probed
 from certifier.run.event import StepEvent
@@ -32,7 +33,9 @@ def prove(
 ) -> tuple[InstanceTest, ...] | None:
     """Test an endpoint from each instance; ``None`` while a test is still under way.
 
-    Safe to call again at any time: what has been started is remembered in the store.
+    Safe to call again at any time: what has been started is remembered in the store. A test that
+    was started is looked at in the same call: only who has seen it under way, or what DMS showed
+    before it, knows a new verdict from an old one.
 
     Args:
         digest: settings digest of the endpoint as it was last read.
@@ -48,41 +51,66 @@ def prove(
     markers = held.state.markers
     shown: dict[str, Connection] = {}
     if any(_is_for(markers.get(_key(endpoint_arn, at)), digest) for at in instances):
-        shown = {each.instance_arn: each for each in context.dms.connections(endpoint_arn)}
-    results = []
+        shown = _shown(context, endpoint_arn)
+    results: list[InstanceTest] = []
+    started: dict[str, Marker] = {}
     unavailable: tuple[Finding, ...] = ()
     for instance in instances:
-        key = _key(endpoint_arn, instance)
-        before = markers.get(key)
+        pair = (endpoint_arn, instance)
+        before = markers.get(_key(*pair))
         move, marker = next_move(before, shown.get(instance), digest=digest, now=context.now())
-        result: InstanceTest | None = None
-        if move is Move.MISSING:
-            result = InstanceTest(instance_arn=instance, passed=False, deleted=True)
-        elif move is Move.BELIEVE and marker is not None:
-            connection = shown[instance]
-            result = InstanceTest(
-                instance_arn=instance,
-                passed=connection.status == "successful",
-                message=connection.message,
+        result = _result(move, instance, shown)
+        again = result is not None and not (result.passed or result.deleted)
+        if marker is not None and again and marker.failures + 1 < attempts:
+            move, result = Move.START, None
+            marker = Marker(
+                settings_digest=digest, accepted_at=context.now(), failures=marker.failures + 1
             )
-            if not result.passed and marker.failures + 1 < attempts:
-                pair, failures = (endpoint_arn, instance), marker.failures + 1
-                unavailable += _start(held, context, pair, digest, failures)
-                result = None
+        if result is not None:
+            results.append(result)
         elif move is Move.START:
             try:
-                unavailable += _start(held, context, (endpoint_arn, instance), digest, 0)
+                outcome = _start(held, context, pair, _following(digest, context.now(), marker))
             except Refused as refused:
                 if not may_be_full or refused.cause is not Cause.DMS_QUOTA:
                     raise
-                result = InstanceTest(instance_arn=instance, passed=False, full=True)
-        elif marker is not None and marker != before:
-            held.mark_test(key, marker)
-        if result is not None:
-            results.append(result)
+                results.append(InstanceTest(instance_arn=instance, passed=False, full=True))
+            else:
+                started |= {instance: outcome} if isinstance(outcome, Marker) else {}
+                unavailable += (outcome,) if isinstance(outcome, Finding) else ()
+        elif marker is not None:
+            _go_on(held, context, pair, move, marker, changed=marker != before)
+    if started:
+        _look(held, context, endpoint_arn, started)
     if unavailable:
         raise Refused(Cause.INSTANCE_UNAVAILABLE, findings=unavailable)
     return tuple(results) if len(results) == len(instances) else None
+
+
+def _result(move: Move, instance: str, shown: Mapping[str, Connection]) -> InstanceTest | None:
+    """Return what has come of a test; ``None`` while nothing has."""
+    if move is Move.MISSING:
+        return InstanceTest(instance_arn=instance, passed=False, deleted=True)
+    if move is not Move.BELIEVE:
+        return None
+    connection = shown[instance]
+    return InstanceTest(
+        instance_arn=instance,
+        passed=connection.status == "successful",
+        message=connection.message,
+    )
+
+
+def _following(digest: str, now: datetime, before: Marker | None) -> Marker:
+    """Return the marker of a test that follows on one that proved nothing."""
+    if before is None:
+        return Marker(settings_digest=digest, accepted_at=now)
+    return Marker(
+        settings_digest=digest,
+        accepted_at=now,
+        failures=before.failures,
+        none_seen=before.none_seen,
+    )
 
 
 def _key(endpoint_arn: str, instance_arn: str) -> str:
@@ -93,16 +121,17 @@ def _is_for(marker: Marker | None, digest: str) -> bool:
     return marker is not None and marker.settings_digest == digest
 
 
-def _start(
-    held: Held,
-    context: StepContext[Any],
-    connection: tuple[str, str],
-    digest: str,
-    failures: int,
-) -> tuple[Finding, ...]:
-    """Start our own test; only one that DMS accepted leaves a marker.
+def _shown(context: StepContext[Any], endpoint_arn: str) -> dict[str, Connection]:
+    """Return what DMS shows of the endpoint's tests, by instance. One call."""
+    return {each.instance_arn: each for each in context.dms.connections(endpoint_arn)}
 
-    Returns a finding when the instance cannot run a test now.
+
+def _start(
+    held: Held, context: StepContext[Any], connection: tuple[str, str], marker: Marker
+) -> Marker | Finding | None:
+    """Start our own test; only one that DMS accepted leaves its marker.
+
+    ``None``: another test is under way. A finding: the instance cannot run a test now.
     """
     endpoint_arn, instance = connection
     try:
@@ -110,11 +139,51 @@ def _start(
     except Refused as refused:
         if refused.cause is not Cause.INSTANCE_UNAVAILABLE:
             raise
-        return (finding(refused.cause, place=Witness.DMS_TEST, seen=refused.seen),)
-    if started is TestStart.ACCEPTED:
-        marker = Marker(settings_digest=digest, accepted_at=context.now(), failures=failures)
-        held.mark_test(_key(endpoint_arn, instance), marker)
-    return ()
+        return finding(refused.cause, place=Witness.DMS_TEST, seen=refused.seen)
+    if started is not TestStart.ACCEPTED:
+        return None
+    marker = marker.model_copy(update={"accepted_at": context.now()})
+    held.mark_test(_key(*connection), marker)
+    return marker
+
+
+def _look(
+    held: Held, context: StepContext[Any], endpoint_arn: str, started: Mapping[str, Marker]
+) -> None:
+    """Note what DMS shows right after tests were started: most of them are seen under way."""
+    shown = _shown(context, endpoint_arn)
+    for instance, marker in started.items():
+        move, seen = next_move(
+            marker, shown.get(instance), digest=marker.settings_digest, now=context.now()
+        )
+        if move is Move.WAIT and seen is not None and seen != marker:
+            held.mark_test(_key(endpoint_arn, instance), seen)
+
+
+def _go_on(
+    held: Held,
+    context: StepContext[Any],
+    connection: tuple[str, str],
+    move: Move,
+    marker: Marker,
+    *,
+    changed: bool,
+) -> None:
+    """Wait on, or have the connection deleted, and with it the verdict of before."""
+    if move is Move.FORGET:
+        try:
+            context.dms.delete_connection(*connection)
+        except Busy:
+            return  # a test is still under way, whatever DMS shows of it
+        marker = Marker(
+            settings_digest=marker.settings_digest,
+            accepted_at=context.now(),
+            failures=marker.failures,
+            forgotten=True,
+        )
+    elif not changed:
+        return
+    held.mark_test(_key(*connection), marker)
 
 
 def usable_instances(
@@ -129,6 +198,13 @@ def usable_instances(
     if named:
         return named
     found = {each.instance_arn for each in context.dms.connections(endpoint_arn)}
+    # A connection that this run has deleted, to test it anew, shows nowhere else.
+    state = context.remembered(event)
+    found |= {
+        instance
+        for arn, _, instance in (key.partition("|") for key in state.markers)
+        if arn == endpoint_arn
+    }
     found = found or {task.instance_arn for task in context.dms.tasks(endpoint_arn)}
     if not found:
         seen = (

@@ -4,8 +4,6 @@ Every pause that holds this source is left. Whoever leaves last starts the task,
 deleted only when the task runs: until then it waits for a restart, and found by the next run.
 """
 
-from datetime import timedelta
-
 from certifier.aws.dms import Rejected
 from certifier.aws.store import Held
 from certifier.diagnosis import finding
@@ -15,15 +13,10 @@ from certifier.models import Finding
 from certifier.run.documents import RESUMED, TaskWork
 from certifier.run.event import Done, PolledEvent
 from certifier.run.state import Pause
+from certifier.run.whose_stop import not_ours
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import ATTEMPTS, explained, prove
 from certifier.vocabulary import Cause, Witness
-
-NORMAL_STOP = "Stop Reason NORMAL"
-"""What DMS says of a task that was asked to stop."""
-
-SAME_STOP = timedelta(seconds=5)
-"""StopDates of one stop may differ by their rounding."""
 
 
 def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
@@ -43,15 +36,15 @@ def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
         match _moved(event, context, held, pause, task):
             case Finding() as reason if reason.cause is Cause.TASK_NOT_RESTARTED:
                 pending.append((pause.task_arn, reason))
+            case found if not _is_over(event, context, held, pause):
+                pending.append((pause.task_arn, found or _again(pause)))
             case Finding() as reason:
                 findings.append(reason)
-                held.delete_pause(pause.task_arn)
             case None:
                 tasks.append(pause.task_arn)
                 if pause.stop_date is not None:
                     seconds = (context.now() - pause.stop_date).total_seconds()
                     still = max(still or 0.0, seconds)
-                held.delete_pause(pause.task_arn)
     over = not pending or event.is_last
     work = TaskWork(
         tasks=tuple(tasks),
@@ -61,6 +54,27 @@ def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
     )
     context.write(event, RESUMED, work)
     return Done(done=over)
+
+
+def _is_over(
+    event: PolledEvent, context: StepContext[StepSettings], held: Held, pause: Pause
+) -> bool:
+    """Whether this source has nothing to do with the pause any more.
+
+    Not while a step of an earlier owner may still be about to stop the task.
+    """
+    claim = held.state.claim
+    if claim is not None and not claim.is_alone(context.now()):
+        return False
+    if held.delete_pause(pause):
+        return True
+    left = context.store.paused(pause.task_arn)
+    return left is None or event.name not in left.sources
+
+
+def _again(pause: Pause) -> Finding:
+    seen = f"task {pause.task_arn} may have been stopped once more since it was seen to run"
+    return _found(Cause.TASK_NOT_RESTARTED, seen)
 
 
 def _found(cause: Cause, seen: str, raw: str | None = None) -> Finding:
@@ -104,7 +118,7 @@ def _move_on(
         return None
     if task.status not in ("stopped", "failed"):
         return _not_restarted(task, f"it is {task.status}")
-    if (reason := _not_ours(pause, task)) is not None:
+    if (reason := not_ours(pause, task)) is not None:
         seen = f"task {task.identifier} is {task.status}, and not by us: {reason}"
         return _found(Cause.TASK_LEFT_ALONE, seen, raw=task.message)
     if pause.stop_date is None and task.stop_date is not None:
@@ -114,27 +128,6 @@ def _move_on(
     if isinstance(answer, Rejected):
         return _test_again(event, context, task, answer)
     return _not_restarted(task, "it was asked to start")
-
-
-def _not_ours(pause: Pause, task: ReplicationTask) -> str | None:
-    """Return why the task is not stopped by our stop; ``None`` when it is.
-
-    A run that died between the stop and its note left no StopDate: then the task counts as ours if
-    it stopped after the pause was written. One that failed after we started it still waits.
-    """
-    started = pause.started_at is not None
-    if task.status == "failed":
-        return None if started else "it failed"
-    if task.stop_reason is not None and NORMAL_STOP.lower() not in task.stop_reason.lower():
-        return None if started else f"its stop reason is {task.stop_reason}"
-    if task.stop_date is None:
-        return None
-    if pause.stop_date is None:
-        early = task.stop_date < pause.since - SAME_STOP
-        return "it had stopped before" if early else None
-    if abs(task.stop_date - pause.stop_date) > SAME_STOP:
-        return "somebody has stopped it again since"
-    return None
 
 
 def _test_again(

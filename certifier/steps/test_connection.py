@@ -7,7 +7,6 @@ is known: the log says what the endpoint should be.
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
-from certifier.endpoint.fields import equal
 from certifier.models import Fact, Finding
 from certifier.run.documents import (
     CONFIGURED,
@@ -21,6 +20,7 @@ from certifier.run.documents import (
     tested,
 )
 from certifier.run.event import PolledEvent
+from certifier.run.undo import differing, may_hold_new
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import ATTEMPTS, explained, prove, usable_instances
 from certifier.vocabulary import Cause, SettingsUnderTest, Witness
@@ -46,9 +46,13 @@ def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
         ClaimLost: another execution owns the source.
         Refused: there is no instance to test from, or one cannot test.
     """
-    context.store.hold(event.name, event.run)
+    claim = context.store.hold(event.name, event.run).state.claim
     log = context.store.undo(event.name)
     plan = context.read(event, PLAN)
+    if log is not None and plan is None and claim and not claim.is_alone(context.now()):
+        # What the log is about may be written once more by a step of the run that left it: nothing
+        # is proven or rolled back before that is over.
+        return TestAnswer(done=False)
     endpoint = _endpoint(event, context, log, plan)
     if endpoint is None:
         return _answer(event, context, passed=False)
@@ -67,7 +71,7 @@ def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
     if tests is None:
         if not event.is_last:
             return TestAnswer(done=False)
-        seen = f"DMS had no result after {event.rounds} rounds"
+        seen = f"DMS showed no result of our own test within {event.rounds} rounds"
         return _answer(
             event, context, passed=False, findings=(_found(Cause.TEST_NEVER_ENDED, seen),)
         )
@@ -99,9 +103,10 @@ def _endpoint(
     endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if endpoint is None:
         return None
-    wanted = log.new if event.settings is SettingsUnderTest.NEW else log.old
-    names = log.fields if event.settings is SettingsUnderTest.NEW else log.reversible
-    fits = all(equal(name, getattr(endpoint.fields, name), getattr(wanted, name)) for name in names)
+    if event.settings is SettingsUnderTest.OLD:
+        fits = not differing(log.reversible, endpoint.fields, log.old)
+    else:
+        fits = may_hold_new(log) and not differing(log.fields, endpoint.fields, log.new)
     return endpoint if fits else None
 
 

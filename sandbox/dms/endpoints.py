@@ -104,6 +104,8 @@ class Endpoints:
         if switches.modify_resets_database_name and not given(params, "DatabaseName"):
             changed.settings.pop("DatabaseName", None)
         self._check_certificate(changed)
+        endpoint.before = self._dms.seen_endpoint(endpoint)
+        endpoint.before_until = self._dms.now() + self._dms.durations.modify_unseen
         endpoint.seen = changed.seen | {"Status": "modifying"}
         endpoint.settings, endpoint.password = changed.settings, changed.password
         endpoint.revision += 1
@@ -146,10 +148,15 @@ class Endpoints:
         shown = page(params, "Endpoints", found)
         return shown | {
             "Endpoints": [
-                self._dms.seen_endpoint(self._dms.endpoint(one["EndpointArn"]))
-                for one in shown["Endpoints"]
+                self._shown(self._dms.endpoint(one["EndpointArn"])) for one in shown["Endpoints"]
             ]
         }
+
+    def _shown(self, endpoint: Endpoint) -> dict[str, Any]:
+        """As it is, or as it was a moment ago."""
+        if self._dms.now() < endpoint.before_until:
+            return dict(endpoint.before)
+        return self._dms.seen_endpoint(endpoint)
 
     def _free(self, text: str, but: str | None = None) -> str:
         """The identifier, once it is known that no endpoint (but one) has it."""

@@ -76,6 +76,8 @@ class Durations:
 
     endpoint_creating: float = 2.0
     endpoint_modifying: float = 2.0
+    modify_unseen: float = 0.0
+    """For this long DescribeEndpoints shows an endpoint as it was before it was modified."""
     endpoint_deleting: float = 2.0
     testing: float = 3.0
     connect_timeout: float = 60.0

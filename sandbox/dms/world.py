@@ -40,12 +40,17 @@ class Certificate:
 
 @dataclass
 class Endpoint:
-    """`seen` lacks the plain fields, which live in `settings`. `revision` grows with a change."""
+    """`seen` lacks the plain fields, which live in `settings`. `revision` grows with a change.
+
+    DescribeEndpoints shows `before` until `before_until`.
+    """
 
     seen: dict[str, Any]
     settings: dict[str, Any]
     password: str | None = None
     revision: int = 0
+    before: dict[str, Any] = field(default_factory=dict)
+    before_until: float = 0.0
 
 
 @dataclass

@@ -122,7 +122,7 @@ def _while_it_runs(account: Account, book: Book, source: Endpoint, task: str) ->
 
 
 def _stopped(account: Account, book: Book, task: str) -> None:
-    book.check("a running task is stopped", account.dms.stop_task(task))
+    book.check("a running task is stopped", account.dms.stop_task(task) is True)
     _until(account, task, "stopped")
     now = account.dms.task(task)
     book.check("a stopped task has a StopDate", now is not None and now.stop_date is not None)

@@ -245,10 +245,12 @@ def test_every_write_of_a_run_stops_with_its_claim(store: Store, claimed: Claime
         "mark_test": lambda: held.mark_test("key", marker),
         "own_endpoint": lambda: held.own_endpoint(ARN),
         "pause": lambda: held.pause(TASK, NOW, anew=True),
+        "note_sent": lambda: held.note_sent(UNDO),
+        "note_stop": lambda: held.note_stop(TASK, taken=True),
         "note_stopped": lambda: held.note_stopped(TASK, NOW),
         "note_started": lambda: held.note_started(TASK, NOW),
         "leave": lambda: held.leave(TASK),
-        "delete_pause": lambda: held.delete_pause(TASK),
+        "delete_pause": lambda: held.delete_pause(pauses[0]),
         "record": lambda: held.record(recording(), breaker_limit=3),
     }
     assert writes.keys() == public_methods(Held).keys()
@@ -425,9 +427,10 @@ def test_a_task_is_started_by_whoever_leaves_last(both: Store) -> None:
     assert both.pauses_of("orders") == ()
     assert sales.leave(TASK) is True
     assert [p.task_arn for p in both.pauses_of("sales")] == [TASK]
-    assert sales.delete_pause(TASK) is True
+    pause = paused(both)
+    assert sales.delete_pause(pause) is True
     assert both.pauses_all() == ()
-    assert sales.delete_pause(TASK) is True
+    assert sales.delete_pause(pause) is True
     assert sales.leave(TASK) is False
 
 
@@ -468,8 +471,38 @@ def test_a_pause_that_another_source_joined_is_not_deleted(both: Store) -> None:
     orders.pause(TASK, NOW)
     assert orders.leave(TASK) is True
     both.hold(*SALES).pause(TASK, NOW)
-    assert orders.delete_pause(TASK) is False
+    assert orders.delete_pause(paused(both)) is False
     assert [p.sources for p in both.pauses_all()] == [("sales",)]
+
+
+def test_a_pause_of_a_task_that_was_stopped_again_is_not_deleted(both: Store) -> None:
+    """One has seen it run; before it says so, the other has stopped it, and left it to the first.
+
+    Else each would take the other for the one that starts it.
+    """
+    orders, sales = both.hold(*ORDERS), both.hold(*SALES)
+    orders.pause(TASK, NOW, anew=True)
+    orders.note_started(TASK, NOW + MINUTE)
+    assert orders.leave(TASK) is True
+    seen_running = paused(both)
+    sales.pause(TASK, NOW + 2 * MINUTE, anew=True)
+    assert sales.leave(TASK) is False
+    assert orders.delete_pause(seen_running) is False
+    assert paused(both).sources == ("orders",)
+    assert orders.delete_pause(paused(both)) is True
+
+
+def test_a_stop_that_dms_took_from_anybody_of_us_is_ours(both: Store) -> None:
+    """Two sources stop one task at once: who comes second is rejected, and it was still us."""
+    orders, sales = both.hold(*ORDERS), both.hold(*SALES)
+    orders.pause(TASK, NOW, anew=True)
+    sales.note_stop(TASK, taken=False)
+    assert paused(both).stop_taken is False
+    orders.note_stop(TASK, taken=True)
+    sales.note_stop(TASK, taken=False)
+    assert paused(both).stop_taken is True
+    orders.pause(TASK, NOW + MINUTE, anew=True)
+    assert paused(both).stop_taken is None
 
 
 def test_a_source_in_the_middle_of_something_is_not_forgotten(
@@ -486,7 +519,7 @@ def test_a_source_in_the_middle_of_something_is_not_forgotten(
     assert TASK in in_use.by
     store.claim("orders", OTHER, NOW, alive)
     held = store.hold("orders", OTHER)
-    held.delete_pause(TASK)
+    held.delete_pause(paused(store))
     held.own_endpoint(ARN)
     held.record(recording(erase_undo=True), breaker_limit=3)
     assert store.forget("orders") is True

@@ -10,12 +10,10 @@ from certifier.aws.store.items import DUE, RACES, source_key, stamp
 from certifier.aws.store.reads import Reads
 from certifier.errors import Busy
 from certifier.run.documents import UndoLog
-from certifier.run.state import Claim, SourceState
+from certifier.run.state import TAKE_OVER, Claim, SourceState
 
 RESCUE = timedelta(minutes=10)
 """When a claimed source is due again if its run dies."""
-TAKE_OVER = timedelta(minutes=2)
-"""How long an owner must have ended: no function of it can still be running (their time limit)."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,12 @@ class Claims(Reads):
                 self._table.update_op(
                     source_key(name, "STATE"),
                     set_={
-                        "claim": {"execution": run, "since": stamp(now), "due_at": due},
+                        "claim": {
+                            "execution": run,
+                            "since": stamp(now),
+                            "due_at": due,
+                            "took_over": owner is not None,
+                        },
                         "due_at": due,
                         "due_partition": DUE,
                         "markers": {},

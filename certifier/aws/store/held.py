@@ -20,12 +20,14 @@ from certifier.aws.store.reads import Reads
 from certifier.aws.table import ConditionFailed, Table, Write
 from certifier.errors import Busy, ClaimLost
 from certifier.run.documents import UndoLog
-from certifier.run.state import REMEMBERED, BadEnd, Claim, Marker, Recording, SourceState
+from certifier.run.state import REMEMBERED, BadEnd, Claim, Marker, Pause, Recording, SourceState
 from certifier.vocabulary import Outcome
 
 STATE_FINDINGS = 50
 """How many findings STATE keeps; the record in the bucket has all of them."""
 OURS = "claim.execution = :run"
+OF_A_STOP = ("stop_taken", "stop_date", "started_at", "retained")
+"""What a pause notes of one stop; it is over when the task is paused anew."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,16 @@ class Held:
         if not self._wrote(self._claimed, self._table.putting(item)):
             raise ClaimLost(self.name)
 
+    def note_sent(self, log: UndoLog) -> None:
+        """Note in the undo log what is sent, or was; the run that wrote the log stays named."""
+        note = self._table.update_op(
+            source_key(self.name, "UNDO"),
+            set_={"log": log.model_dump_json()},
+            condition="attribute_exists(pk)",
+        )
+        if not self._wrote(self._claimed, note):
+            raise ClaimLost(self.name)
+
     # -- tasks that we stopped
 
     def pause(
@@ -151,17 +163,32 @@ class Held:
             noted["retained"] = dict(retained)
         if anew:
             sets = [f"{field} = :{field}" for field in noted]
-            over = [f for f in ("stop_date", "started_at", "retained") if f not in noted]
+            over = [f for f in OF_A_STOP if f not in noted]
             gone = f" REMOVE {', '.join(over)}"
         else:
             sets, gone = [f"{field} = if_not_exists({field}, :{field})" for field in noted], ""
         write = self._table.change_op(
             pause_key(task),
-            f"ADD sources :one SET {', '.join(sets)}{gone}",
-            values={":one": {self.name}, **{f":{f}": value for f, value in noted.items()}},
+            f"ADD sources :one, turn :turn SET {', '.join(sets)}{gone}",
+            values={
+                ":one": {self.name},
+                ":turn": int(anew),
+                **{f":{f}": value for f, value in noted.items()},
+            },
         )
         if not self._change_pause(write):
             raise ClaimLost(self.name)  # whoever goes on would stop a task that nobody knows of
+
+    def note_stop(self, task: str, *, taken: bool) -> None:
+        """Note whether DMS took our stop. Taken from one source's run, it is every source's."""
+        unless = "" if taken else " AND attribute_not_exists(stop_taken)"
+        self._change_pause(
+            self._table.update_op(
+                pause_key(task),
+                set_={"stop_taken": taken},
+                condition=f"attribute_exists(pk){unless}",
+            )
+        )
 
     def note_stopped(self, task: str, stop_date: datetime) -> None:
         """Remember the StopDate of the stop that is ours, unless one is remembered already."""
@@ -203,20 +230,32 @@ class Held:
                 return False
         raise Busy(f"pause of {task}")
 
-    def delete_pause(self, task: str) -> bool:
-        """Delete the pause of a task that runs again.
+    def delete_pause(self, pause: Pause) -> bool:
+        """Delete the pause of a task that was seen to run again.
 
-        ``False`` when another source needs the task stopped meanwhile: then the source only leaves.
+        ``False`` when it is not deleted: another source needs the task stopped meanwhile, so that
+        this one only leaves; or, while this one looked, another has stopped the task once more and
+        left, so that this one is the last again and must start it.
+
+        Args:
+            pause: as it was read before the task was looked at.
         """
+        same = "turn = :turn" if pause.turn else "(attribute_not_exists(turn) OR turn = :turn)"
         for _ in range(RACES):
             alone = self._table.delete_op(
-                pause_key(task), "attribute_not_exists(pk) OR sources = :one", {":one": {self.name}}
+                pause_key(pause.task_arn),
+                f"attribute_not_exists(pk) OR (sources = :one AND {same})",
+                {":one": {self.name}, ":turn": pause.turn},
             )
             if self._change_pause(alone):
                 return True
-            if not self.leave(task):
+            now = self._reads.paused(pause.task_arn)
+            if now is not None and now.sources == (self.name,):
+                if now.turn != pause.turn:
+                    return False
+            elif not self.leave(pause.task_arn):
                 return False
-        raise Busy(f"pause of {task}")
+        raise Busy(f"pause of {pause.task_arn}")
 
     def _change_pause(self, write: Write) -> bool:
         return self._wrote(self._claimed, write)

@@ -106,6 +106,8 @@ def pause_of(item: Mapping[str, Any]) -> Pause:
     return Pause(
         task_arn=item["sk"],
         sources=tuple(sorted(item.get("sources", ()))),
+        turn=int(item.get("turn", 0)),
+        stop_taken=item.get("stop_taken"),
         retained={slot: int(count) for slot, count in item.get("retained", {}).items()},
         **{
             key: datetime.fromisoformat(item[key])

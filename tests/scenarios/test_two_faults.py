@@ -1,0 +1,188 @@
+"""Two things at once: a second fault, a lagging read, a person or another run in the way."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from sandbox.aws.calls import Call
+from sandbox.dms import Durations, Switches
+from sandbox.world import CREDENTIALS, ENDPOINT
+from tests.scenarios.live import Live
+
+DAY = 24 * 60
+SLOW = Durations(testing=60)
+
+
+def new_settings_fail(live: Live) -> None:
+    """Let DMS not connect with the new settings of the real endpoint, its canary passing."""
+    live.fails(
+        "timeout expired",
+        lambda one: one["EndpointIdentifier"] == ENDPOINT and one["SslMode"] == "verify-full",
+    )
+
+
+# ------------------------------------------------------------------ whose verdict
+
+
+@pytest.mark.parametrize("shown", [35.0, 60.0])
+def test_a_verdict_of_before_proves_no_change(live: Live, shown: float) -> None:
+    """DMS goes on showing it while our test is under way; what comes of the test counts."""
+    live.certified()
+    live.dms.durations = SLOW
+    live.dms.switches = Switches(hidden_test_after_modify=False, old_status_shown_for=shown)
+    new_settings_fail(live)
+    live.change()
+    assert (live.outcome, live.mode, live.status()) == ("rolled_back", "verify-ca", "running")
+    assert "connection_timeout" in live.causes
+    assert live.unfinished == []
+
+
+@pytest.mark.parametrize("shown", [35.0, 60.0, 3600.0])
+def test_a_good_change_is_proven_although_the_verdict_of_before_is_shown(
+    live: Live, shown: float
+) -> None:
+    """By ``testing``, or by a test after the old verdict was deleted."""
+    live.certified()
+    live.dms.durations = SLOW
+    live.dms.switches = Switches(old_status_shown_for=shown)
+    live.change()
+    assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
+    assert live.unfinished == []
+
+
+@pytest.mark.parametrize("shown", [35.0, 60.0])
+def test_yesterdays_verdict_certifies_nothing(live: Live, shown: float) -> None:
+    """An unchanged source that DMS no longer connects with, and an old verdict that is shown."""
+    live.certified()
+    live.dms.durations = SLOW
+    live.dms.switches = replace(live.dms.switches, old_status_shown_for=shown)
+    live.fails("timeout expired", lambda one: one["EndpointIdentifier"] == ENDPOINT)
+    live.tick(minutes=DAY)
+    assert live.outcome == "failed"
+    assert "connection_timeout" in live.causes
+
+
+def test_an_unchanged_source_is_proven_although_the_verdict_of_before_is_shown(live: Live) -> None:
+    """The old verdict is deleted, nothing else, and only because nothing else proves the new."""
+    live.certified()
+    live.dms.durations = SLOW
+    live.dms.switches = replace(live.dms.switches, old_status_shown_for=60.0)
+    since = live.now
+    live.tick(minutes=DAY)
+    assert (live.outcome, live.status()) == ("certified", "running")
+    assert live.asked(since) == ["DeleteConnection"]
+
+
+# ------------------------------------------------------------------ whose settings
+
+
+def test_a_read_that_lags_hides_no_change_from_the_rollback(live: Live) -> None:
+    """DMS took the change and shows the old settings for a while; then a fault ends the change."""
+    live.certified()
+    live.dms.durations = Durations(modify_unseen=300)
+    live.when(
+        "Configure endpoint: wait",
+        lambda: live.unavailable("dms", "DescribeEndpoints", 7, caller="configure_endpoint"),
+    )
+    live.change()
+    assert (live.outcome, live.mode, live.status()) == ("failed", "verify-ca", "running")
+    assert live.unfinished == []
+
+
+@pytest.mark.shows("changed_meanwhile")
+@pytest.mark.parametrize(("operation", "nth"), [("DescribeEndpoints", 2), ("ModifyEndpoint", 1)])
+def test_what_somebody_sets_before_our_write_stays(live: Live, operation: str, nth: int) -> None:
+    """Between undo log and write, or while our write is refused because of theirs."""
+    live.certified()
+    calls: list[Call] = []
+
+    def somebody(call: Call) -> None:
+        if call.caller == "configure_endpoint" and call.operation == operation:
+            calls.append(call)
+            if len(calls) == nth:
+                live.modify(SslMode="require")
+
+    live.cloud.calls.on_call.append(somebody)
+    try:
+        live.change()
+    finally:
+        live.cloud.calls.on_call.remove(somebody)
+    assert (live.mode, live.status()) == ("require", "running")
+    assert "changed_meanwhile" in live.causes
+    assert live.unfinished == []
+
+
+# ------------------------------------------------------------------ passwords
+
+OWN, FIRST, LATER = "orders_login", "the-first-password-of-1", "a-later-password-of-42"
+
+
+@pytest.fixture
+def own(live: Live) -> Iterator[Live]:
+    """The source logs in as a user of its own, with a password that is set on the endpoint."""
+    live.world.server.execute(f"CREATE ROLE {OWN} LOGIN PASSWORD '{FIRST}'")
+    live.world.put_credentials(FIRST, username=OWN)
+    live.certified(credentials_mode="inline", ssl_mode="verify-full")
+    yield live
+    live.world.server.execute(f"DROP ROLE {OWN}")
+
+
+def rotate(live: Live) -> None:
+    live.world.server.execute(f"ALTER ROLE {OWN} PASSWORD '{LATER}'")
+    live.world.put_credentials(LATER, username=OWN)
+    live.cloud.emit_secret_label(CREDENTIALS)
+
+
+def password(live: Live) -> str | None:
+    """Return the password that is set on the endpoint, which DMS shows to nobody."""
+    return live.dms.state.endpoints[live.arn].password
+
+
+def test_a_password_that_was_not_sent_is_not_remembered_as_applied(own: Live) -> None:
+    """The run gave up before its write; DMS connects, with the old password, and is believed."""
+    own.dms.judge = lambda _: ""  # the old password works as well
+    own.unavailable("dms", "ModifyEndpoint")
+    rotate(own)
+    assert own.outcome == "failed"
+    assert password(own) == FIRST
+    own.cloud.faults.clear()
+    own.tick()
+    own.dms.judge = lambda _: None
+    own.tick(2)
+    assert (own.outcome, own.status(), own.unfinished) == ("certified", "running", [])
+    assert password(own) == LATER
+
+
+def test_a_password_that_was_rolled_back_is_not_remembered_as_applied(own: Live) -> None:
+    """The run was cut off after its rollback, before it could record it."""
+    own.dms.fail_after_change(ENDPOINT)
+    own.cloud.stop_child_at("Record certification")
+    rotate(own)
+    assert password(own) == FIRST
+    own.dms.judge = lambda _: ""
+    own.tick(2)
+    own.dms.judge = lambda _: None
+    own.tick(2, minutes=DAY)
+    assert (own.outcome, own.status(), own.unfinished) == ("certified", "running", [])
+    assert password(own) == LATER
+
+
+def test_a_rejected_password_that_we_think_is_set_is_set_once_more(own: Live) -> None:
+    """Whatever has become of it: once, and not again and again."""
+    rotate(own)
+    assert own.outcome == "certified"
+    own.dms.state.endpoints[own.arn].password = FIRST
+    own.tick(minutes=DAY)
+    assert own.outcome == "failed"
+    assert "password_rejected" in own.causes
+    own.tick()
+    assert (own.outcome, own.status(), own.unfinished) == ("certified", "running", [])
+    assert password(own) == LATER
+    own.fails(
+        f'FATAL:  password authentication failed for user "{OWN}"',
+        lambda one: one["EndpointIdentifier"] == ENDPOINT,
+    )
+    since = own.now
+    own.tick(6, minutes=DAY)
+    assert own.asked(since).count("ModifyEndpoint") <= 2
