@@ -8,11 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
-from sandbox.demo import play
-from sandbox.postgres import PostgresError
 from sandbox.serve import command
+from sandbox.serve.folder import leave_own_account
 
 FOLDER = Path("build/demo")
 
@@ -27,9 +24,20 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
+    return _play(chosen.folder)
+
+
+def _play(folder: Path) -> int:
+    leave_own_account()
+    # Here, because it takes seconds, and the commands of a served account are typed often.
+    from rich.console import Console  # noqa: PLC0415
+
+    from sandbox.demo import play  # noqa: PLC0415
+    from sandbox.postgres import PostgresError  # noqa: PLC0415
+
     console = Console(highlight=False)
     try:
-        play(chosen.folder, console)
+        play(folder, console)
     except PostgresError as error:
         console.print(f"[red]PostgreSQL could not be started:[/] {error}")
         return 1

@@ -1,23 +1,19 @@
 """The served account: a world that HTTP and ``python -m sandbox do`` reach, and its folder."""
 
-import fcntl
 import json
-import os
-import shlex
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.models import botocore_stubber
 
 from sandbox import acts
 from sandbox.aws.clock import RunningClock
-from sandbox.aws.cloud import REGION, TICK_MINUTES, Cloud
+from sandbox.aws.cloud import TICK_MINUTES, Cloud
 from sandbox.pki import Authority
 from sandbox.postgres import Access, Postgres
 from sandbox.serve.estate import seed, source_file
@@ -27,10 +23,6 @@ from sandbox.world import NAME, PASSWORD, USER, World
 HOST = "localhost"
 STACK = "Certifier"
 """The name that the command line looks for."""
-FOLDER = Path("build/sandbox")
-FOLDERS = 20
-"""How many accounts may be served from one folder at the same time."""
-ROOT = Path(__file__).resolve().parents[2]
 _LABEL_MOVERS = ("PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "RotateSecret")
 _OPEN_SECONDS = 300.0
 
@@ -221,95 +213,3 @@ def _current(cloud: Cloud, secret: str) -> str | None:
     except client.exceptions.ClientError:
         return None
     return next((each for each, stages in versions.items() if "AWSCURRENT" in stages), None)
-
-
-# ---------------------------------------------------------------------- the folder
-
-
-@contextmanager
-def held_folder(folder: Path) -> Iterator[Path]:
-    """A folder that no other account is served from: this one, or one beside it with a number.
-
-    Raises:
-        ValueError: all of them are taken.
-    """
-    for number in range(1, FOLDERS + 1):
-        chosen = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-        chosen.mkdir(parents=True, exist_ok=True)
-        with (chosen / "lock").open("w") as lock:
-            if _locked(lock):
-                yield chosen
-                return
-    raise ValueError(f"{FOLDERS} accounts are served from {folder} already")
-
-
-def _locked(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def account_file(folder: Path) -> Path:
-    """The file that names the account served from a folder."""
-    return folder / "account.json"
-
-
-def write_account(folder: Path, url: str) -> None:
-    """Write what other terminals need: the account's file, and the commands of ``bin``."""
-    binaries = folder / "bin"
-    binaries.mkdir(exist_ok=True)
-    python = shlex.quote(sys.executable)
-    # ROOT last: `certifier` is the checkout's own, wherever it is called from.
-    _write_command(
-        binaries / "certifier",
-        f'PYTHONPATH={shlex.quote(str(ROOT))} exec {python} -P -m certifier "$@"',
-    )
-    aws = ROOT / ".venv-awscli" / "bin" / "aws"
-    if aws.is_file():
-        # The command takes an endpoint for SQS from this option alone.
-        command = f'exec {shlex.quote(str(aws))} --endpoint-url "$AWS_ENDPOINT_URL" "$@"'
-        _write_command(binaries / "aws", command)
-    told = {"url": url, "region": REGION, "pid": os.getpid()}
-    account_file(folder).write_text(json.dumps(told) + "\n", "utf-8")
-
-
-def _write_command(path: Path, line: str) -> None:
-    path.write_text(f"#!/bin/sh\n{line}\n", "utf-8")
-    path.chmod(0o755)
-
-
-def environment(folder: Path, known: Mapping[str, str]) -> Iterator[str]:
-    """Yield the shell lines that point ``aws`` and ``certifier`` at the account.
-
-    Args:
-        known: the environment that they are for; what could lead elsewhere in it is unset.
-
-    Raises:
-        ValueError: no account is served from the folder.
-    """
-    try:
-        account = json.loads(account_file(folder).read_text("utf-8"))
-    except (OSError, ValueError):
-        raise ValueError(f"no account is served from {folder}: python -m sandbox serve") from None
-    settings = {
-        "AWS_ENDPOINT_URL": account["url"],
-        "AWS_REGION": account["region"],
-        "AWS_DEFAULT_REGION": account["region"],
-        "AWS_ACCESS_KEY_ID": "sandbox",
-        "AWS_SECRET_ACCESS_KEY": "sandbox",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_PAGER": "",
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
-    }
-    elsewhere = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "CERTIFIER_STACK")
-    other = [name for name in known if name.startswith("AWS_ENDPOINT_URL_")]
-    for name in (*elsewhere, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", *sorted(other)):
-        yield f"unset {name}"
-    for name, value in settings.items():
-        yield f"export {name}={shlex.quote(value)}"
-    yield f'export PATH={shlex.quote(str((folder / "bin").resolve()))}:"$PATH"'

@@ -13,17 +13,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Protocol
+from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.exceptions import BotoCoreError
 
 from sandbox.aws import calls
+from sandbox.serve.folder import ADDRESS, CONTROL, CONTROL_HEADER, PORT
 from sandbox.serve.wire import Asked, NotServed, asked, error_body
 
-ADDRESS = "127.0.0.1"
-PORT = 4566
-CONTROL = "/_sandbox/"
-CONTROL_HEADER = "X-Sandbox-Control"
 BODY_LIMIT = 64 * 1024 * 1024
 IDLE_SECONDS = 60.0
 _HOSTS = (ADDRESS, "localhost")
@@ -99,7 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._aws(body)
         except NotServed as refused:
-            self._error("json", refused)
+            form = "form-urlencoded" in (self.headers.get("Content-Type") or "")
+            self._error("query" if form else "json", refused)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _serve  # noqa: N815
 
@@ -131,9 +130,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _request(self, what: Asked, body: bytes) -> AWSPreparedRequest:
         headers: Any = HeadersDict()
         for name, value in self.headers.items():
-            if not name.lower().startswith("x-sandbox-"):
+            if name.lower() != "host" and not name.lower().startswith("x-sandbox-"):
                 headers[name] = value
         headers[calls.CALLER_HEADER] = calls.OUTSIDE
+        headers["Host"] = urlsplit(what.url).netloc
         return AWSPreparedRequest(self.command, what.url, headers, body, False)
 
     def _send(self, answer: AWSResponse) -> None:
