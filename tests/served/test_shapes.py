@@ -55,6 +55,7 @@ def test_a_planted_difference_is_found() -> None:
     """Each kind of difference has its words, and the value itself is in none of them."""
     model = boto3.Session(region_name="eu-west-1").client("dms").meta.service_model
     shape = model.operation_model("DescribeEndpoints").output_shape
+    assert shape is not None
     value = {"Endpoints": [{"SslMode": "hunter2", "Port": "x", "Novel": 1}], "Marker": 3}
     assert sorted(shapes.problems(shape, value)) == [
         "DescribeEndpointsResponse.Endpoints[].Port: str, not a number",
