@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +65,30 @@ class Served:
 
     def run(self, line: str) -> subprocess.CompletedProcess[str]:
         """Run a line in bash, where the account's environment was evaluated before."""
-        evaluated = f'eval "$({sys.executable} -m sandbox env --folder {self.folder})"'
         return subprocess.run(
-            ["bash", "-c", f"{evaluated}\n{line}"],
+            ["bash", "-c", line],
             cwd=ROOT,
-            env={**_plain(), **self.variables},
+            env={**self._environment, **self.variables},
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,
             check=False,
         )
+
+    @cached_property
+    def _environment(self) -> dict[str, str]:
+        """What a shell's environment is after ``eval "$(python -m sandbox env)"``."""
+        evaluated = f'eval "$({sys.executable} -m sandbox env --folder {self.folder})"; env -0'
+        done = subprocess.run(
+            ["bash", "-c", evaluated],
+            cwd=ROOT,
+            env=_plain(),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=True,
+        )
+        return dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
 
     def shell(self, line: str) -> str:
         """Run a line that must succeed and return what it prints."""
