@@ -30,6 +30,7 @@ PROBE_TESTS := tests/probe
 ADAPTER_TESTS := tests/aws tests/sandbox tests/contract $(wildcard tests/lambdas)
 TEMPLATE_TESTS := tests/stacks
 SCENARIO_TESTS := tests/scenarios
+SERVED_TESTS := tests/served
 
 export UV_SYSTEM_CERTS ?= true
 # Every worker imports moto and CDK: from source text alone, that takes seconds each time.
@@ -49,6 +50,10 @@ setup: $(VENV)/.stamp node_modules/.stamp wheelhouse/.stamp ## environment, npm 
 demo: setup ## the whole job on this machine: onboard, recertify, rotate, refuse
 	$(PYTHON) -m sandbox
 
+.PHONY: sandbox
+sandbox: setup .venv-awscli/.stamp ## an AWS account on this machine, to try every command in: SANDBOX="--speed 60"
+	@$(PYTHON) -m sandbox serve $(SANDBOX)
+
 .PHONY: synth
 synth: setup ## the CloudFormation template, into cdk.out/
 	npx cdk synth --quiet --no-notices
@@ -64,6 +69,7 @@ test: setup ## all checks and tests, fastest first
 	$(MAKE) adapters
 	$(MAKE) template
 	$(MAKE) scenarios
+	$(MAKE) served
 	$(MAKE) other-days
 	$(MAKE) other-pythons
 
@@ -98,6 +104,10 @@ template: setup ## the synthesized template and the state machine
 .PHONY: scenarios
 scenarios: setup ## end to end in the sandbox
 	$(PYTEST) $(PARALLEL) $(SCENARIO_TESTS)
+
+.PHONY: served
+served: setup .venv-awscli/.stamp ## the served account, with the aws command and boto3's waiters
+	$(PYTEST) $(PARALLEL) --dist=loadfile $(SERVED_TESTS)
 
 # The unit and adapter tests again, each worker on another day, in tests/days.py's words. All of
 # every-day takes a few minutes; other-days runs what takes long on one of the days.
@@ -193,6 +203,12 @@ endef
 .venv-bench/.stamp: bench/requirements.txt | .venv/.stamp
 	$(PYTHON) -m venv --clear .venv-bench
 	$(UV) pip install --quiet --python .venv-bench/bin/python -r bench/requirements.txt
+	@touch $@
+
+# The aws command wants another botocore, so it lives by itself too.
+.venv-awscli/.stamp: sandbox/serve/requirements.txt | .venv/.stamp
+	$(PYTHON) -m venv --clear .venv-awscli
+	$(UV) pip install --quiet --python .venv-awscli/bin/python -r sandbox/serve/requirements.txt
 	@touch $@
 
 node_modules/.stamp: package-lock.json .npmrc

@@ -1,25 +1,43 @@
-"""``python -m sandbox [FOLDER]``: play the story, and leave its records and reports in FOLDER."""
+"""``python -m sandbox [FOLDER]``: play the story, and leave its records and reports in FOLDER.
+
+``python -m sandbox serve`` serves the account instead, and ``env``, ``do``, ``mail`` and ``reset``
+are for the terminals beside it.
+"""
 
 import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
-from sandbox.demo import play
-from sandbox.postgres import PostgresError
+from sandbox.serve import command
+from sandbox.serve.folder import leave_own_account
 
 FOLDER = Path("build/demo")
 
 
 def main(arguments: list[str]) -> int:
-    """Play the demo; exit status 1 when this machine lacks what it needs."""
+    """Play the demo, or run a command of the served account.
+
+    Exit status 1: this machine lacks what it needs.
+    """
+    if arguments[:1] and arguments[0] in command.COMMANDS:
+        return command.main(arguments)
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
+    return _play(chosen.folder)
+
+
+def _play(folder: Path) -> int:
+    leave_own_account()
+    # Here, because it takes seconds, and the commands of a served account are typed often.
+    from rich.console import Console  # noqa: PLC0415
+
+    from sandbox.demo import play  # noqa: PLC0415
+    from sandbox.postgres import PostgresError  # noqa: PLC0415
+
     console = Console(highlight=False)
     try:
-        play(chosen.folder, console)
+        play(folder, console)
     except PostgresError as error:
         console.print(f"[red]PostgreSQL could not be started:[/] {error}")
         return 1

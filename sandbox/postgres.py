@@ -359,6 +359,11 @@ def _find_ground() -> _Ground:
     return ground
 
 
+def end_orphans() -> None:
+    """End the servers of processes that were killed, and remove what they left."""
+    _sweep(_Ground.find())
+
+
 def _sweep(ground: _Ground) -> None:
     with ground.locked("servers.lock"):
         for lock in sorted((ground.path / "servers").glob("*.lock")):

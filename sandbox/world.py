@@ -49,9 +49,13 @@ class World:
         authority: the CA that issued ``leaf``, the newest pair.
         serving: the CA of the certificate that PostgreSQL serves.
         instance: ARN of the replication instance.
+        host: the name that the server answers as.
     """
 
-    def __init__(self, cloud: Cloud, server: Postgres, authority: Authority, leaf: Leaf) -> None:
+    def __init__(
+        self, cloud: Cloud, server: Postgres, authority: Authority, leaf: Leaf, host: str = HOST
+    ) -> None:
+        self.host = host
         self.cloud = cloud
         self.server = server
         self.authority = authority
@@ -96,7 +100,7 @@ class World:
         value = {
             "username": USER,
             "password": password,
-            "host": HOST,
+            "host": self.host,
             "port": self.server.port,
             **more,
         }
@@ -135,7 +139,7 @@ class World:
         whole = {
             "name": NAME,
             "endpoint": ENDPOINT,
-            "host": HOST,
+            "host": self.host,
             "port": self.server.port,
             "database": DATABASE,
             "ssl_mode": "verify-full",
@@ -161,22 +165,22 @@ class World:
         if new_authority:
             self._authorities += 1
             self.authority = Authority.root(f"Orders CA {self._authorities}")
-        self.leaf = self.authority.issue(**{"dns": (HOST,), **leaf})
+        self.leaf = self.authority.issue(**{"dns": (self.host,), **leaf})
 
     def serve(self) -> None:
         """Have PostgreSQL serve the present leaf."""
         self.server.use_tls(self.leaf)
         self.serving = self.authority
 
-    def announce(self) -> list[Execution]:
-        """Put the present pair into its secret, and let Secrets Manager say so."""
-        return self.cloud.rotate_secret(PAIR, self.pair())
+    def announce(self, *, wait: bool = True, **changes: str) -> list[Execution]:
+        """Put the present pair, with those changes, into its secret; Secrets Manager says so."""
+        return self.cloud.rotate_secret(PAIR, {**self.pair(), **changes}, wait=wait)
 
-    def renew(self, **leaf: Any) -> list[Execution]:
+    def renew(self, *, wait: bool = True, **leaf: Any) -> list[Execution]:
         """Renew everything at once: a new pair, served, then announced."""
         self.issue(**leaf)
         self.serve()
-        return self.announce()
+        return self.announce(wait=wait)
 
     def add_task(self, identifier: str = "orders-to-warehouse", *, target: str = TARGET) -> str:
         """Let a task replicate from the endpoint to a target of its own; return its ARN."""
@@ -186,7 +190,7 @@ class World:
                 EndpointIdentifier=target,
                 EndpointType="target",
                 EngineName="postgres",
-                ServerName=HOST,
+                ServerName=self.host,
                 Port=self.server.port,
                 DatabaseName=DATABASE,
                 Username=USER,

@@ -223,6 +223,7 @@ class Cloud:
         acm_switches: AcmSwitches | None = None,
         clock: Clock | None = None,
         call_seconds: float = CALL_SECONDS,
+        stack_name: str = deploy.STACK,
     ) -> Iterator["Cloud"]:
         """Deploy the app into an empty account and hand it over.
 
@@ -234,6 +235,7 @@ class Cloud:
             switches, durations, quotas, acm_switches: how the stand-ins behave.
             clock: default one that is stopped until somebody waits.
             call_seconds: how long an AWS call takes on that clock.
+            stack_name: of the CloudFormation stack.
         """
         if MockAWS._nested_count:
             raise RuntimeError("one at a time: moto's account is open already in this process")
@@ -275,7 +277,7 @@ class Cloud:
                 )
             )
             cloud.template = template.synthesized(settings)
-            cloud.resources = deploy.deploy(cloud.session, cloud.template)
+            cloud.resources = deploy.deploy(cloud.session, cloud.template, stack_name)
             try:
                 yield cloud
             finally:

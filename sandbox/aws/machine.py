@@ -10,11 +10,14 @@ in and takes them out again:
 - Wait states and retries move the sandbox's clock instead of sleeping;
 - Describe, List, History and Stop work on children;
 - ``.sync:2`` starts and awaits another machine (``nested.py``);
+- GetExecutionHistory knows ``reverseOrder``, ``maxResults`` and pages;
+- StartExecution without a name gives one that nobody had before;
 - Describe and History may not see a new execution for some seconds (``unseen_for``).
 """
 
 import json
 import threading
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -66,7 +69,10 @@ from moto.stepfunctions.parser.backend.execution import (
     BaseExecutionWorkerCommunication,
     Execution,
 )
-from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+from moto.stepfunctions.parser.models import (
+    StepFunctionsParserBackend,
+    stepfunctions_parser_backends,
+)
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from sandbox.aws import nested
@@ -369,7 +375,7 @@ def _time(machines: Machines) -> Iterable[Seam]:
 def _api(machines: Machines) -> Iterable[Seam]:
     """Children are found by their ARN, listed by their Map run, stopped with their parent."""
     plain_describe: Any = StepFunctionResponse.describe_execution
-    plain_history: Any = StepFunctionResponse.get_execution_history
+    plain_start: Any = StepFunctionsParserBackend.start_execution
     plain_machine_of: Any = StepFunctionBackend._get_state_machine_for_execution
 
     def machine_of(self: Any, execution_arn: str) -> Any:
@@ -385,6 +391,9 @@ def _api(machines: Machines) -> Iterable[Seam]:
         abort(execution)
         return execution
 
+    def start(self: Any, state_machine_arn: str, name: str | None = None, *args: Any) -> Any:
+        return plain_start(self, state_machine_arn, name or str(uuid.uuid4()), *args)
+
     def visible(plain: Any) -> Any:
         def answer(self: Any) -> Any:
             if CALLER_HEADER not in self.headers:
@@ -399,10 +408,24 @@ def _api(machines: Machines) -> Iterable[Seam]:
         return answer
 
     yield StepFunctionResponse, "describe_execution", visible(plain_describe)
-    yield StepFunctionResponse, "get_execution_history", visible(plain_history)
+    yield StepFunctionResponse, "get_execution_history", visible(_get_execution_history)
     yield StepFunctionBackend, "_get_state_machine_for_execution", machine_of
     yield StepFunctionBackend, "stop_execution", stop
+    yield StepFunctionsParserBackend, "start_execution", start
     yield StepFunctionResponse, "list_executions", _list_executions
+
+
+def _get_execution_history(self: Any) -> ActionResult:
+    """GetExecutionHistory, newest first if asked, a page at a time (default 100, at most 1,000)."""
+    arn = self._get_param("executionArn")
+    events = list(self.stepfunction_backend.get_execution_history(arn)["events"])
+    if self._get_param("reverseOrder"):
+        events.reverse()
+    first = int(self._get_param("nextToken") or 0)
+    more = first + min(self._get_int_param("maxResults") or 100, 1000)
+    return ActionResult(
+        {"events": events[first:more], "nextToken": str(more) if more < len(events) else None}
+    )
 
 
 def _list_executions(self: Any) -> ActionResult:

@@ -1,0 +1,207 @@
+"""The account on a loopback port: the standard library's HTTP server in front of moto's stubber.
+
+Every request passes the choke point of ``sandbox.aws.calls``, so that its log, its faults and its
+lock hold for HTTP too. Beside AWS, ``/_sandbox/<word>`` takes what ``python -m sandbox do`` and its
+like ask for. Only this machine is served: a request that names another host is refused, and so is
+one to ``/_sandbox`` without the header that no web page can send.
+"""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar, Protocol
+from urllib.parse import urlsplit
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
+from botocore.exceptions import BotoCoreError
+
+from sandbox.aws import calls
+from sandbox.serve.folder import ADDRESS, CONTROL, CONTROL_HEADER, PORT
+from sandbox.serve.wire import Asked, NotServed, asked, error_body
+
+BODY_LIMIT = 64 * 1024 * 1024
+IDLE_SECONDS = 60.0
+_HOSTS = (ADDRESS, "localhost")
+# What the server itself says about a body, whatever moto said about it.
+_OWN_HEADERS = ("content-length", "connection", "transfer-encoding", "date", "server")
+
+
+class Backend(Protocol):
+    """What answers. Both may raise NotServed; ``control`` raises ValueError for wrong words."""
+
+    def answer(self, what: Asked, request: AWSPreparedRequest) -> AWSResponse | None:
+        """Answer a call of AWS; None when there is no answer to it."""
+
+    def control(self, word: str, given: Mapping[str, Any]) -> Any:
+        """Answer ``/_sandbox/<word>`` to the JSON that was sent, as JSON."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is nothing to report."""
+
+
+@contextmanager
+def serving(backend: Backend, *, port: int = PORT) -> Iterator[int]:
+    """Serve what the backend answers; yield the port.
+
+    Another port is taken when this one is in use.
+    """
+
+    server = _bound(port, type("Handler", (_Handler,), {"backend": backend}))
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def _bound(port: int, handler: type[BaseHTTPRequestHandler]) -> _Server:
+    try:
+        return _Server((ADDRESS, port), handler)
+    except OSError:
+        return _Server((ADDRESS, 0), handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "sandbox"
+    sys_version = ""
+    timeout = IDLE_SECONDS
+    backend: ClassVar[Backend]
+
+    def setup(self) -> None:
+        super().setup()
+        with suppress(OSError):
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def log_message(self, *_: Any) -> None:
+        """The log of calls is the choke point's."""
+
+    def _serve(self) -> None:
+        try:
+            body = self._body()
+            if (self.headers.get("Host") or "").rpartition(":")[0] not in _HOSTS:
+                raise NotServed(403, "AccessDenied", "only this machine is served")
+            if self.path.startswith(CONTROL):
+                self._control(body)
+            else:
+                self._aws(body)
+        except NotServed as refused:
+            form = "form-urlencoded" in (self.headers.get("Content-Type") or "")
+            self._error("query" if form else "json", refused)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _serve  # noqa: N815
+
+    # -- AWS
+
+    def _aws(self, body: bytes) -> None:
+        what = asked(self.command, self.path, dict(self.headers.items()), body)
+        try:
+            answer = self.backend.answer(what, self._request(what, body))
+        except NotServed as refused:
+            self._error(what.protocol, refused)
+            return
+        except BotoCoreError:  # a fault: the answer is lost
+            self.close_connection = True
+            return
+        except NotImplementedError as missing:
+            self._error(what.protocol, NotServed(501, "NotImplemented", str(missing)))
+            return
+        except Exception as error:  # noqa: BLE001  (an account goes on, whatever one call did)
+            reason = f"the sandbox could not answer: {type(error).__name__}"
+            self._error(what.protocol, NotServed(500, "InternalFailure", reason))
+            return
+        if answer is None:
+            reason = f"the sandbox has no {what.service} {what.operation}"
+            self._error(what.protocol, NotServed(501, "NotImplemented", reason))
+            return
+        self._send(answer)
+
+    def _request(self, what: Asked, body: bytes) -> AWSPreparedRequest:
+        headers: Any = HeadersDict()
+        for name, value in self.headers.items():
+            if name.lower() != "host" and not name.lower().startswith("x-sandbox-"):
+                headers[name] = value
+        headers[calls.CALLER_HEADER] = calls.OUTSIDE
+        headers["Host"] = urlsplit(what.url).netloc
+        return AWSPreparedRequest(self.command, what.url, headers, body, False)
+
+    def _send(self, answer: AWSResponse) -> None:
+        content = answer.content
+        self.send_response(int(answer.status_code))
+        length = str(len(content))
+        for name, value in answer.headers.items():
+            if name.lower() == "content-length" and self.command == "HEAD":
+                length = str(value)
+            if name.lower() not in _OWN_HEADERS:
+                self.send_header(name, str(value))
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def _error(self, protocol: str, error: NotServed) -> None:
+        content_type, body = error_body(protocol, error.code, str(error))
+        self.send_response(error.status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    # -- the sandbox
+
+    def _control(self, body: bytes) -> None:
+        if self.command != "POST" or self.headers.get(CONTROL_HEADER) is None:
+            raise NotServed(403, "AccessDenied", "only `python -m sandbox` asks for this")
+        try:
+            said = self.backend.control(self.path.removeprefix(CONTROL), json.loads(body or b"{}"))
+        except NotServed:
+            raise
+        except ValueError as wrong:
+            raise NotServed(400, "ValidationError", str(wrong)) from None
+        except Exception as error:  # noqa: BLE001  (an account goes on, whatever one act did)
+            reason = f"unexpected {type(error).__name__}: {error}"
+            raise NotServed(500, "InternalFailure", reason) from None
+        content = json.dumps(said).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    # -- the body
+
+    def _body(self) -> bytes:
+        """Read the whole body, in chunks if it comes in chunks."""
+        if "chunked" in (self.headers.get("Transfer-Encoding") or "").lower():
+            return b"".join(self._chunks())
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdigit() or int(length) > BODY_LIMIT:
+            self.close_connection = True
+            raise NotServed(413, "RequestEntityTooLarge", "the body is too large")
+        return self.rfile.read(int(length))
+
+    def _chunks(self) -> Iterator[bytes]:
+        left = BODY_LIMIT
+        while True:
+            size = int(self.rfile.readline(1024).split(b";")[0].strip() or b"0", 16)
+            left -= size
+            if left < 0:
+                self.close_connection = True
+                raise NotServed(413, "RequestEntityTooLarge", "the body is too large")
+            chunk = self.rfile.read(size)
+            self.rfile.readline(1024)
+            if not size:
+                return
+            yield chunk

@@ -1,0 +1,180 @@
+"""AWS over HTTP: which operation a request asks for, and how an error is said.
+
+The signature is not checked; its credential scope says Region and service. The names of operations
+come from botocore's own models: from the header or the ``Action`` of a request, or, for S3 and
+Lambda, from its method and path.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import parse_qs, urlsplit
+
+import botocore.session
+from botocore.model import ServiceModel
+
+# What the sandbox serves, by botocore's names. Others get an answer that says so.
+SERVICES = (
+    "acm",
+    "cloudformation",
+    "cloudwatch",
+    "dms",
+    "dynamodb",
+    "events",
+    "iam",
+    "kms",
+    "lambda",
+    "logs",
+    "rds",
+    "s3",
+    "scheduler",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "stepfunctions",
+    "sts",
+)
+_CREDENTIAL = re.compile(r"Credential=[^/]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+_REST = ("rest-json", "rest-xml")
+
+
+class NotServed(Exception):
+    """A request that the sandbox has no answer for: the HTTP status, an error code, and why."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request asks for.
+
+    Attributes:
+        event: botocore's name of the call, ``before-send.<service id>.<operation>``.
+        url: where AWS would have answered it.
+    """
+
+    event: str
+    service: str
+    operation: str
+    url: str
+    protocol: str
+
+
+@dataclass(frozen=True)
+class _Template:
+    """How a REST operation is addressed: more parts that are given make it the better match."""
+
+    operation: str
+    method: str
+    path: re.Pattern[str]
+    query: frozenset[tuple[str, str]]
+    labels: int
+
+
+def asked(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Asked:
+    """Return what a request asks for.
+
+    Raises:
+        NotServed: it is not signed, or asks for what the sandbox does not have.
+    """
+    headers = {name.lower(): value for name, value in headers.items()}
+    scope = _CREDENTIAL.search(headers.get("authorization", ""))
+    if scope is None:
+        raise NotServed(403, "MissingAuthenticationToken", "the request has no AWS signature")
+    region, signed = scope.groups()
+    name = _signing_names().get(signed)
+    if name is None:
+        raise NotServed(501, "NotImplemented", f"the sandbox does not serve {signed}")
+    model = _model(name)
+    operation = _operation(model, method, target, headers, body)
+    return Asked(
+        event=f"before-send.{model.service_id.hyphenize()}.{operation}",
+        service=name,
+        operation=operation,
+        url=f"https://{model.endpoint_prefix}.{region}.amazonaws.com{target}",
+        protocol=str(model.metadata["protocol"]),
+    )
+
+
+def _operation(
+    model: ServiceModel, method: str, target: str, headers: Mapping[str, str], body: bytes
+) -> str:
+    found: str | None = None
+    if model.metadata["protocol"] in _REST:
+        found = _rest_operation(model.service_name, method, target)
+    elif wanted := headers.get("x-amz-target"):
+        found = wanted.rpartition(".")[2]
+    else:
+        found = parse_qs(body.decode("utf-8", "replace")).get("Action", [""])[0]
+    if found not in model.operation_names:
+        raise NotServed(400, "UnknownOperationException", f"{model.service_name} has no such call")
+    return found
+
+
+def _rest_operation(service: str, method: str, target: str) -> str | None:
+    """Return the operation whose template fits best: every part of it, and the most of them."""
+    parts = urlsplit(target)
+    given = {(key, value[0]) for key, value in parse_qs(parts.query, True).items()}
+    names = {key for key, _ in given}
+    fitting = [
+        template
+        for template in _templates(service)
+        if template.method == method
+        and template.path.fullmatch(parts.path)
+        and all((key, value) in given if value else key in names for key, value in template.query)
+    ]
+    best = max(fitting, key=lambda each: (len(each.query), -each.labels), default=None)
+    return best.operation if best else None
+
+
+@cache
+def _templates(service: str) -> tuple[_Template, ...]:
+    return tuple(_read_templates(_model(service)))
+
+
+def _read_templates(model: ServiceModel) -> Iterable[_Template]:
+    for name in model.operation_names:
+        operation = model.operation_model(name)
+        if operation.deprecated and model.service_name == "s3":
+            continue  # names of old for what others are called by today
+        uri = urlsplit(operation.http["requestUri"])
+        # {Key+} takes slashes, {Bucket} takes none; {Bucket} alone may end in one.
+        path = "".join(
+            (".+" if part.endswith("+}") else "[^/]+") if part.startswith("{") else re.escape(part)
+            for part in re.split(r"(\{[^}]+\})", uri.path)
+        )
+        yield _Template(
+            operation=name,
+            method=operation.http["method"],
+            path=re.compile(path.rstrip("/") + "/?"),
+            query=frozenset((key, value[0]) for key, value in parse_qs(uri.query, True).items()),
+            labels=uri.path.count("{"),
+        )
+
+
+@cache
+def _model(name: str) -> ServiceModel:
+    return botocore.session.get_session().get_service_model(name)
+
+
+@cache
+def _signing_names() -> dict[str, str]:
+    return {_model(name).signing_name: name for name in SERVICES}
+
+
+def error_body(protocol: str, code: str, message: str) -> tuple[str, bytes]:
+    """Return content type and body of an error as a client of that protocol reads it."""
+    if protocol in ("query", "rest-xml"):
+        inner = f"<Error><Code>{code}</Code><Message>{_xml(message)}</Message></Error>"
+        text = inner if protocol == "rest-xml" else f"<ErrorResponse>{inner}</ErrorResponse>"
+        return "text/xml", text.encode()
+    return "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message}).encode()
+
+
+def _xml(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
