@@ -90,6 +90,7 @@ def test_what_a_server_says_to_dms_leaves_no_secret(world: World, where: str) ->
     )
     world.put_credentials()
     world.put_pair()
+    world.serve()
     name = f"said-{where}"
     world.cloud.dms.judge = lambda one: (
         said if ("canary" in one["EndpointIdentifier"]) is (where == "rehearsal") else None
