@@ -142,6 +142,13 @@ fuzz: setup ## thousands of certificates, CAs, hosts and modes against libpq; th
 chaos: setup ## every fault at every call and state of every story
 	CERTIFIER_CHAOS=all $(PYTEST) $(PARALLEL) --timeout=3600 $(SCENARIO_TESTS) -k "cut_off"
 
+AUDIT := build/audit
+.PHONY: audit
+audit: setup ## every right of every function, and the scenario that uses it; fails for one that none does
+	rm -rf $(AUDIT)
+	CERTIFIER_AUDIT=$(AUDIT) $(PYTEST) $(PARALLEL) $(SCENARIO_TESTS) tests/sandbox/test_cloud.py
+	@$(PYTHON) -m sandbox.audit $(AUDIT)
+
 .PHONY: every-day
 every-day: setup ## unit and adapter tests, all of them on every one of DAYS
 	$(ON_DAYS)

@@ -267,7 +267,8 @@ def grant(
             *passwords,
             *pass_role,
         ),
-        "test_connection": (*describe, *test),
+        # Of a failed test it hides the password in what the server said to DMS.
+        "test_connection": (*describe, *test, *passwords),
         "resume_tasks": (*describe, *test, *may.dms("StartReplicationTask", on=["task"])),
         "import_certificate": (*pairs, *may.acm()),
         "record_certification": (*describe, *delete_canary, *publish),

@@ -4,9 +4,10 @@ Our own writes start nothing: an import into ACM emits ``ACM Certificate Availab
 matches, and we write no secret.
 """
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as events_targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_sqs as sqs
@@ -38,6 +39,7 @@ class Triggers(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._machine = machine
+        self._role = iam.Role(self, "EventsRole", assumed_by=_rules_of_this_account(self))
         self.undelivered = sqs.Queue(
             self,
             "Undelivered",
@@ -87,6 +89,7 @@ class Triggers(Construct):
     def _rule(self, rule_id: str, when: str, **pattern: object) -> None:
         target = events_targets.SfnStateMachine(
             self._machine,
+            role=self._role,
             dead_letter_queue=self.undelivered,
             retry_attempts=10,
             max_event_age=EVENT_AGE,
@@ -98,3 +101,20 @@ class Triggers(Construct):
             event_pattern=events.EventPattern(**pattern),
             targets=[target],
         )
+
+
+def _rules_of_this_account(scope: Construct) -> iam.IPrincipal:
+    """EventBridge, on behalf of a rule of this account and Region."""
+    stack = Stack.of(scope)
+    rules = stack.format_arn(
+        service="events",
+        resource="rule",
+        resource_name="*",
+        arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+    )
+    return iam.ServicePrincipal("events.amazonaws.com").with_conditions(
+        {
+            "ArnLike": {"aws:SourceArn": rules},
+            "StringEquals": {"aws:SourceAccount": stack.account},
+        }
+    )

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Aws, Duration, Fn, RemovalPolicy
+from aws_cdk import ArnFormat, Aws, Duration, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -51,6 +51,21 @@ LAMBDA_TRANSIENT = (
 
 # What a machine answers when no source is concerned; see certifier/steps/report.py.
 NO_SOURCES = {"counts": {}, "sources": [], "report": "{% null %}"}
+
+_LOGS_AND_TRACES = (
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+)
 
 _NULL = "{% null %}"
 _CAUSE = "$substring('' & $states.errorOutput.Cause, 0, 1000)"
@@ -119,6 +134,7 @@ class Workflow(Construct):
         self._bucket = bucket
         self._pace = pace
         self._counters: list[str] = []
+        role = iam.Role(self, "Role", assumed_by=states_of_this_account(self))
         # Without it CDK leaves the Map's result writer out.
         self.node.set_context("@aws-cdk/aws-stepfunctions:useDistributedMapResultWriterV2", True)
         self.machine = sfn.StateMachine(
@@ -127,6 +143,8 @@ class Workflow(Construct):
             definition_body=sfn.DefinitionBody.from_chainable(self._run()),
             query_language=sfn.QueryLanguage.JSONATA,
             comment="Certifies the TLS of DMS endpoints for PostgreSQL",
+            # What CDK would grant for the Map is the whole bucket; the statements are ours.
+            role=role.without_policy_updates(),
             logs=sfn.LogOptions(
                 destination=machine_log(self, log_retention),
                 level=sfn.LogLevel.ERROR,
@@ -134,13 +152,67 @@ class Workflow(Construct):
             ),
             tracing_enabled=True,
         )
-        # An execution in flight goes on with the versions it began with, so every version that a
-        # deployment left behind must stay callable.
-        self.machine.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["lambda:InvokeFunction"],
-                resources=[f"{_function_arn(version)}:*" for version in self._versions.values()],
+        self.machine.node.add_dependency(self._grant(role))
+        self._grant_children(role)
+
+    def _grant(self, role: iam.Role) -> iam.Policy:
+        """What the machine needs before it is made."""
+        return iam.Policy(
+            self,
+            "Policy",
+            roles=[role],
+            statements=[
+                # An execution in flight goes on with the versions it began with, so every version
+                # that a deployment left behind must stay callable.
+                iam.PolicyStatement(
+                    actions=["lambda:InvokeFunction"],
+                    resources=[
+                        f"{_function_arn(version)}:*" for version in self._versions.values()
+                    ],
+                ),
+                # The manifest, and the Map's results.
+                iam.PolicyStatement(
+                    actions=[
+                        "s3:AbortMultipartUpload",
+                        "s3:GetObject",
+                        "s3:ListMultipartUploadParts",
+                        "s3:PutObject",
+                    ],
+                    resources=[self._bucket.arn_for_objects("runs/*")],
+                ),
+                # Log delivery and X-Ray know no resources.
+                iam.PolicyStatement(actions=list(_LOGS_AND_TRACES), resources=["*"]),
+            ],
+        )
+
+    def _grant_children(self, role: iam.Role) -> None:
+        """The executions of the Map: what they are called is known once the machine is made."""
+        stack, name = Stack.of(self), self.machine.state_machine_name
+
+        def executions(rest: str) -> str:
+            return stack.format_arn(
+                service="states",
+                resource="execution",
+                resource_name=f"{name}{rest}",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
             )
+
+        iam.Policy(
+            self,
+            "MapPolicy",
+            roles=[role],
+            statements=[
+                iam.PolicyStatement(
+                    actions=["states:StartExecution"], resources=[self.machine.state_machine_arn]
+                ),
+                iam.PolicyStatement(
+                    actions=["states:DescribeExecution", "states:StopExecution"],
+                    resources=[executions(":*")],
+                ),
+                iam.PolicyStatement(
+                    actions=["states:RedriveExecution"], resources=[executions("/Source:*")]
+                ),
+            ],
         )
 
     # ------------------------------------------------------------------ the run over all sources
@@ -618,6 +690,23 @@ def machine_log(scope: Construct, retention: logs.RetentionDays, suffix: str = "
         log_group_name=f"/aws/vendedlogs/states/{Aws.STACK_NAME}-{first}{suffix}",
         retention=retention,
         removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def states_of_this_account(scope: Construct) -> iam.IPrincipal:
+    """Step Functions, on behalf of a machine of this account and Region."""
+    stack = Stack.of(scope)
+    machines = stack.format_arn(
+        service="states",
+        resource="stateMachine",
+        resource_name="*",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+    return iam.ServicePrincipal("states.amazonaws.com").with_conditions(
+        {
+            "ArnLike": {"aws:SourceArn": machines},
+            "StringEquals": {"aws:SourceAccount": stack.account},
+        }
     )
 
 

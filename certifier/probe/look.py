@@ -48,7 +48,7 @@ from certifier.probe.library import library
 from certifier.probe.request import ProbeRequest
 from certifier.probe.seen import Observations, OlderSeen
 from certifier.probe.tls import ChainUnreadable, TlsConnection
-from certifier.text import printable
+from certifier.text import Redactor, printable
 from certifier.vocabulary import Cause, SslMode, Stage
 
 CHAIN_SHOWN = 20
@@ -82,7 +82,23 @@ def probe(
         # pg8000 is a third of a cold start: whoever only reads reports, or stops after TLS, does
         # not pay for it. Here, so that the clock has not started.
         import certifier.probe.plaintext  # noqa: F401, PLC0415
-    return _Look(request, resolve, Deadline.after(request.timeout, clock)).report(now())
+    held: list[str] = []
+    request = replace(request, password=_holding(request.password, held))
+    report = _Look(request, resolve, Deadline.after(request.timeout, clock)).report(now())
+    # The one edge where texts leave: a server may say what it was told, or has looked up.
+    return Redactor(*held).model(report)
+
+
+def _holding(password: Callable[[], str] | None, held: list[str]) -> Callable[[], str] | None:
+    """Return the same callable, which leaves what it gave in ``held``."""
+    if password is None:
+        return None
+
+    def give() -> str:
+        held.append(password())
+        return held[-1]
+
+    return give
 
 
 @dataclass

@@ -4,6 +4,7 @@ from typing import Any
 
 from certifier.aws.secrets import Secret
 from certifier.errors import Refused
+from certifier.run.documents import MATERIAL
 from certifier.run.event import StepEvent
 from certifier.source import CredentialsMode
 from certifier.steps.context import StepContext
@@ -26,6 +27,20 @@ def password(event: StepEvent, context: StepContext[Any], version: str | None) -
     ):
         return None
     return password_at(context, source.credentials, version)
+
+
+def password_in(event: StepEvent, context: StepContext[Any]) -> str | None:
+    """Return the password of the source as this run has read it, to be hidden in texts.
+
+    ``None`` when the source names no credentials, or they can no longer be read.
+    """
+    material = context.read(event, MATERIAL)
+    version = material.versions.credentials if material else None
+    arn = event.source.spec.credentials
+    if arn is None or version is None:
+        return None
+    secret = context.secrets.read(arn, version)
+    return secret.text("password") if isinstance(secret, Secret) else None
 
 
 def password_at(context: StepContext[Any], secret_arn: str, version: str) -> str:

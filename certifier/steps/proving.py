@@ -1,6 +1,6 @@
 """How a DMS test is started and followed; ``endpoint.connection_test`` says when it counts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from certifier.run.documents import InstanceTest, Probed
 from certifier.run.event import StepEvent
 from certifier.run.state import Marker
 from certifier.steps.context import StepContext
+from certifier.text import Redactor
 from certifier.vocabulary import Cause, Stage, Witness
 
 ATTEMPTS = 3
@@ -221,13 +222,17 @@ def explained(
     *,
     place: Witness,
     probed: Probed | None = None,
+    secret: Callable[[], str | None] = lambda: None,
 ) -> tuple[Finding, ...]:
     """Return the findings of the failed tests: what DMS said, and how it differs from our probe.
 
     Args:
         probed: what our probe saw of the same settings; ``None`` when it looked at none such.
+        secret: gives the password of these settings, which a server may have said to DMS; called
+            only when a test has failed.
     """
     failed = [test for test in tests if not test.passed]
+    hide = Redactor(secret() if failed else None)
     known = context.dms.instances(test.instance_arn for test in failed)
     names = {instance.arn: instance.identifier for instance in known}
     findings = []
@@ -238,10 +243,9 @@ def explained(
             findings.append(finding(Cause.CONNECTION_DELETED, place=place, seen=seen))
             continue
         said = explain(test.message or "")
-        seen = f"from replication instance {where}: {said.seen}"
-        findings.append(
-            finding(said.cause, place=place, seen=seen, raw=test.message, stage=said.stage)
-        )
+        seen = f"from replication instance {where}: {hide.text(said.seen)}"
+        raw = None if test.message is None else hide.text(test.message)
+        findings.append(finding(said.cause, place=place, seen=seen, raw=raw, stage=said.stage))
         if said.cause is not Cause.DMS_CANNOT_READ_SECRET and _came_past(probed, said.stage):
             seen = f"our probe got further than DMS did from {where}"
             findings.append(finding(Cause.DMS_DIFFERS_FROM_PROBE, place=place, seen=seen))

@@ -35,7 +35,11 @@ from certifier.vocabulary import Cause, Mode, Severity, Witness
 REFUSED_IN_PASSWORDS = "{};+%"
 """DMS takes none of these in a PostgreSQL password (CHAP_Endpoints.Creating)."""
 
-RISKY_IN_PASSWORDS = ".:*&,\\"
+BREAKS_CONNECTION_STRINGS = "'\"\\"
+"""Whether DMS quotes these, and blanks, for libpq is not documented. Where it does not, libpq says
+what it could not read, and that is a piece of the password."""
+
+RISKY_IN_PASSWORDS = ".:*&,"
 """DMS asks a rotation to exclude these too (security_iam_secretsmanager)."""
 
 CLOSED = frozenset({Cause.ADDRESS_FORBIDDEN, Cause.NOT_ALLOWED})
@@ -213,6 +217,12 @@ def _credentials(
     password = secret.text("password") or ""
     if any(sign in REFUSED_IN_PASSWORDS for sign in password):
         seen = f"the password in {secret.arn} has a character that DMS does not take"
+        findings.append(_found(Cause.PASSWORD_UNUSABLE, seen))
+    elif any(sign in BREAKS_CONNECTION_STRINGS or sign.isspace() for sign in password):
+        seen = (
+            f"the password in {secret.arn} has a character that breaks libpq's connection string: "
+            "a blank, a quote or a backslash"
+        )
         findings.append(_found(Cause.PASSWORD_UNUSABLE, seen))
     elif any(sign in RISKY_IN_PASSWORDS for sign in password):
         seen = f"the password in {secret.arn} has a character that DMS asks rotations to leave out"

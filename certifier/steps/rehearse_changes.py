@@ -37,7 +37,7 @@ from certifier.run.event import Done, PolledEvent
 from certifier.run.plan import new_fields
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
-from certifier.steps.passwords import password
+from certifier.steps.passwords import password, password_in
 from certifier.steps.proving import explained, prove
 from certifier.vocabulary import Cause, Severity, Witness
 
@@ -240,7 +240,13 @@ def _conclude(
     obstacle: Finding | None,
 ) -> Done:
     probed = context.read(event, PROBED) or Probed()
-    findings = explained(canary, context, place=Witness.REHEARSAL, probed=probed)
+    findings = explained(
+        canary,
+        context,
+        place=Witness.REHEARSAL,
+        probed=probed,
+        secret=lambda: password_in(event, context),
+    )
     if obstacle is not None:
         tried = probed.passed or canary
         findings = (obstacle if tried else _untried(obstacle), *findings)

@@ -22,6 +22,7 @@ from certifier.run.documents import (
 from certifier.run.event import PolledEvent
 from certifier.run.undo import differing, may_hold_new
 from certifier.steps.context import StepContext, StepSettings
+from certifier.steps.passwords import password_in
 from certifier.steps.proving import ATTEMPTS, explained, prove, usable_instances
 from certifier.vocabulary import Cause, SettingsUnderTest, Witness
 
@@ -121,7 +122,13 @@ def _judge(
     probed = None  # it looked at the new settings
     if event.settings is SettingsUnderTest.NEW:
         probed = context.read(event, PROBED)
-    findings = explained(tests, context, place=Witness.DMS_TEST, probed=probed)
+    findings = explained(
+        tests,
+        context,
+        place=Witness.DMS_TEST,
+        probed=probed,
+        secret=lambda: password_in(event, context),
+    )
     if not passed and log is not None and event.settings is SettingsUnderTest.OLD:
         name = endpoint.identifier
         if log.old_connects is False:

@@ -33,6 +33,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from sandbox import audit
 from sandbox.acm import AcmStandIn, AcmSwitches
 from sandbox.aws import calls as choke
 from sandbox.aws import deploy, fast, machine, template
@@ -295,6 +296,7 @@ class Cloud:
 
     def _end(self) -> None:
         """Stop what still runs, so that no thread outlives the account."""
+        audit.write(self._rights.used)
         running = [e for e in self._executions() if e.status == "RUNNING"]
         for execution in running:
             self.stop(Execution(execution.exec_arn, self))

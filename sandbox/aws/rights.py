@@ -5,6 +5,7 @@ account, in the middle of a change; here the step gets the same AccessDenied.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -79,7 +80,7 @@ class Rights:
     """Whether a step may make a call. ``tags_of`` returns the tags of a resource by its ARN.
 
     Attributes:
-        used: every right that was asked for so far.
+        used: every right that was asked for so far, and the test that asked first.
     """
 
     def __init__(self, account: str, region: str, tags_of: Callable[[str], Tags]) -> None:
@@ -88,7 +89,7 @@ class Rights:
         self._tags_of = tags_of
         self._statements: dict[str, list[dict[str, Any]]] = {}
         self._names: dict[str, str] = {}
-        self.used: set[Use] = set()
+        self.used: dict[Use, str] = {}
 
     def missing(
         self, step: str, service: str, operation: str, request: AWSPreparedRequest
@@ -189,9 +190,13 @@ class Rights:
         """Whether the role allows it; writes down by what."""
         statement = self._allowing(step, need, given)
         condition = json.dumps((statement or {}).get("Condition", {}), sort_keys=True)
-        self.used.add(
-            Use(step, need.action, need.resource, condition, allowed=statement is not None)
-        )
+        resource = need.resource
+        if statement is not None:
+            patterns = _listed(statement["Resource"])
+            resource = next(one for one in patterns if fnmatchcase(need.resource, one))
+        use = Use(self._step(step), need.action, resource, condition, statement is not None)
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
+        self.used.setdefault(use, test)
         return statement is not None
 
     def _allowing(self, step: str, need: Need, given: Tags) -> dict[str, Any] | None:
@@ -261,6 +266,12 @@ class Rights:
         documents = [json.loads(text) for text in role.policies.values()]
         statements = [s for document in documents for s in document["Statement"]]
         return self._permitting(statements, Need(action, resource), {}) is not None
+
+    def _step(self, who: str) -> str:
+        """Return the step of a function by its name; a step stands for itself."""
+        functions = lambda_backends[self._account][self._region].list_functions()
+        steps = {str(f.function_name): str(f.handler).split(".")[-2] for f in functions}
+        return steps.get(who, who)
 
     def _function(self, step: str) -> str:
         """Return the name of the only function of a step; a function's name stands for itself."""

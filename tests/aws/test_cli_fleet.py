@@ -31,6 +31,7 @@ STACK = {
     "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
     "Outputs": {
         "StateMachine": {"Value": "arn:aws:states:eu-west-1:123456789012:stateMachine:m"},
+        "OnboardStateMachine": {"Value": "arn:aws:states:eu-west-1:123456789012:stateMachine:o"},
         "TableName": {"Value": "certifier"},
         "BucketName": {"Value": "certifier-bucket"},
     },

@@ -60,7 +60,12 @@ def installed(aws: boto3.Session, store: Store, bucket: str, monkeypatch: Any) -
         definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
         roleArn="arn:aws:iam::123456789012:role/x",
     )["stateMachineArn"]
-    outputs = {"StateMachine": machine, "TableName": "certifier", "BucketName": bucket}
+    outputs = {
+        "StateMachine": machine,
+        "OnboardStateMachine": machine,
+        "TableName": "certifier",
+        "BucketName": bucket,
+    }
     template = {
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},

@@ -253,7 +253,10 @@ def test_an_execution_whose_sources_are_all_certified_succeeds(
 ) -> None:
     """The summary counts them and links their records."""
     endings(documents, orders=Outcome.CERTIFIED, sales=Outcome.CERTIFIED)
-    assert report() == {"failed": False, "cause": ""}
+    answer = report()
+    assert (answer["failed"], answer["cause"]) == (False, "")
+    assert answer["answer"]["counts"] == {"certified": 2}
+    assert answer["answer"]["report"] == "reports/parent-1"
     summary = json.loads(documents.get("reports/parent-1.json") or b"")
     assert summary["format"] == "certifier.summary/2"
     assert [line["name"] for line in summary["lines"]] == ["orders", "sales"]
@@ -270,17 +273,19 @@ def test_a_direct_start_fails_with_the_names_of_the_others(
     answer = report()
     assert answer == {
         "failed": True,
-        "cause": "sales: refused (hostname_mismatch); stock: deferred",
+        "answer": None,
+        "cause": "sales: refused (hostname_mismatch); stock: deferred; "
+        f"report: s3://{documents.bucket}/reports/parent-1.json",
     }
-    assert report(origin="schedule") == {"failed": False, "cause": ""}
-    assert report(origin="event") == {"failed": False, "cause": ""}
+    assert not report(origin="schedule")["failed"]
+    assert not report(origin="event")["failed"]
 
 
 def test_a_child_that_left_no_word_counts_as_failed(report: Call, documents: Documents) -> None:
     """The manifest says who was meant to run."""
     endings(documents, orders=Outcome.CERTIFIED)
     documents.write_manifest("parent-1", [{"name": "orders"}, {"name": "silent"}])
-    assert report()["cause"] == "silent: failed"
+    assert report()["cause"].startswith("silent: failed; report: s3://")
     summary = json.loads(documents.get("reports/parent-1.json") or b"")
     assert "without a word" in summary["lines"][1]["seen"]
 
@@ -288,7 +293,7 @@ def test_a_child_that_left_no_word_counts_as_failed(report: Call, documents: Doc
 def test_plan_mode_wants_every_source_planned(report: Call, documents: Documents) -> None:
     """A plan that would be refused fails the direct start, as the run would."""
     endings(documents, orders=Outcome.PLANNED)
-    assert report(mode="plan") == {"failed": False, "cause": ""}
+    assert not report(mode="plan")["failed"]
     endings(documents, orders=Outcome.PLANNED, sales=Outcome.REFUSED)
     assert report(mode="plan")["failed"]
 

@@ -210,7 +210,8 @@ def denied(live: Live, step: str, act: Act) -> bool:
         ("configure_endpoint", secret(PAIR)),
         ("rehearse_changes", secret(PAIR)),
         ("import_certificate", secret(CREDENTIALS)),
-        ("test_connection", secret(CREDENTIALS)),
+        ("resume_tasks", secret(CREDENTIALS)),
+        ("test_connection", secret(PAIR)),
     ],
 )
 def test_no_role_reaches_what_is_not_its_own(live: Live, step: str, act: Act) -> None:

@@ -1,7 +1,9 @@
 """Nothing that a run leaves behind holds a private key or a password."""
 
+import base64
 import json
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -77,6 +79,46 @@ def test_no_story_leaves_a_secret_anywhere(world: World) -> None:
     world.recertify()
     assert world.outcome(NAME) == "refused"
     assert leaks(world, secrets) == []
+
+
+@pytest.mark.parametrize("where", ["rehearsal", "test"])
+def test_what_a_server_says_to_dms_leaves_no_secret(world: World, where: str) -> None:
+    """It names the password in its error, whole, in part, and in other forms."""
+    said = (
+        f'FATAL:  password "{PASSWORD}" ({PASSWORD[2:-2]}, {quote(PASSWORD)}, '
+        f"{base64.b64encode(PASSWORD.encode()).decode()}) was rejected"
+    )
+    world.put_credentials()
+    world.put_pair()
+    world.serve()
+    name = f"said-{where}"
+    world.cloud.dms.judge = lambda one: (
+        said if ("canary" in one["EndpointIdentifier"]) is (where == "rehearsal") else None
+    )
+    world.onboard(name=name, endpoint=name, credentials_mode="inline")
+    world.cloud.dms.judge = lambda _: None
+    assert world.outcome(name) == {"rehearsal": "refused", "test": "failed"}[where]
+    shown = json.dumps(world.record(name))
+    assert "was rejected" in shown
+    encoded = base64.b64encode(PASSWORD.encode()).decode()
+    pieces = {form[i : i + 6] for form in (PASSWORD, encoded) for i in range(len(form) - 5)}
+    assert leaks(world, pieces) == []
+
+
+@pytest.mark.parametrize("sign", [" ", "'", '"', "\\", "\t"])
+def test_a_password_that_breaks_a_connection_string_is_refused_unseen(
+    world: World, sign: str
+) -> None:
+    """libpq would say what it could not read of it; so nobody is given it."""
+    broken = f"correct{sign}battery"
+    world.put_credentials(broken)
+    since = len(world.cloud.calls)
+    world.onboard(name="broken", endpoint="broken-source", credentials_mode="inline")
+    world.put_credentials()
+    assert world.outcome("broken") == "refused"
+    assert "password_unusable" in world.causes("broken")
+    assert world.cloud.calls.of("dms", writes=True, since=since) == []
+    assert leaks(world, {broken, json.dumps(broken)[1:-1]}) == []
 
 
 @pytest.mark.parametrize("planted", ["PRIVATE KEY", PASSWORD])

@@ -74,8 +74,12 @@ def of_type(template: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]
 
 
 def only(template: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Return the properties of the one resource of this type."""
-    (properties,) = of_type(template, kind).values()
+    """Return the properties of the one resource of this type; of the two machines, Run's."""
+    (properties,) = (
+        properties
+        for name, properties in of_type(template, kind).items()
+        if not name.startswith("Onboard")
+    )
     return properties
 
 

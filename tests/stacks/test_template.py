@@ -496,18 +496,19 @@ def test_the_machines_log_needs_no_policy_in_a_crowded_account(template: dict[st
 
 
 def test_no_physical_name_is_fixed(full_template: dict[str, Any]) -> None:
-    """An account can hold two installations: CloudFormation names everything but one log group.
+    """An account can hold two installations: CloudFormation names everything but two log groups.
 
-    Its name holds that of the stack, which no other stack of the account and Region has.
+    Their names hold that of the stack, which no other stack of the account and Region has.
     """
     named = [
         (resource["Type"], flat(resource["Properties"][NAMES[resource["Type"]]]))
         for resource in full_template["Resources"].values()
         if NAMES.get(resource["Type"]) in resource.get("Properties", {})
     ]
-    ((kind, name),) = named
-    assert kind == "AWS::Logs::LogGroup"
-    assert "${AWS::StackName}" in name
+    assert len(named) == 2  # the logs of the two machines
+    for kind, name in named:
+        assert kind == "AWS::Logs::LogGroup"
+        assert "${AWS::StackName}" in name
 
 
 def test_a_second_installation_shares_nothing(template: dict[str, Any]) -> None:
