@@ -198,6 +198,7 @@ class Cause(StrEnum):
     CA_EXPIRED_DROPPED = "ca_expired_dropped"
     MATERIAL_TOO_LARGE = "material_too_large"
     NEW_TRUST_ANCHOR = "new_trust_anchor"
+    ANCHOR_NOT_APPROVED = "anchor_not_approved"
     ACM_UNSUITABLE = "acm_unsuitable"
     ACM_AMBIGUOUS = "acm_ambiguous"
     ACM_BEHIND = "acm_behind"

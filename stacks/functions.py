@@ -50,7 +50,7 @@ STEPS = (
     Step("claim_source"),
     Step("read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS", "PROBE_ADDRESSES")),
     Step("probe_tls", ("POLICY", "PROBE_ADDRESSES"), in_network=True),
-    Step("plan_changes", ("DMS_SECRET_ROLE",)),
+    Step("plan_changes", ("DMS_SECRET_ROLE", "NEW_ANCHOR_NEEDS_CONSENT")),
     Step("import_ca"),
     Step("rehearse_changes", ("DMS_SECRET_ROLE",)),
     Step("pause_tasks", ("BREAKER_LIMIT",)),
