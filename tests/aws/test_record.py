@@ -489,7 +489,7 @@ def test_every_new_ca_is_notified_once_however_many_came_before(world: World) ->
         world.claim(run)
         world.leave(run, **unchanged(read_material=material(bundle_pem=bundle)))
         world.record(run=run)
-        assert world.told() == ["Certifier: orders certified: new_trust_anchor"] * (number + 1)
+        assert world.told() == ["Certifier: orders certified: new_trust_anchor"]
     assert set(fingerprints) < set(world.state().anchors)
     assert world.state().notified == ""
 
