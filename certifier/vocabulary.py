@@ -216,6 +216,7 @@ class Cause(StrEnum):
     CA_EXPIRED_DROPPED = "ca_expired_dropped"
     MATERIAL_TOO_LARGE = "material_too_large"
     NEW_TRUST_ANCHOR = "new_trust_anchor"
+    ANCHOR_NOT_APPROVED = "anchor_not_approved"
     ACM_UNSUITABLE = "acm_unsuitable"
     ACM_CHAIN_REJECTED = "acm_chain_rejected"
     ACM_AMBIGUOUS = "acm_ambiguous"

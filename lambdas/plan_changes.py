@@ -1,8 +1,7 @@
 """Decides what must change on the endpoint, and whether now."""
 
 from certifier.run.event import StepEvent
-from certifier.steps.dms_settings import DmsSettings
-from certifier.steps.plan_changes import run
+from certifier.steps.plan_changes import PlanSettings, run
 from lambdas._step import Step
 
-handler = Step(run, event=StepEvent, settings=DmsSettings)
+handler = Step(run, event=StepEvent, settings=PlanSettings)

@@ -35,7 +35,7 @@ def _play(folder: Path) -> int:
     from sandbox.demo import play  # noqa: PLC0415
     from sandbox.postgres import PostgresError  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     try:
         play(folder, console)
     except PostgresError as error:

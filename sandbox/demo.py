@@ -5,6 +5,7 @@ and DMS connects with libpq. Nothing that is printed is written here: outcomes, 
 and calls are read from the records, the table and the call log.
 """
 
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -165,6 +166,7 @@ class Demo:
         self.under_a_task()
         self.roll_back()
         self.killed()
+        self.without_consent()
 
     def onboard(self) -> None:
         """a. A source is onboarded with verify-full."""
@@ -296,6 +298,39 @@ class Demo:
             self._until(lambda: self.world.outcome() == "certified" and not self.world.unfinished())
         self._show(evidence=True)
         self._tasks()
+
+    def without_consent(self) -> None:
+        """j. A source names a secret whose owner has not consented, and then does."""
+        self.story.scene(
+            "j",
+            "Name a secret without its owner's consent",
+            "Somebody's source names another team's secret; then its owner consents.",
+        )
+        secret = self.world.cloud.put_secret("dms/payroll-tls", self.world.pair(), tags={})
+        changes = {
+            "name": "payroll",
+            "endpoint": "payroll-source",
+            "server_certificate": secret,
+        }
+        with self._watched("payroll"):
+            run = self.world.onboard(**changes)
+        self._show("payroll")
+        self._ended(run)
+        (refusal,) = self.world.record("payroll")["findings"]
+        _, _, command = refusal["seen"].partition("consents with: ")
+        self.story.say(f"[dim]its owner runs[/] {escape(command)}")
+        self._obey(command)
+        with self._watched("payroll"):
+            self.world.cloud.run({"names": ["payroll"]})
+        self._show("payroll")
+
+    def _obey(self, command: str) -> None:
+        """Run ``aws secretsmanager tag-resource``, as the owner of the secret does."""
+        words = shlex.split(command)
+        secret, pair = (words[words.index(name) + 1] for name in ("--secret-id", "--tags"))
+        key, value = (part.partition("=")[2] for part in pair.split(",", 1))
+        client = self.world.cloud.client("secretsmanager")
+        client.tag_resource(SecretId=secret, Tags=[{"Key": key, "Value": value}])
 
     # -- how a scene is shown
 

@@ -121,6 +121,8 @@ class Settings(Policy):
         probe_ports: the only ports that a source may name; none means any.
         probe_local: whether a source may lead to loopback, link-local and metadata addresses. Only
             the sandbox sets it, where PostgreSQL listens there.
+        new_anchor_needs_consent: whether a CA that was never in a source's bundle waits until the
+            source names the bundle's SHA-256 or somebody runs ``certifier approve``.
         log_days: days for which function and machine logs are kept.
         record_days: days for which the records and reports of certifications are kept.
         retain_data: whether the table outlives the stack; the bucket always does, since one with
@@ -159,6 +161,8 @@ class Settings(Policy):
     ] = ()
     probe_ports: Annotated[tuple[Port, ...], Field(max_length=20), BeforeValidator(_split)] = ()
     probe_local: bool = False
+
+    new_anchor_needs_consent: bool = False
 
     log_days: Annotated[int, AfterValidator(_retention)] = 90
     record_days: Annotated[int, Field(ge=30, le=3650)] = 400

@@ -22,6 +22,7 @@ COMMANDS = (
     "discover",
     "certify",
     "status",
+    "approve",
     "forget",
     "reset-breaker",
 )

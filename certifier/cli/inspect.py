@@ -153,7 +153,7 @@ _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVI
 
 def _show(result: Intake, now: datetime) -> None:
     """Print for people. What certificates say has been escaped already; no markup is read in it."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
 
     def show(line: str, style: str = "") -> None:
         console.print(Text(line, style), soft_wrap=True)

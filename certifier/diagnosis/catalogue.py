@@ -944,6 +944,13 @@ _MATERIAL = (
         severity=_WARNING,
     ),
     _row(
+        Cause.ANCHOR_NOT_APPROVED,
+        why="The CA bundle holds a CA that was never there before, and this installation lets none "
+        "be trusted that nobody has approved (setting new_anchor_needs_consent).",
+        remedy="Compare the fingerprint with what the owner of the CA says. Then run `certifier "
+        "approve NAME`, or write the bundle's SHA-256 into the source as ca_bundle_sha256.",
+    ),
+    _row(
         Cause.ACM_UNSUITABLE,
         why="ACM does not take this certificate or key (kind, size, names, validity). The "
         "endpoint does not need it there.",

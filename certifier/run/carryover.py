@@ -4,16 +4,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from certifier.models import Finding
+from certifier.run.anchors import unapproved
 from certifier.run.documents import (
     Answering,
 )
-from certifier.run.dossier import Dossier, trusted_facts
+from certifier.run.dossier import Dossier, facts_in, trusted_facts
 from certifier.run.due import Due
 from certifier.run.ending import Ending
 from certifier.run.record import Certification, trusted_pem
 from certifier.run.state import SourceState
 from certifier.run.undo import new_are_sent
 from certifier.run.weakening import REMEMBERED_EVENTS, event_key
+from certifier.source import Source
 from certifier.vocabulary import Cause, Outcome
 
 ANCHORS = 1000
@@ -67,6 +69,19 @@ def anchors(dossier: Dossier, state: SourceState) -> dict[str, Any]:
         return {}
     older = [sha256 for sha256 in state.anchors if sha256 not in trusted]
     return {"anchors": (*older, *trusted)[-ANCHORS:]}
+
+
+def pending_anchors(
+    source: Source, dossier: Dossier, end: Ending, state: SourceState
+) -> dict[str, Any]:
+    """Return which CAs wait for approval from now on: none that a certified run has used."""
+    if dossier.material is None or dossier.material.bundle_pem is None:
+        return {}
+    waiting: tuple[str, ...] = ()
+    if end.outcome is not Outcome.CERTIFIED:
+        bundle = facts_in(dossier.material.bundle_pem)
+        waiting = tuple(facts.sha256 for facts in unapproved(source, bundle, state))
+    return {} if waiting == state.pending_anchors else {"pending_anchors": waiting}
 
 
 def events(state: SourceState, sent: Iterable[Finding], version: int) -> dict[str, Any]:

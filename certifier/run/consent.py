@@ -163,7 +163,8 @@ def host_not_vouched(source: Source, places: tuple[Place, ...]) -> Finding | Non
 def needs_vouching(source: Source, endpoint: EndpointFields | None) -> bool:
     """Whether the source decides where anything goes.
 
-    Not for an endpoint that reads host and login from a secret of its own, when the source names
-    no credentials: the endpoint stays where it is, and nobody logs in.
+    Without credentials nobody logs in and no endpoint is made; and one that reads host and login
+    from a secret of its own stays where it is.
     """
-    return source.credentials is not None or endpoint is None or endpoint.secret_id is None
+    moves = endpoint is not None and endpoint.secret_id is None
+    return source.credentials is not None or moves

@@ -92,6 +92,7 @@ class SourceState(Fact):
         markers: tests of the present claim, by whatever key the test uses.
         expires_at, expires: the expiry that comes first, and of which certificate.
         anchors: fingerprints of the CAs that its bundles, or the endpoint, have held so far.
+        pending_anchors: those among them that no certified run has used and nobody has approved.
         events: keys of the events that people were notified of (``weakening.event_key``).
         unsent: events of which they could not be notified.
         record: key of the last record in the bucket, without its suffix.
@@ -132,6 +133,7 @@ class SourceState(Fact):
     expires_at: datetime | None = None
     expires: str | None = None
     anchors: tuple[str, ...] = ()
+    pending_anchors: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     unsent: tuple[Finding, ...] = ()
     record: str | None = None

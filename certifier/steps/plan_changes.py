@@ -1,10 +1,14 @@
 """Plan changes: what the endpoint needs, and whether that may happen now. Writes nothing to AWS."""
 
+from pydantic import Json
+
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, ReplicationTask
 from certifier.errors import Refused
 from certifier.models import Finding, errors_in
+from certifier.run.anchors import not_approved, unapproved
 from certifier.run.documents import MATERIAL, PLAN, PROBED, Material, Plan, Probed
+from certifier.run.dossier import facts_in
 from certifier.run.drift import endpoint_ca_differs
 from certifier.run.event import Decided, StepEvent
 from certifier.run.exposure import exposure
@@ -23,7 +27,13 @@ from certifier.steps.dms_settings import DmsSettings
 from certifier.vocabulary import Cause, Decision, Mode, Origin, Witness
 
 
-def run(event: StepEvent, context: StepContext[DmsSettings]) -> Decided:
+class PlanSettings(DmsSettings):
+    """``new_anchor_needs_consent``: a CA that was never there waits until somebody approves it."""
+
+    new_anchor_needs_consent: Json[bool]
+
+
+def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     """Decide, write the plan down, and say where the machine goes on.
 
     Raises:
@@ -50,6 +60,9 @@ def run(event: StepEvent, context: StepContext[DmsSettings]) -> Decided:
     differs = _differs(material, probed, plan)
     weakened = weakening(source, material.endpoint, plan.changes, credentials=state.credentials)
     exposed = tuple(exposure(source, probed.findings, plan.changes))
+    waiting = unapproved(source, facts_in(material.bundle_pem), state)
+    if waiting and context.settings.new_anchor_needs_consent:
+        exposed += (not_approved(source.name, waiting),)
     plan = plan.model_copy(update={"findings": plan.findings + differs + weakened + exposed})
     context.write(event, PLAN, plan)
     if errors := errors_in(plan.findings):
@@ -73,7 +86,7 @@ def _differs(material: Material, probed: Probed, plan: Plan) -> tuple[Finding, .
 
 
 def _with_tasks(
-    event: StepEvent, context: StepContext[DmsSettings], material: Material, planned: EndpointPlan
+    event: StepEvent, context: StepContext[PlanSettings], material: Material, planned: EndpointPlan
 ) -> Plan:
     """Return the whole plan. Tasks are listed only when something is to change."""
     source = event.source.spec
@@ -117,7 +130,7 @@ def _old_version(planned: EndpointPlan) -> str | None:
 
 def _instances(
     source: Source,
-    context: StepContext[DmsSettings],
+    context: StepContext[PlanSettings],
     endpoint_arn: str | None,
     tasks: tuple[ReplicationTask, ...],
 ) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from certifier.errors import Busy, Refused, Unexpected
 from certifier.models import Fact, Finding
 from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
-from certifier.run.carryover import anchors, answered, events, remembered
+from certifier.run.carryover import anchors, answered, events, pending_anchors, remembered
 from certifier.run.documents import Document
 from certifier.run.dossier import Dossier, gathered
 from certifier.run.due import next_due
@@ -145,6 +145,7 @@ def _record(
             state={
                 **remembered(dossier, end, due, record),
                 **answered(dossier),
+                **pending_anchors(event.source.spec, dossier, end, state),
                 **kept,
                 "notified": needs,
                 "record": key,

@@ -19,6 +19,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.exceptions import BotoCoreError
 
 from sandbox.aws import calls
+from sandbox.aws.machine import CALLER_HEADER
 from sandbox.serve.folder import ADDRESS, CONTROL, CONTROL_HEADER, PORT
 from sandbox.serve.wire import Asked, NotServed, asked, error_body
 
@@ -132,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in self.headers.items():
             if name.lower() != "host" and not name.lower().startswith("x-sandbox-"):
                 headers[name] = value
-        headers[calls.CALLER_HEADER] = calls.OUTSIDE
+        headers[CALLER_HEADER] = calls.OUTSIDE
         headers["Host"] = urlsplit(what.url).netloc
         return AWSPreparedRequest(self.command, what.url, headers, body, False)
 

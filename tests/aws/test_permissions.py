@@ -81,6 +81,7 @@ RUNS = {
     "discover": ["discover"],
     "status": ["status"],
     "certify": ["certify", "orders", "--timeout", "0.001"],
+    "approve": ["approve", "orders"],
     "forget": ["forget", "orders"],
     "reset-breaker": ["reset-breaker"],
 }

@@ -22,11 +22,13 @@ from certifier.errors import ClaimLost
 from certifier.models import Fact
 from certifier.ownership import CANARY_TAG, STACK_TAG, canary_resource, new_canary
 from certifier.run.documents import Configured, Document, Plan, Refusal, UndoLog
+from certifier.run.dossier import facts_in
 from certifier.run.state import BadEnd, SourceState
 from certifier.source import parse_source
 from certifier.vocabulary import Cause, Decision, Outcome, SslMode, Witness
 from lambdas.record_certification import handler
 from sandbox.dms import INSTANT, DmsStandIn, Switches
+from sandbox.pki import Authority
 from tests.aws.certifications import (
     ARN,
     BUNDLE,
@@ -476,6 +478,25 @@ def test_a_ca_that_was_never_there_before_notifies(world: World) -> None:
         world.record(run=run)
     assert world.notices() == ["Certifier: orders certified: new_trust_anchor"]
     assert len(world.state().anchors) == 2
+
+
+def test_every_new_ca_is_notified_once_however_many_came_before(world: World) -> None:
+    """By its fingerprint: the second one is not taken for the first, which has the same cause."""
+    world.leave(**unchanged())
+    world.record()
+    bundle = BUNDLE
+    fingerprints = []
+    for number in range(3):
+        root = Authority.root(f"Somebody {number}", not_before=NOW)
+        bundle += root.certificate_pem.decode()
+        fingerprints += [facts.sha256 for facts in facts_in(root.certificate_pem.decode())]
+        run = f"{RUN}-{number + 2}"
+        world.claim(run)
+        world.leave(run, **unchanged(read_material=material(bundle_pem=bundle)))
+        world.record(run=run)
+        assert world.notices() == ["Certifier: orders certified: new_trust_anchor"]
+    assert set(fingerprints) < set(world.state().anchors)
+    assert world.state().notified == ""
 
 
 def test_a_ca_of_which_nobody_could_be_notified_stays_new(world: World, clients: Clients) -> None:

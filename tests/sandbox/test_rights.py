@@ -20,6 +20,7 @@ def cloud() -> Iterator[Cloud]:
     """An account with the stack, one secret of ours and one of another team."""
     with Cloud.start() as one:
         one.put_secret("dms/orders", {"username": "u"})
+        one.put_secret("dms/theirs", {"username": "u"}, tags={})
         one.put_secret("billing/stripe", {"key": "k"})
         yield one
 
@@ -74,7 +75,11 @@ def import_ca(installation: str | None) -> Act:
 
 def delete_canary(installation: str) -> Act:
     """Delete an endpoint that bears a canary's tag, and that of an installation."""
-    tags = {"certifier:canary": "orders", "certifier:stack": installation}
+    tags = {
+        "certifier:canary": "orders",
+        "certifier:source": "orders",
+        "certifier:stack": installation,
+    }
 
     def act(cloud: Cloud, client: Callable[[str], Any]) -> Any:
         made = cloud.client("dms").create_endpoint(
@@ -109,6 +114,7 @@ def delete_foreign_endpoint(_: Cloud, client: Callable[[str], Any]) -> Any:
     [
         ("read_material", read("dms/orders"), True),
         ("read_material", read("billing/stripe"), False),
+        ("read_material", read("dms/theirs"), False),
         ("tidy", read("dms/orders"), False),
         ("probe_tls", put("runs/r/probe_tls.json"), True),
         ("probe_tls", put("reports/r.html"), False),

@@ -280,10 +280,14 @@ def test_what_neither_canary_nor_probe_has_tried_is_not_done(fleet: Fleet, probe
 
 
 def test_another_host_than_the_endpoints_is_a_change(fleet: Fleet) -> None:
-    """The source names the host, so it is ours; the letter case of a host is nobody's."""
+    """Once its secret names that host, it is ours; the letter case of a host is nobody's."""
     endpoint = fleet.plain(ServerName=OTHER_HOST)
     endpoint.adopt(ssl_mode="require")
-    assert (endpoint.changes, endpoint.login["ServerName"]) == (["server_name"], HOST)
+    assert "host_not_vouched" in endpoint.causes
+    named = {"credentials": fleet.world.arn(CREDENTIALS), "credentials_mode": "inline"}
+    endpoint.adopt(ssl_mode="require", **named, allow_irreversible=True)
+    assert (endpoint.outcome, endpoint.login["ServerName"]) == ("certified", HOST)
+    assert "server_name" in endpoint.changes
     fleet.world.cloud.dms.resolve = {
         **(fleet.world.cloud.dms.resolve or {}), HOST.upper(): fleet.world.server.host
     }  # fmt: skip
@@ -526,7 +530,7 @@ def test_a_weaker_mode_is_refused_until_it_is_allowed(fleet: Fleet) -> None:
     )  # fmt: skip
     endpoint.adopt(ssl_mode="require", allow_downgrade=True)
     assert (endpoint.outcome, endpoint.mode) == ("certified", "require")
-    endpoint.adopt(ssl_mode="disable", allow_downgrade=True)
+    endpoint.adopt(ssl_mode="disable", allow_downgrade=True, replaces=2)
     assert (endpoint.outcome, endpoint.mode) == ("rolled_back", "require")
     assert "hba_rejected_plaintext" in endpoint.causes
     assert "dms_differs_from_probe" not in endpoint.causes  # the probe logged in to nothing

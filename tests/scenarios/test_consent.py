@@ -328,3 +328,47 @@ def test_a_move_is_notified_although_it_is_good(live: Live) -> None:
     ((_, text),) = live.cloud.notices[sent:]
     assert f"old.db.example.com:{live.world.server.port}" in text
     assert f"to {HOST}:" in text
+
+
+# -- 6. what is said must be so
+
+
+@pytest.mark.shows("nothing_verified")
+@pytest.mark.parametrize("ssl_mode", ["require"])
+def test_a_mode_that_verifies_nothing_says_so(live: Live, ssl_mode: str) -> None:
+    """An advice in every run; record and page say how little was verified, and by whom."""
+    live.world.onboard(ssl_mode=ssl_mode)
+    assert (live.outcome, live.found("nothing_verified")["severity"]) == ("certified", "advice")
+    record = live.world.record()
+    unverified = {"connected": True, "encrypted": True, "chain": False, "host_name": False}
+    assert record["verified"] == dict.fromkeys(("probe", "rehearsal", "dms_test"), unverified)
+    pages = live.cloud.objects("records/orders/")
+    page = pages[max(key for key in pages if key.endswith(".html"))].decode()
+    assert "Neither the certificate nor the host name was verified" in page
+    assert "as strictly as" not in page
+    assert "verified: nothing" in page
+
+
+def test_a_stranger_gets_no_proof_to_guess_at(live: Live) -> None:
+    """On an unverified connection the probe does not log in, unless the source says so."""
+    live.world.onboard(ssl_mode="require")
+    assert live.world.record()["probe"]["evidence"]["login"] is None
+    live.world.onboard(ssl_mode="require", probe_login=True)
+    assert live.world.record()["probe"]["evidence"]["login"]["succeeded"] is True
+
+
+# -- 9. values in secrets
+
+
+@pytest.mark.shows("secret_not_text")
+@pytest.mark.parametrize("key", ["username", "password", "host", "port"])
+@pytest.mark.parametrize("value", ["a\0b", "a\ud800b"])
+def test_a_value_that_no_client_can_send_has_its_own_cause(
+    live: Live, key: str, value: str
+) -> None:
+    """It neither ends the step as a bug nor gets anywhere; its value is not shown."""
+    live.world.put_credentials(**{key: value})
+    live.world.onboard(credentials_mode="inline")
+    assert live.outcome == "refused"
+    assert "secret_not_text" in live.causes
+    assert live.dms.endpoints() == []

@@ -19,6 +19,7 @@ from certifier.source import parse_source
 
 ENDPOINT = "arn:aws:dms:eu-west-1:123456789012:endpoint:ABC"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dms/it's-AbCdEf"
+ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dms/orders-AbCdEf"
 BASE = {"name": "orders", "endpoint": "e", "host": "db.example.com", "ssl_mode": "require"}
 
 
@@ -125,11 +126,12 @@ def test_a_secret_that_holds_a_host_is_the_only_one_to_vouch() -> None:
 
 
 def test_where_nothing_is_sent_nothing_is_vouched() -> None:
-    """An endpoint with a secret of its own stays where it is, and nobody logs in."""
+    """An endpoint with a secret of its own stays where it is, and nobody logs in; none is made."""
     source = parse_source(BASE)
     assert not needs_vouching(source, EndpointFields(secret_id=SECRET))
     assert needs_vouching(source, EndpointFields(server_name="db.example.com"))
-    assert needs_vouching(source, None)
+    assert not needs_vouching(source, None)
+    assert needs_vouching(parse_source({**BASE, "credentials": ARN}), None)
 
 
 def test_a_place_is_host_and_port() -> None:

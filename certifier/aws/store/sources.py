@@ -172,6 +172,28 @@ class Sources(Reads):
             return True
         raise Busy(f"source {name}")
 
+    def approve_anchors(self, name: str, now: datetime) -> tuple[str, ...]:
+        """Approve the CAs that wait in a source's bundle, make it due, and return fingerprints.
+
+        Raises:
+            Busy: it is being recorded at the same time.
+        """
+        for _ in range(RACES):
+            state = self.state(name)
+            waiting = state.pending_anchors if state is not None else ()
+            if not waiting:
+                return ()
+            approved = self._table.update_op(
+                source_key(name, "STATE"),
+                set_={"due_at": stamp(now), "due_partition": DUE},
+                remove=("pending_anchors",),
+                condition="pending_anchors = :seen",
+                values={":seen": [*waiting]},
+            )
+            if self._table.wrote(approved):
+                return waiting
+        raise Busy(f"source {name}")
+
     def _holds(self, name: str, state: SourceState | None) -> str:
         """What keeps a source's endpoint from being changed or forgotten, in words."""
         held = []
