@@ -91,6 +91,8 @@ class SourceState(Fact):
         expires_at, expires: the expiry that comes first, and of which certificate.
         anchors: fingerprints of the CAs that its bundles, or the endpoint, have held so far.
         record: key of the last record in the bucket, without its suffix.
+        opens_at, missed_windows: the opening that a change waits for, and how many have passed
+            without it.
         held_by_breaker: deferred by the breaker, until it is closed.
     """
 
@@ -130,6 +132,8 @@ class SourceState(Fact):
     record: str | None = None
     ssl_mode: str | None = None
     pending_restarts: tuple[str, ...] = ()
+    opens_at: datetime | None = None
+    missed_windows: int = 0
     held_by_breaker: bool = False
 
     def is_of(self, endpoint: str) -> bool:

@@ -77,7 +77,8 @@ class World:
             "BREAKER_LIMIT": "3",
         }
         self._handler = handler.bind(environ, session=aws, now=lambda: self.now)
-        store.register(SOURCE, NOW)
+        store.register(SOURCE, NOW    accepted=True,
+)
 
     def claim(self, run: str = RUN) -> None:
         self.store.claim("orders", run, self.now, lambda _: None)
