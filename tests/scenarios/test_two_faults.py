@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from sandbox.aws.calls import Call
+from sandbox.aws.machine import Where
 from sandbox.dms import Durations, Switches
 from sandbox.world import CREDENTIALS, ENDPOINT, TARGET
 from tests.scenarios.live import Live
@@ -112,6 +113,30 @@ def test_what_somebody_sets_before_our_write_stays(live: Live, operation: str, n
     assert (live.mode, live.status()) == ("require", "running")
     assert "changed_meanwhile" in live.causes
     assert live.unfinished == []
+
+
+def test_a_write_of_the_run_that_was_taken_over_is_rolled_back_too(live: Live) -> None:
+    """It was about to write when its claim was lost: nothing is proven before that is over."""
+    live.certified()
+    new_settings_fail(live)
+    live.cloud.stop_child_at("Resume tasks")
+    live.change()
+    assert (live.mode, live.status()) == ("verify-ca", "stopped")
+    begun: list[datetime] = []
+
+    def late(where: Where) -> None:
+        now = live.cloud.clock.now()
+        if where.child and where.state == "Claim source":
+            begun.append(now)
+        elif begun and now - begun[0] > timedelta(seconds=10) and live.mode == "verify-ca":
+            begun.clear()
+            live.modify(SslMode="verify-full")
+
+    live.cloud.on_state(late)
+    live.cloud.tick()
+    live.dms.judge = lambda _: None
+    assert (live.mode, live.status(), live.unfinished) == ("verify-ca", "running", [])
+    assert begun == []  # it has written
 
 
 # ------------------------------------------------------------------ whose stop
