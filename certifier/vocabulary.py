@@ -245,6 +245,7 @@ class Cause(StrEnum):
     TASK_COULD_NOT_RESTART = "task_could_not_restart"
     SERVERLESS_REPLICATION = "serverless_replication"
     WINDOW_CLOSED = "window_closed"
+    WINDOW_MISSED = "window_missed"
     NO_REPLICATION_INSTANCE = "no_replication_instance"
     INSTANCE_UNAVAILABLE = "instance_unavailable"
     DMS_CERTIFICATE_CONFLICT = "dms_certificate_conflict"

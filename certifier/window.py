@@ -14,12 +14,21 @@ class WindowError(ValueError):
     """The text is not a window. The message says what is allowed."""
 
 
+AHEAD = timedelta(minutes=15)
+"""How long before its opening a change begins: probe and rehearsal stop nothing.
+
+The schedule wakes every ten minutes, so a change has at least five of these; Pause tasks waits for
+the opening with what is left of them.
+"""
+
+
 @dataclass(frozen=True)
 class Window:
     """A window that opens once a week, on ``day`` (0 is Monday) in the zone's own wall time.
 
     An end that is not after the start lies on the next day. Daylight saving follows the zone: wall
-    times that a change of the clock skips or repeats are read as ``zoneinfo`` reads them.
+    times that a change of the clock skips or repeats are read as ``zoneinfo`` reads them. A window
+    that is skipped as a whole opens right after the skip, for as long as it was meant to.
     """
 
     day: int
@@ -59,15 +68,22 @@ class Window:
         """Return the opening and closing instants (UTC) in the week of a local date."""
         date = (week_of + timedelta(days=self.day - week_of.weekday())).date()
         last = date if self.closes > self.opens else date + timedelta(days=1)
-        opens = datetime.combine(date, self.opens, self.zone)
-        closes = datetime.combine(last, self.closes, self.zone)
-        return opens.astimezone(UTC), closes.astimezone(UTC)
+        opens = datetime.combine(date, self.opens, self.zone).astimezone(UTC)
+        closes = datetime.combine(last, self.closes, self.zone).astimezone(UTC)
+        if closes <= opens:  # the clocks skip all of it, once a year: it comes after the skip
+            length = datetime.combine(last, self.closes) - datetime.combine(date, self.opens)
+            closes = opens + length
+        return opens, closes
 
     def is_open(self, now: datetime) -> bool:
         """Whether ``now`` (aware) lies in the window; the closing instant does not."""
         local = now.astimezone(self.zone)
         spans = (self._span(local + timedelta(weeks=weeks)) for weeks in (-1, 0))
         return any(opens <= now < closes for opens, closes in spans)
+
+    def may_begin(self, now: datetime) -> bool:
+        """Whether a change may be begun: the window is open, or opens by the time it needs it."""
+        return self.is_open(now) or self.next_opening(now) - now <= AHEAD
 
     def next_opening(self, now: datetime) -> datetime:
         """Return the first opening instant (UTC) that lies after ``now`` (aware)."""

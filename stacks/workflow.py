@@ -91,7 +91,7 @@ class Pace:
     poll_seconds: int = 15
     max_concurrency: int = 5
     rehearse: int = 15
-    pause: int = 15
+    pause: int = 25
     configure: int = 10
     test: int = 10
     resume: int = 15

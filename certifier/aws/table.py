@@ -202,6 +202,14 @@ class Table:
         except (ClientError, BotoCoreError) as error:
             raise _not_made(error) from None
 
+    def transacted(self, writes: Sequence[Write]) -> bool:
+        """Make all writes or none; ``False`` when a condition did not hold."""
+        try:
+            self.transact(writes)
+        except ConditionFailed:
+            return False
+        return True
+
 
 def _not_made(error: ClientError | BotoCoreError) -> Exception:
     """Return what a transaction that was not made means, from the codes of its reasons."""

@@ -1144,6 +1144,13 @@ _PLANNING = (
         severity=_ADVICE,
     ),
     _row(
+        Cause.WINDOW_MISSED,
+        why="The weekly window has opened and closed twice, and the change was not made in it.",
+        remedy="See in the record what it waited for. Make the window longer, or stop the tasks "
+        "yourself: then the change is made at once.",
+        severity=_WARNING,
+    ),
+    _row(
         Cause.NO_REPLICATION_INSTANCE,
         why="No replication instance is named, and none has a connection or task on the endpoint, "
         "so nothing can be tested.",

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from certifier.diagnosis import CATALOGUE
+from certifier.diagnosis import CATALOGUE, finding
 from certifier.models import Finding, errors_in
 from certifier.run.ending import Ending, _has
 from certifier.run.state import SourceState
-from certifier.vocabulary import Cause, Outcome, Severity
+from certifier.vocabulary import Cause, Outcome, Severity, Witness
+from certifier.window import AHEAD
 
 DAY = timedelta(days=1)
 
@@ -24,6 +25,9 @@ BACK_OFF = (
 )
 """How long after the first, second, ... run that ended the same way; after these, daily."""
 
+
+MISSED_TWICE = 2
+"""A window may be missed once; missed twice it may be missed for ever."""
 
 TRIES_IN_VAIN = 2
 """How often a run that stopped tasks in vain is tried again soon: they are stopped each time."""
@@ -72,7 +76,7 @@ def next_due(
         return Due(None, state.reason, state.backoff, since)
     if _has(end.findings, Cause.INTERRUPTED_RUN_FINISHED) and end.erase_undo:
         return Due(now, waiting_since=since)
-    opening = opens_at or now + DAY
+    opening = now + DAY if opens_at is None else max(now, opens_at - AHEAD)
     if end.outcome is Outcome.PLANNED or not _backs_off(end, mendable):
         return Due(min(now + DAY, opening), waiting_since=since)
     reason = end.outcome.value + "".join(f" {cause}" for cause in sorted(_causes(mendable)))
@@ -80,6 +84,38 @@ def next_due(
     often = TRIES_IN_VAIN if end.in_vain else len(BACK_OFF)
     wait = BACK_OFF[count - 1] if count <= often else DAY
     return Due(min(now + wait, opening), reason, count, since)
+
+
+@dataclass(frozen=True)
+class Waits:
+    """A change that waits for its window: until when, and how many openings have passed so far."""
+
+    opens_at: datetime | None = None
+    missed: int = 0
+
+    @property
+    def finding(self) -> Finding | None:
+        """What a person must know of a window in which the change is never made."""
+        if self.missed < MISSED_TWICE:
+            return None
+        seen = f"the window has passed {self.missed} times without the change"
+        return finding(Cause.WINDOW_MISSED, place=Witness.WORKFLOW, seen=seen)
+
+
+def waits_for_window(
+    outcome: Outcome, state: SourceState, *, opens_at: datetime | None, now: datetime
+) -> Waits:
+    """Return what the change waits for after a run; nothing once the source is certified.
+
+    Args:
+        opens_at: the opening that the plan of this run waits for.
+    """
+    if outcome is Outcome.CERTIFIED:
+        return Waits()
+    if outcome is not Outcome.PLANNED or opens_at is None:
+        return Waits(state.opens_at, state.missed_windows)
+    passed = state.opens_at is not None and state.opens_at <= now
+    return Waits(opens_at, state.missed_windows + (1 if passed else 0))
 
 
 def _causes(findings: Iterable[Finding]) -> set[str]:

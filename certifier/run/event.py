@@ -48,7 +48,8 @@ class Event(Fact):
 
 
 class Chosen(Event):
-    """A validated source, as the manifest holds it: the child uses this spec, never the table's."""
+    """A validated source, as the manifest holds it: the child works by this spec, if it is still
+    the registered one when the child claims the source."""
 
     name: str
     spec: Source

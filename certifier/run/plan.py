@@ -16,6 +16,7 @@ from certifier.models import Finding, errors_in
 from certifier.run.documents import Change, ImportedCa, Material, Plan, Served, Union
 from certifier.source import CredentialsMode, Source
 from certifier.vocabulary import Cause, Decision, Severity, SslMode, Witness
+from certifier.window import Window
 
 CERTIFICATE = "certificate"
 PASSWORD = "password"
@@ -335,7 +336,7 @@ def plan_tasks(
     running = tuple(task for task in tasks if task.status in RUNNING)
     names = ", ".join(task.identifier for task in running)
     window = source.window
-    closed = window is not None and not window.is_open(now)
+    closed = window is not None and not window.may_begin(now)
     may_stop = window is not None or source.restart_tasks is True
     loading = ", ".join(task.identifier for task in running if task.full_load)
     if plan.only_shrinks and (configs or loading or (running and (closed or not may_stop))):
@@ -366,10 +367,20 @@ def plan_tasks(
 def until_window(
     source: Source, changes: Iterable[Change], running: tuple[ReplicationTask, ...], now: datetime
 ) -> TaskPlan | None:
-    """Return the plan that waits while the running tasks may not stop; ``None``: they may."""
+    """Return the plan that waits for its window; ``None``: it may go on, or nothing must stop."""
     window = source.window
-    if not running or window is None or window.is_open(now):
+    if not running or window is None or window.may_begin(now):
         return None
+    return waiting(window, changes, running, now)
+
+
+def waiting(
+    window: Window,
+    changes: Iterable[Change],
+    running: tuple[ReplicationTask, ...],
+    now: datetime,
+) -> TaskPlan:
+    """Return the plan of a change whose running tasks may not stop before the next opening."""
     names = ", ".join(task.identifier for task in running)
     opens = window.next_opening(now)
     waits = _found(Cause.WINDOW_CLOSED, f"{names} may stop again from {opens:%Y-%m-%d %H:%M} UTC")

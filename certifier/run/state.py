@@ -96,6 +96,8 @@ class SourceState(Fact):
         events: keys of the events that people were notified of (``weakening.event_key``).
         unsent: events of which they could not be notified.
         record: key of the last record in the bucket, without its suffix.
+        opens_at, missed_windows: the opening that a change waits for, and how many have passed
+            without it.
         held_by_breaker: deferred by the breaker, until it is closed.
     """
 
@@ -139,6 +141,8 @@ class SourceState(Fact):
     record: str | None = None
     ssl_mode: str | None = None
     pending_restarts: tuple[str, ...] = ()
+    opens_at: datetime | None = None
+    missed_windows: int = 0
     held_by_breaker: bool = False
 
     def is_of(self, endpoint: str) -> bool:

@@ -47,8 +47,13 @@ def new_are_sent(log: UndoLog) -> bool:
 
 
 def may_hold_new(log: UndoLog) -> bool:
-    """Whether an endpoint that shows the new settings may have them: not after a rollback."""
-    return log.created or log.written is NEW
+    """Whether an endpoint that shows the new settings may have them: not once it was rolled back.
+
+    If it connects, it is settled. Which password it connects with may be uncertain; then none is
+    remembered, and the next run sets it again.
+    """
+    rolled_back = log.written is OLD and log.accepted
+    return log.created or (log.written is not None and not rolled_back)
 
 
 def must_write_old(log: UndoLog, shown: EndpointFields, now: datetime) -> bool:

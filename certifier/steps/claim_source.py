@@ -1,6 +1,8 @@
 """Claim source: become the one execution that may write, and learn what an earlier one left.
 
 Plan mode claims nothing. The loser writes nothing to the table, only its outcome for the report.
+A run that was started with an older spec than is registered now ends too, and the source is due at
+once: what an edit has forbidden meanwhile must not happen.
 """
 
 from certifier.aws.store import NotClaimed
@@ -35,12 +37,20 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> ClaimAnswer:
         return ClaimAnswer(claimed=True)
     spec = event.source.spec
     got = context.store.claim(
-        event.name, event.run, context.now(), context.states.ended_at, endpoint=spec.endpoint
+        event.name,
+        event.run,
+        context.now(),
+        context.states.ended_at,
+        endpoint=spec.endpoint,
+        version=event.source.version,
     )
     if isinstance(got, NotClaimed):
         seen = "another run has the source"
         if got.moved:
             seen = f"the source was registered anew since, no longer with {spec.endpoint}"
+        elif got.edited:
+            seen = "the source was registered anew since this run was started"
+            context.store.set_due([event.name], context.now())
         elif got.owner is None:
             seen = "the source was forgotten meanwhile"
         word = ChildOutcome(name=event.name, outcome=Outcome.DEFERRED, run=event.run, seen=seen)

@@ -7,6 +7,7 @@ stopped already is joined, so that it is not started in the middle of our change
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from certifier.aws.store import Held
 from certifier.diagnosis import finding
@@ -15,11 +16,11 @@ from certifier.errors import Refused
 from certifier.models import Fact, Finding
 from certifier.run.documents import MATERIAL, PAUSED, PLAN, PROBED, TaskWork
 from certifier.run.event import PolledEvent
-from certifier.run.plan import PASSING, RUNNING, until_window
+from certifier.run.plan import PASSING, RUNNING, waiting
 from certifier.run.whose_stop import not_ours
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import explained, prove
-from certifier.vocabulary import Cause, Witness
+from certifier.vocabulary import Cause, Severity, Witness
 
 
 class PauseSettings(StepSettings):
@@ -55,13 +56,9 @@ def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
     tasks = context.dms.tasks(endpoint.arn)
     running = [task for task in tasks if task.status == "running"]
     passing = [task for task in tasks if task.status in PASSING]
-    if not before.tasks:
-        if _waits_for_window(event, context, (*running, *passing)):
-            return Paused(done=True, not_now=True)
-        _refuse_serverless(context, endpoint)
-        # The change could not be proven from an instance that is away.
-        context.dms.require_available(*context.require(event, PLAN).instances)
-    _refuse_unwilling(event, tasks)
+    if not before.tasks and (wait := _begin(event, context, endpoint, (*running, *passing))):
+        return wait
+    _refuse_unwilling(event, tasks, context.now())
     unproven = [t for t in running if not _can_restart(event, context, t, endpoint.arn)]
     if event.is_last and (running or passing):
         raise _late([*passing, *(task for task in running if task not in unproven)], unproven)
@@ -71,6 +68,8 @@ def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
         stopped |= dict.fromkeys(task.arn for task in running)
         _write(context, event, tuple(stopped))
         for task in running:
+            if not _is_open(event, context.now()):
+                break  # the next round refuses what still runs
             _note(held, context, task, endpoint, seen, anew=True)
             _stop(held, context, task)
     for task in tasks:
@@ -107,19 +106,47 @@ def _note(
     held.pause(task.arn, context.now(), retained=retained, anew=anew)
 
 
-def _waits_for_window(
+def _begin(
+    event: PolledEvent,
+    context: StepContext[PauseSettings],
+    endpoint: Endpoint,
+    tasks: tuple[ReplicationTask, ...],
+) -> Paused | None:
+    """Ask what may say no before the first task is stopped; an answer waits, or ends the step."""
+    wait = _wait_for_window(event, context, tasks)
+    if wait is None:
+        _refuse_serverless(context, endpoint)
+        # The change could not be proven from an instance that is away.
+        context.dms.require_available(*context.require(event, PLAN).instances)
+    return wait
+
+
+def _is_open(event: PolledEvent, now: datetime) -> bool:
+    """Whether tasks may be stopped at this moment, as far as the window goes."""
+    window = event.source.spec.window
+    return window is None or window.is_open(now)
+
+
+def _wait_for_window(
     event: PolledEvent, context: StepContext[PauseSettings], tasks: tuple[ReplicationTask, ...]
-) -> bool:
-    """Whether the window has closed since the plan was made: then the plan waits for the next."""
+) -> Paused | None:
+    """Return the answer while the window is closed; ``None``: tasks may stop, or none runs.
+
+    What was rehearsed ahead of the opening waits for it here. Once it has closed, the plan waits
+    for the next one.
+    """
     running = tuple(task for task in tasks if task.status in RUNNING)
+    window, now = event.source.spec.window, context.now()
+    if window is None or not running or window.is_open(now):
+        return None
+    if window.may_begin(now) and not event.is_last:
+        return Paused(done=False)
     plan = context.require(event, PLAN)
-    waits = until_window(event.source.spec, plan.changes, running, context.now())
-    if waits is None:
-        return False
+    waits = waiting(window, plan.changes, running, now)
     found = {"opens_at": waits.opens_at, "findings": plan.findings + waits.findings}
     plan = plan.model_copy(update={"decision": waits.decision, **found})
     context.write(event, PLAN, plan)
-    return True
+    return Paused(done=True, not_now=True)
 
 
 def _retained(event: PolledEvent, context: StepContext[PauseSettings]) -> Mapping[str, int] | None:
@@ -166,7 +193,9 @@ def _refuse_serverless(context: StepContext[PauseSettings], endpoint: Endpoint) 
         raise Refused(Cause.SERVERLESS_REPLICATION, seen=seen)
 
 
-def _refuse_unwilling(event: PolledEvent, tasks: tuple[ReplicationTask, ...]) -> None:
+def _refuse_unwilling(
+    event: PolledEvent, tasks: tuple[ReplicationTask, ...], now: datetime
+) -> None:
     """Refuse for tasks that must not be stopped: they may have started since the plan was made."""
     running = [task for task in tasks if task.status in RUNNING]
     findings = [
@@ -177,6 +206,11 @@ def _refuse_unwilling(event: PolledEvent, tasks: tuple[ReplicationTask, ...]) ->
     if running and event.source.spec.restart_tasks is False:
         names = ", ".join(task.identifier for task in running)
         findings.append(_found(Cause.TASKS_RUNNING, f"the change needs these to stop: {names}"))
+    if running and not _is_open(event, now):  # it has closed since the first task was stopped
+        names = ", ".join(task.identifier for task in running)
+        seen = f"the window has closed, and these tasks still run: {names}"
+        found = _found(Cause.WINDOW_CLOSED, seen)
+        findings.append(found.model_copy(update={"severity": Severity.ERROR}))
     if findings:
         raise Refused(findings[0].cause, findings=tuple(findings))
 

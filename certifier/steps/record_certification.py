@@ -20,7 +20,7 @@ from certifier.report import certification_page
 from certifier.run.carryover import anchors, answered, events, pending_anchors, remembered
 from certifier.run.documents import Document
 from certifier.run.dossier import Dossier, gathered
-from certifier.run.due import next_due
+from certifier.run.due import next_due, waits_for_window
 from certifier.run.ending import ending
 from certifier.run.event import RecordEvent, run_id
 from certifier.run.notice import Notice, attention, new_events, notice, retained_wal
@@ -101,12 +101,16 @@ def _record(
     left = _delete_canary(event, context, held)
     dossier = _gather(event, context, state, canary_left=left)
     end = ending(dossier, event.problem, run=event.run)
+    opens_at = dossier.plan.opens_at if dossier.plan else None
+    waits = waits_for_window(end.outcome, state, opens_at=opens_at, now=now)
+    if waits.finding is not None:
+        end = replace(end, findings=(*end.findings, waits.finding))
     due = next_due(
         end,
         state,
         now=now,
         pending_restart=bool(dossier.pending_restarts),
-        opens_at=dossier.plan.opens_at if dossier.plan else None,
+        opens_at=opens_at,
     )
     key = _key(event, state.claim.since if state.claim else now)
     where = f"s3://{context.documents.bucket}/{key}.html"
@@ -147,6 +151,8 @@ def _record(
                 **answered(dossier),
                 **pending_anchors(event.source.spec, dossier, end, state),
                 **kept,
+                "opens_at": waits.opens_at,
+                "missed_windows": waits.missed,
                 "notified": needs,
                 "record": key,
             },

@@ -196,6 +196,7 @@ class DmsStandIn(World):
         message: str | None = None,
         stop_reason: str | None = None,
         full_load_percent: int | None = None,
+        tables_loading: int | None = None,
         start_failure: str | None = None,
     ) -> None:
         """Let a task do something by itself: fail, move, finish its load, refuse to start."""
@@ -211,6 +212,8 @@ class DmsStandIn(World):
                 task.seen["StopReason"] = stop_reason
             if full_load_percent is not None:
                 task.seen["ReplicationTaskStats"]["FullLoadProgressPercent"] = full_load_percent
+            if tables_loading is not None:
+                task.seen["ReplicationTaskStats"]["TablesLoading"] = tables_loading
             task.start_failure = start_failure
 
     def add_serverless(

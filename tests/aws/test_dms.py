@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import boto3
 import moto
 import pytest
+from botocore.stub import Stubber
 from moto.core.exceptions import JsonRESTError
 
 from certifier.aws.clients import config
@@ -694,6 +696,51 @@ def test_a_task_is_stopped_and_started(start: Start) -> None:
     assert second is not None
     assert second.stop_date is not None
     assert second.stop_date > first.stop_date
+
+
+@pytest.mark.parametrize(("retries", "taken"), [(0, False), (1, None)])
+def test_a_stop_that_is_rejected_at_a_second_attempt_may_be_ours(
+    retries: int, taken: bool | None
+) -> None:
+    """The first attempt may have stopped the task, its answer lost."""
+    client = boto3.client(
+        "dms", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    stubber = Stubber(client)
+    stubber.add_client_error(
+        "stop_replication_task",
+        "InvalidResourceStateFault",
+        "Replication task cannot be stopped, invalid state: stopping",
+        response_meta={"RetryAttempts": retries},
+    )
+    with stubber:
+        assert Dms(client).stop_task("arn:aws:dms:eu-west-1:1:task:T") is taken
+
+
+@pytest.mark.parametrize("migration", ["cdc", "full-load-and-cdc"])
+def test_tables_that_are_loaded_again_are_a_full_load(start: Start, migration: str) -> None:
+    """A reload leaves the percentage of the first load as it is."""
+    world = start()
+    source, target = world.endpoint(), world.endpoint("warehouse")
+    arn = world.standin.add_task(
+        "copy",
+        source=source.arn,
+        target=target.arn,
+        instance=world.standin.add_instance("first"),
+        migration_type=migration,
+    )
+
+    def loads() -> bool:
+        task = world.dms.task(arn)
+        return task is not None and task.full_load
+
+    assert not loads()
+    world.standin.set_task(arn, tables_loading=1)
+    assert loads()
+    world.standin.set_task(arn, tables_loading=0)
+    assert not loads()
+    world.standin.set_task(arn, tables_loading=1, status="stopped")
+    assert not loads()
 
 
 def test_a_start_that_needs_a_test_says_so(start: Start) -> None:

@@ -26,6 +26,7 @@ from certifier.run.dossier import facts_in
 from certifier.run.state import BadEnd, SourceState
 from certifier.source import parse_source
 from certifier.vocabulary import Cause, Decision, Outcome, SslMode, Witness
+from certifier.window import AHEAD
 from lambdas.record_certification import handler
 from sandbox.dms import INSTANT, DmsStandIn, Switches
 from sandbox.pki import Authority
@@ -57,6 +58,7 @@ LOG = UndoLog(
     new=EndpointFields(ssl_mode=SslMode.VERIFY_FULL, certificate_arn=NEW_CA),
     old_password_version="old-version",
     new_password_version="new-version",
+    accepted=True,
 )
 SOURCE = parse_source(SPEC)
 SALES = {**SPEC, "name": "sales", "endpoint": "sales-source"}
@@ -387,12 +389,13 @@ def test_an_endpoint_of_another_source_is_not_remembered(world: World) -> None:
 
 
 def test_a_closed_window_is_waited_for(world: World) -> None:
-    """The source is due when its window opens, if that is before tomorrow."""
+    """The source is due ahead of the opening of its window, if that is before tomorrow."""
     opens = NOW + timedelta(hours=3)
     waits = Plan(decision=Decision.PLANNED, opens_at=opens)
     world.leave(read_material=material(), probe_tls=probed(), plan_changes=waits)
     assert world.record() == "planned"
-    assert world.state().due_at == opens
+    assert world.state().due_at == opens - AHEAD
+    assert world.state().opens_at == opens
 
 
 CANARY = new_canary("Certifier", "orders")

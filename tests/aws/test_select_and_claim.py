@@ -10,7 +10,7 @@ import pytest
 
 from certifier.aws.clients import Clients
 from certifier.aws.s3 import Documents
-from certifier.aws.store import Store
+from certifier.aws.store import NotClaimed, Store
 from certifier.endpoint.facts import EndpointFields
 from certifier.errors import InvalidEvent
 from certifier.run.documents import UndoLog
@@ -285,6 +285,43 @@ def test_a_claim_tells_what_was_left_behind(
     store.hold("orders", CHILD).write_undo(log)
     store.hold("orders", CHILD).pause("arn:task", NOW)
     assert claim() == {"claimed": True, "tail": True, "paused": True}
+
+
+def test_a_run_with_an_older_spec_ends_and_the_source_is_due(
+    select: Callable[..., dict[str, Any]],
+    claim: Callable[..., dict[str, Any]],
+    store: Store,
+    documents: Documents,
+) -> None:
+    """What an edit forbids must not happen because a run was queued before it."""
+    select({"sources": [spec("orders")]})
+    select({"sources": [spec("orders", restart_tasks=True)]})
+    later = NOW + timedelta(minutes=3)
+    assert claim(now=later)["claimed"] is False
+    state = store.state("orders")
+    assert state is not None
+    assert (state.claim, state.due_at) == (None, later)
+    word = documents.child_outcomes("parent-1")["orders"]
+    assert word.outcome is Outcome.DEFERRED
+    assert "registered anew" in str(word.seen)
+
+
+def test_an_edit_between_the_look_and_the_claim_wins(
+    select: Callable[..., dict[str, Any]], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim is written only together with the version that was looked at."""
+    select({"sources": [spec("orders")]})
+    edits = iter([lambda: select({"sources": [spec("orders", restart_tasks=True)]})])
+    plain = store._table.transacted
+
+    def late(writes: Any) -> bool:
+        next(edits, lambda: None)()
+        return plain(writes)
+
+    monkeypatch.setattr(store._table, "transacted", late)
+    got = store.claim("orders", CHILD, NOW, lambda _: None, version=1)
+    assert got == NotClaimed(owner=None, edited=True)
+    assert store.due(NOW, 10) == ["orders"]
 
 
 def test_plan_mode_claims_nothing(

@@ -227,6 +227,19 @@ def test_an_unknown_source_cannot_be_claimed(store: Store) -> None:
     assert store.state("orders") is None
 
 
+def test_who_takes_over_knows_how_long_the_last_owner_may_still_write(
+    store: Store, claimed: Claimed
+) -> None:
+    """Its end may have been seen wrongly; the longest function time after the take-over is safe."""
+    assert claimed.state.claim is not None
+    assert claimed.state.claim.is_alone(NOW)
+    got = store.claim("orders", OTHER, NOW + 5 * MINUTE, ended(NOW))
+    assert isinstance(got, Claimed)
+    assert got.state.claim is not None
+    assert not got.state.claim.is_alone(NOW + 7 * MINUTE)
+    assert got.state.claim.is_alone(NOW + 7.1 * MINUTE)
+
+
 def test_every_write_of_a_run_stops_with_its_claim(store: Store, claimed: Claimed) -> None:
     """Once another execution owns the source, the old owner can write nothing more."""
     held = store.hold("orders", RUN)

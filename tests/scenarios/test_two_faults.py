@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from sandbox.aws.calls import Call
+from sandbox.aws.machine import Where
 from sandbox.dms import Durations, Switches
-from sandbox.world import CREDENTIALS, ENDPOINT
+from sandbox.world import CREDENTIALS, ENDPOINT, TARGET
 from tests.scenarios.live import Live
 
 DAY = 24 * 60
@@ -113,6 +115,123 @@ def test_what_somebody_sets_before_our_write_stays(live: Live, operation: str, n
     assert live.unfinished == []
 
 
+def test_a_write_of_the_run_that_was_taken_over_is_rolled_back_too(live: Live) -> None:
+    """It was about to write when its claim was lost: nothing is proven before that is over."""
+    live.certified()
+    new_settings_fail(live)
+    live.cloud.stop_child_at("Resume tasks")
+    live.change()
+    assert (live.mode, live.status()) == ("verify-ca", "stopped")
+    begun: list[datetime] = []
+
+    def late(where: Where) -> None:
+        now = live.cloud.clock.now()
+        if where.child and where.state == "Claim source":
+            begun.append(now)
+        elif begun and now - begun[0] > timedelta(seconds=10) and live.mode == "verify-ca":
+            begun.clear()
+            live.modify(SslMode="verify-full")
+
+    live.cloud.on_state(late)
+    live.cloud.tick()
+    live.dms.judge = lambda _: None
+    assert (live.mode, live.status(), live.unfinished) == ("verify-ca", "running", [])
+    assert begun == []  # it has written
+
+
+# ------------------------------------------------------------------ whose stop
+
+
+@pytest.mark.shows("task_left_alone")
+def test_a_task_that_a_person_stops_before_our_stop_stays_stopped(live: Live) -> None:
+    """Between our read and our stop, which DMS does not take then."""
+    live.certified()
+
+    def person(call: Call) -> None:
+        if call.operation == "StopReplicationTask" and live.status() == "running":
+            live.dms.set_task(live.task, status="stopped")
+
+    live.cloud.calls.on_call.append(person)
+    try:
+        live.change()
+    finally:
+        live.cloud.calls.on_call.remove(person)
+    assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "stopped")
+    assert "task_left_alone" in live.causes
+    assert live.unfinished == []
+
+
+def test_a_task_that_a_person_started_and_stopped_after_our_run_died_stays_stopped(
+    live: Live,
+) -> None:
+    """Our run died before it saw the StopDate of its own stop."""
+    live.certified()
+    live.when(
+        "Pause tasks: wait",
+        lambda: live.cloud.stop_child_at("Pause tasks: done?"),
+        nth=2,  # the task was asked to stop in the second round
+    )
+    live.change()
+    live.cloud.clock.advance(60)
+    live.client.start_replication_task(
+        ReplicationTaskArn=live.task, StartReplicationTaskType="resume-processing"
+    )
+    live.cloud.clock.advance(60)
+    live.client.stop_replication_task(ReplicationTaskArn=live.task)
+    live.cloud.clock.advance(60)
+    live.tick(3)
+    assert (live.status(), live.unfinished) == ("stopped", [])
+
+
+# ------------------------------------------------------------------ windows
+
+
+def opens_in(live: Live, minutes: float, lasts: float) -> tuple[str, datetime]:
+    """Return a window that opens then, in whole minutes, and when that is."""
+    opens = (live.cloud.clock.now() + timedelta(minutes=minutes)).replace(second=0, microsecond=0)
+    closes = opens + timedelta(minutes=lasts)
+    return f"{opens:%a} {opens:%H:%M}-{closes:%H:%M} UTC", opens
+
+
+def test_a_short_window_is_for_stopping_alone(live: Live) -> None:
+    """Rehearsed ahead of its opening, the change is made in a window of five minutes."""
+    live.certified()
+    window, opens = opens_in(live, 2 * DAY, lasts=5)
+    live.change(restart_tasks=window)
+    assert live.outcome == "planned"
+    assert live.due_in() == pytest.approx(DAY, abs=1)
+    live.tick(minutes=DAY)
+    assert live.due_in() == pytest.approx(DAY - 15, abs=2)
+    since = live.now
+    live.tick(minutes=DAY - 12)
+    assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
+    (stop,) = live.cloud.calls.of("dms", operation="StopReplicationTask", since=since)
+    assert opens <= stop.at < opens + timedelta(minutes=5)
+
+
+@pytest.mark.shows("window_missed")
+def test_a_change_that_misses_its_window_twice_is_told(live: Live) -> None:
+    """Another task is being modified each time, so that nothing may be stopped."""
+    live.certified()
+    live.dms.add_task(
+        "busy",
+        source=live.arn,
+        target=(live.world.endpoint(TARGET) or {})["EndpointArn"],
+        instance=live.world.instance,
+        status="modifying",
+    )
+    window, opens = opens_in(live, DAY, lasts=5)
+    live.change(restart_tasks=window)
+    for week in range(2):
+        assert "window_missed" not in live.causes
+        until = opens + timedelta(weeks=week, minutes=-12) - live.cloud.clock.now()
+        live.tick(minutes=until.total_seconds() / 60)
+        assert (live.outcome, live.status()) == ("planned", "running")
+        live.tick(minutes=DAY)
+    assert "window_missed" in live.causes
+    assert any("window_missed" in body for _, body in live.cloud.notices)
+
+
 # ------------------------------------------------------------------ passwords
 
 OWN, FIRST, LATER = "orders_login", "the-first-password-of-1", "a-later-password-of-42"
@@ -156,7 +275,10 @@ def test_a_password_that_was_not_sent_is_not_remembered_as_applied(own: Live) ->
 
 def test_a_password_that_was_rolled_back_is_not_remembered_as_applied(own: Live) -> None:
     """The run was cut off after its rollback, before it could record it."""
-    own.dms.fail_after_change(ENDPOINT)
+    changed: list[None] = []
+    own.when("Test connection", lambda: changed.append(None))
+    own.when("Test rolled-back settings", changed.clear)
+    own.dms.judge = lambda one: "timeout expired" if changed and one["Status"] else ""
     own.cloud.stop_child_at("Record certification")
     rotate(own)
     assert password(own) == FIRST

@@ -24,7 +24,7 @@ from certifier.run.documents import (
     UndoLog,
 )
 from certifier.run.dossier import Dossier
-from certifier.run.due import BACK_OFF, DAY, next_due
+from certifier.run.due import BACK_OFF, DAY, Waits, next_due, waits_for_window
 from certifier.run.ending import Ending, ending
 from certifier.run.event import Problem
 from certifier.run.notice import attention, notice, retained_wal
@@ -315,9 +315,10 @@ PENDING = seen(Cause.OVERLAP_PENDING)
         (an_ending(Outcome.FAILED), True, None, 10 * MINUTE),
         (an_ending(Outcome.PLANNED), True, NOW + MINUTE, 10 * MINUTE),
         (an_ending(Outcome.PLANNED), False, None, DAY),
-        (an_ending(Outcome.PLANNED), False, NOW + 90 * MINUTE, 90 * MINUTE),
+        (an_ending(Outcome.PLANNED), False, NOW + 90 * MINUTE, 75 * MINUTE),
+        (an_ending(Outcome.PLANNED), False, NOW + 5 * MINUTE, timedelta(0)),
         (an_ending(Outcome.PLANNED), False, NOW + 3 * DAY, DAY),
-        (an_ending(Outcome.CERTIFIED), False, NOW + 90 * MINUTE, 90 * MINUTE),
+        (an_ending(Outcome.CERTIFIED), False, NOW + 90 * MINUTE, 75 * MINUTE),
         (an_ending(Outcome.CERTIFIED, PENDING), False, NOW + 90 * MINUTE, timedelta(0)),
         (an_ending(Outcome.DEFERRED, held_by_breaker=True), False, None, None),
         (an_ending(Outcome.DEFERRED, held_by_breaker=True), True, None, 10 * MINUTE),
@@ -580,3 +581,36 @@ def test_the_breaker_opens_at_its_limit_and_counts_a_run_once() -> None:
     assert breaker.opened_by == "r3"
     later = breaker.after(BadEnd(at=NOW + 2 * DAY, source="s", run="r9"), limit=3)
     assert (later.opened_by, later.open_since) == ("r3", breaker.open_since)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "opens_at", "waits"),
+    [
+        (Outcome.PLANNED, {}, NOW + DAY, Waits(NOW + DAY, 0)),
+        (Outcome.PLANNED, {"opens_at": NOW + DAY}, NOW + DAY, Waits(NOW + DAY, 0)),
+        (Outcome.PLANNED, {"opens_at": NOW - DAY}, NOW + DAY, Waits(NOW + DAY, 1)),
+        (
+            Outcome.PLANNED,
+            {"opens_at": NOW - DAY, "missed_windows": 1},
+            NOW + DAY,
+            Waits(NOW + DAY, 2),
+        ),
+        (Outcome.REFUSED, {"opens_at": NOW - DAY, "missed_windows": 1}, None, Waits(NOW - DAY, 1)),
+        (Outcome.PLANNED, {}, None, Waits()),
+        (Outcome.CERTIFIED, {"opens_at": NOW - DAY, "missed_windows": 5}, None, Waits()),
+    ],
+)
+def test_which_windows_a_change_has_missed(
+    outcome: Outcome, state: dict[str, Any], opens_at: datetime | None, waits: Waits
+) -> None:
+    """One that has passed without the change; a certified source waits for none."""
+    before = STATE.model_copy(update=state)
+    assert waits_for_window(outcome, before, opens_at=opens_at, now=NOW) == waits
+
+
+def test_a_window_that_was_missed_twice_is_a_finding() -> None:
+    """Once may be chance."""
+    assert Waits(NOW, 1).finding is None
+    found = Waits(NOW, 2).finding
+    assert found is not None
+    assert found.cause is Cause.WINDOW_MISSED

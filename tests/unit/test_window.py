@@ -1,6 +1,6 @@
 """A weekly window opens and closes when a person in that time zone would say so."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -38,6 +38,36 @@ def test_a_window_over_the_end_of_the_week_is_open_on_monday() -> None:
     """Sunday night's window is still open on Monday morning."""
     window = Window.parse("sun 22:00-02:00 UTC")
     assert window.is_open(at("2026-01-05T01:00"))
+
+
+def test_a_window_that_the_clocks_skip_opens_after_the_skip() -> None:
+    """On 29 March 2026 it is never half past two in Berlin; the window is the hour after."""
+    window = Window.parse("sun 02:00-03:00 Europe/Berlin")
+    assert window.is_open(at("2026-03-29T01:30"))
+    assert not window.is_open(at("2026-03-29T00:59"))
+    assert not window.is_open(at("2026-03-29T02:00"))
+    assert Window.parse("sun 02:30-03:00 Europe/Berlin").is_open(at("2026-03-29T01:45"))
+
+
+@pytest.mark.parametrize("text", ["sun 02:00-03:00 Europe/Berlin", "sat 23:30-02:30 Europe/Berlin"])
+def test_no_week_is_lost(text: str) -> None:
+    """Whatever the clocks do, the window opens once in each week, and closes after that."""
+    window = Window.parse(text)
+    opening = window.next_opening(at("2026-01-01T00:00"))
+    for _ in range(52):
+        assert window.is_open(opening)
+        following = window.next_opening(opening)
+        assert timedelta(days=6, hours=23) <= following - opening <= timedelta(days=7, hours=1)
+        opening = following
+
+
+def test_a_change_begins_ahead_of_the_opening() -> None:
+    """What stops nothing does not need the window."""
+    window = Window.parse("sun 02:00-02:10 UTC")
+    assert window.may_begin(at("2026-01-04T01:45"))
+    assert not window.may_begin(at("2026-01-04T01:44"))
+    assert window.may_begin(at("2026-01-04T02:09"))
+    assert not window.may_begin(at("2026-01-04T02:10"))
 
 
 def test_the_next_opening_lies_after_now() -> None:

@@ -29,11 +29,13 @@ class Claimed:
 class NotClaimed:
     """Somebody else has the source, or nobody has registered it (``owner`` is ``None``).
 
-    ``moved``: it was registered anew since, with another endpoint than the run's.
+    ``moved``: it was registered anew since, with another endpoint than the run's. ``edited``: its
+    spec was, so that the run would work by an old one.
     """
 
     owner: str | None
     moved: bool = False
+    edited: bool = False
 
 
 def _rescue(now: datetime) -> str:
@@ -53,7 +55,9 @@ class Claims(Reads):
         run: str,
         now: datetime,
         owner_ended: Callable[[Claim], datetime | None],
+        *,
         endpoint: str | None = None,
+        version: int | None = None,
     ) -> Claimed | NotClaimed:
         """Make the execution ``run`` the source's owner.
 
@@ -63,7 +67,9 @@ class Claims(Reads):
         Args:
             endpoint: as the run's spec names it; when the source was moved to another one since,
                 the run would mistake the one for the other, so it does not get the claim.
+            version: of the run's spec; when another one is registered, it does not get the claim.
         """
+        spec = source_key(name, "SPEC")
         for _ in range(RACES):
             state = self.state(name)
             if state is None:
@@ -73,6 +79,9 @@ class Claims(Reads):
             owner = state.claim
             if owner is not None and owner.execution == run:
                 return self._claimed(state)
+            known = self._table.get(spec)
+            if version is not None and (known is None or int(known["version"]) != version):
+                return NotClaimed(owner=None, edited=True)
             values: dict[str, Any] = {}
             condition = "attribute_exists(pk) AND attribute_not_exists(claim)"
             if owner is not None:
@@ -84,24 +93,28 @@ class Claims(Reads):
                 condition += " AND endpoint = :endpoint"
                 values[":endpoint"] = state.endpoint
             due = _rescue(now)
-            self._table.wrote(
-                self._table.update_op(
-                    source_key(name, "STATE"),
-                    set_={
-                        "claim": {
-                            "execution": run,
-                            "since": stamp(now),
-                            "due_at": due,
-                            "took_over": owner is not None,
-                        },
+            claim = self._table.update_op(
+                source_key(name, "STATE"),
+                set_={
+                    "claim": {
+                        "execution": run,
+                        "since": stamp(now),
                         "due_at": due,
-                        "due_partition": DUE,
-                        "markers": {},
+                        "took_over": owner is not None,
                     },
-                    condition=condition,
-                    values=values,
-                )
-            )  # whoever has it now is read in the next round
+                    "due_at": due,
+                    "due_partition": DUE,
+                    "markers": {},
+                },
+                condition=condition,
+                values=values,
+            )
+            if version is None:
+                self._table.wrote(claim)
+            else:  # an edit in this very moment must not be hidden by the time that is written here
+                asked = self._table.check_op(spec, "version = :version", {":version": version})
+                self._table.transacted((claim, asked))
+            # Whoever has it now is read in the next round.
         raise Busy(f"source {name}")
 
     def _claimed(self, state: SourceState) -> Claimed:
