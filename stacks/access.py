@@ -371,7 +371,7 @@ ITEMS: Mapping[str, Items] = {
 }
 """What each function may do with the table."""
 
-_NOT_OURS = "runs/*/outcomes/*"  # who loses the claim leaves word of it
+_NOT_OURS = "runs/*/outcomes/*"  # who loses the claim writes its outcome
 
 
 def _of_step(name: str, *more: str, claims: bool = True) -> Objects:
@@ -425,7 +425,7 @@ def _items(storage: Storage, items: Items) -> Statements:
 def _objects(storage: Storage, objects: Objects) -> Statements:
     """Keys to read and to write.
 
-    Who may list what is not there is told that it is missing. Whether S3 says so to who may list a
+    Who may list what is not there learns that it is missing. Whether S3 says so to who may list a
     prefix alone is not documented; ``Documents.get`` asks again by listing.
     """
     statements = []

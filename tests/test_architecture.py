@@ -339,7 +339,7 @@ def test_a_planted_import_between_steps_is_found(tmp_path: Path) -> None:
     assert steps_that_import_steps(tmp_path) == ["certifier.steps.one imports certifier.steps.two"]
 
 
-OF_THE_WHOLE_EXECUTION = {"select_sources", "tidy", "report"}
+OF_THE_WHOLE_EXECUTION = {"register_sources", "select_sources", "tidy", "report"}
 
 
 def test_every_step_of_a_certification_has_a_row_in_the_table_of_documents() -> None:

@@ -22,7 +22,7 @@ from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.models import Fact, Finding
 from certifier.run.documents import Document
-from certifier.run.event import Onboarding
+from certifier.run.event import Handover
 from certifier.run.summary import ChildOutcome
 from certifier.vocabulary import Cause, Outcome, Witness
 
@@ -81,7 +81,7 @@ class Documents:
 
     # -- what Onboard hands over
 
-    def write_onboarding(self, execution: str, handed: Onboarding) -> None:
+    def write_onboarding(self, execution: str, handed: Handover) -> None:
         """Hand over what an execution of Onboard has registered or checked."""
         self.put(
             f"onboarding/{execution}.json",
@@ -89,10 +89,10 @@ class Documents:
             JSON,
         )
 
-    def read_onboarding(self, execution: str) -> Onboarding | None:
+    def read_onboarding(self, execution: str) -> Handover | None:
         """Return what an execution of Onboard has handed over; ``None`` when it has not."""
         body = self.get(f"onboarding/{execution}.json")
-        return None if body is None else Onboarding.model_validate_json(body)
+        return None if body is None else Handover.model_validate_json(body)
 
     # -- how the children of an execution ended
 

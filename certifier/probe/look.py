@@ -85,7 +85,7 @@ def probe(
     held: list[str] = []
     request = replace(request, password=_holding(request.password, held))
     report = _Look(request, resolve, Deadline.after(request.timeout, clock)).report(now())
-    # The one edge where texts leave: a server may say what it was told, or has looked up.
+    # The one edge where texts leave: a server may say what we have sent, or has looked up.
     return Redactor(*held).model(report)
 
 

@@ -56,7 +56,7 @@ class Chosen(Event):
     version: int
 
 
-class Onboarding(Fact):
+class Handover(Fact):
     """What Onboard hands over to Run: the sources that it has registered, or checked to be planned.
 
     Only the function of Onboard may write it, so whoever may start Run alone cannot bring specs.

@@ -13,7 +13,7 @@ SAME_STOP = timedelta(seconds=5)
 
 
 def not_ours(pause: Pause, task: ReplicationTask) -> str | None:
-    """Return why a task does not stand still because of our stop; ``None`` when it does.
+    """Return why a task is not stopped by our stop; ``None`` when it does.
 
     Ours is a stop that DMS took from us: its StopDate was noted. A run that died before that note
     left none; then the task counts as ours if it stopped after the pause was written, and nobody

@@ -1,6 +1,6 @@
 """Register sources: the door to what is registered, with a permission of its own.
 
-All mistakes of all sources are told before anything is stored: all are registered, or none. With
+All mistakes of all sources are reported before anything is stored: all are registered, or none. With
 ``mode`` plan nothing is registered. Run gets what was registered or checked by the name of this
 execution, from a document that no other function may write: whoever may start Run cannot bring it.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 from certifier.errors import InvalidEvent
 from certifier.models import Fact
-from certifier.run.event import Chosen, Event, Onboarding, run_id
+from certifier.run.event import Chosen, Event, Handover, run_id
 from certifier.run.state import Registration
 from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
@@ -53,7 +53,7 @@ def run(event: RegisterEvent, context: StepContext[StepSettings]) -> Registered:
     except InvalidEvent as refused:
         problems = str(refused)[:PROBLEMS_LIMIT]
         return Registered(accepted=False, onboarded=execution, problems=problems)
-    handed = Onboarding(mode=asked.mode, sources=chosen)
+    handed = Handover(mode=asked.mode, sources=chosen)
     context.documents.write_onboarding(execution, handed)
     return Registered(accepted=True, onboarded=execution)
 

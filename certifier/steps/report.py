@@ -29,7 +29,7 @@ class ReportEvent(Event):
     problem: Problem | None = None
 
 
-class Ending(Fact):
+class SourceResult(Fact):
     """How one source ended. ``record``: key of the record in the bucket, without its suffix."""
 
     name: str
@@ -38,7 +38,7 @@ class Ending(Fact):
     record: str | None
 
 
-class Answer(Fact):
+class ReportAnswer(Fact):
     """The output of the state machine: what a pipeline reads.
 
     Attributes:
@@ -48,7 +48,7 @@ class Answer(Fact):
     """
 
     counts: dict[str, int]
-    sources: tuple[Ending, ...]
+    sources: tuple[SourceResult, ...]
     report: str
 
 
@@ -57,7 +57,7 @@ class Reported(Fact):
 
     failed: bool
     cause: str
-    answer: Answer | None
+    answer: ReportAnswer | None
 
 
 def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
@@ -96,18 +96,20 @@ def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
     return Reported(failed=False, cause="", answer=_answer(summary, key))
 
 
-def _answer(summary: Summary, report: str) -> Answer:
+def _answer(summary: Summary, report: str) -> ReportAnswer:
     """Return what fits; those that a person must look at come first."""
     good = (Outcome.CERTIFIED, Outcome.PLANNED)
     room = ANSWER_ROOM
-    endings: list[Ending] = []
+    endings: list[SourceResult] = []
     for line in sorted(summary.lines, key=lambda line: line.outcome in good):
-        ending = Ending(name=line.name, outcome=line.outcome, cause=line.cause, record=line.record)
+        ending = SourceResult(
+            name=line.name, outcome=line.outcome, cause=line.cause, record=line.record
+        )
         room -= len(ending.model_dump_json()) + 1
         if room < 0:
             break
         endings.append(ending)
-    return Answer(counts=summary.counts, sources=tuple(endings), report=report)
+    return ReportAnswer(counts=summary.counts, sources=tuple(endings), report=report)
 
 
 def _line(name: str, ending: ChildOutcome | None) -> Line:

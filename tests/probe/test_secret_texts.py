@@ -1,4 +1,4 @@
-"""A server that says the password that it was told: nothing of that is in a report."""
+"""A server that says the password that it received: nothing of that is in a report."""
 
 import base64
 from urllib.parse import quote

@@ -319,7 +319,7 @@ def test_a_source_is_not_weakened_by_registering_it_again(live: Live) -> None:
 
 @pytest.mark.shows("endpoint_moved", "credentials_changed", "permission_used")
 def test_a_move_is_notified_although_it_is_good(live: Live) -> None:
-    """With consent, vouched, rehearsed and certified: still, old and new are told."""
+    """With consent, vouched, rehearsed and certified: still, old and new are reported."""
     live.adopted(ServerName="old.db.example.com")
     sent = len(live.cloud.notices)
     live.world.onboard(credentials_mode="inline", allow_irreversible=True)

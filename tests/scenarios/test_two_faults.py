@@ -210,7 +210,7 @@ def test_a_short_window_is_for_stopping_alone(live: Live) -> None:
 
 
 @pytest.mark.shows("window_missed")
-def test_a_change_that_misses_its_window_twice_is_told(live: Live) -> None:
+def test_a_change_that_misses_its_window_twice_is_reported(live: Live) -> None:
     """Another task is being modified each time, so that nothing may be stopped."""
     live.certified()
     live.dms.add_task(

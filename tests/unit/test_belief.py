@@ -88,8 +88,8 @@ def test_a_first_verdict_is_believed_where_there_was_none() -> None:
     assert move(noted, shown("successful"))[0] is Move.BELIEVE
 
 
-def test_a_verdict_that_nobody_looked_at_in_time_is_no_result() -> None:
-    """The run was cut off after its start: old or new cannot be told, so it tests once more."""
+def test_a_verdict_that_nobody_looked_at_in_time_proves_nothing() -> None:
+    """The run was cut off after its start: old or new cannot be distinguished, so it tests once more."""
     late = PROMPT + timedelta(seconds=1)
     assert move(marker(), shown("successful"), late)[0] is Move.START
 
@@ -102,7 +102,7 @@ def test_a_verdict_that_nothing_proves_is_deleted() -> None:
 
 
 def test_a_failure_that_was_proven_stands_until_something_else_is_shown() -> None:
-    """It was tested again to be sure; an old failure is no less a failure."""
+    """It was tested again to be sure; an old failure is a failure all the same."""
     _, noted = move(marker(failures=1), shown("failed"))
     late = UNPROVEN_AFTER + timedelta(seconds=1)
     assert move(noted, shown("failed"), late)[0] is Move.BELIEVE

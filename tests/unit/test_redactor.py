@@ -59,7 +59,7 @@ def test_a_short_secret_is_hidden_where_it_stands_alone() -> None:
 
 
 def test_without_a_secret_nothing_is_hidden() -> None:
-    """None and the empty one are no secrets."""
+    """None and the empty one are not secrets."""
     assert Redactor(None, "").text("all of this") == "all of this"
 
 

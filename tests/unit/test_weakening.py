@@ -104,14 +104,14 @@ def test_a_permission_that_is_used_is_named() -> None:
     assert weakening(asked, endpoint(), [fine], credentials=SECRET) == ()
 
 
-def test_a_rotation_is_no_event() -> None:
+def test_a_rotation_is_not_an_event() -> None:
     """The same secret at a new version, a host in other letters, a stronger mode."""
     same = endpoint(server_name="DB.example.com.", ssl_mode=SslMode.NONE)
     changes = [change("password"), change("server_name"), change("ssl_mode"), change("certificate")]
     assert weakening(source(), same, changes, credentials=SECRET) == ()
 
 
-def test_a_new_endpoint_is_no_event() -> None:
+def test_a_new_endpoint_is_not_an_event() -> None:
     """Nothing is taken from anybody."""
     assert weakening(source(), None, [change("ssl_mode")], credentials=None) == ()
 
@@ -146,14 +146,14 @@ def test_other_edits_need_not(changes: dict[str, Any]) -> None:
     assert Registration(known=source(), version=3).problems(source(**changes)) == ()
 
 
-def test_a_raise_is_no_downgrade() -> None:
+def test_a_raise_is_not_a_downgrade() -> None:
     """Only what makes it weaker."""
     assert lowers_or_moves(source(ssl_mode="none"), source()) == ()
     assert Registration().problems(source(replaces=1)) == ()
 
 
 def test_what_it_replaces_is_not_stored() -> None:
-    """It is said of one registration, and is no part of the source."""
+    """It is said of one registration, and not part of the source."""
     assert "replaces" not in source(replaces=3).model_dump_json()
 
 
@@ -166,7 +166,7 @@ def moved(where: str) -> Finding:
 
 
 def test_every_move_is_notified_once_however_many_came_before() -> None:
-    """By its content, not by its cause; beside it, what lasts is not told again."""
+    """By its content, not by its cause; beside it, what lasts is not repeated."""
     lasting = finding(Cause.KEY_TOO_SMALL, place=Witness.PROBE, seen="small")
     state = SourceState(name="orders", notified="key_too_small")
     subjects = []
