@@ -1,6 +1,6 @@
 """Register sources: the door to what is registered, with a permission of its own.
 
-All mistakes of all sources are reported before anything is stored: all are registered, or none. With
+All mistakes of all sources are reported before anything is stored: all or none are registered. With
 ``mode`` plan nothing is registered. Run gets what was registered or checked by the name of this
 execution, from a document that no other function may write: whoever may start Run cannot bring it.
 """

@@ -89,7 +89,7 @@ def test_a_first_verdict_is_believed_where_there_was_none() -> None:
 
 
 def test_a_verdict_that_nobody_looked_at_in_time_proves_nothing() -> None:
-    """The run was cut off after its start: old or new cannot be distinguished, so it tests once more."""
+    """Cut off after its start, the run cannot tell old from new, so it tests once more."""
     late = PROMPT + timedelta(seconds=1)
     assert move(marker(), shown("successful"), late)[0] is Move.START
 
