@@ -145,7 +145,7 @@ def test_a_run_that_stopped_a_task_and_then_gave_up_has_failed(live: Live) -> No
     """A second task comes to life, and could not start again: the first one runs on, once a day."""
     live.certified()
     other = second_task(live, status="stopped")
-    live.when("Pause tasks: wait", lambda: live.dms.set_task(other, status="running"), nth=3)
+    live.when("Pause tasks: wait", lambda: live.dms.set_task(other, status="running"), nth=2)
     since = live.now
     live.change()
     assert (live.outcome, live.mode) == ("failed", "verify-ca")
