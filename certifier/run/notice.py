@@ -130,8 +130,8 @@ def notice(
         )
     earlier = [event for event in events if event not in end.findings]
     weighty = [f for f in (*end.findings, *earlier) if f.severity is not Severity.ADVICE]
-    first = set(events) if needs == notified else set()  # they are why anybody is notified at all
-    weighty.sort(key=lambda found: (found.severity.weight, found not in first))
+    alone = needs == notified  # then events are why anybody is notified; otherwise they come last
+    weighty.sort(key=lambda f: (f.severity.weight, (f in events) is not alone))
     lead = weighty[0].cause.value if weighty else "see the record"
     blocks = [
         f"[{found.severity.value}] {found.cause.value} ({found.place.value})\n"

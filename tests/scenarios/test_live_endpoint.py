@@ -120,7 +120,7 @@ def test_a_new_endpoint_needs_credentials_and_database(live: Live) -> None:
 def test_a_weaker_mode_needs_permission(live: Live) -> None:
     """Refused without `allow_downgrade`, done with it."""
     live.certified(task=False)
-    live.change(ssl_mode="require")
+    live.change(ssl_mode="require", replaces=1)
     assert (live.outcome, live.mode) == ("refused", "verify-ca")
     assert "would_weaken" in live.causes
     live.change(ssl_mode="require", allow_downgrade=True)
