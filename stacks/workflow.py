@@ -308,7 +308,8 @@ class Workflow(Construct):
             assign={
                 "failed": "{% $states.result.Payload.failed = true %}",
                 "cause": "{% '' & $states.result.Payload.cause %}",
-                "answer": "{% $states.result.Payload.answer %}",
+                "answer": "{% $exists($states.result.Payload.answer)"
+                " ? $states.result.Payload.answer : null %}",
             },
         )
         report.next(

@@ -36,9 +36,6 @@ MEANT = {
     r"AwsSolutions-IAM5\[Resource::.*/(runs|records|reports|onboarding)/.*\*.*\]": (
         "The objects of our own bucket, by folder."
     ),
-    r"AwsSolutions-IAM5\[Resource::.*:s3:::<StorageBucket.*>/\*\]": (
-        "The Map reads its manifest from, and writes its results to, our own bucket."
-    ),
     r"AwsSolutions-IAM5\[Resource::.*:s3:::platform-trust/\*\]": (
         "CA bundles are read from the buckets that the settings allow, under any key."
     ),
