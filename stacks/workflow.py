@@ -134,9 +134,9 @@ class Workflow(Construct):
         self._bucket = bucket
         self._pace = pace
         self._counters: list[str] = []
-        role = iam.Role(self, "Role", assumed_by=states_of_this_account(self))
         # Without it CDK leaves the Map's result writer out.
         self.node.set_context("@aws-cdk/aws-stepfunctions:useDistributedMapResultWriterV2", True)
+        role = iam.Role(self, "Role", assumed_by=states_of_this_account(self))
         self.machine = sfn.StateMachine(
             self,
             "Machine",
@@ -308,7 +308,8 @@ class Workflow(Construct):
             assign={
                 "failed": "{% $states.result.Payload.failed = true %}",
                 "cause": "{% '' & $states.result.Payload.cause %}",
-                "answer": "{% $states.result.Payload.answer %}",
+                "answer": "{% $exists($states.result.Payload.answer)"
+                " ? $states.result.Payload.answer : null %}",
             },
         )
         report.next(

@@ -97,7 +97,7 @@ def test_an_open_account_is_not_opened_again(cloud: Cloud) -> None:
 
 def test_every_call_bears_its_callers_name(cloud: Cloud, probe: Probe) -> None:
     """The step, the state and the execution on whose behalf; reads and writes are distinguished."""
-    probe.act = writing(cloud, "runs/a")
+    probe.act = writing(cloud, "runs/r/outcomes/a")
     since = len(cloud.calls)
     run = cloud.run({})
     made = cloud.calls.of(caller="select_sources", since=since)
@@ -113,7 +113,7 @@ def test_every_call_bears_its_callers_name(cloud: Cloud, probe: Probe) -> None:
 
 def test_equal_calls_have_equal_digests(cloud: Cloud, probe: Probe) -> None:
     """So that two runs can be compared call by call."""
-    probe.act = writing(cloud, "runs/b")
+    probe.act = writing(cloud, "runs/r/outcomes/b")
     since = len(cloud.calls)
     cloud.run({})
     cloud.run({})
@@ -140,28 +140,28 @@ def caught(cloud: Cloud, probe: Probe, key: str) -> list[BotoCoreError | ClientE
 def test_a_fault_before_the_effect(cloud: Cloud, probe: Probe) -> None:
     """The step sees a timeout after all of botocore's attempts, and nothing was written."""
     fault = cloud.faults.inject("s3", "PutObject", Kind.BEFORE)
-    (error,) = caught(cloud, probe, "runs/before")
+    (error,) = caught(cloud, probe, "runs/r/outcomes/before")
     assert isinstance(error, ConnectTimeoutError)
     assert fault.met
-    assert cloud.objects("runs/before") == {}
-    assert caught(cloud, probe, "runs/before") == []
-    assert list(cloud.objects("runs/before")) == ["runs/before"]
+    assert cloud.objects("runs/r/outcomes/before") == {}
+    assert caught(cloud, probe, "runs/r/outcomes/before") == []
+    assert list(cloud.objects("runs/r/outcomes/before")) == ["runs/r/outcomes/before"]
 
 
 def test_a_fault_after_the_effect(cloud: Cloud, probe: Probe) -> None:
     """The answer is lost, but what was asked for was done."""
     cloud.faults.inject("s3", "PutObject", Kind.AFTER)
-    (error,) = caught(cloud, probe, "runs/after")
+    (error,) = caught(cloud, probe, "runs/r/outcomes/after")
     assert isinstance(error, ReadTimeoutError)
-    assert list(cloud.objects("runs/after")) == ["runs/after"]
+    assert list(cloud.objects("runs/r/outcomes/after")) == ["runs/r/outcomes/after"]
 
 
 def test_one_lost_attempt_is_made_good_by_botocore(cloud: Cloud, probe: Probe) -> None:
     """botocore's own retries stay real: the step sees nothing, and waits on our clock."""
     before = cloud.clock.now()
     cloud.faults.inject("s3", "PutObject", Kind.BEFORE, attempts=1)
-    assert caught(cloud, probe, "runs/attempt") == []
-    assert list(cloud.objects("runs/attempt")) == ["runs/attempt"]
+    assert caught(cloud, probe, "runs/r/outcomes/attempt") == []
+    assert list(cloud.objects("runs/r/outcomes/attempt")) == ["runs/r/outcomes/attempt"]
     assert cloud.clock.now() > before
 
 
@@ -206,7 +206,7 @@ def test_a_lambda_can_be_killed_at_a_call(
     cloud: Cloud, probe: Probe, kind: Kind, done: bool
 ) -> None:
     """It dies there, past every except; Step Functions tries once more, as after a crash."""
-    key = f"runs/{kind}"
+    key = f"runs/r/outcomes/{kind}"
     cloud.faults.inject("s3", "PutObject", kind)
     act, objects = writing(cloud, key), []
 
@@ -224,8 +224,8 @@ def test_a_fault_waits_for_its_caller_and_its_turn(cloud: Cloud, probe: Probe) -
     """Another step's call, or an earlier one, does not meet it."""
     other = cloud.faults.inject("s3", "PutObject", Kind.BEFORE, caller="record_certification")
     second = cloud.faults.inject("s3", "PutObject", Kind.BEFORE, nth=2)
-    assert caught(cloud, probe, "runs/nth") == []
-    assert len(caught(cloud, probe, "runs/nth")) == 1
+    assert caught(cloud, probe, "runs/r/outcomes/nth") == []
+    assert len(caught(cloud, probe, "runs/r/outcomes/nth")) == 1
     assert (other.met, second.met) == (False, True)
 
 
@@ -345,7 +345,7 @@ def test_a_clock_with_a_speed_lets_people_watch() -> None:
 
 def test_calls_take_time_on_the_clock(cloud: Cloud, probe: Probe) -> None:
     """So that a step stays below the rates that DMS and ACM allow."""
-    probe.act = writing(cloud, "runs/time")
+    probe.act = writing(cloud, "runs/r/outcomes/time")
     since = len(cloud.calls)
     cloud.run({})
     first, second = (call.at for call in cloud.calls.of(caller="select_sources", since=since))

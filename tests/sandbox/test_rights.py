@@ -60,9 +60,10 @@ def publish(cloud: Cloud, client: Callable[[str], Any]) -> Any:
 
 def put_item(cloud: Cloud, client: Callable[[str], Any]) -> Any:
     """Write an item within a transaction."""
-    item = {"pk": {"S": "SOURCE#x"}, "sk": {"S": "STATE"}}
-    put = {"Put": {"TableName": cloud.resources["TableName"], "Item": item}}
-    return client("dynamodb").transact_write_items(TransactItems=[put])
+    key = {"pk": {"S": "SOURCE#x"}, "sk": {"S": "STATE"}}
+    table = cloud.resources["TableName"]
+    change = {"Update": {"TableName": table, "Key": key, "UpdateExpression": "REMOVE x"}}
+    return client("dynamodb").transact_write_items(TransactItems=[change])
 
 
 def import_ca(installation: str | None) -> Act:
@@ -84,6 +85,7 @@ def delete_canary(installation: str) -> Act:
     def act(cloud: Cloud, client: Callable[[str], Any]) -> Any:
         made = cloud.client("dms").create_endpoint(
             EndpointIdentifier=f"canary-{installation}",
+            ResourceIdentifier=f"certifier-canary-{installation[-9:]}",
             EndpointType="source",
             EngineName="postgres",
             ServerName="db",

@@ -27,8 +27,10 @@ TEST, ROLLED_BACK, TEST_OLD = "Test connection", "Roll back endpoint", "Test rol
 RESUME, LOOK, ACM = "Resume tasks", "Read replication slots", "Import certificate"
 RECORD = "Record certification"
 SELECT, TIDY, REPORT = "Select sources", "Tidy", "Report"
+REGISTER = "Register sources"
 
 STEPS = {
+    "register_sources": REGISTER,
     "select_sources": SELECT,
     "claim_source": CLAIM,
     "read_material": READ,
@@ -63,9 +65,12 @@ GOOD: Mapping[str, Any] = {
     ACM: {},
     RECORD: {"outcome": "certified"},
     TIDY: {},
-    REPORT: {"failed": False, "cause": ""},
+    REPORT: {"failed": False, "cause": "", "answer": {"counts": {"certified": 1}}},
+    REGISTER: {"accepted": True, "onboarded": "x", "problems": ""},
 }
 SOURCE = {"name": "orders", "spec": {"host": "db"}, "version": 3}
+
+NOTHING: Mapping[str, Any] = {"counts": {}, "sources": [], "report": None}
 
 Answer = Mapping[str, Any] | Exception | Callable[[dict[str, Any]], Any]
 
@@ -549,7 +554,7 @@ def test_nothing_due(script: Script) -> None:
     script.sources = []
     run = script.run()
     assert run.states == ["Begin run", SELECT, "Any sources?", "Nothing to do"]
-    assert (run.status, run.output, run.children) == ("SUCCEEDED", {}, [])
+    assert (run.status, run.output, run.children) == ("SUCCEEDED", NOTHING, [])
 
 
 @pytest.mark.parametrize("count", [1, 2, 25])
@@ -647,3 +652,52 @@ def test_the_results_of_the_map_lie_in_the_bucket(script: Script) -> None:
     (key,) = [key for key in found if key.endswith("SUCCEEDED_0.json")]
     (result,) = json.loads(found[key])
     assert json.loads(result["Output"]) == {"name": "orders", "outcome": "certified"}
+
+
+# ---------------------------------------------------------------------- the second door
+
+ONBOARD = ["Begin onboarding", REGISTER, "Registered?"]
+
+
+def onboard(script: Script, answers: Mapping[str, Answer]) -> Execution:
+    """Start Onboard with one source."""
+    script.answers = dict(answers)
+    return script.cloud.run({"sources": [{"name": "orders"}], "mode": "plan"})
+
+
+def test_what_is_registered_is_run_and_answered(script: Script) -> None:
+    """Register is told the raw input; Run its name alone; Run's answer is Onboard's."""
+    run = onboard(script, {})
+    assert run.states == [*ONBOARD, "Run sources", "Onboarded"]
+    assert run.output == {"counts": {"certified": 1}}
+    assert script.events(REGISTER) == [
+        {"event": {"sources": [{"name": "orders"}], "mode": "plan"}, "execution": run.arn}
+    ]
+    (selected,) = script.events(SELECT)
+    assert selected["event"] == {"onboarded": "x"}
+    assert selected["execution"].endswith(f":{run.run_id}")
+
+
+def test_what_is_not_registered_is_not_run(script: Script) -> None:
+    """The mistakes are the cause."""
+    refused = {"accepted": False, "onboarded": "x", "problems": "sources.0.host: is required"}
+    run = onboard(script, {REGISTER: refused})
+    assert run.states == [*ONBOARD, "Not certified"]
+    assert (run.error, run.cause) == ("InvalidEvent", "sources.0.host: is required")
+
+
+def test_a_run_that_fails_gives_its_words_to_onboard(script: Script) -> None:
+    """Error and cause as Run has them, whatever signs are in them."""
+    words = 'orders: refused ("a" \\ {b} % $c)'
+    run = onboard(script, {REPORT: {"failed": True, "cause": words, "answer": None}})
+    assert run.states == [*ONBOARD, "Run sources", "Not certified"]
+    assert (run.error, run.cause) == ("NotCertified", words)
+
+
+@pytest.mark.parametrize("error", [Unexpected("KeyError"), LambdaFault("Sandbox.Timedout")])
+def test_an_error_while_registering_ends_onboard(script: Script, error: Exception) -> None:
+    """Under its own name, after the retries that it gets."""
+    run = onboard(script, {REGISTER: error})
+    assert run.states[-1] == "Not certified"
+    assert run.error in ("Unexpected", "Sandbox.Timedout")
+    assert script.events(SELECT) == []

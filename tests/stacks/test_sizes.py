@@ -19,6 +19,7 @@ ENVIRONMENT = 4_096  # bytes of a function's environment (Lambda quotas)
 PSEUDO = {
     "AWS::Partition": "aws-us-gov",
     "AWS::Region": "ap-southeast-99",
+    "AWS::URLSuffix": "amazonaws.com.cn",
     "AWS::AccountId": "123456789012",
     "AWS::StackName": "s" * 128,
     "AWS::StackId": "arn:aws-us-gov:cloudformation:ap-southeast-99:123456789012:stack/"

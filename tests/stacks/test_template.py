@@ -72,7 +72,7 @@ WITHOUT_RESOURCES = {
 def test_every_step_is_one_function_on_python_3_13_and_arm64(template: dict[str, Any]) -> None:
     """Functions share runtime, processor, code and layer; each has its own role and log group."""
     found = functions(template)
-    assert len(found) == len(of_type(template, "AWS::Lambda::Function")) == 15
+    assert len(found) == len(of_type(template, "AWS::Lambda::Function")) == 16
     for properties in found.values():
         assert properties["Runtime"] == "python3.13"
         assert properties["Architectures"] == ["arm64"]
@@ -80,8 +80,8 @@ def test_every_step_is_one_function_on_python_3_13_and_arm64(template: dict[str,
         assert properties["LoggingConfig"]["LogFormat"] == "JSON"
     assert len({json.dumps(p["Code"]) for p in found.values()}) == 1
     assert len({json.dumps(p["Layers"]) for p in found.values()}) == 1
-    assert len({json.dumps(p["Role"]) for p in found.values()}) == 15
-    assert len({json.dumps(p["LoggingConfig"]["LogGroup"]) for p in found.values()}) == 15
+    assert len({json.dumps(p["Role"]) for p in found.values()}) == 16
+    assert len({json.dumps(p["LoggingConfig"]["LogGroup"]) for p in found.values()}) == 16
 
 
 def test_no_function_runs_longer_than_two_minutes(template: dict[str, Any]) -> None:
@@ -158,10 +158,10 @@ def test_versions_are_published_retained_and_named_by_the_machine(template: dict
         for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Lambda::Version"
     }
-    assert len(versions) == 15
+    assert len(versions) == 16
     assert all(v["DeletionPolicy"] == "RetainExceptOnCreate" for v in versions.values())
     machine = only(template, "AWS::StepFunctions::StateMachine")
-    definition = json.dumps(machine)
+    definition = json.dumps(of_type(template, "AWS::StepFunctions::StateMachine"))
     assert all(f'{{"Ref": "{name}"}}' in definition for name in versions)
     for function in of_type(template, "AWS::Lambda::Function"):
         assert f'"{function}"' not in json.dumps(machine.get("DefinitionString"))
@@ -253,6 +253,7 @@ def may(template: dict[str, Any], step: str) -> set[str]:
                 "probe_tls",
                 "rehearse_changes",
                 "configure_endpoint",
+                "test_connection",
                 "import_certificate",
             },
         ),
@@ -476,7 +477,7 @@ def test_a_deployment_that_is_rolled_back_leaves_nothing_behind(
 def test_every_log_follows_the_settings_and_goes_with_the_stack(trial: dict[str, Any]) -> None:
     """The machine's log too."""
     groups = [r for r in trial["Resources"].values() if r["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 16
+    assert len(groups) == 18
     for group in groups:
         assert group["Properties"]["RetentionInDays"] == 30
         assert group["DeletionPolicy"] == "Delete"

@@ -24,7 +24,7 @@ MEANT = {
     r"AwsSolutions-IAM5\[Resource::.*:secret:dms/\*\]": (
         "Secrets are many and come and go: the settings bound them by prefix."
     ),
-    r"AwsSolutions-IAM5\[Resource::.*:(cert|endpoint|rep|task):\*\]": (
+    r"AwsSolutions-IAM5\[Resource::.*:(cert|endpoint|rep|task):(certifier-canary-)?\*\]": (
         "DMS chooses the last part of its ARNs, and any endpoint may be registered as a source."
     ),
     r"AwsSolutions-IAM5\[Resource::.*:rds:.*:db:\*\]": (
@@ -33,11 +33,8 @@ MEANT = {
     r"AwsSolutions-IAM5\[Resource::.*:certificate/\*\]": (
         "ACM chooses the last part of its ARNs; the adapter deletes only what bears our tag."
     ),
-    r"AwsSolutions-IAM5\[Resource::.*/(runs|records|reports)/\*\]": (
+    r"AwsSolutions-IAM5\[Resource::.*/(runs|records|reports|onboarding)/.*\*.*\]": (
         "The objects of our own bucket, by folder."
-    ),
-    r"AwsSolutions-IAM5\[Resource::.*:s3:::<StorageBucket.*>/\*\]": (
-        "The Map reads its manifest from, and writes its results to, our own bucket."
     ),
     r"AwsSolutions-IAM5\[Resource::.*:s3:::platform-trust/\*\]": (
         "CA bundles are read from the buckets that the settings allow, under any key."
@@ -45,7 +42,7 @@ MEANT = {
     r"AwsSolutions-IAM5\[Resource::<Steps\w+\.Arn>:\*\]": (
         "An execution under way goes on with the function versions it began with."
     ),
-    r"AwsSolutions-IAM5\[Resource::.*:execution:.*[:/]\*\]": (
+    r"AwsSolutions-IAM5\[Resource::.*:execution:.*[:/}]\*\]": (
         "Executions of this machine, whose names are made when they start."
     ),
     "AwsSolutions-L1": "Python 3.13 is what the layer is built for; a newer one is chosen by hand.",
