@@ -20,10 +20,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from sandbox import acts
 from sandbox.aws import Execution
 from sandbox.aws.machine import Where
 from sandbox.pki import Authority
-from sandbox.world import CREDENTIALS, ENDPOINT, HOST, NAME, PAIR, World
+from sandbox.world import CREDENTIALS, HOST, NAME, PAIR, World
 
 COLOURS = {
     "certified": "bold green",
@@ -196,7 +197,7 @@ class Demo:
             "The team renews both and reloads PostgreSQL; the secret's label event starts the run.",
         )
         with self._watched():
-            self.world.renew()
+            acts.renew(self.world)
         self._show(evidence=True)
 
     def renew_ahead(self) -> None:
@@ -206,12 +207,11 @@ class Demo:
             "A renewal that the server has not followed yet",
             "New CA and certificate are in the secret; PostgreSQL still serves the old ones.",
         )
-        self.world.issue()
         with self._watched():
-            self.world.announce()
+            acts.renew_ahead(self.world)
         self._show(evidence=True)
         self.story.say("[italic]PostgreSQL reloads; the next due run notices.[/]")
-        self.world.serve()
+        acts.reload(self.world)
         with self._watched():
             self._until(lambda: not self.world.state().get("findings"))
         self._show(evidence=True)
@@ -244,11 +244,11 @@ class Demo:
             "DMS stands elsewhere",
             "The probe reaches the host; from the replication instance its name does not resolve.",
         )
-        self.world.cloud.dms.resolve = {}
+        acts.break_network(self.world)
         changes = {"name": "billing", "endpoint": "billing-source"}
         with self._watched("billing"):
             run = self.world.onboard(**changes)
-        self.world.cloud.dms.resolve = self.world.cloud.hosts
+        acts.restore(self.world)
         self._show("billing", evidence=True)
         self._ended(run)
 
@@ -259,9 +259,9 @@ class Demo:
             "Rotate under a running task",
             "A task replicates; the source allows it to be paused.",
         )
-        self.world.add_task()
+        acts.add_task(self.world)
         with self._watched():
-            self.world.renew()
+            acts.renew(self.world)
         self._show(evidence=True)
         self._tasks()
 
@@ -272,11 +272,10 @@ class Demo:
             "DMS cannot connect after the change",
             "A new CA is in the secret. The rehearsal passes; the changed endpoint still fails.",
         )
-        self.world.issue()
-        self.world.cloud.dms.fail_after_change(ENDPOINT)
+        acts.break_after_change(self.world)
         with self._watched():
-            self.world.announce()
-        self.world.cloud.dms.judge = lambda _: None
+            acts.renew_ahead(self.world)
+        acts.restore(self.world)
         self._show(evidence=True)
         self._tasks()
 
@@ -287,7 +286,7 @@ class Demo:
             "Killed in the middle",
             "The execution is stopped right after the endpoint was changed, with the task paused.",
         )
-        self.world.cloud.stop_child_at("Test connection")
+        acts.kill(self.world)
         with self._watched():
             self.world.recertify()
         self._tasks()
