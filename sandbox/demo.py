@@ -1,4 +1,4 @@
-"""The demo: Certifier's story, told on one machine, with everything in it real but the cloud.
+"""The demo: Certifier's story, played on one machine, with everything in it real but the cloud.
 
 PostgreSQL is a real server with TLS, the state machine and the Lambdas are those that CDK deploys,
 and DMS connects with libpq. Nothing that is printed is written here: outcomes, evidence, findings
@@ -147,7 +147,7 @@ def _evidence(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "DMS tests", "; ".join(words)
     tasks = record.get("tasks") or {}
     if tasks.get("stopped_seconds") is not None:
-        yield "tasks", f"resumed after standing still for {tasks['stopped_seconds']:.0f} s"
+        yield "tasks", f"resumed; stopped for {tasks['stopped_seconds']:.0f} s"
 
 
 @dataclass
@@ -248,7 +248,7 @@ class Demo:
         changes = {"name": "billing", "endpoint": "billing-source"}
         with self._watched("billing"):
             run = self.world.onboard(**changes)
-        acts.restore(self.world)
+        acts.repair(self.world)
         self._show("billing", evidence=True)
         self._ended(run)
 
@@ -275,7 +275,7 @@ class Demo:
         acts.break_after_change(self.world)
         with self._watched():
             acts.renew_ahead(self.world)
-        acts.restore(self.world)
+        acts.repair(self.world)
         self._show(evidence=True)
         self._tasks()
 
