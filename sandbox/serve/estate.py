@@ -19,7 +19,7 @@ SOURCES_LIMIT = 500
 PER_INSTANCE = 90
 """Endpoints per replication instance: DMS takes 100, and a canary or two need room."""
 PER_RUN = 40
-"""Sources in one execution: as many as run side by side."""
+"""Sources in one execution. moto copies the table for each that is registered, so few are fast."""
 _CONSENT = [{"Key": "certifier:source", "Value": "+"}]
 
 
