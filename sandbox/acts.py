@@ -81,14 +81,14 @@ def add_task(world: World, *, wait: bool = True) -> str:  # noqa: ARG001
 def break_network(world: World, *, wait: bool = True) -> str:  # noqa: ARG001
     """Let the replication instance not resolve any host name; our probe still does."""
     world.cloud.dms.resolve = {}
-    return "no host name resolves for the replication instance (restore ends it)"
+    return "no host name resolves for the replication instance (repair ends it)"
 
 
 def break_after_change(world: World, *, wait: bool = True) -> str:  # noqa: ARG001
     """Let DMS fail to connect with any settings of the endpoint but those it has now."""
     identifier = str(_endpoint(world)["EndpointIdentifier"])
     world.cloud.dms.fail_after_change(identifier)
-    return f"{identifier} connects with the settings it has now, and no others (restore ends it)"
+    return f"{identifier} connects with the settings it has now, and no others (repair ends it)"
 
 
 def task_will_not_restart(world: World, *, wait: bool = True) -> str:  # noqa: ARG001
@@ -98,10 +98,10 @@ def task_will_not_restart(world: World, *, wait: bool = True) -> str:  # noqa: A
         raise ValueError("there is no task: do add-task first")
     for task in tasks:
         world.cloud.dms.set_task(task["ReplicationTaskArn"], start_failure=SLOT_FAILURE)
-    return f"tasks fail when they are started: {SLOT_FAILURE} (restore ends it)"
+    return f"tasks fail when they are started: {SLOT_FAILURE} (repair ends it)"
 
 
-def restore(world: World, *, wait: bool = True) -> str:  # noqa: ARG001
+def repair(world: World, *, wait: bool = True) -> str:  # noqa: ARG001
     """End what break-network, break-after-change and task-will-not-restart began."""
     dms = world.cloud.dms
     dms.resolve = world.cloud.hosts
@@ -145,7 +145,7 @@ ACTS: Mapping[str, Act] = {
         break_network,
         break_after_change,
         task_will_not_restart,
-        restore,
+        repair,
         kill,
         tick,
         skip,

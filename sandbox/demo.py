@@ -21,10 +21,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from sandbox import acts
 from sandbox.aws import Execution
 from sandbox.aws.machine import Where
 from sandbox.pki import Authority
-from sandbox.world import CREDENTIALS, ENDPOINT, HOST, NAME, PAIR, World
+from sandbox.world import CREDENTIALS, HOST, NAME, PAIR, World
 
 COLOURS = {
     "certified": "bold green",
@@ -198,7 +199,7 @@ class Demo:
             "The team renews both and reloads PostgreSQL; the event of the secret starts a run.",
         )
         with self._watched():
-            self.world.renew()
+            acts.renew(self.world)
         self._show(evidence=True)
 
     def renew_ahead(self) -> None:
@@ -208,12 +209,11 @@ class Demo:
             "Renew in the secret first, on the server later",
             "New CA and certificate are in the secret; PostgreSQL still serves the old ones.",
         )
-        self.world.issue()
         with self._watched():
-            self.world.announce()
+            acts.renew_ahead(self.world)
         self._show(evidence=True)
         self.story.say("[italic]PostgreSQL reloads; the next run drops the old CA.[/]")
-        self.world.serve()
+        acts.reload(self.world)
         with self._watched():
             self._until(lambda: not self.world.state().get("findings"))
         self._show(evidence=True)
@@ -246,11 +246,11 @@ class Demo:
             "DMS is in another network",
             "The probe reaches the host; its name does not resolve from the replication instance.",
         )
-        self.world.cloud.dms.resolve = {}
+        acts.break_network(self.world)
         changes = {"name": "billing", "endpoint": "billing-source"}
         with self._watched("billing"):
             run = self.world.onboard(**changes)
-        self.world.cloud.dms.resolve = self.world.cloud.hosts
+        acts.repair(self.world)
         self._show("billing", evidence=True)
         self._ended(run)
 
@@ -261,9 +261,9 @@ class Demo:
             "Rotate under a running task",
             "A replication task is running, and the source permits pausing it.",
         )
-        self.world.add_task()
+        acts.add_task(self.world)
         with self._watched():
-            self.world.renew()
+            acts.renew(self.world)
         self._show(evidence=True)
         self._tasks()
 
@@ -274,11 +274,10 @@ class Demo:
             "Roll back a change that does not connect",
             "A new CA is in the secret. The rehearsal passes, but the changed endpoint fails.",
         )
-        self.world.issue()
-        self.world.cloud.dms.fail_after_change(ENDPOINT)
+        acts.break_after_change(self.world)
         with self._watched():
-            self.world.announce()
-        self.world.cloud.dms.judge = lambda _: None
+            acts.renew_ahead(self.world)
+        acts.repair(self.world)
         self._show(evidence=True)
         self._tasks()
 
@@ -289,7 +288,7 @@ class Demo:
             "Recover from a killed run",
             "The execution is stopped right after it changed the endpoint, with the task paused.",
         )
-        self.world.cloud.stop_child_at("Test connection")
+        acts.kill(self.world)
         with self._watched():
             self.world.recertify()
         self._tasks()

@@ -17,6 +17,8 @@ from sandbox.dms.world import (
     pair_of,
 )
 
+_COUNTS = ("ElapsedTimeMillis", "TablesLoaded", "TablesLoading", "TablesQueued", "TablesErrored")
+
 
 class Instances:
     """Create, describe."""
@@ -214,6 +216,7 @@ class Tasks:
         stats.pop("StopDate", None)
         stats |= {"StartDate": now, "FreshStartDate": stats.get("FreshStartDate", now)}
         stats.setdefault("FullLoadProgressPercent", 100)
+        stats |= dict.fromkeys(_COUNTS, 0)
 
     def _stop(self, params: dict[str, Any]) -> dict[str, Any]:
         task = self._dms.task(params["ReplicationTaskArn"])

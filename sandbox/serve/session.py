@@ -28,6 +28,8 @@ def serve(folder: Path, *, port: int, speed: float, sources: int) -> int:
             _serve(account, port)
         except PostgresError as error:
             raise ValueError(f"PostgreSQL could not be started: {error}") from None
+        except TimeoutError as error:
+            raise ValueError(f"the sources were not certified in time: {error}") from None
     print("\nThe account has ended; nothing is left behind.", flush=True)
     return 0
 

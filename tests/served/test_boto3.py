@@ -131,7 +131,7 @@ def test_waiters_for_a_task_and_all_it_needs(client: Client, served: Served) -> 
         else:
             with pytest.raises(WaiterError, match="terminal failure state"):
                 wait(dms, "replication_task_running", **chosen)
-    served.sandbox("do", "restore")
+    served.sandbox("do", "repair")
     dms.delete_replication_task(ReplicationTaskArn=task)
     wait(dms, "replication_task_deleted", **chosen)
     dms.delete_endpoint(EndpointArn=source)

@@ -91,7 +91,7 @@ def test_the_whole_story(served: Served) -> None:
     served.until(lambda: served.status()["outcome"] == "rolled_back")
     assert trusted(served) == second
     assert "Subject: Certifier: orders rolled_back" in served.sandbox("mail")
-    served.sandbox("do", "restore")
+    served.sandbox("do", "repair")
     served.sandbox("do", "reload")
     certify(served, "certified")
 
@@ -105,7 +105,7 @@ def test_the_whole_story(served: Served) -> None:
     assert [item["sk"]["S"] for item in pauses["Items"]] == [task]
     status, _, message = served.shell(runbook("describe-replication-tasks")).split("\t")
     assert (status, "is active for PID" in message) == ("failed", True)
-    served.sandbox("do", "restore")
+    served.sandbox("do", "repair")
     started = served.run(runbook("start-replication-task"))  # or the schedule was faster
     assert started.returncode == 0 or "InvalidResourceState" in started.stderr
     served.until(lambda: served.shell(runbook("describe-replication-tasks"))[:7] == "running")
