@@ -35,7 +35,7 @@ from certifier.run.event import Problem, RecordEvent
 from certifier.text import printable
 from certifier.vocabulary import Mode, Origin, Outcome, SslMode
 
-FORMAT = "certifier.certification/3"
+FORMAT = "certifier.certification/2"
 
 
 class Subject(StrEnum):

@@ -146,7 +146,7 @@ def test_a_certified_change_is_kept_as_evidence(world: World) -> None:
     world.leave(**changed())
     assert world.record() == "certified"
     record = world.kept("records/orders/20261124T090000Z-child-1")
-    assert record["format"] == "certifier.certification/3"
+    assert record["format"] == "certifier.certification/2"
     assert record["outcome"] == "certified"
     whole = {"connected": True, "encrypted": True, "chain": True, "host_name": True}
     assert record["verified"] == {"probe": whole, "rehearsal": whole, "dms_test": whole}

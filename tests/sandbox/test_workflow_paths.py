@@ -666,7 +666,7 @@ def onboard(script: Script, answers: Mapping[str, Answer]) -> Execution:
 
 
 def test_what_is_registered_is_run_and_answered(script: Script) -> None:
-    """Register is told the raw input; Run its name alone; Run's answer is Onboard's."""
+    """Register gets the raw input; Run its name alone; Run's answer is Onboard's."""
     run = onboard(script, {})
     assert run.states == [*ONBOARD, "Run sources", "Onboarded"]
     assert run.output == {"counts": {"certified": 1}}
