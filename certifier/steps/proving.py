@@ -216,6 +216,16 @@ def usable_instances(
     return tuple(sorted(found))
 
 
+def hidden(
+    tests: tuple[InstanceTest, ...] | None, secret: Callable[[], str | None]
+) -> tuple[InstanceTest, ...] | None:
+    """Return the same tests, without the password in what a server said to DMS."""
+    if not tests or not any(test.message for test in tests):
+        return tests
+    hide = Redactor(secret())
+    return tuple(hide.model(test) for test in tests)
+
+
 def explained(
     tests: Iterable[InstanceTest],
     context: StepContext[Any],

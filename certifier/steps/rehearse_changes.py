@@ -38,7 +38,7 @@ from certifier.run.plan import new_fields
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
 from certifier.steps.passwords import password, password_in
-from certifier.steps.proving import explained, prove
+from certifier.steps.proving import explained, hidden, prove
 from certifier.vocabulary import Cause, Severity, Witness
 
 
@@ -62,6 +62,7 @@ def run(event: PolledEvent, context: StepContext[DmsSettings]) -> Done:
             digest=endpoint.settings_digest,
             instances=plan.instances,
         )
+    old = hidden(old, lambda: password_in(event, context))
     obstacle = _obstacle(event, context.settings.dms_secret_role, endpoint)
     canary: tuple[InstanceTest, ...] | None = ()
     if obstacle is None:
@@ -137,6 +138,7 @@ def _rehearse(
             instances=plan.instances,
             may_be_full=True,
         )
+        tests = hidden(tests, lambda: password_in(event, context))
         if tests is None:
             return None
         work = CanaryWork(tests=tests)

@@ -23,7 +23,7 @@ from certifier.run.event import PolledEvent
 from certifier.run.undo import differing, may_hold_new
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.passwords import password_in
-from certifier.steps.proving import ATTEMPTS, explained, prove, usable_instances
+from certifier.steps.proving import ATTEMPTS, explained, hidden, prove, usable_instances
 from certifier.vocabulary import Cause, SettingsUnderTest, Witness
 
 
@@ -69,6 +69,7 @@ def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
         instances=instances,
         attempts=ATTEMPTS if unchanged else 1,
     )
+    tests = hidden(tests, lambda: password_in(event, context))
     if tests is None:
         if not event.is_last:
             return TestAnswer(done=False)
