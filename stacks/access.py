@@ -349,7 +349,7 @@ ITEMS: Mapping[str, Items] = {
         writes={SPEC: (PUT,), STATE: (UPDATE,), OWNER: (PUT, DELETE), UNDO: (CHECK,)},
     ),
     "select_sources": Items(reads=("Query", "Scan"), writes=_NOTES),
-    "claim_source": Items(reads=("Query",), writes=_NOTES),
+    "claim_source": Items(reads=("Query",), writes={STATE: (UPDATE,), SPEC: (CHECK,)}),
     "read_material": Items(writes={STATE: (UPDATE,), OWNER: (PUT,)}),
     # It meets hostile bytes, and writes nothing here.
     "probe_tls": Items(),
