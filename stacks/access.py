@@ -357,7 +357,9 @@ ITEMS: Mapping[str, Items] = {
     "import_ca": Items(writes={"UNUSED": (DELETE,)}),
     "rehearse_changes": Items(writes=_NOTES),
     "pause_tasks": Items(reads=("Query",), writes={STATE: (UPDATE, CHECK), PAUSE: (UPDATE,)}),
-    "configure_endpoint": Items(writes={STATE: (UPDATE, CHECK), OWNER: (PUT,), UNDO: (PUT,)}),
+    "configure_endpoint": Items(
+        writes={STATE: (UPDATE, CHECK), OWNER: (PUT,), UNDO: (PUT, UPDATE)}
+    ),
     "test_connection": Items(writes=_NOTES),
     "resume_tasks": Items(
         reads=("Query",), writes={STATE: (UPDATE, CHECK), PAUSE: (UPDATE, DELETE)}
