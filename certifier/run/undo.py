@@ -41,6 +41,11 @@ def sent(log: UndoLog) -> UndoLog:
     return log.model_copy(update={"accepted": True})
 
 
+def unsent(log: UndoLog) -> UndoLog:
+    """Return the log as it was before anything was sent: what the run has decided, and no more."""
+    return log.model_copy(update={"written": None, "accepted": False, "written_at": None})
+
+
 def new_are_sent(log: UndoLog) -> bool:
     """Whether DMS has accepted the new settings, and nothing was sent since."""
     return log.written is NEW and log.accepted

@@ -32,6 +32,7 @@ from certifier.run.undo import (
     sending,
     sent,
     still_ours,
+    unsent,
     why_not_covered,
 )
 from certifier.steps.context import StepContext
@@ -87,7 +88,7 @@ def _apply(event: ConfigureEvent, context: StepContext[DmsSettings], held: Held)
         log = _begin(event, context, held, plan, new)
     else:
         log = written[0]
-        if written[1] != event.run or log != _log(event, context, plan, new):
+        if written[1] != event.run or unsent(log) != _log(event, context, plan, new):
             raise _untrusted(event, "it is not the one that this run has written")
     endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if endpoint is None:
