@@ -7,7 +7,7 @@ import pytest
 
 from certifier.errors import InvalidEvent
 from certifier.source import InvalidSource, json_schema, parse_source
-from certifier.triggers import parse_event
+from certifier.triggers import parse_registering
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dms/{}-AbCdEf"
 BASE = {
@@ -75,13 +75,13 @@ def test_an_input_names_at_most_500_sources() -> None:
     """More are refused before any of them is looked at."""
     began = time.monotonic()
     with pytest.raises(InvalidEvent, match="at most 500"):
-        parse_event({"sources": [{"nothing": "right"}] * 100_000})
+        parse_registering({"sources": [{"nothing": "right"}] * 100_000})
     assert time.monotonic() - began < 1
 
 
 def test_the_first_mistakes_are_named_and_the_rest_is_counted() -> None:
     """Step Functions cuts a cause off, and nobody reads a thousand sentences."""
     with pytest.raises(InvalidEvent) as caught:
-        parse_event({"sources": [{**BASE, "name": f"s{n}", "port": 0} for n in range(500)]})
+        parse_registering({"sources": [{**BASE, "name": f"s{n}", "port": 0} for n in range(500)]})
     assert len(caught.value.problems) == 21
     assert caught.value.problems[-1] == "and 480 more"
