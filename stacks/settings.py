@@ -136,7 +136,7 @@ class Settings(Policy):
         BeforeValidator(_split),
         _together(1500),
     ]
-    kms_keys: Annotated[tuple[KeyArn, ...], Field(max_length=20), BeforeValidator(_split)] = ()
+    kms_keys: Annotated[tuple[KeyArn, ...], Field(max_length=8), BeforeValidator(_split)] = ()
     bundle_buckets: Annotated[
         tuple[Bucket, ...], Field(max_length=10), BeforeValidator(_split)
     ] = ()

@@ -43,7 +43,7 @@ REF_IS_ARN = {"AWS::Lambda::Version", "AWS::SNS::Topic", "AWS::StepFunctions::St
 # What each list may hold at most: so many values of this form, and no longer ones.
 MOST = {
     "secret_prefixes": (20, "{:02}" + "p" * 73),
-    "kms_keys": (20, "arn:aws" + "p" * 10 + ":kms:" + "r" * 20 + ":123456789012:key/mrk-{:032}"),
+    "kms_keys": (8, "arn:aws" + "p" * 10 + ":kms:" + "r" * 20 + ":123456789012:key/mrk-{:032}"),
     "bundle_buckets": (10, "{:02}" + "b" * 61),
     "notify": (20, "{:02}@example.com"),
     "probe_subnets": (16, "subnet-{:017}"),
