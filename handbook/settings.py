@@ -15,7 +15,7 @@ from stacks.settings import LOG_DAYS, PREFIX, Settings
 
 _TEXTS: Mapping[str, str] = {
     "stack": "a letter, then letters, digits and hyphens; at most 128",
-    "secret_prefixes": "beginnings of names, at least one, 1,500 characters in all",
+    "secret_prefixes": "beginnings of names, at least one, 1,340 characters in all",
     "kms_keys": "ARNs of keys",
     "bundle_buckets": "names of buckets",
     "notify": "addresses",

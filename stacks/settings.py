@@ -134,7 +134,7 @@ class Settings(Policy):
         tuple[SecretPrefix, ...],
         Field(min_length=1, max_length=20),
         BeforeValidator(_split),
-        _together(1500),
+        _together(1340),
     ]
     kms_keys: Annotated[tuple[KeyArn, ...], Field(max_length=8), BeforeValidator(_split)] = ()
     bundle_buckets: Annotated[

@@ -149,6 +149,7 @@ def installed(
     )["stateMachineArn"]
     outputs = {
         "StateMachine": machine,
+        "OnboardStateMachine": machine,
         "TableName": "certifier",
         "BucketName": bucket,
         "Topic": inbox.topic,

@@ -84,9 +84,9 @@ def test_the_same_spec_again_keeps_its_version_and_an_edit_raises_it(
 ) -> None:
     """Registering is idempotent; another spec replaces the whole and begins the back-off anew."""
     assert store.register(orders, NOW + MINUTE) == 1
-    edited = a_source(port=5433)
+    edited = a_source(port=5433, replaces=1)
     assert store.register(edited, NOW + MINUTE) == 2
-    assert store.spec("orders") == (edited, 2)
+    assert store.spec("orders") == (edited.model_copy(update={"replaces": None}), 2)
     state = store.state("orders")
     assert state is not None
     assert (state.backoff, state.due_at) == (0, NOW + MINUTE)
@@ -169,7 +169,7 @@ def test_the_endpoint_cannot_be_changed_while_a_run_has_the_source(
     store.hold("orders", RUN).record(recording(erase_undo=True), breaker_limit=3)
     with pytest.raises(InvalidEvent, match=f"paused tasks: {TASK}"):
         store.register(moved, NOW)
-    assert store.register(a_source(port=5433), NOW) == 2
+    assert store.register(a_source(port=5433, replaces=1), NOW) == 2
 
 
 def test_a_claim_makes_the_source_due_in_ten_minutes(store: Store, claimed: Claimed) -> None:

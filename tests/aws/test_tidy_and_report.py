@@ -141,7 +141,7 @@ def test_a_certificate_without_our_tag_stays_and_is_reported(
     for day in (0, 7):
         tidy(NOW + timedelta(days=day))
     assert names(dms) == {made.arn}
-    ((_, text),) = inbox.told()
+    ((_, text),) = inbox.received()
     assert "it lacks the tag certifier:stack of Certifier" in text
 
 
@@ -305,6 +305,9 @@ def test_an_event_that_was_not_understood_is_the_cause(report: Call, documents: 
         "cause": '{"errorMessage": "names: must be a list", "errorType": "InvalidEvent"}',
     }
     answer = report(bucket=None, key=None, mode=None, origin=None, problem=problem)
-    assert answer == {"failed": True, "cause": "InvalidEvent: names: must be a list"}
+    said = (
+        "InvalidEvent: names: must be a list; report: s3://certifier-bucket/reports/parent-1.json"
+    )
+    assert answer == {"failed": True, "cause": said, "answer": None}
     page = (documents.get("reports/parent-1.html") or b"").decode()
     assert "names: must be a list" in page

@@ -42,7 +42,7 @@ NAMES = {
 REF_IS_ARN = {"AWS::Lambda::Version", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine"}
 # What each list may hold at most: so many values of this form, and no longer ones.
 MOST = {
-    "secret_prefixes": (20, "{:02}" + "p" * 73),
+    "secret_prefixes": (20, "{:02}" + "p" * 65),
     "kms_keys": (8, "arn:aws" + "p" * 10 + ":kms:" + "r" * 20 + ":123456789012:key/mrk-{:032}"),
     "bundle_buckets": (10, "{:02}" + "b" * 61),
     "notify": (20, "{:02}@example.com"),
@@ -120,7 +120,7 @@ def size(value: Any, template: Mapping[str, Any]) -> int:
 
 
 def test_no_role_has_more_policy_than_iam_takes(largest: dict[str, Any]) -> None:
-    """All inline policies of a role count together; none is moved into a managed policy."""
+    """All inline policies of a role count together; what the CDK moves out of them is managed."""
     roles: dict[str, int] = {}
     for policy in of_type(largest, "AWS::IAM::Policy").values():
         for role in policy["Roles"]:
@@ -129,8 +129,8 @@ def test_no_role_has_more_policy_than_iam_takes(largest: dict[str, Any]) -> None
     assert len(roles) > 15
     assert {name: length for name, length in roles.items() if length > POLICIES} == {}
     for name, policy in of_type(largest, "AWS::IAM::ManagedPolicy").items():
-        assert name.startswith("People"), "for people and pipelines, not for roles of ours"
-        assert "Roles" not in policy
+        assert name.startswith("People") or "Overflow" in name
+        assert ("Roles" in policy) is not name.startswith("People")
         assert size(policy["PolicyDocument"], largest) <= MANAGED
     assert not any("Policies" in role for role in of_type(largest, "AWS::IAM::Role").values())
 
@@ -167,14 +167,14 @@ def test_no_other_list_is_without_one() -> None:
     assert lists == {*MOST, "signature_hashes", "raise_to_error"}
 
 
-@pytest.mark.parametrize("key", ["secret_prefixes", "probe_hosts"])
-def test_a_long_list_is_refused_with_the_reason(key: str) -> None:
+@pytest.mark.parametrize(("key", "most"), [("secret_prefixes", 1340), ("probe_hosts", 1500)])
+def test_a_long_list_is_refused_with_the_reason(key: str, most: int) -> None:
     """Few values may be long, and many may be short."""
     settings(**{key: ["p" * 255] * 5})
     with pytest.raises(InvalidSettings) as caught:
         settings(**{key: ["pqrstu"[number] * 255 for number in range(6)]})
     assert caught.value.problems == (
-        f"certifier:{key}: 1530 characters in all, at most 1500: AWS limits the policy, event "
+        f"certifier:{key}: 1530 characters in all, at most {most}: AWS limits the policy, event "
         "pattern or environment that they are part of",
     )
 
