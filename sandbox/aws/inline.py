@@ -20,16 +20,27 @@ from sandbox.aws import maps
 
 
 class _Now:
-    """A thread that has ended when ``start`` returns."""
+    """A thread that has ended when ``start`` returns.
+
+    One that would wait for a task token does nothing: nothing here sends any, and what ends a
+    nested execution (``nested.py``) is that it has ended.
+    """
 
     def __init__(
-        self, target: Callable[..., object], args: tuple[Any, ...] = (), **_: object
+        self,
+        target: Callable[..., object],
+        args: tuple[Any, ...] = (),
+        *,
+        name: str = "",
+        **_: object,
     ) -> None:
         self._target = target
         self._args = args
+        self._waits = name.startswith("WaitForTaskToken")
 
     def start(self) -> None:
-        self._target(*self._args)
+        if not self._waits:
+            self._target(*self._args)
 
     def join(self, timeout: float | None = None) -> None:
         """It has ended already."""

@@ -281,8 +281,8 @@ def test_every_loop_polls_until_done(script: Script) -> None:
 EXHAUSTED = {
     REHEARSE: ([*TO_PLAN, IMPORT_CA, *polled(REHEARSE, 15), *LEAVE], 15),
     PAUSE: (
-        [*TO_PLAN, IMPORT_CA, *polled(REHEARSE), *polled(PAUSE, 15), *LEAVE_PAUSED],
-        15,
+        [*TO_PLAN, IMPORT_CA, *polled(REHEARSE), *polled(PAUSE, 25), *LEAVE_PAUSED],
+        25,
     ),
     CONFIGURE: (
         [
@@ -471,7 +471,7 @@ def test_every_step_gets_what_the_contract_says(script: Script) -> None:
     }
     extras: dict[str, dict[str, Any]] = {
         REHEARSE: {"round": 0, "rounds": 15},
-        PAUSE: {"round": 0, "rounds": 15},
+        PAUSE: {"round": 0, "rounds": 25},
         CONFIGURE: {"round": 0, "rounds": 10, "action": "apply"},
         TEST: {"round": 0, "rounds": 10, "settings": "new"},
         ROLLED_BACK: {"round": 0, "rounds": 10, "action": "roll_back"},
