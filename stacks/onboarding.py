@@ -68,11 +68,11 @@ class Onboarding(Construct):
         )
 
     def _define(self, register: lambda_.Version, run: sfn.StateMachine) -> sfn.IChainable:
-        fail = sfn.Fail.jsonata(self, "Not certified", error="{% $error %}", cause="{% $cause %}")
+        fail = sfn.Fail.jsonata(self, "Not certified", error="{% $failure %}", cause="{% $cause %}")
         begin = sfn.Pass.jsonata(
             self,
             "Begin onboarding",
-            assign={"accepted": False, "error": "Unexpected", "cause": "", "onboarded": ""},
+            assign={"accepted": False, "failure": "Unexpected", "cause": "", "onboarded": ""},
         )
         task = tasks.LambdaInvoke.jsonata(
             self,
@@ -87,7 +87,7 @@ class Onboarding(Construct):
             assign={
                 "accepted": "{% $states.result.Payload.accepted = true %}",
                 "onboarded": "{% '' & $states.result.Payload.onboarded %}",
-                "error": "InvalidEvent",
+                "failure": "InvalidEvent",
                 "cause": "{% '' & $states.result.Payload.problems %}",
             },
             outputs={},
@@ -134,7 +134,7 @@ class Onboarding(Construct):
             fail,
             errors=["States.ALL"],
             assign={
-                "error": f"{{% {_FAILED} ? '' & {_DETAIL}.Error : "
+                "failure": f"{{% {_FAILED} ? '' & {_DETAIL}.Error : "
                 "$replace($states.errorOutput.Error, /^States[.]/, '') %}",
                 "cause": f"{{% {_FAILED} ? '' & {_DETAIL}.Cause : {_CAUSE} %}}",
             },
@@ -147,6 +147,6 @@ def _caught() -> dict[str, Any]:
     """What Lambda says of an error, which may be anything: its text is cut, never read."""
     return {
         # Names that begin with "States." are reserved: a machine may not fail with one.
-        "error": "{% $replace($states.errorOutput.Error, /^States[.]/, '') %}",
+        "failure": "{% $replace($states.errorOutput.Error, /^States[.]/, '') %}",
         "cause": f"{{% {_CAUSE} %}}",
     }

@@ -16,7 +16,7 @@ from certifier.run.documents import Material, UndoLog
 from certifier.source import Source
 from certifier.vocabulary import SettingsUnderTest
 
-READ_LAG = timedelta(minutes=1)
+READ_LAG = timedelta(minutes=10)
 """For so long after a write a read may show what was before it."""
 
 NEW, OLD = SettingsUnderTest.NEW, SettingsUnderTest.OLD
@@ -64,7 +64,7 @@ def may_hold_new(log: UndoLog) -> bool:
 def must_write_old(log: UndoLog, shown: EndpointFields, now: datetime) -> bool:
     """Whether a rollback must write, for the first time or again.
 
-    An endpoint that shows the old settings is believed once DMS has accepted them, or a minute
+    An endpoint that shows the old settings is believed once DMS has accepted them, or ten minutes
     after anything was sent. A password that may have been sent is shown by nothing.
     """
     if log.written is None or not (log.reversible or log.old_password_version):

@@ -81,6 +81,7 @@ from sandbox.aws.jsonata import eval_jsonata
 from sandbox.aws.maps import ChildExecution, MapRun, abort, map_failure
 
 CALLER_HEADER = "X-Sandbox-Caller"
+OF_MACHINE_HEADER = "X-Sandbox-Of-Machine"
 """Who makes a call; Step Functions itself makes its calls without."""
 
 # What to patch: an object, one of its attributes, and what takes its place.
@@ -228,11 +229,17 @@ def _parsed(definition: str) -> tuple[Any, Mapping[str, Mapping[str, str]]]:
     return _plain_parse(json.dumps(parsed)), writers
 
 
+def _sign_as_machine(request: Any, **_: Any) -> None:
+    request.headers[OF_MACHINE_HEADER] = "1"
+
+
 def _evaluation(machines: Machines) -> Iterable[Seam]:
     """JSONata, and clients that are made once."""
 
     def client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
-        return machines.client(region, service)
+        client = machines.client(region, service)
+        client.meta.events.register("before-sign", _sign_as_machine, unique_id=OF_MACHINE_HEADER)
+        return client
 
     yield StringJSONata, "_eval_body", eval_jsonata
     yield lambda_eval_utils, "boto_client_for", client_for
@@ -396,7 +403,7 @@ def _api(machines: Machines) -> Iterable[Seam]:
 
     def visible(plain: Any) -> Any:
         def answer(self: Any) -> Any:
-            if CALLER_HEADER not in self.headers:
+            if OF_MACHINE_HEADER in self.headers:
                 return plain(self)  # Step Functions itself, which waits for an execution of its own
             arn = self._get_param("executionArn")
             execution = self.stepfunction_backend.describe_execution(arn)
