@@ -198,7 +198,8 @@ _FIRST = (
     _sign(
         Cause.SECRET_UNREADABLE,
         None,
-        r"Secrets Manager can'?t (?:find|decrypt)|secret because it was marked for deletion",
+        r"^(?!.*(?:unable to find (?:aws )?secrets manager secret|failed to retrieve secret)).*?"
+        r"(?:Secrets Manager can'?t (?:find|decrypt)|secret because it was marked for deletion)",
         "Secrets Manager does not give the secret: it is gone, or its key cannot be used",
         decisive=True,
     ),

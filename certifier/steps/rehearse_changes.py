@@ -127,7 +127,7 @@ def _rehearse(
             seen = "the canary of this run is no longer noted"
             raise Refused(Cause.CHANGED_MEANWHILE, seen=seen)
         if canary is None:
-            return _create(event, context, held, plan, identifier)
+            return _create(event, context, plan, identifier)
         if canary.status != "active":
             return None
         tests = prove(
@@ -153,7 +153,6 @@ def _rehearse(
 def _create(
     event: PolledEvent,
     context: StepContext[DmsSettings],
-    held: Held,
     plan: Plan,
     identifier: str,
 ) -> Finding | None:
@@ -190,7 +189,6 @@ def _create(
     except Refused as refused:
         if refused.cause is not Cause.DMS_QUOTA:
             raise
-        held.note_canary(None)
         seen = "the account's endpoint quota leaves no room for a canary"
         return finding(Cause.REHEARSED_BY_PROBE_ONLY, place=Witness.REHEARSAL, seen=seen)
     taken = context.dms.endpoint(identifier) if isinstance(made, AlreadyExists) else None
