@@ -102,7 +102,7 @@ def test_what_a_server_says_to_dms_leaves_no_secret(world: World, where: str) ->
     assert "was rejected" in shown
     encoded = base64.b64encode(PASSWORD.encode()).decode()
     pieces = {form[i : i + 6] for form in (PASSWORD, encoded) for i in range(len(form) - 5)}
-    pieces.discard("correc")  # "correct the secret" is a remedy
+    pieces = {piece for piece in pieces if piece not in "correct"}  # a word of a remedy
     assert leaks(world, pieces) == []
 
 
