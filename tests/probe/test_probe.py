@@ -513,10 +513,10 @@ def test_the_next_address_is_tried_when_one_refuses(postgres: Postgres) -> None:
 
 
 def test_every_address_is_tried(postgres: Postgres) -> None:
-    """As libpq does, however many refuse."""
+    """As libpq does, up to sixteen, however many refuse."""
 
     def resolve(_host: str, port: int, **_: Any) -> Any:
-        addresses = (*(f"127.0.1.{n}" for n in range(1, 30)), "127.0.0.1")
+        addresses = (*(f"127.0.1.{n}" for n in range(1, 16)), "127.0.0.1")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses]
 
     request = ProbeRequest(
@@ -528,7 +528,7 @@ def test_every_address_is_tried(postgres: Postgres) -> None:
     report = probe(request, resolve=resolve)
     assert report.passed
     assert report.evidence.peer == "127.0.0.1"
-    assert len(report.evidence.addresses) == 30
+    assert len(report.evidence.addresses) == 16
 
 
 def test_an_address_that_does_not_answer_costs_its_share_and_no_more(postgres: Postgres) -> None:
