@@ -17,7 +17,7 @@ from certifier.source import Source
 from certifier.vocabulary import SettingsUnderTest
 
 READ_LAG = timedelta(minutes=10)
-"""For so long after a write a read may show what was before it."""
+"""For so long after a write a read may show what was before it: a rollback is written again."""
 
 NEW, OLD = SettingsUnderTest.NEW, SettingsUnderTest.OLD
 
