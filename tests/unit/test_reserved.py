@@ -13,7 +13,7 @@ SPEC = {"name": "orders", "host": "db.example.com", "ssl_mode": "require"}
     [
         "certifier-orders",
         "Certifier-Canary-1",
-        new_canary("Certifier", "orders"),
+        "certifier-canary-86004f10-orders-102f7dcc048fbf",
         "arn:aws:dms:eu-west-1:111122223333:endpoint:certifier-canary-00112233445566",
     ],
 )
