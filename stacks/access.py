@@ -198,6 +198,7 @@ def grant(
             *describe,
             *make_endpoint,
             *may.dms("ModifyEndpoint", on=["endpoint", "cert"]),
+            *may.dms_make("ImportCertificate", on=["cert"]),
             *secrets,
             *pass_role,
         ),

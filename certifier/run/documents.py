@@ -198,6 +198,9 @@ class UndoLog(Fact):
         old, new: their values before and after.
         created: the endpoint did not exist: it is kept, and there is nothing to roll back.
         old_connects: what the rehearsal saw of the old settings.
+        old_ca_pem: the CAs of the DMS certificate in ``old``: nobody is kept from deleting that.
+        change: what the change was, as ``plan.change_digest`` says it.
+        replaces: the execution whose log, which could not be finished, this one replaced.
     """
 
     endpoint_arn: str | None
@@ -210,6 +213,9 @@ class UndoLog(Fact):
     new_password_version: str | None = None
     created: bool = False
     old_connects: bool | None = None
+    old_ca_pem: str | None = None
+    change: str | None = None
+    replaces: str | None = None
 
     @property
     def reversible(self) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ definition of "up to date". ``plan_tasks`` then says what the running tasks mean
 Errors are collected, never raised: the step refuses once, with all of them.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -384,6 +386,12 @@ def _of_old_password(
     until = " once that user's password is changed, too" if "username" in fields else ""
     seen = f"the endpoint holds the old password, with which {names} cannot start again{until}"
     return (_found(Cause.ENDPOINT_HOLDS_OLD_PASSWORD, seen, severity),)
+
+
+def change_digest(changes: Iterable[Change]) -> str:
+    """Return 16 hex digits that are equal for two plans that would write the same."""
+    wanted = sorted((change.field, change.new or "") for change in changes)
+    return hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:16]
 
 
 def new_fields(plan: Plan, imported: ImportedCa | None) -> EndpointFields:

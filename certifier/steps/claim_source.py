@@ -1,12 +1,14 @@
 """Claim source: become the one execution that may write, and learn what an earlier one left.
 
-Plan mode claims nothing. The loser writes nothing to the table: it leaves word for the report only.
+A change that was proven is over; one that was not comes first, though not for ever. Plan mode
+claims nothing. The loser writes nothing to the table: it leaves word for the report only.
 """
 
 from certifier.aws.store import NotClaimed
 from certifier.models import Fact
 from certifier.run.event import StepEvent, run_id
 from certifier.run.summary import ChildOutcome
+from certifier.run.undo import finishes_first
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Mode, Outcome
 
@@ -16,7 +18,7 @@ class ClaimAnswer(Fact):
 
     Attributes:
         claimed: the source is ours (in plan mode: nothing had to be claimed).
-        tail: an undo log was left behind: prove or put back before anything else.
+        tail: an undo log was left behind: prove or roll back before anything else.
         paused: a task is stopped for this source.
     """
 
@@ -46,4 +48,11 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> ClaimAnswer:
         word = ChildOutcome(name=event.name, outcome=Outcome.DEFERRED, run=event.run, seen=seen)
         context.documents.write_child_outcome(run_id(event.parent), word)
         return ClaimAnswer(claimed=False)
-    return ClaimAnswer(claimed=True, tail=got.undo is not None, paused=got.paused)
+    if got.undo is None:
+        return ClaimAnswer(claimed=True, paused=got.paused)
+    held = context.store.hold(event.name, event.run)
+    if got.proven:
+        held.settle_undo()
+        return ClaimAnswer(claimed=True, paused=got.paused)
+    tail = finishes_first(held.count_try())
+    return ClaimAnswer(claimed=True, tail=tail, paused=got.paused)

@@ -4,18 +4,20 @@ The undo log comes before the first write; each round reads the endpoint and mov
 what it shall be, so that a call that was cut off, or whose answer was lost, is simply made again.
 """
 
-from certifier.aws.store import Held
+from certifier.aws.store import Held, Unfinished
+from certifier.certificate import bundle_digest
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.endpoint.fields import (
     complete_modify,
+    differing,
     equal,
     replaced_by,
     subset,
 )
 from certifier.errors import Refused
 from certifier.models import Fact, Finding
-from certifier.ownership import SOURCE_TAG, STACK_TAG, is_ours
+from certifier.ownership import CA_TAG, SOURCE_TAG, STACK_TAG, certificate_identifier, is_ours
 from certifier.run.documents import (
     CONFIGURED,
     IMPORTED_CA,
@@ -26,12 +28,14 @@ from certifier.run.documents import (
     SENT,
     SENT_BACK,
     Configured,
+    Material,
     Plan,
     Sent,
     UndoLog,
 )
 from certifier.run.event import PolledEvent
-from certifier.run.plan import new_fields, written_names
+from certifier.run.plan import change_digest, new_fields, written_names
+from certifier.run.undo import replacing
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
 from certifier.steps.passwords import password, password_at
@@ -62,7 +66,7 @@ def run(event: ConfigureEvent, context: StepContext[DmsSettings]) -> ConfigureAn
     """
     held = context.store.hold(event.name, event.run)
     if event.action is Action.ROLL_BACK:
-        return _roll_back(event, context)
+        return _roll_back(event, context, held)
     return _apply(event, context, held)
 
 
@@ -80,9 +84,12 @@ def _refuse(cause: Cause, seen: str) -> Refused:
 def _apply(event: ConfigureEvent, context: StepContext[DmsSettings], held: Held) -> ConfigureAnswer:
     plan = context.require(event, PLAN)
     new = new_fields(plan, context.read(event, IMPORTED_CA))
-    log = context.store.undo(event.name)
-    if log is None:
-        log = _begin(event, context, held, plan, new)
+    found = context.store.unfinished(event.name)
+    if found is None or found.run != event.run:
+        log = _begin(event, context, held, plan, new, found)
+    else:
+        log = found.log
+    new = new if log.created else log.new
     endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if endpoint is None:
         if not log.created:
@@ -95,7 +102,7 @@ def _apply(event: ConfigureEvent, context: StepContext[DmsSettings], held: Held)
     if endpoint.status != READY:
         return _unless_last(event, f"{endpoint.identifier} is still {endpoint.status}")
     sent = context.read(event, SENT)
-    wrong = _differing(log.fields, endpoint.fields, new)
+    wrong = differing(log.fields, endpoint.fields, new)
     if sent is None and not log.created:
         _modify(event, context, endpoint, log, new)
         return ConfigureAnswer(done=False)
@@ -119,8 +126,12 @@ def _begin(
     held: Held,
     plan: Plan,
     new: EndpointFields,
+    found: Unfinished | None,
 ) -> UndoLog:
     """Write the undo log, from the endpoint as it is at this moment.
+
+    Args:
+        found: the log of an earlier run, which could not be finished and is replaced.
 
     Raises:
         Refused: it is no longer what the plan was made for (``changed_meanwhile``).
@@ -149,11 +160,35 @@ def _begin(
         new_password_version=plan.password_version,
         created=before is None,
         old_connects=rehearsal.old_connects if rehearsal else None,
+        old_ca_pem=_old_ca(context, material, old) if "certificate_arn" in names else None,
+        change=change_digest(plan.changes),
     )
+    if found is not None:
+        if found.log.new_password_version is not None and log.new_password_version is None:
+            # Whether that password was set, nobody can see: today's is written again.
+            version = material.versions.credentials if material else None
+            log = log.model_copy(update={"new_password_version": version})
+        log = replacing(found.log, log, old, run=found.run)
     if log.created:
         held.note_creating(log.endpoint_identifier)
     held.write_undo(log)
     return log
+
+
+def _old_ca(
+    context: StepContext[DmsSettings], material: Material | None, old: EndpointFields
+) -> str | None:
+    """Return the CAs that the endpoint trusts now; ``None``: none, or DMS does not have them."""
+    arn = old.certificate_arn
+    trusted = material.trusted if material else None
+    if arn is None:
+        return None
+    if trusted is not None and trusted.arn == arn and material is not None:
+        same = trusted.digest == material.bundle_digest
+        if (pem := trusted.pem or (material.bundle_pem if same else None)) is not None:
+            return pem
+    certificate = context.dms.certificate_by_arn(arn)
+    return certificate.pem if certificate is not None else None
 
 
 def _create(
@@ -196,14 +231,6 @@ def _modify(
     context.write(event, SENT, Sent(password_version=log.new_password_version))
 
 
-def _differing(
-    names: tuple[str, ...], is_now: EndpointFields, shall_be: EndpointFields
-) -> tuple[str, ...]:
-    return tuple(
-        name for name in names if not equal(name, getattr(is_now, name), getattr(shall_be, name))
-    )
-
-
 def _not_applied(names: tuple[str, ...], is_now: EndpointFields, new: EndpointFields) -> str:
     parts = [f"{name} is {getattr(is_now, name)}, not {getattr(new, name)}" for name in names]
     return "DMS took the change, but " + "; ".join(parts)
@@ -244,7 +271,9 @@ def _check_the_rest(
 # -- put back
 
 
-def _roll_back(event: ConfigureEvent, context: StepContext[DmsSettings]) -> ConfigureAnswer:
+def _roll_back(
+    event: ConfigureEvent, context: StepContext[DmsSettings], held: Held
+) -> ConfigureAnswer:
     log = context.store.undo(event.name)
     if log is None:
         return ConfigureAnswer(done=True)
@@ -259,7 +288,7 @@ def _roll_back(event: ConfigureEvent, context: StepContext[DmsSettings]) -> Conf
     names = log.reversible
     returned = context.read(event, SENT_BACK)
     needs_password = log.new_password_version is not None
-    if not _differing(names, endpoint.fields, log.old) and (not needs_password or returned):
+    if not differing(names, endpoint.fields, log.old) and (not needs_password or returned):
         back = Configured(
             endpoint=endpoint, rolled_back=True, settled=True, findings=_not_rolled_back(log)
         )
@@ -268,7 +297,7 @@ def _roll_back(event: ConfigureEvent, context: StepContext[DmsSettings]) -> Conf
     if not _still_ours(log, names, endpoint):
         seen = f"somebody else changed {endpoint.identifier} after we did; it is left as it is"
         return _left(event, context, endpoint, _found(Cause.CHANGED_MEANWHILE, seen))
-    _return_old(event, context, endpoint, log, names)
+    _return_old(event, context, endpoint, _with_old_ca(context, held, log), names)
     return ConfigureAnswer(done=False)
 
 
@@ -293,6 +322,28 @@ def _still_ours(log: UndoLog, names: tuple[str, ...], endpoint: Endpoint) -> boo
         or equal(name, getattr(endpoint.fields, name), getattr(log.old, name))
         for name in names
     )
+
+
+def _with_old_ca(context: StepContext[DmsSettings], held: Held, log: UndoLog) -> UndoLog:
+    """Return the log with a CA that DMS has: who deleted the old one meanwhile, made it useless.
+
+    Raises:
+        Refused: DMS has no room for it.
+    """
+    arn, pem = log.old.certificate_arn, log.old_ca_pem
+    if arn is None or pem is None or context.dms.certificate_by_arn(arn) is not None:
+        return log
+    digest, installation = bundle_digest(pem), context.settings.installation
+    context.store.forget_unused(digest)
+    made = context.dms.import_certificate(
+        certificate_identifier(installation, digest),
+        pem,
+        tags={CA_TAG: "ca", STACK_TAG: installation},
+    )
+    old = log.old.model_copy(update={"certificate_arn": made.arn})
+    log = log.model_copy(update={"old": old})
+    held.amend_undo(log)
+    return log
 
 
 def _return_old(

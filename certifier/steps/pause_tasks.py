@@ -13,12 +13,13 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, ReplicationTask
 from certifier.errors import Refused
 from certifier.models import Fact, Finding
-from certifier.run.documents import MATERIAL, PAUSED, PLAN, PROBED, TaskWork
+from certifier.run.documents import MATERIAL, PAUSED, PLAN, PROBED, REHEARSAL, TaskWork
 from certifier.run.event import PolledEvent
 from certifier.run.plan import PASSING, RUNNING, until_window
+from certifier.run.undo import to_roll_back
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import explained, prove
-from certifier.vocabulary import Cause, Witness
+from certifier.vocabulary import Action, Cause, Witness
 
 
 class PauseSettings(StepSettings):
@@ -27,15 +28,30 @@ class PauseSettings(StepSettings):
     breaker_limit: int
 
 
+class PauseEvent(PolledEvent):
+    """What the tasks have to stop for: a change, or the rollback of one."""
+
+    action: Action
+
+
 class Paused(Fact):
-    """The answer. ``not_now``: the breaker lets no change begin, or the window has closed since."""
+    """The answer.
+
+    Attributes:
+        not_now: the breaker lets no change begin, or the window has closed since.
+        paused: a task is stopped for this source.
+    """
 
     done: bool
     not_now: bool = False
+    paused: bool = False
 
 
-def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
+def run(event: PauseEvent, context: StepContext[PauseSettings]) -> Paused:
     """Move the pause on by one round.
+
+    A rollback needs the same permission and window as a change. What it is the end of has begun, so
+    the breaker does not ask.
 
     Raises:
         ClaimLost: another execution owns the source.
@@ -43,18 +59,20 @@ def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
     """
     held = context.store.hold(event.name, event.run)
     before = context.read(event, PAUSED) or TaskWork()
-    if not before.tasks and context.store.breaker().open:
+    rolls_back = event.action is Action.ROLL_BACK
+    if not rolls_back and not before.tasks and _is_stopped_by_breaker(event, context):
         _write(context, event, (), _found(Cause.BREAKER_OPEN, "too many changes ended badly today"))
         return Paused(done=True, not_now=True)
-    material = context.read(event, MATERIAL)
-    endpoint = material.endpoint if material else None
+    endpoint = _endpoint(event, context)
     if endpoint is None:
         return Paused(done=True)
     pauses = {pause.task_arn: pause for pause in context.store.pauses_all()}
     tasks = context.dms.tasks(endpoint.arn)
     running = [task for task in tasks if task.status == "running"]
     passing = [task for task in tasks if task.status in PASSING]
-    if not before.tasks:
+    if rolls_back:
+        _refuse_closed(event, context, running)
+    elif not before.tasks:
         if _waits_for_window(event, context, (*running, *passing)):
             return Paused(done=True, not_now=True)
         _refuse_serverless(context, endpoint)
@@ -80,9 +98,50 @@ def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
         if pause.stop_date is None and task.stop_date is not None:
             held.note_stopped(task.arn, task.stop_date)
     if running or passing:
-        return Paused(done=False)
+        return Paused(done=False, paused=bool(stopped))
     _write(context, event, tuple(stopped))
-    return Paused(done=True)
+    return Paused(done=True, paused=bool(stopped))
+
+
+def _endpoint(event: PauseEvent, context: StepContext[PauseSettings]) -> Endpoint | None:
+    """Return the endpoint whose tasks have to stop; ``None`` when nothing is to be written to it.
+
+    A run that finishes another's change knows it from the undo log alone.
+    """
+    if event.action is Action.APPLY:
+        material = context.read(event, MATERIAL)
+        return material.endpoint if material else None
+    log = context.store.undo(event.name)
+    if log is None or log.created:
+        return None
+    endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
+    if endpoint is None or not to_roll_back(log, endpoint.fields):
+        return None
+    return endpoint
+
+
+def _is_stopped_by_breaker(event: PauseEvent, context: StepContext[PauseSettings]) -> bool:
+    """Whether the breaker lets this change not begin.
+
+    It is there to protect what works. A task that cannot start again, because DMS does not connect
+    with the endpoint as it is, only runs again after a change; so may an unfinished one.
+    """
+    if not context.store.breaker().open:
+        return False
+    rehearsal = context.read(event, REHEARSAL)
+    if rehearsal is None or rehearsal.old_connects is not False:
+        return True
+    waits = context.store.undo(event.name) is not None or context.store.pauses_of(event.name)
+    return not waits
+
+
+def _refuse_closed(
+    event: PauseEvent, context: StepContext[PauseSettings], running: list[ReplicationTask]
+) -> None:
+    """Refuse a rollback for which tasks would have to stop outside the window."""
+    waits = until_window(event.source.spec, (), tuple(running), context.now())
+    if waits is not None:
+        raise Refused(Cause.WINDOW_CLOSED, findings=waits.findings)
 
 
 def _note(

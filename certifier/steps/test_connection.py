@@ -23,7 +23,7 @@ from certifier.run.documents import (
 from certifier.run.event import PolledEvent
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import ATTEMPTS, explained, prove, usable_instances
-from certifier.vocabulary import Cause, SettingsUnderTest, Witness
+from certifier.vocabulary import Cause, Decision, SettingsUnderTest, Witness
 
 
 class TestEvent(PolledEvent):
@@ -46,7 +46,7 @@ def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
         ClaimLost: another execution owns the source.
         Refused: there is no instance to test from, or one cannot test.
     """
-    context.store.hold(event.name, event.run)
+    held = context.store.hold(event.name, event.run)
     log = context.store.undo(event.name)
     plan = context.read(event, PLAN)
     endpoint = _endpoint(event, context, log, plan)
@@ -76,6 +76,8 @@ def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
         seen = f"{endpoint.identifier} was changed by somebody else while it was tested"
         findings = (_found(Cause.CHANGED_MEANWHILE, seen),)
         return _answer(event, context, passed=False, tests=tests, findings=findings)
+    if log is not None and event.settings is SettingsUnderTest.NEW and all(t.passed for t in tests):
+        held.prove_undo(log.new_password_version)
     return _judge(event, context, log, endpoint, tests)
 
 
@@ -90,7 +92,8 @@ def _endpoint(
 
     An unchanged source costs no extra call here: Read material has described the endpoint.
     """
-    if log is None:
+    unchanged = plan is not None and plan.decision is Decision.UNCHANGED
+    if log is None or (unchanged and event.settings is SettingsUnderTest.NEW):
         material = context.read(event, MATERIAL)
         return material.endpoint if material else None
     if event.settings is SettingsUnderTest.NEW and plan is not None:

@@ -20,11 +20,15 @@ TAKE_OVER = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Claimed:
-    """The source is this run's. ``undo`` and ``paused`` are what an earlier run left behind."""
+    """The source is this run's. ``undo`` and ``paused`` are what an earlier run left behind.
+
+    ``proven``: DMS has connected with what that run wrote.
+    """
 
     state: SourceState
     undo: UndoLog | None
     paused: bool
+    proven: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,10 +106,12 @@ class Claims(Reads):
         raise Busy(f"source {name}")
 
     def _claimed(self, state: SourceState) -> Claimed:
+        found = self.unfinished(state.name)
         return Claimed(
             state=state,
-            undo=self.undo(state.name),
+            undo=found.log if found else None,
             paused=bool(self.pauses_of(state.name)),
+            proven=found is not None and found.proven,
         )
 
     def hold(self, name: str, run: str) -> Held:

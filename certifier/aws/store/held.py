@@ -130,6 +130,60 @@ class Held:
         if not self._wrote(self._claimed, self._table.putting(item)):
             raise ClaimLost(self.name)
 
+    def prove_undo(self, password_version: str | None) -> None:
+        """Note that DMS connects with what the change has written: nothing is to be undone.
+
+        Whatever befalls the run from here on, the next one does not roll this change back.
+
+        Args:
+            password_version: VersionId of the password that the change has set, if any.
+        """
+        proven = self._table.update_op(
+            source_key(self.name, "UNDO"), set_={"proven": True}, condition="attribute_exists(pk)"
+        )
+        claimed = self._claimed
+        if password_version is not None:
+            claimed = self._table.update_op(
+                self._state,
+                set_={"applied_version": password_version},
+                condition=OURS,
+                values={":run": self.run},
+            )
+        self._wrote(claimed, proven)
+
+    def amend_undo(self, log: UndoLog) -> None:
+        """Write the log anew, as another run's that is only to be finished: its writer stays."""
+        amended = self._table.update_op(
+            source_key(self.name, "UNDO"),
+            set_={"log": log.model_dump_json()},
+            condition="attribute_exists(pk)",
+        )
+        self._wrote(self._claimed, amended)
+
+    def settle_undo(self) -> None:
+        """Erase the log of a change that was proven, left by a run that did not come to its end."""
+        gone = self._table.delete_op(
+            source_key(self.name, "UNDO"),
+            "attribute_not_exists(pk) OR proven = :yes",
+            {":yes": True},
+        )
+        self._wrote(self._claimed, gone)
+
+    def count_try(self) -> int:
+        """Count this run as one that has found an undo log; return how many did before it."""
+        found = self._reads.unfinished(self.name)
+        if found is None:
+            return 0
+        if found.tried_by == self.run:
+            return found.tries - 1
+        counted = self._table.update_op(
+            source_key(self.name, "UNDO"),
+            set_={"tries": found.tries + 1, "tried_by": self.run},
+            condition="attribute_exists(pk)",
+        )
+        self._wrote(self._claimed, counted)
+        return found.tries
+
     # -- tasks that we stopped
 
     def pause(

@@ -1,6 +1,7 @@
 """What the table says, without a write. Every read is consistent."""
 
 import json
+from dataclasses import dataclass
 
 from certifier.aws.store.items import (
     BREAKER,
@@ -16,6 +17,23 @@ from certifier.errors import Unexpected
 from certifier.run.documents import UndoLog
 from certifier.run.state import Breaker, Pause, SourceState
 from certifier.source import Source
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """An undo log as it lies in the table.
+
+    Attributes:
+        run: the execution that wrote it.
+        proven: DMS has connected with the new settings: there is nothing to undo any more.
+        tries: how many runs have found it so far; ``tried_by``: the last of them.
+    """
+
+    log: UndoLog
+    run: str
+    proven: bool = False
+    tries: int = 0
+    tried_by: str | None = None
 
 
 class Reads:
@@ -49,6 +67,19 @@ class Reads:
         if item is None:
             return None
         return UndoLog.model_validate_json(item["log"]), str(item["run"])
+
+    def unfinished(self, name: str) -> Unfinished | None:
+        """Return the change of the source that is not finished; ``None`` when there is none."""
+        item = self._table.get(source_key(name, "UNDO"))
+        if item is None:
+            return None
+        return Unfinished(
+            log=UndoLog.model_validate_json(item["log"]),
+            run=str(item["run"]),
+            proven=bool(item.get("proven")),
+            tries=int(item.get("tries", 0)),
+            tried_by=item.get("tried_by"),
+        )
 
     def endpoint_owner(self, endpoint: str) -> str | None:
         """Return the source that has an endpoint, by its identifier or ARN."""
