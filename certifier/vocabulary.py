@@ -236,6 +236,7 @@ class Cause(StrEnum):
     TASK_DID_NOT_STOP = "task_did_not_stop"
     TASK_NOT_RESTARTED = "task_not_restarted"
     TASK_LEFT_ALONE = "task_left_alone"
+    CHANGE_BACKS_OFF = "change_backs_off"
     BREAKER_OPEN = "breaker_open"
     AWS_DENIED = "aws_denied"
     AWS_UNAVAILABLE = "aws_unavailable"

@@ -176,7 +176,7 @@ def grant(
     delete_canary = may.dms_delete("DeleteEndpoint", on=["endpoint"], tagged=CANARY)
     make_endpoint = may.dms_make("CreateEndpoint", on=["endpoint", "cert"])
     grants: dict[str, Statements] = {
-        "select_sources": may.rds(),
+        "select_sources": (*may.rds(), *publish),
         "claim_source": (),
         "read_material": (*secrets, *may.read_bundles(), *describe),
         "probe_tls": secrets,

@@ -46,7 +46,7 @@ class Step:
 
 
 STEPS = (
-    Step("select_sources", ("BATCH",), seconds=120),
+    Step("select_sources", ("BATCH", "TOPIC"), seconds=120),
     Step("claim_source"),
     Step("read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS")),
     Step("probe_tls", ("POLICY", "PROBE_ADDRESSES"), in_network=True),

@@ -225,6 +225,7 @@ class Workflow(Construct):
                 "parent": "{% $states.context.Execution.Id %}",
                 "mode": "{% $mode %}",
                 "origin": "{% $origin %}",
+                "started": "{% $states.context.Execution.StartTime %}",
                 "source": "{% $states.context.Map.Item.Value %}",
             },
             result_writer_v2=sfn.ResultWriterV2(
@@ -306,7 +307,7 @@ class Workflow(Construct):
                 "run": "{% $states.context.Execution.Id %}",
                 **{
                     key: f"{{% $states.input.{key} %}}"
-                    for key in ("parent", "mode", "origin", "source")
+                    for key in ("parent", "mode", "origin", "started", "source")
                 },
                 "problem": _NULL,
                 "decision": "none",
@@ -330,6 +331,7 @@ class Workflow(Construct):
         claim = self._step(
             "Claim source",
             "claim_source",
+            extras={"started": "{% $started %}"},
             assign=_flags(claimed="claimed", tail="tail", paused="paused"),
             failed=record,
             lost=deferred,

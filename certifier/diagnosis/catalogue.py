@@ -869,6 +869,14 @@ _PLANNING = (
         severity=_ADVICE,
     ),
     _row(
+        Cause.CHANGE_BACKS_OFF,
+        why="The same change was made before and ended badly, so it is not made again at once: "
+        "the tasks would stop each time.",
+        remedy="Look at the record of the run that made it. `certifier certify NAME` makes it "
+        "again at once; a change of the source or of its secrets does not wait either.",
+        severity=_ADVICE,
+    ),
+    _row(
         Cause.NO_REPLICATION_INSTANCE,
         why="No replication instance is named, and none has a connection or task on the endpoint, "
         "so nothing can be tested.",

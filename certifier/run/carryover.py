@@ -23,8 +23,16 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
         "backoff": due.backoff,
         "waiting_since": due.waiting_since,
         "pending_restarts": dossier.pending_restarts,
-        "held_by_breaker": True if end.held_by_breaker else None,
+        "restart_tries": due.restart_tries or None,
     }
+    if end.ended_badly:
+        kept |= {
+            "bad_change": dossier.change,
+            "bad_changes": due.bad_changes,
+            "change_after": due.change_after,
+        }
+    elif end.outcome is Outcome.CERTIFIED:
+        kept |= dict.fromkeys(("bad_change", "bad_changes", "change_after"))
     if record.expires_at is not None:
         kept |= {"expires_at": record.expires_at, "expires": record.expires}
     endpoint = dossier.final_endpoint

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from certifier.evidence import SlotFacts
 from certifier.run.dossier import Dossier
 from certifier.run.due import may_clear_by_itself
-from certifier.run.ending import Ending
+from certifier.run.ending import Ending, _has
 from certifier.text import size
 from certifier.vocabulary import Cause, Outcome, Severity
 
@@ -60,6 +60,17 @@ def attention(
     return " ".join([*parts, *(f"pending_restart:{task}" for task in sorted(pending_restarts))])
 
 
+def needs_after_wait(end: Ending, needs: str, told: str) -> str:
+    """Return what needs a person now; a change that only waits after a bad end changes nothing."""
+    waits = _has(end.findings, Cause.CHANGE_BACKS_OFF)
+    return told if waits and not _new_pending(needs, told) else needs
+
+
+def _new_pending(needs: str, told: str) -> set[str]:
+    """Return the tasks that wait for a restart, and that nobody was told of yet."""
+    return {w for w in needs.split() if w.startswith("pending_restart:")} - set(told.split())
+
+
 def retained_wal(found: Dossier) -> str:
     """Return what the server keeps because of pending restarts, for people; empty without one.
 
@@ -104,7 +115,7 @@ def notice(
         where: where the record lies.
         wal: what the server keeps because of tasks waiting for a restart (``retained_wal``).
     """
-    if needs == told or end.outcome is Outcome.DEFERRED:
+    if needs == told or (end.outcome is Outcome.DEFERRED and not _new_pending(needs, told)):
         return None
     if not needs:
         was_bad = told.split(" ", 1)[0] in {outcome.value for outcome in BAD}

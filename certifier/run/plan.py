@@ -5,8 +5,6 @@ definition of "up to date". ``plan_tasks`` then says what the running tasks mean
 Errors are collected, never raised: the step refuses once, with all of them.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -388,10 +386,23 @@ def _of_old_password(
     return (_found(Cause.ENDPOINT_HOLDS_OLD_PASSWORD, seen, severity),)
 
 
-def change_digest(changes: Iterable[Change]) -> str:
-    """Return 16 hex digits that are equal for two plans that would write the same."""
-    wanted = sorted((change.field, change.new or "") for change in changes)
-    return hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:16]
+def backing_off(
+    plan: Plan, bad_change: str | None, change_after: datetime | None, now: datetime
+) -> Plan:
+    """Return the plan as one that waits, while it is the change that ended badly a while ago.
+
+    Another change, with other material or another spec, may be what helps: it does not wait.
+    """
+    waits = change_after is not None and now < change_after and plan.change == bad_change
+    if plan.decision is not Decision.CHANGE or not waits or change_after is None:
+        return plan
+    seen = f"it ended badly before, and is not made again until {change_after:%Y-%m-%d %H:%M} UTC"
+    found = {
+        "decision": Decision.PLANNED,
+        "opens_at": change_after,
+        "findings": (*plan.findings, _found(Cause.CHANGE_BACKS_OFF, seen)),
+    }
+    return plan.model_copy(update=found)
 
 
 def new_fields(plan: Plan, imported: ImportedCa | None) -> EndpointFields:

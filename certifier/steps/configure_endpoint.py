@@ -34,7 +34,7 @@ from certifier.run.documents import (
     UndoLog,
 )
 from certifier.run.event import PolledEvent
-from certifier.run.plan import change_digest, new_fields, written_names
+from certifier.run.plan import new_fields, written_names
 from certifier.run.undo import replacing
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
@@ -86,7 +86,7 @@ def _apply(event: ConfigureEvent, context: StepContext[DmsSettings], held: Held)
     new = new_fields(plan, context.read(event, IMPORTED_CA))
     found = context.store.unfinished(event.name)
     if found is None or found.run != event.run:
-        log = _begin(event, context, held, plan, new, found)
+        log = _begin(event, context, held, plan, new, found=found)
     else:
         log = found.log
     new = new if log.created else log.new
@@ -126,6 +126,7 @@ def _begin(
     held: Held,
     plan: Plan,
     new: EndpointFields,
+    *,
     found: Unfinished | None,
 ) -> UndoLog:
     """Write the undo log, from the endpoint as it is at this moment.
@@ -161,7 +162,7 @@ def _begin(
         created=before is None,
         old_connects=rehearsal.old_connects if rehearsal else None,
         old_ca_pem=_old_ca(context, material, old) if "certificate_arn" in names else None,
-        change=change_digest(plan.changes),
+        change=plan.change,
     )
     if found is not None:
         if found.log.new_password_version is not None and log.new_password_version is None:

@@ -72,12 +72,8 @@ def run(event: PauseEvent, context: StepContext[PauseSettings]) -> Paused:
     passing = [task for task in tasks if task.status in PASSING]
     if rolls_back:
         _refuse_closed(event, context, running)
-    elif not before.tasks:
-        if _waits_for_window(event, context, (*running, *passing)):
-            return Paused(done=True, not_now=True)
-        _refuse_serverless(context, endpoint)
-        # The change could not be proven from an instance that is away.
-        context.dms.require_available(*context.require(event, PLAN).instances)
+    elif not before.tasks and not _may_begin(event, context, endpoint, (*running, *passing)):
+        return Paused(done=True, not_now=True)
     _refuse_unwilling(event, tasks)
     unproven = [t for t in running if not _can_restart(event, context, t, endpoint.arn)]
     if event.is_last and (running or passing):
@@ -155,7 +151,31 @@ def _note(
 ) -> None:
     """Note that this source needs the task stopped. The slots that it has seen are its source's."""
     retained = seen if task.source_endpoint_arn == endpoint.arn else None
-    held.pause(task.arn, context.now(), retained=retained, anew=anew)
+    held.pause(
+        task.arn,
+        context.now(),
+        endpoints=(task.source_endpoint_arn, task.target_endpoint_arn),
+        retained=retained,
+        anew=anew,
+    )
+
+
+def _may_begin(
+    event: PauseEvent,
+    context: StepContext[PauseSettings],
+    endpoint: Endpoint,
+    tasks: tuple[ReplicationTask, ...],
+) -> bool:
+    """Whether a change may begin now; ``False``: its window has closed.
+
+    Raises:
+        Refused: it could not be made, or not be proven from an instance that is away.
+    """
+    if _waits_for_window(event, context, tasks):
+        return False
+    _refuse_serverless(context, endpoint)
+    context.dms.require_available(*context.require(event, PLAN).instances)
+    return True
 
 
 def _waits_for_window(

@@ -11,6 +11,7 @@ from certifier.run.plan import (
     RUNNING,
     EndpointPlan,
     Known,
+    backing_off,
     desired_trust,
     plan_endpoint,
     plan_tasks,
@@ -46,6 +47,8 @@ def run(event: StepEvent, context: StepContext[DmsSettings]) -> Decided:
     plan = _with_tasks(event, context, material, endpoint_plan)
     differs = _differs(material, probed, plan)
     plan = plan.model_copy(update={"findings": plan.findings + differs})
+    if event.origin is not Origin.DIRECT:  # who starts a run themselves has looked
+        plan = backing_off(plan, state.bad_change, state.change_after, context.now())
     context.write(event, PLAN, plan)
     if errors := errors_in(plan.findings):
         raise Refused(errors[0].cause, findings=plan.findings)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from certifier.aws.store.held import Held
-from certifier.aws.store.items import DUE, RACES, source_key, stamp
+from certifier.aws.store.items import FIRST, RACES, source_key, stamp
 from certifier.aws.store.reads import Reads
 from certifier.errors import Busy
 from certifier.run.documents import UndoLog
@@ -35,11 +35,13 @@ class Claimed:
 class NotClaimed:
     """Somebody else has the source, or nobody has registered it (``owner`` is ``None``).
 
-    ``moved``: it was registered anew since, with another endpoint than the run's.
+    ``moved``: it was registered anew since, with another endpoint than the run's. ``done``: another
+    run has ended since this one's execution began.
     """
 
     owner: str | None
     moved: bool = False
+    done: bool = False
 
 
 def _rescue(now: datetime) -> str:
@@ -48,6 +50,11 @@ def _rescue(now: datetime) -> str:
     Half a second off every ``stamp``: who asks in the very second is still told apart from it.
     """
     return stamp(now + RESCUE).replace("Z", ".500Z")
+
+
+def _ran_since(state: SourceState, started: datetime) -> bool:
+    """Whether the last run ended after that; the table holds whole seconds."""
+    return state.recorded_at is not None and state.recorded_at >= started.replace(microsecond=0)
 
 
 class Claims(Reads):
@@ -59,7 +66,9 @@ class Claims(Reads):
         run: str,
         now: datetime,
         owner_ended: Callable[[Claim], datetime | None],
+        *,
         endpoint: str | None = None,
+        started: datetime | None = None,
     ) -> Claimed | NotClaimed:
         """Make the execution ``run`` the source's owner.
 
@@ -69,6 +78,8 @@ class Claims(Reads):
         Args:
             endpoint: as the run's spec names it; when the source was moved to another one since,
                 the run would mistake the one for the other, so it does not get the claim.
+            started: when the execution began that chose the source; ``None``: it runs whatever has
+                run since.
         """
         for _ in range(RACES):
             state = self.state(name)
@@ -79,6 +90,8 @@ class Claims(Reads):
             owner = state.claim
             if owner is not None and owner.execution == run:
                 return self._claimed(state)
+            if started is not None and _ran_since(state, started):
+                return NotClaimed(owner=None, done=True)
             values: dict[str, Any] = {}
             condition = "attribute_exists(pk) AND attribute_not_exists(claim)"
             if owner is not None:
@@ -89,6 +102,11 @@ class Claims(Reads):
             if state.endpoint is not None:
                 condition += " AND endpoint = :endpoint"
                 values[":endpoint"] = state.endpoint
+            if started is not None and state.recorded_by is not None:
+                condition += " AND recorded_by = :by"
+                values[":by"] = state.recorded_by
+            elif started is not None:
+                condition += " AND attribute_not_exists(recorded_by)"
             due = _rescue(now)
             self._table.wrote(
                 self._table.update_op(
@@ -96,7 +114,7 @@ class Claims(Reads):
                     set_={
                         "claim": {"execution": run, "since": stamp(now), "due_at": due},
                         "due_at": due,
-                        "due_partition": DUE,
+                        "due_partition": FIRST,
                         "markers": {},
                     },
                     condition=condition,

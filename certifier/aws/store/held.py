@@ -1,14 +1,17 @@
 """The held claim: every write that a run makes, and no way to make one without the claim."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from certifier.aws.store.breaker import put_breaker
 from certifier.aws.store.items import (
+    BREAKER,
     DUE,
+    FIRST,
     RACES,
+    UNREADABLE,
     owner_key,
     pause_key,
     plain,
@@ -191,21 +194,26 @@ class Held:
         task: str,
         now: datetime,
         *,
+        endpoints: Iterable[str] = (),
         retained: Mapping[str, int] | None = None,
         anew: bool = False,
     ) -> None:
         """Note that the source needs ``task`` stopped; written before the stop.
 
         Args:
+            endpoints: the ARNs of the two that the task connects.
             retained: bytes of WAL by slot; ``None`` when this source has not seen the task's slots.
             anew: the task runs, so what is noted of an earlier stop is over.
         """
         noted: dict[str, Any] = {"since": stamp(now)}
+        if endpoints := tuple(endpoints):
+            noted["endpoints"] = list(endpoints)
         if retained is not None:
             noted["retained"] = dict(retained)
         if anew:
             sets = [f"{field} = :{field}" for field in noted]
-            over = [f for f in ("stop_date", "started_at", "retained") if f not in noted]
+            earlier = ("stop_date", "started_at", "starts", "retained")
+            over = [field for field in earlier if field not in noted]
             gone = f" REMOVE {', '.join(over)}"
         else:
             sets, gone = [f"{field} = if_not_exists({field}, :{field})" for field in noted], ""
@@ -222,8 +230,15 @@ class Held:
         self._note_once(task, "stop_date", stop_date.isoformat())
 
     def note_started(self, task: str, now: datetime) -> None:
-        """Remember that we asked a paused task to start again, the first time."""
-        self._note_once(task, "started_at", stamp(now))
+        """Count that we ask a paused task to start again; since when is that of the first time."""
+        self._change_pause(
+            self._table.change_op(
+                pause_key(task),
+                "SET started_at = if_not_exists(started_at, :now) ADD starts :one",
+                "attribute_exists(pk)",
+                {":now": stamp(now), ":one": 1},
+            )
+        )
 
     def _note_once(self, task: str, field: str, value: str) -> None:
         self._change_pause(
@@ -293,17 +308,24 @@ class Held:
                 return Recorded(state.outcome, self._reads.breaker().opened_by == self.run)
             if state is None or state.claim is None or state.claim.execution != self.run:
                 raise ClaimLost(self.name)
+            waits, breaker = recording.due_at is None, self._reads.breaker()
+            if waits and not breaker.open:
+                # A person closed it meanwhile, and made due what waited by then.
+                recording, waits = recording.model_copy(update={"due_at": recording.at}), False
             writes = [self._record_state(state, state.claim, recording)]
+            if waits:
+                writes.append(
+                    self._table.check_op(BREAKER, "version = :v", {":v": breaker.version})
+                )
             if recording.erase_undo:
                 writes.append(self._table.delete_op(source_key(self.name, "UNDO")))
             opened = False
-            if recording.bad_end:
-                before = self._reads.breaker()
-                after = before.after(
-                    BadEnd(at=recording.at, source=self.name, run=self.run), limit=breaker_limit
-                )
+            if recording.bad_end is not None:
+                bad = BadEnd(at=recording.at, source=self.name, run=recording.bad_end)
+                after = breaker.after(bad, breaker_limit, recorded_by=self.run)
                 opened = after.opened_by == self.run
-                writes.append(put_breaker(self._table, after))
+                if after != breaker:
+                    writes.append(put_breaker(self._table, after))
             try:
                 self._table.transact(writes)
             except ConditionFailed:
@@ -320,7 +342,10 @@ class Held:
             "recorded_by": self.run,
         }
         kept = {key: plain(value) for key, value in fields.items() if value is not None}
-        gone = [key for key, value in fields.items() if value is None] + ["claim", "markers"]
+        gone = [key for key, value in fields.items() if value is None]
+        gone += ["claim", "markers", UNREADABLE]
+        if state.due_at is not None:
+            kept["due_partition"] = FIRST if recording.first else DUE
         condition = OURS
         # Whoever asked meanwhile wrote another time than Claim did: that one stands.
         claimed = claim.due_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -328,12 +353,12 @@ class Held:
             condition += " AND due_at = :claimed"
             if recording.due_at is None:
                 gone += ["due_at", "due_partition"]
+                kept.pop("due_partition", None)
             else:
-                kept |= {"due_at": stamp(recording.due_at), "due_partition": DUE}
+                kept["due_at"] = stamp(recording.due_at)
+                kept["due_partition"] = FIRST if recording.first else DUE
         else:
             condition += " AND due_at <> :claimed"
-            gone.append("held_by_breaker")
-            kept.pop("held_by_breaker", None)
         return self._table.update_op(
             self._state,
             set_=kept,
