@@ -18,6 +18,7 @@ from certifier.run.state import Recording
 from certifier.vocabulary import Outcome
 from lambdas.claim_source import handler as claim_handler
 from lambdas.select_sources import handler as select_handler
+from tests.aws.conftest import Inbox
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # by the clock that moto goes by
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:machine:parent-1"
@@ -42,8 +43,14 @@ def documents(clients: Clients, bucket: str) -> Documents:
 
 
 @pytest.fixture
-def environ(table: str, bucket: str) -> dict[str, str]:
-    return {"TABLE": table, "BUCKET": bucket, "INSTALLATION": "Certifier", "BATCH": "2"}
+def environ(table: str, bucket: str, inbox: Inbox) -> dict[str, str]:
+    return {
+        "TABLE": table,
+        "BUCKET": bucket,
+        "INSTALLATION": "Certifier",
+        "BATCH": "2",
+        "TOPIC": inbox.topic,
+    }
 
 
 @pytest.fixture
@@ -65,6 +72,7 @@ def claim(aws: boto3.Session, environ: dict[str, str]) -> Callable[..., dict[str
             "parent": EXECUTION,
             "mode": mode,
             "origin": "direct",
+            "started": NOW.isoformat(),
             "source": source,
         }
         return bound(event, None)
@@ -257,7 +265,9 @@ def test_a_spec_that_is_no_longer_valid_stops_nobody_else(
         word = documents.child_outcomes("parent-1")["orders"]
         assert word.outcome is Outcome.FAILED
         assert word.seen is not None
-        assert "register it again" in word.seen
+        assert "register the source again" in word.seen
+    select({"sources": [spec("orders")]})
+    assert manifest(documents, select({"names": ["orders"]})) == ["orders"]
 
 
 def test_a_claim_tells_what_was_left_behind(

@@ -53,6 +53,7 @@ def test_a_task_that_may_not_start_costs_few_calls(live: Live) -> None:
 # ------------------------------------------------------------------ changes
 
 
+@pytest.mark.shows("change_backs_off")
 def test_a_change_that_ended_badly_is_not_made_again_for_an_hour(live: Live) -> None:
     """The canary connects, the endpoint connects neither way: no change at every tick.
 

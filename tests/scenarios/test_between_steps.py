@@ -139,14 +139,14 @@ def test_a_task_that_is_owed_does_not_let_its_source_past_the_breaker(live: Live
 
 
 @pytest.mark.shows("task_could_not_restart")
-def test_a_run_that_stopped_a_task_and_then_gave_up_has_failed(live: Live) -> None:
+def test_a_run_that_stopped_a_task_and_then_gave_up_starts_it_again(live: Live) -> None:
     """A second task comes to life, and could not start again: the first one runs on, once a day."""
     live.certified()
     other = second_task(live, status="stopped")
     live.when("Pause tasks: wait", lambda: live.dms.set_task(other, status="running"), nth=3)
     since = live.now
     live.change()
-    assert (live.outcome, live.mode) == ("failed", "verify-ca")
+    assert (live.outcome, live.mode) == ("refused", "verify-ca")
     assert (live.status(), live.status(other), live.unfinished) == ("running", "running", [])
     assert live.asked(since).count("StopReplicationTask") == 1
     assert "task_could_not_restart" in live.causes

@@ -1,4 +1,4 @@
-"""What two faults once left stuck for ever: an undo log, a breaker, an item that nobody can read."""
+"""What two faults once left stuck for ever: an undo log, a breaker, an item nobody can read."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,7 +56,7 @@ def test_a_proven_change_settles_its_log_before_anything_else(live: Live) -> Non
 
 @pytest.mark.shows("interrupted_run_finished")
 def test_what_leads_neither_back_nor_on_is_replaced_by_todays_change(live: Live) -> None:
-    """Killed before the proof; a person starts the task; the CA is renewed: old and new both fail."""
+    """Killed before the proof; a person starts the task; with the new CA, old and new fail."""
     live.certified()
     live.cloud.stop_child_at("Test connection")
     live.change()
@@ -80,7 +80,7 @@ def test_a_rollback_stops_tasks_as_a_change_does(live: Live) -> None:
 
 
 def test_without_permission_a_rollback_waits(live: Live) -> None:
-    """The spec does not let tasks stop any more: the endpoint keeps what it has, and that is said."""
+    """The spec lets no task stop any more: the endpoint keeps what it has, and that is reported."""
     live.certified()
     live.dms.fail_after_change(ENDPOINT)
     live.cloud.stop_child_at("Test connection")

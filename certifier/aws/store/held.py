@@ -176,6 +176,7 @@ class Held:
         """Count this run as one that has found an undo log; return how many did before it."""
         found = self._reads.unfinished(self.name)
         if found is None:
+            self._require_claim()
             return 0
         if found.tried_by == self.run:
             return found.tries - 1
