@@ -8,7 +8,7 @@ import pytest
 from certifier.aws.store import Store
 from certifier.aws.store.breaker import put_breaker
 from certifier.run.state import BadEnd, Breaker
-from sandbox.world import ENDPOINT, NAME
+from sandbox.world import ENDPOINT, NAME, TARGET
 from tests.scenarios.live import Live
 
 DAY = 24 * 60
@@ -34,7 +34,7 @@ def well(live: Live) -> tuple[Any, ...]:
     return (live.outcome, live.mode, live.status(), live.unfinished)
 
 
-WELL = ("certified", "verify-full", "running", [])
+WELL: tuple[Any, ...] = ("certified", "verify-full", "running", [])
 
 
 # ------------------------------------------------------------------ an undo log
@@ -137,6 +137,32 @@ def test_a_breaker_that_is_closed_while_a_run_records_leaves_nobody_behind(live:
     live.change()
     assert live.outcome == "deferred"
     live.tick(1)
+    assert well(live) == WELL
+
+
+# ------------------------------------------------------------------ who is notified
+
+
+def test_a_task_stopped_for_another_source_is_reported_and_finished(live: Live) -> None:
+    """The source that needs it stopped has fallen off the index; the one at its other end looks."""
+    live.certified()
+    live.world.onboard(
+        name="warehouse", endpoint=TARGET, endpoint_type="target", restart_tasks=True
+    )
+    assert live.world.outcome("warehouse") == "certified", live.world.record("warehouse")
+    live.cloud.stop_child_at("Configure endpoint")
+    live.change()
+    assert live.unfinished == ["claim", live.task]
+    live.cloud.client("dynamodb").update_item(
+        TableName=live.cloud.table,
+        Key={"pk": {"S": f"SOURCE#{NAME}"}, "sk": {"S": "STATE"}},
+        UpdateExpression="REMOVE claim, due_at, due_partition",
+    )
+    live.tick(minutes=DAY + 60)
+    assert live.world.outcome("warehouse") == "certified"
+    assert "task_not_restarted" in live.world.causes("warehouse")
+    assert any("warehouse" in subject for subject, _ in live.cloud.notices)
+    live.tick(2)
     assert well(live) == WELL
 
 
