@@ -211,6 +211,8 @@ class Cause(StrEnum):
     REVERTED_BY_OTHERS = "reverted_by_others"
     OVERLAP_PENDING = "overlap_pending"
     SHRINK_WAITS = "shrink_waits"
+    OLD_ANCHORS_DROPPED = "old_anchors_dropped"
+    MANY_OLD_ANCHORS = "many_old_anchors"
     TASKS_RUNNING = "tasks_running"
     TASK_IN_FULL_LOAD = "task_in_full_load"
     TASK_COULD_NOT_RESTART = "task_could_not_restart"

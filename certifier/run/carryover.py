@@ -1,7 +1,9 @@
 """What a run carries over to the next ones: the fields of STATE that Record changes."""
 
+from datetime import datetime
 from typing import Any
 
+from certifier.run.anchors import left_since
 from certifier.run.documents import (
     Answering,
 )
@@ -58,11 +60,14 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
     return kept
 
 
-def anchors(dossier: Dossier, state: SourceState) -> dict[str, Any]:
+def anchors(dossier: Dossier, state: SourceState, now: datetime) -> dict[str, Any]:
     """Return the CAs that are known from now on; people have been told of the new ones."""
     trusted = dict.fromkeys(facts.sha256 for facts in trusted_facts(dossier.material))
     new = [sha256 for sha256 in trusted if sha256 not in state.anchors]
-    return {"anchors": (*state.anchors, *new)[-ANCHORS:]} if new else {}
+    kept: dict[str, Any] = {"anchors": (*state.anchors, *new)[-ANCHORS:]} if new else {}
+    if dossier.material is not None and dossier.material.trusted is not None:
+        kept["anchors_left"] = left_since(dossier.material, state.anchors_left, now) or None
+    return kept
 
 
 def answered(dossier: Dossier) -> dict[str, Any]:

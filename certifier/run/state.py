@@ -67,6 +67,7 @@ class SourceState(Fact):
         markers: tests of the present claim, by whatever key the test uses.
         expires_at, expires: the expiry that comes first, and of which certificate.
         anchors: fingerprints of the CAs that its bundles, or the endpoint, have held so far.
+        anchors_left: since when the bundle does not hold CAs that the endpoint trusts, by SHA-256.
         record: key of the last record in the bucket, without its suffix.
         bad_change, bad_changes, change_after: the change that ended badly last, how often in a row,
             and until when it is not made again.
@@ -105,6 +106,7 @@ class SourceState(Fact):
     expires_at: datetime | None = None
     expires: str | None = None
     anchors: tuple[str, ...] = ()
+    anchors_left: Mapping[str, datetime] = {}
     record: str | None = None
     ssl_mode: str | None = None
     pending_restarts: tuple[str, ...] = ()

@@ -144,7 +144,7 @@ def _record(
             state={
                 **remembered(dossier, end, due, record),
                 **answered(dossier),
-                **({} if untold else anchors(dossier, state)),
+                **({} if untold else anchors(dossier, state, now)),
                 "notified": needs,
                 "record": key,
             },
