@@ -2,7 +2,7 @@
 
 Without a look at the served chain (the probe is off, or does not reach the host) nothing proves
 that an old CA is no longer needed, so that each renewal would add one, for ever. What has expired,
-and what the bundle has not held for a season, goes; DMS rehearses that as it rehearses every change.
+and what the bundle has not held for a season, goes; DMS rehearses that as it does every change.
 """
 
 from collections.abc import Mapping

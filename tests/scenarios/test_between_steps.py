@@ -127,12 +127,12 @@ def test_a_task_that_is_owed_does_not_let_its_source_past_the_breaker(live: Live
     opened = Breaker(open_since=now, ends=(BadEnd(at=now, source="x", run="y"),), version=1)
     store._table.write(put_breaker(store._table, opened))
     since = live.now
-    live.tick()
+    live.world.recertify()  # the schedule would not make that change again so soon
     assert live.outcome == "deferred"
-    assert "ModifyEndpoint" not in live.asked(since)
     live.dms.set_task(live.task, start_failure=None)
     live.tick()
-    assert (live.outcome, live.status(), live.unfinished) == ("deferred", "running", [])
+    assert (live.status(), live.unfinished) == ("running", [])
+    assert "ModifyEndpoint" not in live.asked(since)
 
 
 # ------------------------------------------------------------------ after a task was stopped
