@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from certifier.aws.store.held import Held
-from certifier.aws.store.items import DUE, RACES, source_key, stamp
+from certifier.aws.store.items import FIRST, RACES, source_key, stamp
 from certifier.aws.store.reads import Reads
 from certifier.errors import Busy
 from certifier.run.documents import UndoLog
@@ -18,22 +18,28 @@ RESCUE = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Claimed:
-    """The source is this run's. ``undo`` and ``paused`` are what an earlier run left behind."""
+    """The source is this run's. ``undo`` and ``paused`` are what an earlier run left behind.
+
+    ``proven``: DMS has connected with what that run wrote.
+    """
 
     state: SourceState
     undo: UndoLog | None
     paused: bool
+    proven: bool = False
 
 
 @dataclass(frozen=True)
 class NotClaimed:
     """Somebody else has the source, or nobody has registered it (``owner`` is ``None``).
 
-    ``moved``: it was registered anew since, with another endpoint than the run's.
+    ``moved``: it was registered anew since, with another endpoint than the run's. ``done``: another
+    run has ended since this one's execution began.
     """
 
     owner: str | None
     moved: bool = False
+    done: bool = False
 
 
 def _rescue(now: datetime) -> str:
@@ -42,6 +48,11 @@ def _rescue(now: datetime) -> str:
     Half a second off every ``stamp``: who asks in the very second is still told apart from it.
     """
     return stamp(now + RESCUE).replace("Z", ".500Z")
+
+
+def _ran_since(state: SourceState, started: datetime) -> bool:
+    """Whether the last run ended after that; the table holds whole seconds."""
+    return state.recorded_at is not None and state.recorded_at >= started.replace(microsecond=0)
 
 
 class Claims(Reads):
@@ -53,7 +64,9 @@ class Claims(Reads):
         run: str,
         now: datetime,
         owner_ended: Callable[[Claim], datetime | None],
+        *,
         endpoint: str | None = None,
+        started: datetime | None = None,
     ) -> Claimed | NotClaimed:
         """Make the execution ``run`` the source's owner.
 
@@ -63,6 +76,8 @@ class Claims(Reads):
         Args:
             endpoint: as the run's spec names it; when the source was moved to another one since,
                 the run would mistake the one for the other, so it does not get the claim.
+            started: when the execution began that chose the source; ``None``: it runs whatever has
+                run since.
         """
         for _ in range(RACES):
             state = self.state(name)
@@ -73,6 +88,8 @@ class Claims(Reads):
             owner = state.claim
             if owner is not None and owner.execution == run:
                 return self._claimed(state)
+            if started is not None and _ran_since(state, started):
+                return NotClaimed(owner=None, done=True)
             values: dict[str, Any] = {}
             condition = "attribute_exists(pk) AND attribute_not_exists(claim)"
             if owner is not None:
@@ -83,6 +100,11 @@ class Claims(Reads):
             if state.endpoint is not None:
                 condition += " AND endpoint = :endpoint"
                 values[":endpoint"] = state.endpoint
+            if started is not None and state.recorded_by is not None:
+                condition += " AND recorded_by = :by"
+                values[":by"] = state.recorded_by
+            elif started is not None:
+                condition += " AND attribute_not_exists(recorded_by)"
             due = _rescue(now)
             self._table.wrote(
                 self._table.update_op(
@@ -95,7 +117,7 @@ class Claims(Reads):
                             "took_over": owner is not None,
                         },
                         "due_at": due,
-                        "due_partition": DUE,
+                        "due_partition": FIRST,
                         "markers": {},
                     },
                     condition=condition,
@@ -105,10 +127,12 @@ class Claims(Reads):
         raise Busy(f"source {name}")
 
     def _claimed(self, state: SourceState) -> Claimed:
+        found = self.unfinished(state.name)
         return Claimed(
             state=state,
-            undo=self.undo(state.name),
+            undo=found.log if found else None,
             paused=bool(self.pauses_of(state.name)),
+            proven=found is not None and found.proven,
         )
 
     def hold(self, name: str, run: str) -> Held:
