@@ -69,14 +69,15 @@ class Pace:
         poll_seconds: the wait between two rounds of any loop.
         max_concurrency: children of one run that work at the same time. DMS allows the account
             8 calls a second, so single digits.
-        rehearse, pause, configure, test, resume: minutes that each loop goes on. A step decides for
-            itself in its last round; the machine's own bound is the net below it.
+        rehearse, pause, pause_back, configure, test, resume: minutes that each loop goes on. A step
+            decides for itself in its last round; the machine's own bound is the net below it.
     """
 
     poll_seconds: int = 15
     max_concurrency: int = 5
     rehearse: int = 15
     pause: int = 15
+    pause_back: int = 10
     configure: int = 10
     test: int = 10
     resume: int = 15
@@ -436,7 +437,7 @@ class Workflow(Construct):
         pause = self._loop(
             "Pause for rollback",
             "pause_tasks",
-            minutes=self._pace.pause,
+            minutes=self._pace.pause_back,
             extras={"action": Action.ROLL_BACK.value},
             assign={"paused": "{% $paused or $states.result.Payload.paused = true %}"},
             failed=resume,

@@ -293,7 +293,7 @@ EXHAUSTED = {
         10,
     ),
     TEST: ([*CHANGE, *polled(TEST, 10), *UNDO, *LEAVE_PAUSED], 10),
-    PAUSE_BACK: ([*TESTED, *polled(PAUSE_BACK, 15), *RESUMED, *END], 15),
+    PAUSE_BACK: ([*TESTED, *polled(PAUSE_BACK, 10), *RESUMED, *END], 10),
     ROLLED_BACK: ([*TESTED, *polled(PAUSE_BACK), *polled(ROLLED_BACK, 10), *LEAVE_PAUSED], 10),
     TEST_OLD: ([*TESTED, *UNDO[:-2], *polled(TEST_OLD, 10), *LEAVE_PAUSED], 10),
     RESUME: ([*TESTED, *polled(RESUME, 15), *LOOKED, *END], 15),
@@ -473,7 +473,7 @@ def test_every_step_gets_what_the_contract_says(script: Script) -> None:
     extras: dict[str, dict[str, Any]] = {
         REHEARSE: {"round": 0, "rounds": 15},
         PAUSE: {"round": 0, "rounds": 15, "action": "apply"},
-        PAUSE_BACK: {"round": 0, "rounds": 15, "action": "roll_back"},
+        PAUSE_BACK: {"round": 0, "rounds": 10, "action": "roll_back"},
         CONFIGURE: {"round": 0, "rounds": 10, "action": "apply"},
         TEST: {"round": 0, "rounds": 10, "settings": "new"},
         ROLLED_BACK: {"round": 0, "rounds": 10, "action": "roll_back"},
