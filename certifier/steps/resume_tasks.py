@@ -168,7 +168,7 @@ def _asked(
     *,
     before: Asked | None,
 ) -> Asked:
-    """Ask a task that stands still to start: once, and once more after the tests that DMS wants.
+    """Ask a task that is stopped to start: once, and once more after the tests that DMS wants.
 
     What it is asked and does not do is for the next run, which comes later each time.
     """

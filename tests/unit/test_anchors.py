@@ -74,7 +74,7 @@ def test_one_that_the_bundle_holds_again_begins_anew(new: Authority, old: Author
 
 @pytest.mark.shows("many_old_anchors")
 def test_more_than_renewals_explain_is_a_finding(new: Authority) -> None:
-    """They are kept, and a person is told."""
+    """They are kept, and a person is notified."""
     many = [Authority.root(f"Old CA {i}") for i in range(MANY + 1)]
     found, both = material(new, *many)
     after = bounded(both, found, left_since(found, {}, NOW), NOW)

@@ -33,7 +33,7 @@ from certifier.run.plan import backing_off
 from certifier.run.state import BadEnd, Breaker, Pause, SourceState
 from certifier.run.summary import failure
 from certifier.text import size
-from certifier.vocabulary import Cause, Decision, Outcome, Severity, Witness
+from certifier.vocabulary import Cause, Decision, Outcome, SettingsUnderTest, Severity, Witness
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -45,7 +45,9 @@ LOG = UndoLog(
     fields=("ssl_mode",),
     old=EndpointFields(),
     new=EndpointFields(),
+    written=None,
 )
+SENT = LOG.model_copy(update={"written": SettingsUnderTest.OLD, "accepted": True})
 CHANGE = {"material": Material(), "plan": Plan(decision=Decision.CHANGE)}
 MINE = {**CHANGE, "undo": LOG, "undo_run": RUN}
 A_CHANGE = Change(field="ssl_mode", old="verify-ca", new="verify-full")
@@ -110,7 +112,7 @@ def an_ending(outcome: Outcome, *findings: Finding, **fields: Any) -> Ending:
         ({}, None, Outcome.FAILED, False, False),
         # the change itself went wrong
         (
-            {**MINE, "sent": True, "rolled_back": ROLLED_BACK, "tested_old": OK},
+            {**MINE, "undo": SENT, "rolled_back": ROLLED_BACK, "tested_old": OK},
             Problem(error="Refused", cause="not_applied"),
             Outcome.ROLLED_BACK,
             True,
@@ -419,7 +421,7 @@ def test_a_change_that_is_not_finished_comes_back_soon() -> None:
 
 
 def test_a_task_stopped_for_another_source_is_reported() -> None:
-    """Whoever looks at an endpoint says that a task on it stands still, whosever stop it was."""
+    """Whoever looks at an endpoint says that a task on it is stopped, whosever stop it was."""
     found = Dossier(material=Material(), tested_new=OK, others_pauses=(PAUSE,))
     end = ending(found, None, run=RUN)
     assert end.outcome is Outcome.CERTIFIED
@@ -437,7 +439,7 @@ def test_a_deferred_run_says_which_tasks_wait_once() -> None:
     assert notice("orders", end, needs=none, notified="", where="s3://x") is None
 
 
-def test_a_change_that_waits_after_a_bad_end_is_no_news() -> None:
+def test_a_change_that_waits_after_a_bad_end_needs_no_notice() -> None:
     """What people were notified of the bad end is still so; a task that waits since is new."""
     waits = an_ending(Outcome.PLANNED, seen(Cause.CHANGE_BACKS_OFF))
     assert needs_after_wait(waits, "", "failed not_applied") == "failed not_applied"
