@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from certifier.aws.store import Store
+from certifier.aws.store.items import source_key
+from certifier.aws.table import packed
 from certifier.aws.store.breaker import put_breaker
 from certifier.run.state import BadEnd, Breaker
 from sandbox.world import ENDPOINT, NAME, TARGET
@@ -180,7 +182,7 @@ def test_an_item_that_cannot_be_read_concerns_its_own_source_alone(live: Live, k
     live.certified(task=False)
     live.world.onboard(name="other", endpoint="other-source")
     field, bad = {"STATE": ("outcome", "splendid"), "SPEC": ("spec", '{"name": 1}')}[kind]
-    key = {"pk": {"S": f"SOURCE#{NAME}"}, "sk": {"S": kind}}
+    key = packed(source_key(NAME, kind))
     change = {
         "UpdateExpression": "SET #f = :v",
         "ExpressionAttributeNames": {"#f": field},
