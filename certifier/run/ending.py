@@ -54,7 +54,7 @@ def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
         erase_undo=erase,
         bad_end=(found.undo_run or run) if badly else None,
         held_by_breaker=outcome is Outcome.DEFERRED,
-        ended_badly=badly or (began and outcome is Outcome.REFUSED),
+        ended_badly=_is_made_again(found) and (badly or (began and outcome is Outcome.REFUSED)),
         unfinished=found.undo is not None and not erase,
     )
 
@@ -81,6 +81,11 @@ def _outcome(found: Dossier, problem: Problem | None, run: str) -> Outcome:
 
 def _refused(problem: Problem | None) -> bool:
     return problem is not None and problem.error == "Refused"
+
+
+def _is_made_again(found: Dossier) -> bool:
+    """Whether a later run may make the same change: a created endpoint stays, and is only tested."""
+    return found.undo is None or not found.undo.created
 
 
 def _unchanged(found: Dossier, run: str) -> bool:
