@@ -48,13 +48,14 @@ def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
     erase = found.undo is not None and _undo_is_done(found)
     began = found.undo is not None or found.stopped_tasks
     badly = began and outcome in (Outcome.ROLLED_BACK, Outcome.FAILED)
+    refused = outcome is Outcome.REFUSED
     return Ending(
         outcome=outcome,
         findings=findings,
         erase_undo=erase,
         bad_end=(found.undo_run or run) if badly else None,
         held_by_breaker=outcome is Outcome.DEFERRED,
-        ended_badly=_is_made_again(found) and (badly or (began and outcome is Outcome.REFUSED)),
+        ended_badly=_may_be_repeated(found) and (badly or (began and refused)),
         unfinished=found.undo is not None and not erase,
     )
 
@@ -83,7 +84,7 @@ def _refused(problem: Problem | None) -> bool:
     return problem is not None and problem.error == "Refused"
 
 
-def _is_made_again(found: Dossier) -> bool:
+def _may_be_repeated(found: Dossier) -> bool:
     """Whether a later run may make the same change: a created endpoint stays, and is only tested."""
     return found.undo is None or not found.undo.created
 
