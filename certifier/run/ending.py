@@ -64,10 +64,10 @@ def _outcome(found: Dossier, problem: Problem | None, run: str) -> Outcome:
     refused = _refused(problem)
     broke = problem is not None and not refused
     back = found.rolled_back
-    if refused and _unchanged(found, run):
-        return Outcome.REFUSED
     if found.paused is not None and _has(found.paused.findings, Cause.BREAKER_OPEN):
         return Outcome.FAILED if broke else Outcome.DEFERRED
+    if refused and _unchanged(found, run):
+        return Outcome.REFUSED
     if back is not None:
         connects = back.rolled_back and found.tested_old is not None and found.tested_old.passed
         return Outcome.ROLLED_BACK if connects and not broke else Outcome.FAILED
@@ -85,7 +85,7 @@ def _refused(problem: Problem | None) -> bool:
 
 
 def _may_be_repeated(found: Dossier) -> bool:
-    """Whether a later run may make the same change: a created endpoint stays, and is only tested."""
+    """Whether a later run may make the same change: a created endpoint stays as it is."""
     return found.undo is None or not found.undo.created
 
 
