@@ -48,13 +48,14 @@ def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
     erase = found.undo is not None and _undo_is_done(found)
     began = found.undo is not None or found.stopped_tasks
     badly = began and outcome in (Outcome.ROLLED_BACK, Outcome.FAILED)
+    refused = outcome is Outcome.REFUSED
     return Ending(
         outcome=outcome,
         findings=findings,
         erase_undo=erase,
         bad_end=(found.undo_run or run) if badly else None,
         held_by_breaker=outcome is Outcome.DEFERRED,
-        ended_badly=badly or (began and outcome is Outcome.REFUSED),
+        ended_badly=_may_be_repeated(found) and (badly or (began and refused)),
         unfinished=found.undo is not None and not erase,
     )
 
@@ -63,10 +64,10 @@ def _outcome(found: Dossier, problem: Problem | None, run: str) -> Outcome:
     refused = _refused(problem)
     broke = problem is not None and not refused
     back = found.rolled_back
-    if refused and _unchanged(found, run):
-        return Outcome.REFUSED
     if found.paused is not None and _has(found.paused.findings, Cause.BREAKER_OPEN):
         return Outcome.FAILED if broke else Outcome.DEFERRED
+    if refused and _unchanged(found, run):
+        return Outcome.REFUSED
     if back is not None:
         connects = back.rolled_back and found.tested_old is not None and found.tested_old.passed
         return Outcome.ROLLED_BACK if connects and not broke else Outcome.FAILED
@@ -81,6 +82,11 @@ def _outcome(found: Dossier, problem: Problem | None, run: str) -> Outcome:
 
 def _refused(problem: Problem | None) -> bool:
     return problem is not None and problem.error == "Refused"
+
+
+def _may_be_repeated(found: Dossier) -> bool:
+    """Whether a later run may make the same change: a created endpoint stays as it is."""
+    return found.undo is None or not found.undo.created
 
 
 def _unchanged(found: Dossier, run: str) -> bool:

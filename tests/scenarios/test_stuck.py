@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from certifier.aws.store import Store
+from certifier.aws.store.breaker import put_breaker
 from certifier.aws.store.items import source_key
 from certifier.aws.table import packed
-from certifier.aws.store.breaker import put_breaker
 from certifier.run.state import BadEnd, Breaker
 from sandbox.world import ENDPOINT, NAME, TARGET
 from tests.scenarios.live import Live
