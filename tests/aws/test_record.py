@@ -55,6 +55,7 @@ LOG = UndoLog(
     new=EndpointFields(ssl_mode=SslMode.VERIFY_FULL, certificate_arn=NEW_CA),
     old_password_version="old-version",
     new_password_version="new-version",
+    accepted=True,
 )
 SOURCE = parse_source(SPEC)
 SALES = {**SPEC, "name": "sales", "endpoint": "sales-source"}
