@@ -90,7 +90,7 @@ def run(event: PauseEvent, context: StepContext[PauseSettings]) -> Paused:
             _stop(held, context, task)
     for task in tasks:
         pause = pauses.get(task.arn)
-        if pause is None or task.status in RUNNING:
+        if pause is None or task.status in RUNNING | PASSING:
             continue
         _note(held, context, task, endpoint, seen)
         if not_ours(pause, task) is None and task.stop_date is not None:
