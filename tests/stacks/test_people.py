@@ -16,7 +16,7 @@ WHO = {
     "forget": "RegistrarPolicy",
     "reset-breaker": "RegistrarPolicy",
 }
-"""Who may run a command; ``discover`` looks at what is not Certifier's, with rights of one's own."""
+"""Who may run a command. ``discover`` looks at what is not Certifier's: with one's own rights."""
 
 REPAIRS = {"approve", "forget", "reset-breaker"}
 """Besides their policy these need what the page has under "Repairs"."""
@@ -35,7 +35,7 @@ def policies(template: dict[str, Any]) -> dict[str, set[str]]:
     found = {}
     for output, value in template["Outputs"].items():
         logical = value["Value"].get("Ref") if isinstance(value["Value"], dict) else None
-        policy = of_type(template, "AWS::IAM::ManagedPolicy").get(logical)
+        policy = of_type(template, "AWS::IAM::ManagedPolicy").get(str(logical))
         if policy is not None:
             found[output] = actions_of(policy["PolicyDocument"]["Statement"])
     return found
