@@ -149,8 +149,8 @@ def notified_from_now_on(
 ) -> dict[str, datetime]:
     """Return of what people have been notified, after this run.
 
-    What comes back within a day is not news, so that what comes and goes is mailed once a day; but a
-    source that was said to be well again begins anew, and so does a task that is stopped again.
+    What comes back within a day is not news, so that what comes and goes is mailed once a day. But
+    a source that was said to be well again begins anew, and so does a task that is stopped again.
 
     Args:
         sent: whether a notice went out, which lists all that needs a person.
