@@ -25,11 +25,12 @@ class Role(StrEnum):
 
 
 class Expiring(Fact):
-    """One certificate that matters, and the last second at which it is valid."""
+    """One certificate that matters, and the first and last second at which it is valid."""
 
     role: Role
     title: str
     not_after: datetime
+    not_before: datetime | None = None
 
     @property
     def what(self) -> str:
@@ -39,6 +40,15 @@ class Expiring(Fact):
     def days_left(self, now: datetime) -> int:
         """Return the whole days until it expires; negative afterwards."""
         return (self.not_after - now).days
+
+    def share_left(self, now: datetime) -> float | None:
+        """Return which share of its lifetime is left, to three digits; negative afterwards.
+
+        Ninety days are much of a certificate that is valid for ninety, and little of a CA.
+        """
+        if self.not_before is None or self.not_before >= self.not_after:
+            return None
+        return round((self.not_after - now) / (self.not_after - self.not_before), 3)
 
 
 def expiring(
@@ -116,4 +126,9 @@ def _same_authority(one: CertificateFacts, other: CertificateFacts) -> bool:
 
 def _one(role: Role, facts: CertificateFacts) -> Iterator[Expiring]:
     if facts.not_after is not None:
-        yield Expiring(role=role, title=facts.title, not_after=facts.not_after)
+        yield Expiring(
+            role=role,
+            title=facts.title,
+            not_after=facts.not_after,
+            not_before=facts.not_before,
+        )

@@ -139,6 +139,7 @@ class Certification(Fact):
         changes: what the plan found to differ; made when ``changed``.
         intended_leaf_sha256: the certificate that the server is meant to serve.
         days_left, expires, expires_at: the expiry that comes first, and of what.
+        share_left: of the lifetime of that certificate; negative once it has expired.
         next_due: when the source is due again; ``None``: when somebody asks.
     """
 
@@ -168,6 +169,7 @@ class Certification(Fact):
     intended_leaf_sha256: str | None = None
     versions: Versions = Field(default_factory=Versions)
     days_left: int | None = None
+    share_left: float | None = None
     expires: str | None = None
     expires_at: datetime | None = None
     findings: tuple[Finding, ...] = ()
@@ -231,6 +233,7 @@ def certification(
         intended_leaf_sha256=material.leaf_sha256,
         versions=material.versions,
         days_left=first.days_left(at) if first else None,
+        share_left=first.share_left(at) if first else None,
         expires=first.what if first else None,
         expires_at=first.not_after if first else None,
         findings=end.findings,

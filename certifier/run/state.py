@@ -99,6 +99,7 @@ class SourceState(Fact):
         opens_at, missed_windows: the opening that a change waits for, and how many have passed
             without it.
         held_by_breaker: deferred by the breaker, until it is closed.
+        announced_by: the run whose events are on the bus, while it is not recorded yet.
     """
 
     name: str
@@ -144,6 +145,7 @@ class SourceState(Fact):
     opens_at: datetime | None = None
     missed_windows: int = 0
     held_by_breaker: bool = False
+    announced_by: str | None = None
 
     def is_of(self, endpoint: str) -> bool:
         """Whether ``endpoint``, an identifier or ARN, is the one that is remembered here."""
@@ -167,6 +169,7 @@ class SourceState(Fact):
 
 REMEMBERED = frozenset(
     {
+        "announced_by",
         "endpoint_arn",
         "creating",
         "canary",

@@ -13,10 +13,11 @@ from certifier.aws.s3 import HTML, JSON
 from certifier.aws.store import Held
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
-from certifier.errors import Busy, Refused, Unexpected
+from certifier.errors import Busy, CertifierError, Refused, Unexpected
 from certifier.models import Fact, Finding
 from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
+from certifier.run.announcement import announcements
 from certifier.run.carryover import anchors, answered, events, pending_anchors, remembered
 from certifier.run.documents import Document
 from certifier.run.dossier import Dossier, gathered
@@ -35,9 +36,10 @@ from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
 
 
 class RecordSettings(StepSettings):
-    """Where people are notified, and how many bad ends in a day open the breaker."""
+    """Where people and machines are notified; how many bad ends in a day open the breaker."""
 
     topic: str
+    event_bus: str = "default"
     breaker_limit: int
     powertools_service_name: str = "certifier"
     powertools_metrics_namespace: str = "Certifier"
@@ -137,7 +139,13 @@ def _record(
     else:
         kept = {**anchors(dossier, state), **events(state, new, version)}
     record = certification(event, dossier, end, at=now, next_due=due.at)
-    _keep(context, record, key)
+    _keep(context, record, key)  # whoever hears of it may read it at once
+    attended = due_notice is not None and bool(needs or new)
+    unannounced = _announce(context, held, record, key, attention=attended)
+    if unannounced is not None:
+        end = replace(end, findings=(*end.findings, unannounced))
+        record = certification(event, dossier, end, at=now, next_due=due.at)
+        _keep(context, record, key)
     done = held.record(
         Recording(
             outcome=end.outcome,
@@ -154,6 +162,7 @@ def _record(
                 "opens_at": waits.opens_at,
                 "missed_windows": waits.missed,
                 "notified": needs,
+                "announced_by": None,
                 "record": key,
             },
         ),
@@ -192,6 +201,40 @@ def _publish(context: StepContext[RecordSettings], message: Notice) -> Finding |
             seen=f"people could not be notified: {why}",
             severity=Severity.WARNING,
         )
+    return None
+
+
+def _announce(
+    context: StepContext[RecordSettings],
+    held: Held,
+    record: Certification,
+    key: str,
+    *,
+    attention: bool,
+) -> Finding | None:
+    """Put the events on the bus, once for each run; or return why that is not possible.
+
+    Whatever the bus says holds up nothing: what it did not take is in the record, and the next run
+    has an event of its own.
+    """
+    if held.state.announced_by == held.run:
+        return None
+    where = f"s3://{context.documents.bucket}/{key}.json"
+    installation = context.settings.installation
+    try:
+        context.bus(context.settings.event_bus).put(
+            announcements(record, where=where, installation=installation, attention=attention)
+        )
+    except CertifierError as error:
+        denied = isinstance(error, Refused)
+        why = error.seen if isinstance(error, Refused) and error.seen else str(error)
+        return finding(
+            Cause.AWS_DENIED if denied else Cause.AWS_UNAVAILABLE,
+            place=Witness.WORKFLOW,
+            seen=f"the event of this certification is not on the bus: {why}",
+            severity=Severity.WARNING,
+        )
+    held.remember(announced_by=held.run)
     return None
 
 
