@@ -124,7 +124,7 @@ class Step(Generic[E, S]):
 
 
 def _shown(answer: dict[str, Any]) -> dict[str, Any] | str:
-    """Return the answer for the log, of which a large one is no part."""
+    """Return the answer for the log; of a large one its size."""
     size = len(json.dumps(answer))
     return answer if size <= ANSWER_LIMIT else f"{size} bytes"
 
