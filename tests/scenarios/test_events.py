@@ -18,33 +18,50 @@ from sandbox.pki import Authority
 from sandbox.world import ENDPOINT, NAME, PAIR, World
 from tests.scenarios.live import Live, is_canary
 
+OURS: Mapping[str, Any] = {"source": ["certifier"]}
 SCHEMA = Draft202012Validator(event_schema())
 
 
 class Heard:
-    """A queue behind a rule that matches our events, as a team would make one."""
+    """A queue behind a rule, as a team would make one; by default, of all events of ours.
 
-    def __init__(self, cloud: Cloud, bus: str = "default") -> None:
+    Args:
+        transformer: what the rule makes of an event for its target.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        bus: str = "default",
+        *,
+        pattern: Mapping[str, Any] = OURS,
+        transformer: Mapping[str, Any] | None = None,
+    ) -> None:
         self._sqs = cloud.session.client("sqs")
         self._url = self._sqs.create_queue(QueueName="heard")["QueueUrl"]
-        (arn,) = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])[
-            "Attributes"
-        ].values()
+        asked = {"QueueUrl": self._url, "AttributeNames": ["QueueArn"]}
+        (arn,) = self._sqs.get_queue_attributes(**asked)["Attributes"].values()
+        target = {"Id": "queue", "Arn": arn}
+        if transformer is not None:
+            target["InputTransformer"] = transformer
         events = cloud.session.client("events")
-        events.put_rule(
-            Name="heard", EventBusName=bus, EventPattern=json.dumps({"source": ["certifier"]})
-        )
-        events.put_targets(Rule="heard", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+        events.put_rule(Name="heard", EventBusName=bus, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule="heard", EventBusName=bus, Targets=[target])
 
-    def events(self) -> list[dict[str, Any]]:
-        """The events since the last look, each matched by the published schema."""
+    def raw(self) -> list[dict[str, Any]]:
+        """What the target got since the last look."""
         found = []
-        while got := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get(
-            "Messages"
-        ):
+        asked = {"QueueUrl": self._url, "MaxNumberOfMessages": 10}
+        while got := self._sqs.receive_message(**asked).get("Messages"):
             for message in got:
                 found.append(json.loads(message["Body"]))
-                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+                handle = message["ReceiptHandle"]
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=handle)
+        return found
+
+    def events(self) -> list[dict[str, Any]]:
+        """The same, each matched by the published schema."""
+        found = self.raw()
         for event in found:
             SCHEMA.validate(event)
         return found
