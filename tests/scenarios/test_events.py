@@ -227,6 +227,18 @@ def test_a_bus_that_is_not_ours_to_write_to_is_a_warning_in_the_record() -> None
         assert world.unfinished() == []
 
 
+def test_what_nobody_could_be_notified_of_is_on_the_bus() -> None:
+    """The topic is denied, the bus is not: machines hear of it at once."""
+    denied = {"TOPIC": "arn:aws:sns:eu-west-1:123456789012:somebody-elses"}
+    with World.start(environment=denied) as world:
+        heard = Heard(world.cloud)
+        world.onboard()
+        assert heard.types() == ["Succeeded"]
+        world.renew()
+        assert heard.types() == ["Succeeded", "Needs Attention"]
+        assert "aws_denied" in world.causes()
+
+
 def test_another_bus_can_be_chosen() -> None:
     """By the setting; the default bus hears nothing then."""
     with World.start(settings={"event_bus": "platform"}) as world:
