@@ -38,6 +38,10 @@ HOLDS = "certifier:holds"
 CREDENTIALS, SERVER_CERTIFICATE = "credentials", "server-certificate"
 
 
+# The source of our events: see certifier/run/announcement.py.
+EVENTS_OF = "certifier"
+
+
 def for_this_account(scope: Construct, principal: iam.ServicePrincipal) -> iam.IPrincipal:
     """A service that may assume a role for this account alone.
 
@@ -198,6 +202,13 @@ class Permissions:
         )
         return (_allow([role.role_arn], "iam:GetRole"), hand_over)
 
+    def put_events(self) -> Statements:
+        """Put events of ours on the bus of the settings, and of nobody else's name."""
+        bus = self._settings.event_bus
+        named = self._arn("events", "event-bus", bus, ArnFormat.SLASH_RESOURCE_NAME)
+        put = _allow([bus if bus.startswith("arn:") else named], "events:PutEvents")
+        return (_with(put, "StringEquals", "events:source", EVENTS_OF),)
+
     @property
     def _prefixes(self) -> tuple[str, ...]:
         return self._settings.secret_prefixes
@@ -272,7 +283,7 @@ def grant(
         "test_connection": (*describe, *test, *passwords),
         "resume_tasks": (*describe, *test, *may.dms("StartReplicationTask", on=["task"])),
         "import_certificate": (*pairs, *may.acm()),
-        "record_certification": (*describe, *delete_canary, *publish),
+        "record_certification": (*describe, *delete_canary, *publish, *may.put_events()),
         "tidy": (
             *describe,
             *may.dms_delete("DeleteCertificate", on=["cert"], tagged=[CA]),

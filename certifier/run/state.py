@@ -99,6 +99,7 @@ class SourceState(Fact):
         record: key of the last record in the bucket, without its suffix.
         opens_at, missed_windows: the opening that a change waits for, and how many have passed
             without it.
+        announced_by: the run whose events are on the bus, while it is not recorded yet.
         bad_change, bad_changes, change_after: the change that ended badly last, how often in a row,
             and until when it is not made again.
         restart_tries: how many runs in a row have left a task waiting for a restart.
@@ -147,6 +148,7 @@ class SourceState(Fact):
     pending_restarts: tuple[str, ...] = ()
     opens_at: datetime | None = None
     missed_windows: int = 0
+    announced_by: str | None = None
     bad_change: str | None = None
     bad_changes: int = 0
     change_after: datetime | None = None
@@ -179,6 +181,7 @@ class SourceState(Fact):
 
 REMEMBERED = frozenset(
     {
+        "announced_by",
         "endpoint_arn",
         "creating",
         "canary",

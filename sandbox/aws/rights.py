@@ -32,7 +32,15 @@ _MADE = {
     "ImportCertificate": "cert:new",
 }
 # Keys of conditions that the sandbox fills in, in lower case.
-_KEYS = frozenset({"dynamodb:leadingkeys", "s3:prefix", "iam:passedtoservice", "aws:tagkeys"})
+_KEYS = frozenset(
+    {
+        "dynamodb:leadingkeys",
+        "s3:prefix",
+        "iam:passedtoservice",
+        "aws:tagkeys",
+        "events:source",
+    }
+)
 _NAMES_OF_ARNS = (
     "EndpointArn",
     "ReplicationInstanceArn",
@@ -141,6 +149,11 @@ class Rights:
                 yield Need(action, self._arn("rds", f"db:{named}"))
             case "stepfunctions":
                 yield Need(action, json.loads(_body(request))["executionArn"])
+            case "events":
+                for entry in json.loads(_body(request))["Entries"]:
+                    bus = entry.get("EventBusName", "default")
+                    arn = bus if bus.startswith("arn:") else self._arn(service, f"event-bus/{bus}")
+                    yield Need(action, arn, {"events:source": (entry["Source"],)})
             case "dms" | "acm":
                 yield from self._of_resources(service, operation, json.loads(_body(request)))
             case _:
