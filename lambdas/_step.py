@@ -25,6 +25,7 @@ from certifier.errors import (
     Unexpected,
 )
 from certifier.models import Fact
+from certifier.roots import Roots
 from certifier.run.documents import Refusal, refusal_of
 from certifier.run.event import Event, StepEvent, run_id
 from certifier.run.summary import ChildOutcome
@@ -59,6 +60,7 @@ class Step(Generic[E, S]):
         session: Any = None,
         now: Clock = utc_now,
         resolve: Resolve | None = None,
+        roots: Roots | None = None,
     ) -> Handler:
         """Return the handler for one environment.
 
@@ -67,7 +69,7 @@ class Step(Generic[E, S]):
         """
         settings = self._settings.read(environ)
         chosen = {} if resolve is None else {"resolve": resolve}
-        context = StepContext(settings, clients=Clients(session), now=now, **chosen)
+        context = StepContext(settings, clients=Clients(session), now=now, roots=roots, **chosen)
         log = Logger(service=environ.get("POWERTOOLS_SERVICE_NAME", "certifier"))
 
         def handle(raw: Mapping[str, Any], _context: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from certifier.aws.states import States
 from certifier.aws.store import Store
 from certifier.errors import InvalidSettings, Refused
 from certifier.models import Fact
+from certifier.roots import Roots
 from certifier.run.documents import Document
 from certifier.run.event import StepEvent
 from certifier.run.state import SourceState
@@ -86,6 +87,7 @@ class StepContext(Generic[S]):
         settings: the function's environment, typed.
         now: the clock.
         resolve: ``socket.getaddrinfo``, or the sandbox's map in its place.
+        roots: the roots that stand behind a word, or the sandbox's in their place.
     """
 
     def __init__(
@@ -95,10 +97,12 @@ class StepContext(Generic[S]):
         clients: Clients | None = None,
         now: Clock = utc_now,
         resolve: Resolve = socket.getaddrinfo,
+        roots: Roots | None = None,
     ) -> None:
         self.settings = settings
         self.now = now
         self.resolve = resolve
+        self.roots = roots or Roots()
         self._clients = clients or Clients()
 
     @cached_property
@@ -161,6 +165,12 @@ class StepContext(Generic[S]):
         from certifier.aws.rds import Rds  # noqa: PLC0415
 
         return Rds(self._clients.client("rds"))
+
+    def rds_in(self, region: str) -> "Rds":
+        """RDS of the Region that a host is in."""
+        from certifier.aws.rds import Rds  # noqa: PLC0415
+
+        return Rds(self._clients.client("rds", region))
 
     def acm(self, stack: str) -> "Acm":
         """Certificate Manager, for the sources of one stack."""

@@ -20,6 +20,7 @@ from certifier.run.plan import (
     plan_endpoint,
     plan_tasks,
 )
+from certifier.run.public_trust import not_settled, settled
 from certifier.run.weakening import weakening
 from certifier.source import Source
 from certifier.steps.context import StepContext
@@ -40,8 +41,8 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
         Refused: the change may not be made; every reason at once.
     """
     source = event.source.spec
-    material = context.read(event, MATERIAL) or Material()
     probed = context.read(event, PROBED) or Probed()
+    material = settled(context.read(event, MATERIAL), probed) or Material()
     state = context.remembered(event)
     known = Known(
         endpoint_arn=state.endpoint_arn,
@@ -54,7 +55,13 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     )
     trust = desired_trust(source, material, probed.served, probed.union)
     endpoint_plan = plan_endpoint(
-        source, material, trust, known, role=context.settings.dms_secret_role, union=probed.union
+        source,
+        material,
+        trust,
+        known,
+        role=context.settings.dms_secret_role,
+        union=probed.union,
+        anchor=_anchor(probed),
     )
     plan = _with_tasks(event, context, material, endpoint_plan)
     differs = _differs(material, probed, plan)
@@ -63,11 +70,19 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     waiting = unapproved(source, facts_in(material.bundle_pem), state)
     if waiting and context.settings.new_anchor_needs_consent:
         exposed += (not_approved(source.name, waiting),)
+    if (unknown := not_settled(material)) is not None:
+        exposed += (unknown,)
     plan = plan.model_copy(update={"findings": plan.findings + differs + weakened + exposed})
     context.write(event, PLAN, plan)
     if errors := errors_in(plan.findings):
         raise Refused(errors[0].cause, findings=plan.findings)
     return Decided(decision=plan.decision)
+
+
+def _anchor(probed: Probed) -> str | None:
+    """Return the SHA-256 of the root that the served chain was found to end in."""
+    anchor = probed.effective.evidence.anchor if probed.effective else None
+    return anchor.sha256 if anchor else None
 
 
 def _differs(material: Material, probed: Probed, plan: Plan) -> tuple[Finding, ...]:

@@ -136,6 +136,8 @@ class Rights:
                 yield from self._of_table(operation, json.loads(_body(request)))
             case "secretsmanager":
                 yield Need(action, json.loads(_body(request))["SecretId"])
+            case "rds" if operation == "DescribeCertificates":
+                yield Need(action, "*")
             case "rds":
                 named = parse_qs(_body(request)).get("DBInstanceIdentifier", ["*"])[0]
                 yield Need(action, self._arn("rds", f"db:{named}"))
@@ -309,10 +311,11 @@ def denied(service: str, request: AWSPreparedRequest, right: str) -> AWSResponse
     if service == "s3":
         status, content_type = 403, "application/xml"
         body = f"<Error><Code>AccessDenied</Code><Message>{text}</Message></Error>"
-    elif service == "sns":
+    elif service in ("sns", "rds"):
         status, content_type = 403, "text/xml"
+        code = "AuthorizationError" if service == "sns" else "AccessDenied"
         body = (
-            "<ErrorResponse><Error><Type>Sender</Type><Code>AuthorizationError</Code>"
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
             f"<Message>{text}</Message></Error></ErrorResponse>"
         )
     headers: Any = HeadersDict()
