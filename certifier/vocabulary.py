@@ -223,7 +223,7 @@ class Cause(StrEnum):
     ACM_BEHIND = "acm_behind"
     ACM_FAILED = "acm_failed"
     ACM_QUOTA = "acm_quota"
-    ACM_CERTIFICATE_UNREADABLE = "acm_certificate_unreadable"
+    INTENDED_CERTIFICATE_UNREADABLE = "intended_certificate_unreadable"
     RENEWED_NOT_SERVED = "renewed_not_served"
     TRUST_UNAVAILABLE = "trust_unavailable"
     TRUST_UNCHECKED = "trust_unchecked"

@@ -9,7 +9,7 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aws_lambda_powertools import Logger
 from pydantic import ValidationError
@@ -25,7 +25,6 @@ from certifier.errors import (
     Unexpected,
 )
 from certifier.models import Fact
-from certifier.roots import Roots
 from certifier.run.documents import Refusal, refusal_of
 from certifier.run.event import Event, StepEvent, run_id
 from certifier.run.summary import ChildOutcome
@@ -35,6 +34,9 @@ from certifier.vocabulary import Outcome, Witness
 
 ANSWER_LIMIT = 8 * 1024
 """Bytes of an answer, as JSON: ``States.DataLimitExceeded`` cannot be caught."""
+
+if TYPE_CHECKING:
+    from certifier.roots import Roots
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S", bound=StepSettings)
@@ -60,7 +62,7 @@ class Step(Generic[E, S]):
         session: Any = None,
         now: Clock = utc_now,
         resolve: Resolve | None = None,
-        roots: Roots | None = None,
+        roots: "Roots | None" = None,
     ) -> Handler:
         """Return the handler for one environment.
 

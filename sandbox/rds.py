@@ -11,8 +11,7 @@ from moto.core.responses import ActionResult
 from moto.rds.responses import RDSResponse
 
 from certifier.certificate import certificate_facts
-from certifier.roots import Roots
-from certifier.roots.fetch import TrustStoreUnreachable
+from certifier.roots import Roots, TrustStoreUnreachable
 
 _NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 

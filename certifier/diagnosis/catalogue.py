@@ -997,7 +997,7 @@ _MATERIAL = (
         severity=_WARNING,
     ),
     _row(
-        Cause.ACM_CERTIFICATE_UNREADABLE,
+        Cause.INTENDED_CERTIFICATE_UNREADABLE,
         why="The certificate in ACM that the source names as server_certificate cannot be read: "
         "there is none with that ARN in this account and Region, ACM has not issued it yet, or "
         "the installation may not read it.",

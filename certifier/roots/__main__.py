@@ -13,8 +13,7 @@ from pathlib import Path
 from certifier.certificate import Certificate, certificates_in
 from certifier.certificate.canonical import to_pem
 from certifier.certificate.trust_sets import region_of_root
-from certifier.roots import RDS_FILE, Fetch
-from certifier.roots.fetch import TrustStoreUnreachable, bundle_url, fetch_rds_bundle
+from certifier.roots import RDS_FILE, Fetch, TrustStoreUnreachable, bundle_url, fetch_rds_bundle
 
 FILE = Path(__file__).parent / RDS_FILE
 BUNDLES = ("global", "us-gov-west-1", "us-gov-east-1", "cn-north-1", "cn-northwest-1")

@@ -12,6 +12,8 @@ import urllib.request
 from http.client import HTTPException
 from typing import Any
 
+from certifier.roots.problem import TrustStoreUnreachable
+
 SECONDS = 10.0
 """For all of it. The function that asks has 60."""
 BYTES = 512 * 1024
@@ -22,10 +24,6 @@ _PIECE = 16 * 1024
 _COMMERCIAL = "https://truststore.pki.rds.amazonaws.com"
 _GOVERNMENT = "https://truststore.pki.us-gov-west-1.rds.amazonaws.com"
 _CHINA = "https://rds-truststore.s3.cn-north-1.amazonaws.com.cn"
-
-
-class TrustStoreUnreachable(Exception):
-    """The bundle could not be fetched; the text says why, and holds nothing that was sent."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -49,7 +49,7 @@ class Material(Fact):
             those that the endpoint trusts already, if they are of one owner; see ``public``.
         public: any public root may verify the served chain, which then settles the bundle
             (``certifier.run.public_trust``).
-        named: the CAs come from a word, so that more of them than now are no one's decision.
+        named: the CAs come from a word: when there are more of them, nobody has decided that.
         leaf_sha256, leaf_pem, chain_pem, key_kind: the pair that PostgreSQL is meant to serve.
     """
 

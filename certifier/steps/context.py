@@ -16,7 +16,6 @@ from certifier.aws.states import States
 from certifier.aws.store import Store
 from certifier.errors import InvalidSettings, Refused
 from certifier.models import Fact
-from certifier.roots import Roots
 from certifier.run.documents import Document
 from certifier.run.event import StepEvent
 from certifier.run.state import SourceState
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from certifier.aws.acm import Acm
     from certifier.aws.dms import Dms
     from certifier.aws.rds import Rds
+    from certifier.roots import Roots
 
 Clock = Callable[[], datetime]
 
@@ -87,7 +87,6 @@ class StepContext(Generic[S]):
         settings: the function's environment, typed.
         now: the clock.
         resolve: ``socket.getaddrinfo``, or the sandbox's map in its place.
-        roots: the roots that stand behind a word, or the sandbox's in their place.
     """
 
     def __init__(
@@ -97,13 +96,20 @@ class StepContext(Generic[S]):
         clients: Clients | None = None,
         now: Clock = utc_now,
         resolve: Resolve = socket.getaddrinfo,
-        roots: Roots | None = None,
+        roots: "Roots | None" = None,
     ) -> None:
         self.settings = settings
         self.now = now
         self.resolve = resolve
-        self.roots = roots or Roots()
+        self._roots = roots
         self._clients = clients or Clients()
+
+    @cached_property
+    def roots(self) -> "Roots":
+        """The roots that stand behind the words of ``ca_bundle``."""
+        from certifier.roots import Roots  # noqa: PLC0415
+
+        return self._roots or Roots()
 
     @cached_property
     def store(self) -> Store:

@@ -4,7 +4,7 @@ from certifier.certificate.trust_sets import TrustWord
 from certifier.errors import Refused, Unexpected
 from certifier.models import Fact, Finding
 from certifier.rds_names import rds_name
-from certifier.roots.fetch import TrustStoreUnreachable
+from certifier.roots import TrustStoreUnreachable
 from certifier.run.rds_trust import Unknown, lacking, rds_trust
 from certifier.steps.context import S, StepContext
 

@@ -299,7 +299,7 @@ def _in_acm(
     except Refused as refused:
         read = refused.seen or "ACM does not give it"
     if isinstance(read, str):
-        findings.append(_found(Cause.ACM_CERTIFICATE_UNREADABLE, f"{arn}: {read}"))
+        findings.append(_found(Cause.INTENDED_CERTIFICATE_UNREADABLE, f"{arn}: {read}"))
         return None
     leaf, chain = read
     return InAcm(leaf.encode(), chain.encode() or None)

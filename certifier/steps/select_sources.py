@@ -21,6 +21,7 @@ from certifier.triggers import (
     Named,
     OfCertificate,
     OfHost,
+    OfIntended,
     OfSecret,
     Onboarded,
     affected_sources,
@@ -69,7 +70,7 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
             chosen = context.store.specs_all()
         case AllDue():
             chosen = _read(context.store.due(context.now(), context.settings.batch), context)
-        case OfSecret() | OfCertificate() | OfHost() as choice:
+        case OfSecret() | OfCertificate() | OfIntended() | OfHost() as choice:
             chosen = _affected(choice, context)
     good = [spec for spec in chosen.values() if spec is not None]
     if mode is not Mode.PLAN and not isinstance(request.choice, AllDue):
@@ -154,7 +155,7 @@ def _onboarded(execution: str, context: StepContext[SelectSettings]) -> tuple[Mo
 
 
 def _affected(
-    choice: OfSecret | OfCertificate | OfHost, context: StepContext[SelectSettings]
+    choice: OfSecret | OfCertificate | OfIntended | OfHost, context: StepContext[SelectSettings]
 ) -> Chosen:
     specs = context.store.specs_all()
     certificates: dict[str, tuple[str, ...]] = {}

@@ -113,6 +113,7 @@ def test_an_unchanged_rds_source_is_not_written(rds: tuple[World, Store]) -> Non
     assert world.outcome() == "certified"
 
 
+@pytest.mark.shows("trust_unchecked")
 def test_what_rds_may_not_be_asked_is_a_warning(rds: tuple[World, Store]) -> None:
     """Without rds:DescribeCertificates the data of the installation counts."""
     world, _ = rds
@@ -144,6 +145,7 @@ def test_a_region_that_the_data_lacks_is_fetched_and_must_be_listed(listed: bool
         assert world.endpoint() is None
 
 
+@pytest.mark.shows("trust_unavailable")
 def test_a_region_that_nobody_knows_says_what_to_do() -> None:
     """Neither the data nor AWS's trust store has it."""
     host = "orders.abc123.ap-southeast-6.rds.amazonaws.com"
@@ -255,6 +257,7 @@ def test_a_known_owner_stays_while_the_probe_is_away(public: tuple[World, Store]
     assert (world.outcome(), world.trusted()) == ("certified", trusted)
 
 
+@pytest.mark.shows("growth_waits")
 def test_roots_that_the_set_gains_wait_for_running_tasks() -> None:
     """A newer store never makes a working source fail for the tasks that run on it."""
     first, second = owned("Root 1", "One"), owned("Root 2", "One")
@@ -282,7 +285,8 @@ def test_roots_that_the_set_gains_wait_for_running_tasks() -> None:
 # -- proposals
 
 
-def test_a_source_without_a_ca_is_told_the_word(rds: tuple[World, Store]) -> None:
+@pytest.mark.shows("named_trust_fits")
+def test_a_source_without_a_ca_learns_the_word(rds: tuple[World, Store]) -> None:
     """An encrypted but unverified source learns that `rds` would do."""
     world, _ = rds
     onboard(world, ssl_mode="require")

@@ -20,9 +20,8 @@ from certifier.certificate.trust_sets import (
     region_of_root,
 )
 from certifier.rds_names import rds_name
-from certifier.roots import Roots
+from certifier.roots import Roots, TrustStoreUnreachable, bundle_url
 from certifier.roots.__main__ import main as refresh
-from certifier.roots.fetch import TrustStoreUnreachable, bundle_url
 from certifier.run.rds_trust import Unknown, rds_trust, thumbprint
 from certifier.source import InvalidSource, parse_source
 from certifier.vocabulary import Cause, Severity, Witness
@@ -289,7 +288,7 @@ def test_a_word_that_does_not_fit_is_refused_with_its_field(
     assert problem(**changes).startswith(said)
 
 
-def test_a_certificate_in_acm_is_no_secret() -> None:
+def test_a_certificate_in_acm_is_not_a_secret() -> None:
     """Nobody is asked to consent to its public parts, and no secret is read."""
     source = parse_source({**GOOD, "server_certificate": ACM, "ca_bundle": "amazon"})
     assert (source.acm_certificate, source.secrets) == (ACM, ())

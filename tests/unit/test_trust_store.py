@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from certifier.roots import fetch
-from certifier.roots.fetch import TrustStoreUnreachable, fetch_rds_bundle, verifying_context
+from certifier.roots import TrustStoreUnreachable, fetch, fetch_rds_bundle, verifying_context
 from sandbox.pki import Authority
 
 CA = Authority.root("Trust store CA")
