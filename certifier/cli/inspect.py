@@ -65,12 +65,12 @@ def register(subparsers: "Subparsers") -> None:
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, roots: Roots | None = None) -> int:
     """Read the files and judge them: 0 accepted, 1 refused, 2 a file cannot be opened."""
     if all(getattr(args, name) is None for name in _FILES):
         return _complain("give at least one of --certificate, --private-key, --chain, --ca-bundle")
     try:
-        named = _named(args)
+        named = _named(args, roots or Roots())
     except ValueError as problem:
         return _complain(f"--ca-bundle: {problem}")
     try:
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if result.accepted else 1
 
 
-def _named(args: argparse.Namespace) -> dict[str, bytes | None]:
+def _named(args: argparse.Namespace, roots: Roots) -> dict[str, bytes | None]:
     """Return the CAs that a word stands for; empty when there is a file, or nothing.
 
     Raises:
@@ -109,7 +109,7 @@ def _named(args: argparse.Namespace) -> dict[str, bytes | None]:
     if args.ca_bundle is None:
         return {}
     mode = SslMode.VERIFY_CA if args.host is None else SslMode.VERIFY_FULL
-    pem = named_bundle(args.ca_bundle, args.host, mode, Roots())
+    pem = named_bundle(args.ca_bundle, args.host, mode, roots)
     return {} if pem is None else {"ca_bundle": pem}
 
 
