@@ -87,7 +87,7 @@ def test_a_host_of_another_name_is_not_sent_to_rds(
         (("orders.db.example.com", "--ca-bundle", "rds"), "rds is for hosts of RDS"),
         (
             ("a.proxy-b.eu-west-1.rds.amazonaws.com", "--ca-bundle", "rds"),
-            "is of Amazon's public CA: use amazon",
+            "rds is not for an RDS Proxy, whose certificate is of Amazon's public CA",
         ),
         (
             ("a.b.xx-north-9.rds.amazonaws.com", "--ca-bundle", "rds"),
