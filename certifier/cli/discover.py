@@ -120,7 +120,7 @@ def _run(args: argparse.Namespace, roots: Roots) -> int:
     found = [discovered for discovered, _ in seen]
     if args.probe:
         with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
-            found = list(pool.map(lambda pair: _probed(*pair, roots), seen))
+            found = list(pool.map(lambda pair: _probed(pair[0], pair[1], roots), seen))
     if args.json:
         print(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
     else:
