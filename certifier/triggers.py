@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from certifier.errors import InvalidEvent
+from certifier.identity import same_secret
 from certifier.rds_names import rds_name
 from certifier.source import InvalidSource, Source, parse_source
 from certifier.text import printable
@@ -331,13 +332,8 @@ def affected_sources(
 
 
 def _uses(source: Source, secret: str) -> bool:
-    """Whether the source uses the secret: by ARN, or by name, which is the ARN without suffix."""
-    used = (source.credentials, source.server_certificate, source.ca_bundle)
-    return any(
-        arn is not None
-        and (arn == secret or arn.partition(":secret:")[2].rpartition("-")[0] == secret)
-        for arn in used
-    )
+    """Whether the source uses the secret, in whatever form an event names it."""
+    return any(same_secret(arn, secret) for arn in source.secrets)
 
 
 def _is_host(host: str, instance: str, cluster: str | None) -> bool:

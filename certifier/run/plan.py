@@ -14,6 +14,7 @@ from certifier.certificate import certificates_in
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields, ReplicationTask
 from certifier.endpoint.fields import equal
+from certifier.identity import same_role, same_secret
 from certifier.models import Finding, errors_in
 from certifier.run.documents import (
     Change,
@@ -133,10 +134,10 @@ def _target(
     elif source.credentials_mode is CredentialsMode.INLINE:
         ours |= plain | {"username": material.username}
     else:
-        same_secret = now.secret_id == source.credentials
+        kept = now.secret_id is not None and same_secret(now.secret_id, source.credentials)
         ours |= {
             "secret_id": source.credentials,
-            "secret_role_arn": now.secret_role_arn if same_secret else role,
+            "secret_role_arn": now.secret_role_arn if kept else role,
         }
     return EndpointFields.model_validate(ours)
 
@@ -191,7 +192,8 @@ def _changes(
         # DMS merges what it is sent: a field that had no value cannot be emptied again.
         reversible = endpoint is None or had is not None
         if name in ("secret_id", "secret_role_arn") and endpoint is not None:
-            reversible = reversible and now.secret_role_arn == role
+            ours = now.secret_role_arn is not None and same_role(now.secret_role_arn, role)
+            reversible = reversible and ours
         if name == "username":
             reversible = reversible and owns_password
         changes.append(

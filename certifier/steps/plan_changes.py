@@ -7,6 +7,7 @@ from pydantic import Json
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, ReplicationTask
 from certifier.errors import Refused
+from certifier.identity import each_once
 from certifier.models import Finding, errors_in
 from certifier.run.anchors import not_approved, unapproved
 from certifier.run.documents import MATERIAL, PLAN, PROBED, Material, Plan, Probed
@@ -172,11 +173,11 @@ def _instances(
     """
     if source.replication_instances:
         running = (task.instance_arn for task in tasks if task.status in RUNNING)
-        return tuple(sorted({*source.replication_instances, *running}))
+        return each_once((*source.replication_instances, *running))
     if endpoint_arn is None:
         return ()
     connected = {each.instance_arn for each in context.dms.connections(endpoint_arn)}
-    return tuple(sorted(connected.union(task.instance_arn for task in tasks)))
+    return each_once(connected.union(task.instance_arn for task in tasks))
 
 
 def _no_instance(source: Source, endpoint: Endpoint | None) -> Finding:

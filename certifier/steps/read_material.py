@@ -18,13 +18,13 @@ from certifier.certificate.trust_sets import TrustWord
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused
+from certifier.identity import same_host
 from certifier.models import Finding, Policy, errors_first, errors_in
 from certifier.probe import AddressPolicy, objection_to
 from certifier.run.consent import (
     host_not_vouched,
     needs_vouching,
     not_allowed,
-    same_host,
     vouched_places,
 )
 from certifier.run.documents import MATERIAL, Material, Trusted, Versions

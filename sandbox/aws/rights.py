@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from moto.awslambda.models import lambda_backends
 from moto.core.botocore_stubber import MockRawResponse
 from moto.iam.models import iam_backends
+from moto.secretsmanager.models import secretsmanager_backends
 
 Tags = Mapping[str, str]
 
@@ -267,6 +268,9 @@ class Rights:
             return True
         documents = [json.loads(text) for text in role.policies.values()]
         statements = [s for document in documents for s in document["Statement"]]
+        if action.startswith("secretsmanager:"):  # IAM looks at the secret, however it is named
+            known = secretsmanager_backends[self._account][self._region].secrets.get(resource)
+            resource = known.arn if known is not None else resource
         return self._permitting(statements, Need(action, resource), {}) is not None
 
     def _step(self, who: str) -> str:
