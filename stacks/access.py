@@ -166,6 +166,15 @@ class Permissions:
         """Which cluster a DB instance belongs to; events name only the instance."""
         return (_allow([self._arn("rds", "db", "*")], "rds:DescribeDBInstances"),)
 
+    def rds_roots(self) -> Statements:
+        """Which CAs RDS has, in the Region of any host; they belong to no account, hence ``*``."""
+        return (_allow(["*"], "rds:DescribeCertificates"),)
+
+    def acm_read(self) -> Statements:
+        """The public parts of a certificate that lives in ACM."""
+        certificates = [self._arn("acm", "certificate", "*", ArnFormat.SLASH_RESOURCE_NAME)]
+        return (_allow(certificates, "acm:GetCertificate"),)
+
     def acm(self) -> Statements:
         """Certificates in ACM. ListCertificates knows no resources, hence ``*``."""
         certificates = [self._arn("acm", "certificate", "*", ArnFormat.SLASH_RESOURCE_NAME)]
@@ -255,7 +264,13 @@ def grant(
         "register_sources": (),
         "select_sources": (*may.rds(), *publish),
         "claim_source": (),
-        "read_material": (*secrets, *may.read_bundles(), *describe),
+        "read_material": (
+            *secrets,
+            *may.read_bundles(),
+            *may.rds_roots(),
+            *may.acm_read(),
+            *describe,
+        ),
         "probe_tls": passwords,
         "plan_changes": describe,
         "import_ca": (

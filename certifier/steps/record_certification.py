@@ -39,6 +39,7 @@ from certifier.run.notice import (
 from certifier.run.record import Certification, certification, expiries
 from certifier.run.state import Pause, Recording, SourceState
 from certifier.run.summary import child_outcome, child_outcome_again
+from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
 
@@ -321,8 +322,14 @@ def _gather(
         others_pauses=_of_others(event, context, state, pauses),
         canary_left=canary_left,
         known_anchors=state.anchors,
-        acm_leaf=state.acm_leaf if event.source.spec.server_certificate else None,
+        acm_leaf=state.acm_leaf if _has_copy(event.source.spec) else None,
+        lives_in_acm=event.source.spec.acm_certificate is not None,
     )
+
+
+def _has_copy(source: Source) -> bool:
+    """Whether ACM holds a copy of the pair, rather than the certificate itself or nothing."""
+    return source.server_certificate is not None and source.acm_certificate is None
 
 
 def _of_others(

@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from moto.awslambda.models import lambda_backends
 from moto.core.botocore_stubber import MockRawResponse
 from moto.iam.models import iam_backends
+from moto.secretsmanager.models import secretsmanager_backends
 
 Tags = Mapping[str, str]
 
@@ -144,6 +145,8 @@ class Rights:
                 yield from self._of_table(operation, json.loads(_body(request)))
             case "secretsmanager":
                 yield Need(action, json.loads(_body(request))["SecretId"])
+            case "rds" if operation == "DescribeCertificates":
+                yield Need(action, "*")
             case "rds":
                 named = parse_qs(_body(request)).get("DBInstanceIdentifier", ["*"])[0]
                 yield Need(action, self._arn("rds", f"db:{named}"))
@@ -278,6 +281,9 @@ class Rights:
             return True
         documents = [json.loads(text) for text in role.policies.values()]
         statements = [s for document in documents for s in document["Statement"]]
+        if action.startswith("secretsmanager:"):  # IAM looks at the secret, however it is named
+            known = secretsmanager_backends[self._account][self._region].secrets.get(resource)
+            resource = known.arn if known is not None else resource
         return self._permitting(statements, Need(action, resource), {}) is not None
 
     def _step(self, who: str) -> str:
@@ -322,10 +328,11 @@ def denied(service: str, request: AWSPreparedRequest, right: str) -> AWSResponse
     if service == "s3":
         status, content_type = 403, "application/xml"
         body = f"<Error><Code>AccessDenied</Code><Message>{text}</Message></Error>"
-    elif service == "sns":
+    elif service in ("sns", "rds"):
         status, content_type = 403, "text/xml"
+        code = "AuthorizationError" if service == "sns" else "AccessDenied"
         body = (
-            "<ErrorResponse><Error><Type>Sender</Type><Code>AuthorizationError</Code>"
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
             f"<Message>{text}</Message></Error></ErrorResponse>"
         )
     headers: Any = HeadersDict()
