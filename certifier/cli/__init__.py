@@ -22,6 +22,7 @@ COMMANDS = (
     "discover",
     "certify",
     "status",
+    "report",
     "approve",
     "forget",
     "reset-breaker",

@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 from certifier.certificate.facts import Leaf
 from certifier.endpoint.facts import EndpointFields
 from certifier.models import Fact, Finding
+from certifier.run.history import History
 from certifier.run.weakening import lowers_or_moves
 from certifier.source import Source
 from certifier.vocabulary import Cause, Outcome, Witness
@@ -99,6 +100,7 @@ class SourceState(Fact):
         opens_at, missed_windows: the opening that a change waits for, and how many have passed
             without it.
         held_by_breaker: deferred by the breaker, until it is closed.
+        history: how the last runs ended, in bounded size.
     """
 
     name: str
@@ -144,6 +146,7 @@ class SourceState(Fact):
     opens_at: datetime | None = None
     missed_windows: int = 0
     held_by_breaker: bool = False
+    history: History = History()
 
     def is_of(self, endpoint: str) -> bool:
         """Whether ``endpoint``, an identifier or ARN, is the one that is remembered here."""

@@ -276,6 +276,7 @@ def test_a_direct_start_fails_with_the_names_of_the_others(
         "answer": None,
         "cause": "sales: refused (hostname_mismatch); stock: deferred; "
         f"report: s3://{documents.bucket}/reports/parent-1.json",
+        "page": "",
     }
     assert not report(origin="schedule")["failed"]
     assert not report(origin="event")["failed"]
@@ -308,6 +309,6 @@ def test_an_event_that_was_not_understood_is_the_cause(report: Call, documents: 
     said = (
         "InvalidEvent: names: must be a list; report: s3://certifier-bucket/reports/parent-1.json"
     )
-    assert answer == {"failed": True, "cause": said, "answer": None}
+    assert answer == {"failed": True, "cause": said, "answer": None, "page": ""}
     page = (documents.get("reports/parent-1.html") or b"").decode()
     assert "names: must be a list" in page

@@ -104,6 +104,25 @@ class Reads:
         states = (state_of(item) for item in self._table.scan("SOURCE#", "STATE"))
         return tuple(sorted(states, key=lambda state: state.name))
 
+    def fleet(self) -> tuple[tuple[SourceState, Source | None, int], ...]:
+        """Return what is remembered of every source, its spec and the spec's version, by name.
+
+        In one reading of the whole table, which may miss what was written a moment ago: it is for
+        a page that people look at. The spec is ``None`` when this version does not read it. A state
+        that this version does not read is left out.
+        """
+        states, specs = {}, {}
+        for item in self._table.scan_for("STATE", "SPEC"):
+            kind, _, name = item["pk"].partition("#")
+            try:
+                if kind == "SOURCE":
+                    states[name] = state_of(item)
+                elif kind == "SPEC":
+                    specs[name] = (spec_of(item), int(item["version"]))
+            except Unexpected:
+                continue
+        return tuple((state, *specs.get(name, (None, 0))) for name, state in sorted(states.items()))
+
     def undo_all(self) -> dict[str, UndoLog]:
         """Return every undo log, by source (reads the whole table)."""
         return {
