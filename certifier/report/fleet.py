@@ -73,10 +73,10 @@ def fleet_html(page: FleetPage) -> str:
             script_hash=_digest_of(script),
         )
     )
-    # What is foreign is escaped, so the last one is our own.
-    before, script_tag, after = whole.rpartition("<script>")
+    # What is foreign is escaped, so this comment is our own.
+    before, _, after = whole.partition("<!-- sheets -->")
     room = LIMIT - len(whole.encode())
-    return "".join((before, *_sheets(page, shared, room), script_tag, after))
+    return "".join((before, *_sheets(page, shared, room), after))
 
 
 def _sheets(page: FleetPage, shared: Mapping[str, Any], room: int) -> Iterator[str]:

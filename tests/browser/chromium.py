@@ -11,7 +11,6 @@ import platform
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,16 +72,16 @@ def find() -> Chromium:
     system = f"{platform.system()} {platform.machine()}"
     if system != "Linux x86_64":
         raise NoChromium(f"no package brings a Chromium for {system}; {VARIABLE} can name one")
-    package = next((path for path in _packages() if path.is_dir()), None)
-    if package is None:
-        raise FileNotFoundError(f"{PACKAGE} is not installed: run `make setup`")
-    return Chromium(_unpacked(package), UNPACKED)
+    return Chromium(_unpacked(npm_file(PACKAGE)), UNPACKED)
 
 
-def _packages() -> Iterator[Path]:
-    yield ROOT / "node_modules" / PACKAGE
-    for folder in filter(None, os.environ.get("NODE_PATH", "").split(os.pathsep)):
-        yield Path(folder) / PACKAGE
+def npm_file(name: str) -> Path:
+    """Return a file or folder of an npm package, where node would find it."""
+    folders = os.environ.get("NODE_PATH", "").split(os.pathsep)
+    for folder in (ROOT / "node_modules", *map(Path, filter(None, folders))):
+        if (folder / name).exists():
+            return folder / name
+    raise FileNotFoundError(f"{name} is not installed: run `make setup`")
 
 
 def _unpacked(package: Path) -> Path:
