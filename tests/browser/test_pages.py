@@ -55,6 +55,8 @@ def photograph(page: "Page", name: str, *, whole: bool = True) -> None:
     """Leave a picture for people."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     path = SHOTS / f"{name}.png"
+    # Nothing can be captured before the first frame was drawn.
+    page.evaluate("() => new Promise(d => requestAnimationFrame(() => requestAnimationFrame(d)))")
     if not whole:
         page.screenshot(path=path)
         return
