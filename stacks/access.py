@@ -404,7 +404,8 @@ ITEMS: Mapping[str, Items] = {
         reads=("Query",), writes={STATE: (UPDATE,), UNDO: (DELETE,), "BREAKER": (PUT, CHECK)}
     ),
     "tidy": Items(reads=("Query", "Scan"), writes={"TIDY": (PUT,), "UNUSED": (UPDATE, DELETE)}),
-    "report": Items(),
+    # The page of the fleet shows every source.
+    "report": Items(reads=("Scan",)),
 }
 """What each function may do with the table."""
 
@@ -436,7 +437,7 @@ OBJECTS: Mapping[str, Objects] = {
     "import_certificate": _of_step("import_certificate"),
     "record_certification": _of_step("record_certification", "records/*"),
     "tidy": Objects(),
-    "report": Objects(reads=("runs/*",), writes=("reports/*",)),
+    "report": Objects(reads=("runs/*", "records/*", "reports/latest.json"), writes=("reports/*",)),
 }
 """What each function may do with the bucket."""
 

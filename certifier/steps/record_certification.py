@@ -24,8 +24,9 @@ from certifier.run.carryover import anchors, answered, events, pending_anchors, 
 from certifier.run.documents import Document
 from certifier.run.dossier import Dossier, gathered
 from certifier.run.due import next_due, waits_for_window
-from certifier.run.ending import ending
+from certifier.run.ending import Ending, ending
 from certifier.run.event import RecordEvent, run_id
+from certifier.run.history import History, PastRun
 from certifier.run.notice import (
     Notice,
     attention,
@@ -38,7 +39,7 @@ from certifier.run.notice import (
 )
 from certifier.run.record import Certification, certification, expiries
 from certifier.run.state import Pause, Recording, SourceState
-from certifier.run.summary import child_outcome, child_outcome_again
+from certifier.run.summary import child_outcome, child_outcome_again, weightiest
 from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
@@ -188,6 +189,7 @@ def _record(
                 "notified": notified or None,
                 "announced_by": None,
                 "record": key,
+                "history": _history(state, end, now, key),
             },
         ),
         breaker_limit=context.settings.breaker_limit,
@@ -203,6 +205,12 @@ def _record(
         )
     )
     return Answer(outcome=end.outcome)
+
+
+def _history(state: SourceState, end: Ending, now: datetime, key: str) -> History:
+    weighty = weightiest(end.findings)
+    cause = weighty.cause.value if weighty else None
+    return state.history.after(PastRun(at=now, outcome=end.outcome, cause=cause, record=key))
 
 
 def _breaker_opened(name: str, limit: int, where: str) -> Notice:
