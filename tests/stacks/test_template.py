@@ -25,6 +25,7 @@ from tests.stacks.conftest import (
 # Properties that would fix a physical name, so that a second installation could not be made.
 NAMES = {
     "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::DynamoDB::Table": "TableName",
     "AWS::Events::Rule": "Name",
     "AWS::IAM::Role": "RoleName",
@@ -552,6 +553,11 @@ def test_alarms_cover_what_no_run_can_report(full_template: dict[str, Any]) -> N
         "ExecutionsTimedOut",
         "ApproximateNumberOfMessagesVisible",
         "DaysLeft",
+        "LateCertificates",
+        "RestartWait",
+        "Ticks",
+        "SourcesNotTaken",
+        "DmsThrottles",
     }
     topic = next(iter(of_type(full_template, "AWS::SNS::Topic")))
     assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms)
