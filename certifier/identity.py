@@ -45,6 +45,12 @@ def same_secret(one: str, other: str) -> bool:
     return named == within if full is None else named == full[1]
 
 
+def is_full_secret_arn(text: str) -> bool:
+    """Whether an id of a secret has the form of a full ARN, with its six-character suffix."""
+    found = _SECRET_ARN.fullmatch(text)
+    return found is not None and _SUFFIX.fullmatch(found[2]) is not None
+
+
 def _secret(text: str) -> tuple[str | None, str]:
     """Return account and Region of an ARN, and what follows ``secret:``; of a name, the name."""
     found = _SECRET_ARN.fullmatch(text)

@@ -89,7 +89,7 @@ def test_the_cas_of_an_endpoint_have_a_word(
     source = parse_source(json.loads((tmp_path / "a-rds.json").read_text()))
     assert source.ca_bundle == "rds"
     line = next(line for line in out.splitlines() if "a-rds.json" in line)
-    assert "fill in" not in line
+    assert "ca_bundle" not in line
     line = next(line for line in out.splitlines() if "e-private.json" in line)
     assert "ca_bundle (upload the PEM file beside it)" in line
 
