@@ -1,7 +1,7 @@
 """When two names are those of one thing in AWS, or of one host. Text is not identity.
 
 DMS takes a secret by its name, a partial ARN or the full one, and shows it as it was given (AWS
-notes, section 12). Names that cannot be told apart without a call are not taken for the same.
+notes, section 12). Names that only a call could tell apart are not taken for the same.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""An adopted endpoint holds the id of its secret in any form; that is no reason to write."""
+"""An adopted endpoint holds the id of its secret in any form, and is not written for that."""
 
 from collections.abc import Iterator
 from typing import Any
