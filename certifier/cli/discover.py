@@ -166,15 +166,16 @@ def run(args: argparse.Namespace, roots: Roots | None = None) -> int:
 def _run(args: argparse.Namespace, roots: Roots) -> int:
     services = clients(args)
     dms, secrets = Dms(services.client("dms")), Secrets(services.client("secretsmanager"))
+    now = datetime.now(UTC)
     seen = [
-        (_with_word(_with_consent(each, dms, secrets), pem, roots), pem)
-        for each, pem in _look(dms, datetime.now(UTC))
+        (_with_word(_with_consent(each, dms, secrets), pem, roots, now), pem)
+        for each, pem in _look(dms, now)
     ]
     found = [discovered for discovered, _ in seen]
     if args.probe:
         with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
             found = list(pool.map(lambda pair: _probed(pair[0], pair[1], roots), seen))
-    surfaces, unlisted = _surfaces(dms, found, datetime.now(UTC))
+    surfaces, unlisted = _surfaces(dms, found, now)
     if args.json:
         listed: list[Fact] = [*found, *surfaces]
         print(json.dumps([each.model_dump(mode="json") for each in listed], indent=2))
@@ -328,10 +329,14 @@ def _last_expiry(anchors: Sequence[CertificateFacts], now: datetime) -> int | No
     return (max(dates) - now).days if dates else None
 
 
-def _with_word(discovered: Discovered, pem: str | None, roots: Roots) -> Discovered:
-    """Return the endpoint with the word that stands for every CA that it trusts, if one does."""
-    anchors = [certificate_facts(der) for der in certificates_in(pem or "")]
-    words = [set(roots.words_for(facts)) for facts in anchors if facts.self_signed]
+def _with_word(discovered: Discovered, pem: str | None, roots: Roots, now: datetime) -> Discovered:
+    """Return the endpoint with the word that stands for every CA that it trusts, if one does.
+
+    What has expired does not count, nor do intermediates.
+    """
+    facts = [certificate_facts(der) for der in certificates_in(pem or "")]
+    anchors = [one for one in facts if one.self_signed and one.not_after and one.not_after > now]
+    words = [set(roots.words_for(anchor)) for anchor in anchors]
     common = set.intersection(*words) if words else set()
     return discovered.model_copy(update={"ca_bundle": _fitting(discovered, sorted(common))})
 
