@@ -29,6 +29,7 @@ UNIT_TESTS := tests/unit tests/docs tests/test_architecture.py tests/test_days.p
 PROBE_TESTS := tests/probe
 ADAPTER_TESTS := tests/aws tests/sandbox tests/contract $(wildcard tests/lambdas)
 TEMPLATE_TESTS := tests/stacks
+BROWSER_TESTS := tests/browser
 SCENARIO_TESTS := tests/scenarios
 SERVED_TESTS := tests/served
 
@@ -68,6 +69,7 @@ test: setup ## all checks and tests, fastest first
 	$(MAKE) probe
 	$(MAKE) adapters
 	$(MAKE) template
+	$(MAKE) browser
 	$(MAKE) scenarios
 	$(MAKE) served
 	$(MAKE) other-days
@@ -100,6 +102,10 @@ adapters: setup ## AWS adapters, stand-ins and Lambda handlers
 .PHONY: template
 template: setup ## the synthesized template and the state machine
 	$(PYTEST) $(PARALLEL) $(TEMPLATE_TESTS)
+
+.PHONY: browser
+browser: setup ## the pages in a real browser; pictures of them in build/browser
+	$(PYTEST) $(PARALLEL) $(BROWSER_TESTS)
 
 .PHONY: scenarios
 scenarios: setup ## end to end in the sandbox

@@ -38,6 +38,10 @@ HOLDS = "certifier:holds"
 CREDENTIALS, SERVER_CERTIFICATE = "credentials", "server-certificate"
 
 
+# The source of our events: see certifier/run/announcement.py.
+EVENTS_OF = "certifier"
+
+
 def for_this_account(scope: Construct, principal: iam.ServicePrincipal) -> iam.IPrincipal:
     """A service that may assume a role for this account alone.
 
@@ -214,6 +218,13 @@ class Permissions:
         )
         return (_allow([role.role_arn], "iam:GetRole"), hand_over)
 
+    def put_events(self) -> Statements:
+        """Put events of ours on the bus of the settings, and of nobody else's name."""
+        bus = self._settings.event_bus
+        named = self._arn("events", "event-bus", bus, ArnFormat.SLASH_RESOURCE_NAME)
+        put = _allow([bus if bus.startswith("arn:") else named], "events:PutEvents")
+        return (_with(put, "StringEquals", "events:source", EVENTS_OF),)
+
     @property
     def _prefixes(self) -> tuple[str, ...]:
         return self._settings.secret_prefixes
@@ -294,7 +305,7 @@ def grant(
         "test_connection": (*describe, *test, *passwords),
         "resume_tasks": (*describe, *test, *may.dms("StartReplicationTask", on=["task"])),
         "import_certificate": (*pairs, *may.acm()),
-        "record_certification": (*describe, *delete_canary, *publish),
+        "record_certification": (*describe, *delete_canary, *publish, *may.put_events()),
         "tidy": (
             *describe,
             *may.dms_providers(),
@@ -401,7 +412,8 @@ ITEMS: Mapping[str, Items] = {
         reads=("Query",), writes={STATE: (UPDATE,), UNDO: (DELETE,), "BREAKER": (PUT, CHECK)}
     ),
     "tidy": Items(reads=("Query", "Scan"), writes={"TIDY": (PUT,), "UNUSED": (UPDATE, DELETE)}),
-    "report": Items(),
+    # The page of the fleet shows every source.
+    "report": Items(reads=("Scan",)),
 }
 """What each function may do with the table."""
 
@@ -433,7 +445,7 @@ OBJECTS: Mapping[str, Objects] = {
     "import_certificate": _of_step("import_certificate"),
     "record_certification": _of_step("record_certification", "records/*"),
     "tidy": Objects(),
-    "report": Objects(reads=("runs/*",), writes=("reports/*",)),
+    "report": Objects(reads=("runs/*", "records/*", "reports/latest.json"), writes=("reports/*",)),
 }
 """What each function may do with the bucket."""
 

@@ -23,6 +23,7 @@ COMMANDS = (
     "discover",
     "certify",
     "status",
+    "report",
     "approve",
     "forget",
     "reset-breaker",

@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 from certifier.certificate.facts import Leaf
 from certifier.endpoint.facts import EndpointFields
 from certifier.models import Fact, Finding
+from certifier.run.history import History
 from certifier.run.weakening import lowers_or_moves
 from certifier.source import Source
 from certifier.vocabulary import Cause, Outcome, Witness
@@ -99,6 +100,8 @@ class SourceState(Fact):
         record: key of the last record in the bucket, without its suffix.
         opens_at, missed_windows: the opening that a change waits for, and how many have passed
             without it.
+        announced_by: the run whose events are on the bus, while it is not recorded yet.
+        history: how the last runs ended, in bounded size.
         bad_change, bad_changes, change_after: the change that ended badly last, how often in a row,
             and until when it is not made again.
         restart_tries: how many runs in a row have left a task waiting for a restart.
@@ -147,10 +150,12 @@ class SourceState(Fact):
     pending_restarts: tuple[str, ...] = ()
     opens_at: datetime | None = None
     missed_windows: int = 0
+    announced_by: str | None = None
     bad_change: str | None = None
     bad_changes: int = 0
     change_after: datetime | None = None
     restart_tries: int = 0
+    history: History = History()
 
     @property
     def held_by_breaker(self) -> bool:
@@ -179,6 +184,7 @@ class SourceState(Fact):
 
 REMEMBERED = frozenset(
     {
+        "announced_by",
         "endpoint_arn",
         "creating",
         "canary",

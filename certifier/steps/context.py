@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from pydantic import ValidationError
 
+from certifier.aws.bus import Bus
 from certifier.aws.clients import Clients
 from certifier.aws.s3 import Bucket, Documents
 from certifier.aws.secrets import Secrets
@@ -192,3 +193,7 @@ class StepContext(Generic[S]):
     def topic(self, arn: str) -> Topic:
         """The topic that people read."""
         return Topic(self._clients.client("sns"), arn)
+
+    def bus(self, name: str) -> Bus:
+        """The event bus that machines listen to."""
+        return Bus(self._clients.client("events"), name)

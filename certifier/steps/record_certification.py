@@ -15,16 +15,18 @@ from certifier.aws.s3 import HTML, JSON
 from certifier.aws.store import Held
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
-from certifier.errors import Busy, Refused, Unexpected
+from certifier.errors import Busy, CertifierError, Refused, Unexpected
 from certifier.models import Fact, Finding, Policy
 from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
+from certifier.run.announcement import announcements
 from certifier.run.carryover import anchors, answered, events, pending_anchors, remembered
 from certifier.run.documents import Document
 from certifier.run.dossier import Dossier, gathered
 from certifier.run.due import next_due, waits_for_window
-from certifier.run.ending import ending
+from certifier.run.ending import Ending, ending
 from certifier.run.event import RecordEvent, run_id
+from certifier.run.history import History, PastRun
 from certifier.run.notice import (
     Notice,
     attention,
@@ -37,16 +39,17 @@ from certifier.run.notice import (
 )
 from certifier.run.record import Certification, certification, expiries
 from certifier.run.state import Pause, Recording, SourceState
-from certifier.run.summary import child_outcome, child_outcome_again
+from certifier.run.summary import child_outcome, child_outcome_again, weightiest
 from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
 
 
 class RecordSettings(StepSettings):
-    """Where people are notified, how many bad ends in a day open the breaker, and the policy."""
+    """Whom to notify, people and machines; the bound on bad ends in a day; the policy."""
 
     topic: str
+    event_bus: str = "default"
     breaker_limit: int
     policy: Json[Policy]
     powertools_service_name: str = "certifier"
@@ -148,6 +151,7 @@ def _record(
         events=new,
         wal=retained_wal(dossier) if event.source.spec.endpoint_type == "source" else "",
     )
+    needed = due_notice is not None and bool(needs or new)
     unsent = None if due_notice is None else _publish(context, due_notice)
     sent = due_notice is not None
     notified = notified_from_now_on(end, needs, state.notified, sent=sent, now=now)
@@ -159,7 +163,12 @@ def _record(
     else:
         kept = {**anchors(dossier, state, now), **events(state, new, version)}
     record = certification(event, dossier, end, at=now, next_due=due.at)
-    _keep(context, record, key)
+    _keep(context, record, key)  # whoever hears of it may read it at once
+    unannounced = _announce(context, held, record, key, attention=needed)
+    if unannounced is not None:
+        end = replace(end, findings=(*end.findings, unannounced))
+        record = certification(event, dossier, end, at=now, next_due=due.at)
+        _keep(context, record, key)
     context.store.set_due(_asleep(context, dossier), now)
     done = held.record(
         Recording(
@@ -178,7 +187,9 @@ def _record(
                 "opens_at": waits.opens_at,
                 "missed_windows": waits.missed,
                 "notified": notified or None,
+                "announced_by": None,
                 "record": key,
+                "history": _history(state, end, now, key),
             },
         ),
         breaker_limit=context.settings.breaker_limit,
@@ -194,6 +205,12 @@ def _record(
         )
     )
     return Answer(outcome=end.outcome)
+
+
+def _history(state: SourceState, end: Ending, now: datetime, key: str) -> History:
+    weighty = weightiest(end.findings)
+    cause = weighty.cause.value if weighty else None
+    return state.history.after(PastRun(at=now, outcome=end.outcome, cause=cause, record=key))
 
 
 def _breaker_opened(name: str, limit: int, where: str) -> Notice:
@@ -216,6 +233,40 @@ def _publish(context: StepContext[RecordSettings], message: Notice) -> Finding |
             seen=f"people could not be notified: {why}",
             severity=Severity.WARNING,
         )
+    return None
+
+
+def _announce(
+    context: StepContext[RecordSettings],
+    held: Held,
+    record: Certification,
+    key: str,
+    *,
+    attention: bool,
+) -> Finding | None:
+    """Put the events on the bus, once for each run; or return why that is not possible.
+
+    Whatever the bus says holds up nothing: what it did not take is in the record, and the next run
+    has an event of its own.
+    """
+    if held.state.announced_by == held.run:
+        return None
+    where = f"s3://{context.documents.bucket}/{key}.json"
+    installation = context.settings.installation
+    try:
+        context.bus(context.settings.event_bus).put(
+            announcements(record, where=where, installation=installation, attention=attention)
+        )
+    except CertifierError as error:
+        denied = isinstance(error, Refused)
+        why = error.seen if isinstance(error, Refused) and error.seen else str(error)
+        return finding(
+            Cause.AWS_DENIED if denied else Cause.AWS_UNAVAILABLE,
+            place=Witness.WORKFLOW,
+            seen=f"the event of this certification is not on the bus: {why}",
+            severity=Severity.WARNING,
+        )
+    held.remember(announced_by=held.run)
     return None
 
 

@@ -34,7 +34,15 @@ _MADE = {
     "ImportCertificate": "cert:new",
 }
 # Keys of conditions that the sandbox fills in, in lower case.
-_KEYS = frozenset({"dynamodb:leadingkeys", "s3:prefix", "iam:passedtoservice", "aws:tagkeys"})
+_KEYS = frozenset(
+    {
+        "dynamodb:leadingkeys",
+        "s3:prefix",
+        "iam:passedtoservice",
+        "aws:tagkeys",
+        "events:source",
+    }
+)
 _NAMES_OF_ARNS = (
     "EndpointArn",
     "ReplicationInstanceArn",
@@ -138,17 +146,30 @@ class Rights:
                 yield from self._of_table(operation, json.loads(_body(request)))
             case "secretsmanager":
                 yield Need(action, json.loads(_body(request))["SecretId"])
-            case "rds" if operation == "DescribeCertificates":
-                yield Need(action, "*")
             case "rds":
-                named = parse_qs(_body(request)).get("DBInstanceIdentifier", ["*"])[0]
-                yield Need(action, self._arn("rds", f"db:{named}"))
+                yield Need(action, self._of_rds(operation, request))
             case "stepfunctions":
                 yield Need(action, json.loads(_body(request))["executionArn"])
+            case "events":
+                yield from self._of_buses(action, json.loads(_body(request)))
             case "dms" | "acm":
                 yield from self._of_resources(service, operation, json.loads(_body(request)))
             case _:
                 yield Need(action, "*")
+
+    def _of_rds(self, operation: str, request: AWSPreparedRequest) -> str:
+        """Return the resource of a call: an instance; certificates are nobody's."""
+        if operation == "DescribeCertificates":
+            return "*"
+        named = parse_qs(_body(request)).get("DBInstanceIdentifier", ["*"])[0]
+        return self._arn("rds", f"db:{named}")
+
+    def _of_buses(self, action: str, body: dict[str, Any]) -> Iterator[Need]:
+        """Yield each bus that an event goes to, with the source that the event names."""
+        for entry in body["Entries"]:
+            bus = entry.get("EventBusName", "default")
+            arn = bus if bus.startswith("arn:") else self._arn("events", f"event-bus/{bus}")
+            yield Need(action, arn, {"events:source": (entry["Source"],)})
 
     def _of_table(self, operation: str, body: dict[str, Any]) -> Iterator[Need]:
         items = body.get("TransactItems")

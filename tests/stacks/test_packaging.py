@@ -91,7 +91,7 @@ def test_only_our_code_is_in_the_code_asset(code: Path) -> None:
     """The asset holds lambdas and certifier without the command line, and the roots of RDS."""
     files = [p.relative_to(code) for p in code.rglob("*") if p.is_file()]
     assert {p.parts[0] for p in files} == {"lambdas", "certifier"}
-    assert {p.suffix for p in files} <= {".py", ".html", ".j2", ".css", ".pem"}
+    assert {p.suffix for p in files} <= {".py", ".html", ".j2", ".css", ".js", ".pem"}
     assert [p.name for p in files if p.suffix == ".pem"] == ["rds-g1-roots.pem"]
     assert not [p for p in files if p.parts[1].startswith(("cli", "__main__"))]
 
