@@ -49,6 +49,7 @@ WITHOUT_RESOURCES = {
     "dms:DescribeReplicationConfigs",
     "dms:DescribeReplicationInstances",
     "dms:DescribeReplicationTasks",
+    "dms:ListDataProviders",
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
