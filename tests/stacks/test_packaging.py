@@ -88,10 +88,10 @@ def test_a_missing_wheel_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_only_our_code_is_in_the_code_asset(code: Path) -> None:
-    """The asset holds lambdas and certifier, Python alone, without the command line."""
+    """The asset holds lambdas and certifier, their pages too, without the command line."""
     files = [p.relative_to(code) for p in code.rglob("*") if p.is_file()]
     assert {p.parts[0] for p in files} == {"lambdas", "certifier"}
-    assert {p.suffix for p in files} <= {".py", ".html", ".j2", ".css"}
+    assert {p.suffix for p in files} <= {".py", ".html", ".j2", ".css", ".js"}
     assert not [p for p in files if p.parts[1].startswith(("cli", "__main__"))]
 
 
