@@ -123,7 +123,7 @@ class Alarms(Construct):
         )
         late = self._alarm(
             "CertificatesLate",
-            "A source depends on a certificate that has less than a sixth of its lifetime left",
+            "A source depends on a certificate that should have been renewed by now",
             of(Metric.LATE_CERTIFICATES, "Sum", Duration.days(1)),
             first=status,
         )

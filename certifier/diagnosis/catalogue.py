@@ -720,7 +720,7 @@ _LIKENESS = (
         why="The certificate is valid longer than the policy allows, so a stolen key is of use "
         "for years.",
         remedy="Issue certificates for a shorter time and renew them automatically.",
-        severity=_WARNING,
+        severity=_ADVICE,
     ),
     _row(
         Cause.TLS_VERSION_OLD,

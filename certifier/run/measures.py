@@ -13,10 +13,6 @@ from certifier.vocabulary import Metric, Outcome
 
 Measures = Mapping[Metric, float]
 
-LATE_SHARE = 1 / 6
-"""A certificate with less of its lifetime left should have been renewed: cert-manager and the ACME
-clients do so at a third, and after a sixth more there is little time for whoever must look."""
-
 _OF_OUTCOME: Mapping[Outcome, Metric] = {
     Outcome.CERTIFIED: Metric.CERTIFIED,
     Outcome.REFUSED: Metric.REFUSED,
@@ -37,7 +33,7 @@ def of_certification(record: Certification, pauses: Iterable[Pause], now: dateti
     found: dict[Metric, float] = {
         _OF_OUTCOME[record.outcome]: 1,
         Metric.PENDING_RESTARTS: len(since),
-        Metric.LATE_CERTIFICATES: float(is_late(record)),
+        Metric.LATE_CERTIFICATES: float(bool(record.late)),
     }
     if record.days_left is not None:
         found[Metric.DAYS_LEFT] = record.days_left
@@ -46,13 +42,6 @@ def of_certification(record: Certification, pauses: Iterable[Pause], now: dateti
     if since:
         found[Metric.RESTART_WAIT] = max((now - min(since)).total_seconds(), 0)
     return found
-
-
-def is_late(record: Certification) -> bool:
-    """Whether a certificate that the source depends on should have been renewed by now."""
-    if record.share_left is not None and record.share_left < LATE_SHARE:
-        return True
-    return record.days_left is not None and record.days_left < 0
 
 
 def of_tick(*, due: int, taken: int) -> Measures:

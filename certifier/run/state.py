@@ -73,7 +73,7 @@ class SourceState(Fact):
         certified_at: when it was last certified.
         reason, backoff: what the back-off counts, and how many runs ended that way in a row.
         waiting_since: since when a finding that may clear by itself is there.
-        notified: what the last notice was about; empty when nothing needs a person.
+        notified: when people were last notified of what needs them, by its word.
         endpoint: the endpoint as the registered spec names it, lower case.
         owned: the names, lower case, under which the source holds its endpoint besides the spec's.
         endpoint_arn: the endpoint that we adopted or made; one that is gone is never made again.
@@ -116,7 +116,7 @@ class SourceState(Fact):
     reason: str = ""
     backoff: int = 0
     waiting_since: datetime | None = None
-    notified: str = ""
+    notified: Mapping[str, datetime] = {}
     endpoint: str | None = None
     owned: tuple[str, ...] = ()
     endpoint_arn: str | None = None

@@ -9,12 +9,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from pydantic import Json
+
 from certifier.aws.s3 import HTML, JSON
 from certifier.aws.store import Held
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, CertifierError, Refused, Unexpected
-from certifier.models import Fact, Finding
+from certifier.models import Fact, Finding, Policy
 from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
 from certifier.run.announcement import announcements
@@ -28,15 +30,14 @@ from certifier.run.measures import Measures, of_certification
 from certifier.run.notice import (
     Notice,
     attention,
-    needs_after_wait,
+    expiry_words,
     new_events,
     notice,
+    notified_from_now_on,
     retained_wal,
+    unreported,
 )
-from certifier.run.record import (
-    Certification,
-    certification,
-)
+from certifier.run.record import Certification, certification, expiries
 from certifier.run.state import Pause, Recording, SourceState
 from certifier.run.summary import child_outcome, child_outcome_again
 from certifier.steps.context import StepContext, StepSettings
@@ -44,11 +45,14 @@ from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
 
 
 class RecordSettings(StepSettings):
-    """Where people and machines are notified; how many bad ends in a day open the breaker."""
+    """Where people and machines are notified, how many bad ends in a day open the breaker, and the
+    policy.
+    """
 
     topic: str
     event_bus: str = "default"
     breaker_limit: int
+    policy: Json[Policy]
 
 
 class Answer(Fact):
@@ -106,6 +110,9 @@ def _record(
     waits = waits_for_window(end.outcome, state, opens_at=opens_at, now=now)
     if waits.finding is not None:
         end = replace(end, findings=(*end.findings, waits.finding))
+    policy, expiring = context.settings.policy, expiries(dossier)
+    soon = unreported(expiring, end.findings, warning_days=policy.warning_days, now=now)
+    end = replace(end, findings=(*end.findings, *soon))
     due = next_due(
         end,
         state,
@@ -117,9 +124,12 @@ def _record(
     key = _key(event, state.claim.since if state.claim else now)
     where = f"s3://{context.documents.bucket}/{key}.html"
     needs = attention(
-        end, pending_restarts=dossier.pending_restarts, waiting_since=due.waiting_since, now=now
+        end,
+        pending_restarts=dossier.pending_restarts,
+        waiting_since=due.waiting_since,
+        now=now,
+        expiries=expiry_words(expiring, warning_days=policy.warning_days, now=now),
     )
-    needs = needs_after_wait(end, needs, state.notified)
     version = event.source.version
     new = new_events(end.findings, state, version)
     due_notice = notice(
@@ -127,17 +137,18 @@ def _record(
         end,
         needs=needs,
         notified=state.notified,
+        now=now,
         where=where,
         events=new,
         wal=retained_wal(dossier) if event.source.spec.endpoint_type == "source" else "",
     )
     needed = due_notice is not None and bool(needs or new)
     unsent = None if due_notice is None else _publish(context, due_notice)
+    sent = due_notice is not None
+    notified = notified_from_now_on(end, needs, state.notified, sent=sent, now=now)
     if unsent is not None:
         end = replace(end, findings=(*end.findings, unsent))
-        needs = state.notified  # the next run tries again
-    if due_notice is None and end.outcome is Outcome.DEFERRED:
-        needs = state.notified  # nothing was sent, so nobody was notified of anything
+        notified = dict(state.notified)  # the next run tries again
     if unsent is not None or (new and due_notice is None):
         kept: dict[str, Any] = {"unsent": new} if new else {}
     else:
@@ -166,7 +177,7 @@ def _record(
                 **kept,
                 "opens_at": waits.opens_at,
                 "missed_windows": waits.missed,
-                "notified": needs,
+                "notified": notified or None,
                 "announced_by": None,
                 "record": key,
             },

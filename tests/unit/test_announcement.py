@@ -1,14 +1,13 @@
 """What the events on the bus say, and their published schema."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from certifier.certificate.expiry import Expiring, Role
 from certifier.cli import main
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
@@ -159,23 +158,3 @@ def test_the_schema_is_printed_and_published(capsys: pytest.CaptureFixture[str])
     printed = json.loads(capsys.readouterr().out)
     published = json.loads((ROOT / "docs/reference/event.schema.json").read_text("utf-8"))
     assert printed == published == json.loads(json.dumps(event_schema()))
-
-
-@pytest.mark.parametrize(
-    ("lived", "left", "share"), [(0, 90, 1.0), (60, 30, 0.333), (90, 0, 0.0), (99, -9, -0.1)]
-)
-def test_a_share_is_of_the_whole_lifetime(lived: int, left: int, share: float) -> None:
-    """One when new, negative once expired."""
-    one = Expiring(
-        role=Role.LEAF,
-        title="CN=x",
-        not_before=NOW - timedelta(days=lived),
-        not_after=NOW + timedelta(days=left),
-    )
-    assert one.share_left(NOW) == share
-
-
-def test_without_a_beginning_there_is_no_share() -> None:
-    """Unknown is not zero."""
-    one = Expiring(role=Role.ACM, title="CN=x", not_after=NOW)
-    assert one.share_left(NOW) is None

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from certifier.run.measures import is_late, of_certification, of_tick
+from certifier.run.measures import of_certification, of_tick
 from certifier.run.state import Pause
 from certifier.vocabulary import Metric, Outcome
 from tests.unit.test_announcement import NOW, record
@@ -32,28 +32,15 @@ def test_the_longest_wait_for_a_restart_is_measured_while_there_is_one() -> None
     assert none[Metric.PENDING_RESTARTS] == 0
 
 
-@pytest.mark.parametrize(
-    ("days", "share", "late"),
-    [
-        (100, 0.5, False),
-        (15, 0.167, False),
-        (14, 0.155, True),
-        (1, 0.3, False),
-        (-1, -0.01, True),
-        (-1, None, True),
-        (3, None, False),
-        (None, None, False),
-    ],
-)
-def test_late_is_by_the_share_of_life(days: int | None, share: float | None, late: bool) -> None:
-    """Not by days: one day is much for a certificate of three."""
-    made = record(days_left=days, share_left=share)
-    assert is_late(made) is late
-    assert of_certification(made, (), NOW)[Metric.LATE_CERTIFICATES] == late
+def test_a_source_counts_once_however_many_of_its_certificates_are_late() -> None:
+    """The sum of a day is the number of sources that somebody has to look at."""
+    for late in ((), ("leaf",), ("leaf", "trusted CA")):
+        counted = of_certification(record(late=late), (), NOW)
+        assert counted[Metric.LATE_CERTIFICATES] == bool(late)
 
 
 def test_what_is_not_known_is_not_measured() -> None:
-    """A missing value is no zero: it would be the least."""
+    """A missing value counts as nothing: zero would be the least."""
     counted = of_certification(record(), (), NOW)
     assert Metric.DAYS_LEFT not in counted
     assert Metric.SHARE_LEFT not in counted
