@@ -115,8 +115,7 @@ class Alarms(Construct):
         )
         late = self._alarm(
             "CertificatesLate",
-            "A source depends on a certificate that should have been renewed: 14 days are left, or "
-            "a sixth of its life",
+            "A source depends on a certificate that should have been renewed by now",
             of(Metric.LATE_CERTIFICATES, "Sum", Duration.days(1)),
             first=status,
         )

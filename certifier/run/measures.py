@@ -33,7 +33,7 @@ def of_certification(record: Certification, pauses: Iterable[Pause], now: dateti
     found: dict[Metric, float] = {
         _OF_OUTCOME[record.outcome]: 1,
         Metric.PENDING_RESTARTS: len(since),
-        Metric.LATE_CERTIFICATES: len(record.late),
+        Metric.LATE_CERTIFICATES: float(bool(record.late)),
     }
     if record.days_left is not None:
         found[Metric.DAYS_LEFT] = record.days_left

@@ -107,7 +107,7 @@ def test_the_dashboard_can_be_left_out() -> None:
 
 @pytest.mark.parametrize("wrong", ["", "two words", "x" * 301])
 def test_a_link_is_one_word(wrong: str) -> None:
-    """What is no link would not lead anywhere at night."""
+    """Anything else would not lead anywhere at night."""
     from stacks.settings import InvalidSettings, Settings
 
     given = {"certifier:secret_prefixes": ["dms/"], "certifier:runbook": wrong}

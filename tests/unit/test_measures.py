@@ -32,15 +32,15 @@ def test_the_longest_wait_for_a_restart_is_measured_while_there_is_one() -> None
     assert none[Metric.PENDING_RESTARTS] == 0
 
 
-def test_each_late_certificate_counts() -> None:
-    """However many of one source: the sum of a day says how many."""
-    made = record(late=("served certificate CN=a", "trusted CA CN=b"))
-    assert of_certification(made, (), NOW)[Metric.LATE_CERTIFICATES] == 2
-    assert of_certification(record(), (), NOW)[Metric.LATE_CERTIFICATES] == 0
+def test_a_source_counts_once_however_many_of_its_certificates_are_late() -> None:
+    """The sum of a day is the number of sources that somebody has to look at."""
+    for late in ((), ("leaf",), ("leaf", "trusted CA")):
+        counted = of_certification(record(late=late), (), NOW)
+        assert counted[Metric.LATE_CERTIFICATES] == bool(late)
 
 
 def test_what_is_not_known_is_not_measured() -> None:
-    """A missing value is no zero: it would be the least."""
+    """A missing value counts as nothing: zero would be the least."""
     counted = of_certification(record(), (), NOW)
     assert Metric.DAYS_LEFT not in counted
     assert Metric.SHARE_LEFT not in counted
