@@ -126,7 +126,7 @@ def fleet(
         team = TEAMS[number % len(TEAMS)]
         use = USES[number // len(TEAMS) % len(USES)]
         turn = number // (len(TEAMS) * len(USES)) + 1
-        yield _Maker(f"{team}-{use}-{turn}", number, now, random, trusts, parent).member()
+        yield _Maker(f"{team}-{use}-{turn}", number, now, random, trusts, parent=parent).member()
 
 
 def _facts(pem: bytes) -> tuple[CertificateFacts, ...]:
@@ -171,6 +171,7 @@ class _Maker:
         now: datetime,
         random: Random,
         trusts: Sequence[_Trust],
+        *,
         parent: str,
     ) -> None:
         self.parent = parent
