@@ -529,7 +529,7 @@ def test_a_second_installation_shares_nothing(template: dict[str, Any]) -> None:
     (metric,) = [
         alarm["Dimensions"]
         for alarm in of_type(other, "AWS::CloudWatch::Alarm").values()
-        if alarm["MetricName"] == "DaysLeft"
+        if alarm["MetricName"] == "LateCertificates"
     ]
     assert metric == [{"Name": "service", "Value": "CertifierTeamB"}]
 
@@ -553,7 +553,6 @@ def test_alarms_cover_what_no_run_can_report(full_template: dict[str, Any]) -> N
         "ExecutionsFailed",
         "ExecutionsTimedOut",
         "ApproximateNumberOfMessagesVisible",
-        "DaysLeft",
         "LateCertificates",
         "RestartWait",
         "Ticks",
