@@ -8,7 +8,7 @@ certificates.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -99,17 +99,12 @@ class Member:
 
 @dataclass(frozen=True)
 class _Trust:
-    """A CA that issues, what stands between it and the leaves, and the bundle that is trusted."""
+    """What stands between a CA and the leaves, the bundle that is trusted, and the CA."""
 
-    root: Authority
     issuing: Authority
     bundle: tuple[CertificateFacts, ...]
     digest: str
-
-    @property
-    def anchor(self) -> CertificateFacts:
-        """What is to be known of the root."""
-        return _facts(self.root.certificate_pem)[0]
+    anchor: CertificateFacts
 
 
 def fleet(
@@ -126,7 +121,7 @@ def fleet(
         team = TEAMS[number % len(TEAMS)]
         use = USES[number // len(TEAMS) % len(USES)]
         turn = number // (len(TEAMS) * len(USES)) + 1
-        yield _Maker(f"{team}-{use}-{turn}", number, now, random, trusts, parent).member()
+        yield _Maker(f"{team}-{use}-{turn}", number, now, random, trusts, parent=parent).member()
 
 
 def _facts(pem: bytes) -> tuple[CertificateFacts, ...]:
@@ -154,10 +149,10 @@ def _trusts(now: datetime) -> tuple[_Trust, ...]:
     old_and_new = roots[0].certificate_pem + roots[1].certificate_pem
     bundles = (roots[0].certificate_pem, old_and_new, roots[2].certificate_pem)
     trusts = [
-        _Trust(root, below, _facts(pem), bundle_digest(pem.decode()))
+        _Trust(below, _facts(pem), bundle_digest(pem.decode()), _facts(root.certificate_pem)[0])
         for root, below, pem in zip(roots, issuing, bundles, strict=True)
     ]
-    overlapping = _Trust(roots[0], issuing[0], _facts(old_and_new), trusts[1].digest)
+    overlapping = replace(trusts[0], bundle=trusts[1].bundle, digest=trusts[1].digest)
     return (*trusts, overlapping)
 
 
@@ -171,6 +166,7 @@ class _Maker:
         now: datetime,
         random: Random,
         trusts: Sequence[_Trust],
+        *,
         parent: str,
     ) -> None:
         self.parent = parent
