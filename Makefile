@@ -186,6 +186,10 @@ lock: $(VENV)/.stamp ## resolve the requirements again (UPGRADE=--upgrade for ne
 		-c requirements-dev.lock lambdas/requirements.txt -o lambdas/requirements.lock
 	npm install --package-lock-only
 
+.PHONY: trust
+trust: $(VENV)/.stamp ## the roots of RDS again from AWS, over the network; look at the difference
+	$(PYTHON) -m certifier.roots
+
 .PHONY: clean
 clean: ## what runs and tools left behind; `git clean -fdX` takes the set-up too
 	rm -rf cdk.out build .mypy_cache .ruff_cache .pytest_cache .hypothesis .sandbox

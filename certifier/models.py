@@ -44,8 +44,10 @@ class Policy(Fact):
         min_rsa_bits: the smallest RSA (or DSA) key that passes.
         signature_hashes: the hashes that a signature may use. A root's own signature proves nothing
             and is not looked at.
-        max_validity_days: the longest validity of a leaf (398 is what browsers accept).
-        warning_days: how many days before its end an expiry is reported.
+        max_validity_days: the longest validity of a leaf (398 is what browsers accept). Of one
+            that Amazon RDS has issued nobody can choose it.
+        warning_days: how many days before its end an expiry is reported; a third of the
+            certificate's life at most (``certificate.lifetime``).
         raise_to_error: policy causes that refuse a source instead of warning.
     """
 
@@ -59,9 +61,9 @@ class Policy(Fact):
     warning_days: Annotated[int, Field(ge=1, le=365)] = 30
     raise_to_error: tuple[Annotated[Cause, AfterValidator(_of_policy)], ...] = ()
 
-    def severity(self, cause: Cause) -> Severity:
-        """Return how much a policy finding weighs under these settings."""
-        return Severity.ERROR if cause in self.raise_to_error else Severity.WARNING
+    def severity(self, cause: Cause) -> Severity | None:
+        """Return how much a policy finding weighs here; ``None``: as the catalogue has it."""
+        return Severity.ERROR if cause in self.raise_to_error else None
 
 
 class Finding(Fact):

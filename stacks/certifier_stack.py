@@ -32,6 +32,7 @@ class CertifierStack(Stack):
                 "TABLE": storage.table.table_name,
                 "BUCKET": storage.bucket.bucket_name,
                 "TOPIC": notices.topic.topic_arn,
+                "EVENT_BUS": settings.event_bus,
                 "DMS_SECRET_ROLE": dms.role.role_arn,
                 "POLICY": json.dumps(settings.policy()),
                 "PROBE_ADDRESSES": json.dumps(settings.probe_addresses()),

@@ -19,6 +19,7 @@ from rich.text import Text
 from certifier.aws.states import ExecutionState
 from certifier.cli.installation import Installation, add_options, complain, find, guarded
 from certifier.cli.status import STYLES
+from certifier.run.answer import reason_of
 from certifier.run.summary import Line, Summary
 from certifier.source import InvalidSource, Source, parse_source
 from certifier.text import printable
@@ -264,7 +265,7 @@ def _tell(
         payload = {
             "execution": state.arn,
             "status": state.status,
-            "cause": state.cause,
+            "cause": None if state.cause is None else reason_of(state.cause),
             "summary": None if summary is None else summary.model_dump(mode="json"),
         }
         print(json.dumps(payload, indent=2))
@@ -273,7 +274,8 @@ def _tell(
     for line in summary.lines if summary else ():
         _tell_line(console, line, bucket)
     if state.status != "SUCCEEDED":
-        console.print(Text(f"{state.status}: {printable(state.cause or '')}", style="bold red"))
+        why = printable(reason_of(state.cause or ""))
+        console.print(Text(f"{state.status}: {why}", style="bold red"))
     if summary is not None:
         console.print(Text(f"report: {bucket}/reports/{run_id}.html", style="dim"))
 

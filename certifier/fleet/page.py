@@ -567,14 +567,15 @@ def _attention(
     state: SourceState, late: Lateness | None, overdue: timedelta | None, now: datetime
 ) -> tuple[str, ...]:
     """Return what needs a person, by the rule of the notices, and what only time has brought."""
-    needs = []
+    needs: list[str] = []
     if state.outcome is not None:
-        needs = attention(
+        words = attention(
             Ending(state.outcome, state.findings),
             pending_restarts=state.pending_restarts,
             waiting_since=state.waiting_since,
             now=now,
-        ).split()
+        )
+        needs = [word.removesuffix("!") for word in words]
     if late in (Lateness.EXPIRED, Lateness.LATE):
         needs.append(str(late))
     if overdue is not None:

@@ -12,15 +12,11 @@ from certifier.fleet.page import InstallationFacts, fleet_page
 from certifier.models import Fact
 from certifier.report import summary_page
 from certifier.report.fleet import fleet_html
+from certifier.run.answer import RunAnswer, failed_cause, run_answer
 from certifier.run.event import Event, Problem, run_id
 from certifier.run.summary import ChildOutcome, Line, Summary, failure
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Mode, Origin, Outcome
-
-CAUSE_LIMIT = 4000
-"""Characters of the text with which an execution fails; more than a person reads."""
-ANSWER_ROOM = 7 * 1024
-"""Bytes for the endings of the sources in an answer, which is at most 8 KiB."""
 
 
 class ReportEvent(Event):
@@ -34,38 +30,15 @@ class ReportEvent(Event):
     problem: Problem | None = None
 
 
-class SourceResult(Fact):
-    """How one source ended. ``record``: key of the record in the bucket, without its suffix."""
-
-    name: str
-    outcome: Outcome
-    cause: str | None
-    record: str | None
-
-
-class ReportAnswer(Fact):
-    """The output of the state machine: what a pipeline reads.
-
-    Attributes:
-        counts: how many sources ended with each outcome.
-        sources: how each of them ended, as far as an answer has room for them.
-        report: key of the report in the bucket, without its suffix; it has all of them.
-    """
-
-    counts: dict[str, int]
-    sources: tuple[SourceResult, ...]
-    report: str
-
-
 class Reported(Fact):
-    """Whether the execution is to fail, and the text with which; else what it answers.
+    """Whether the execution is to fail, and the cause with which; else what it answers.
 
     ``page``: why the page of the fleet could not be written; empty when it was.
     """
 
     failed: bool
     cause: str
-    answer: ReportAnswer | None
+    answer: RunAnswer | None
     page: str = ""
 
 
@@ -101,9 +74,8 @@ def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
     context.documents.put(f"{key}.html", summary_page(summary).encode(), HTML)
     page = _write_fleet_page(event, context, key)
     if failed:
-        cause = f"{failed[:CAUSE_LIMIT]}; report: s3://{context.documents.bucket}/{key}.json"
-        return Reported(failed=True, cause=cause, answer=None, page=page)
-    return Reported(failed=False, cause="", answer=_answer(summary, key), page=page)
+        return Reported(failed=True, cause=failed_cause(summary, key), answer=None, page=page)
+    return Reported(failed=False, cause="", answer=run_answer(summary, key), page=page)
 
 
 def _write_fleet_page(event: ReportEvent, context: StepContext[StepSettings], report: str) -> str:
@@ -141,22 +113,6 @@ def _label(execution: str, stack: str) -> str:
     return f"{stack} · {region} · {account}"
 
 
-def _answer(summary: Summary, report: str) -> ReportAnswer:
-    """Return what fits; those that a person must look at come first."""
-    good = (Outcome.CERTIFIED, Outcome.PLANNED)
-    room = ANSWER_ROOM
-    endings: list[SourceResult] = []
-    for line in sorted(summary.lines, key=lambda line: line.outcome in good):
-        ending = SourceResult(
-            name=line.name, outcome=line.outcome, cause=line.cause, record=line.record
-        )
-        room -= len(ending.model_dump_json()) + 1
-        if room < 0:
-            break
-        endings.append(ending)
-    return ReportAnswer(counts=summary.counts, sources=tuple(endings), report=report)
-
-
 def _line(name: str, ending: ChildOutcome | None) -> Line:
     if ending is None:
         seen = "the child execution ended without a word; the schedule takes the source up again"
@@ -167,6 +123,8 @@ def _line(name: str, ending: ChildOutcome | None) -> Line:
         cause=ending.cause.value if ending.cause else None,
         seen=ending.seen,
         ssl_mode=ending.ssl_mode,
+        endpoint_arn=ending.endpoint_arn,
+        certificate_arn=ending.certificate_arn,
         days_left=ending.days_left,
         pending_restarts=ending.pending_restarts,
         record=ending.record,

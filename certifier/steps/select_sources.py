@@ -22,6 +22,7 @@ from certifier.triggers import (
     Named,
     OfCertificate,
     OfHost,
+    OfIntended,
     OfSecret,
     Onboarded,
     affected_sources,
@@ -74,7 +75,7 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
             chosen = context.store.specs_all()
         case AllDue():
             chosen = _due(context)
-        case OfSecret() | OfCertificate() | OfHost() as choice:
+        case OfSecret() | OfCertificate() | OfIntended() | OfHost() as choice:
             chosen = _affected(choice, context)
     good = []
     for name, spec in chosen.items():
@@ -210,7 +211,7 @@ def _onboarded(execution: str, context: StepContext[SelectSettings]) -> tuple[Mo
 
 
 def _affected(
-    choice: OfSecret | OfCertificate | OfHost, context: StepContext[SelectSettings]
+    choice: OfSecret | OfCertificate | OfIntended | OfHost, context: StepContext[SelectSettings]
 ) -> Chosen:
     specs = context.store.specs_all()
     certificates: dict[str, tuple[str, ...]] = {}

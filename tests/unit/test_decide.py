@@ -28,7 +28,7 @@ from certifier.run.dossier import Dossier
 from certifier.run.due import BACK_OFF, DAY, Waits, next_due, waits_for_window
 from certifier.run.ending import Ending, ending
 from certifier.run.event import Problem
-from certifier.run.notice import attention, needs_after_wait, notice, retained_wal
+from certifier.run.notice import attention, notice, notified_from_now_on, retained_wal
 from certifier.run.plan import backing_off
 from certifier.run.state import BadEnd, Breaker, Pause, SourceState
 from certifier.run.summary import failure
@@ -434,18 +434,26 @@ def test_a_deferred_run_says_which_tasks_wait_once() -> None:
     """A task that a killed run had stopped, while the breaker was open: somebody is notified."""
     end = an_ending(Outcome.DEFERRED, seen(Cause.BREAKER_OPEN))
     needs = attention(end, pending_restarts=("arn:task",), waiting_since=None, now=NOW)
-    assert notice("orders", end, needs=needs, notified="", where="s3://x") is not None
-    assert notice("orders", end, needs=needs, notified=needs, where="s3://x") is None
+    assert notice("orders", end, needs=needs, notified={}, now=NOW, where="s3://x") is not None
+    assert (
+        notice(
+            "orders", end, needs=needs, notified=dict.fromkeys(needs, NOW), now=NOW, where="s3://x"
+        )
+        is None
+    )
     none = attention(end, pending_restarts=(), waiting_since=None, now=NOW)
-    assert notice("orders", end, needs=none, notified="", where="s3://x") is None
+    assert notice("orders", end, needs=none, notified={}, now=NOW, where="s3://x") is None
 
 
 def test_a_change_that_waits_after_a_bad_end_needs_no_notice() -> None:
     """What people were notified of the bad end is still so; a task that waits since is new."""
     waits = an_ending(Outcome.PLANNED, seen(Cause.CHANGE_BACKS_OFF))
-    assert needs_after_wait(waits, "", "failed not_applied") == "failed not_applied"
-    new = "pending_restart:arn:task"
-    assert needs_after_wait(waits, new, "failed not_applied") == new
+    known = {"failed": NOW, "not_applied!": NOW}
+    assert notice("orders", waits, needs=(), notified=known, now=NOW, where="") is None
+    assert notified_from_now_on(waits, (), known, sent=False, now=NOW) == known
+    new = ("pending_restart:arn:task",)
+    assert notice("orders", waits, needs=new, notified=known, now=NOW, where="") is not None
+    assert new[0] in notified_from_now_on(waits, new, known, sent=True, now=NOW)
 
 
 def test_another_reason_begins_the_back_off_anew() -> None:
@@ -493,38 +501,51 @@ def test_what_may_clear_by_itself_keeps_its_first_date() -> None:
             an_ending(Outcome.REFUSED, seen(Cause.DNS_FAILED), seen(Cause.DNS_FAILED)),
             0,
             (),
-            "refused dns_failed",
+            "refused dns_failed!",
         ),
     ],
 )
 def test_what_needs_a_person(end: Ending, days: int, pending: tuple[str, ...], needs: str) -> None:
     """Errors and pending restarts at once; what may clear by itself after a week; advice never."""
     since = NOW - timedelta(days=days)
-    assert attention(end, pending_restarts=pending, waiting_since=since, now=NOW) == needs
+    got = attention(end, pending_restarts=pending, waiting_since=since, now=NOW)
+    assert " ".join(got) == needs
 
 
 def test_a_person_is_notified_once_and_when_it_is_over() -> None:
     """The same trouble is notified once, another one again, and its end too."""
     bad = an_ending(Outcome.REFUSED, seen(Cause.HOSTNAME_MISMATCH), seen(Cause.CHAIN_REPAIRED))
     needs = attention(bad, pending_restarts=(), waiting_since=None, now=NOW)
-    got = notice("orders", bad, needs=needs, notified="", where="s3://b/k")
+    got = notice("orders", bad, needs=needs, notified={}, now=NOW, where="s3://b/k")
     assert got is not None
     assert got.subject == "Certifier: orders refused: hostname_mismatch"
     assert "s3://b/k" in got.message
     assert "chain_repaired" not in got.message
-    assert notice("orders", bad, needs=needs, notified=needs, where="") is None
+    assert (
+        notice("orders", bad, needs=needs, notified=dict.fromkeys(needs, NOW), now=NOW, where="")
+        is None
+    )
     good = an_ending(Outcome.CERTIFIED)
-    over = notice("orders", good, needs="", notified=needs, where="")
+    over = notice("orders", good, needs=(), notified=dict.fromkeys(needs, NOW), now=NOW, where="")
     assert over is not None
     assert over.subject == "Certifier: orders is certified again"
-    assert notice("orders", good, needs="", notified="", where="") is None
-    assert notice("orders", good, needs="", notified="certificate_expires_soon", where="") is None
-    assert notice("orders", an_ending(Outcome.DEFERRED), needs="x", notified="", where="") is None
+    assert notice("orders", good, needs=(), notified={}, now=NOW, where="") is None
+    assert (
+        notice(
+            "orders", good, needs=(), notified={"certificate_expires_soon": NOW}, now=NOW, where=""
+        )
+        is None
+    )
+    assert (
+        notice("orders", an_ending(Outcome.DEFERRED), needs=("x",), notified={}, now=NOW, where="")
+        is None
+    )
     got = notice(
         "orders",
         good,
-        needs="pending_restart:t",
-        notified="",
+        needs=("pending_restart:t",),
+        notified={},
+        now=NOW,
         where="s3://b/k",
         wal="12 MB of WAL\n",
     )
