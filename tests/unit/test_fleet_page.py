@@ -146,8 +146,8 @@ def test_an_open_breaker_is_never_good() -> None:
     ("life", "days", "expected"),
     [
         (90, -1, Lateness.EXPIRED),
-        (90, 15, Lateness.LATE),
-        (90, 16, Lateness.DUE),
+        (90, 14, Lateness.LATE),
+        (90, 15, Lateness.DUE),
         (90, 30, Lateness.DUE),
         (90, 31, Lateness.FINE),
         (6, 1, Lateness.LATE),
