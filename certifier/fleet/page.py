@@ -31,10 +31,9 @@ OVERDUE = DAY
 WAITING = timedelta(hours=1)
 """So long after its time a source counts as waiting; a tick comes every ten minutes."""
 WEEKS = 52
+YEAR = 365
 SOON = 6
 """Certificates that are named under the timeline."""
-LISTED = 150
-"""Certificates that the list below the timeline holds; the table of sources has all leaves."""
 T = TypeVar("T")
 
 
@@ -228,6 +227,12 @@ class SourceRow:
         return self.facts.name
 
     @property
+    def place(self) -> str:
+        """What tells its installation from others: the Region, where the label has it."""
+        words = self.installation.label.split(" · ")
+        return words[1] if len(words) > 1 else words[0]
+
+    @property
     def state(self) -> SourceState:
         return self.facts.state
 
@@ -415,6 +420,16 @@ class FleetPage:
         return sum(row.status is Status.CERTIFIED for row in self.rows)
 
     @property
+    def unverified(self) -> int:
+        """How many sources connect in a mode that verifies nothing."""
+        return sum(row.mode is not None and not row.mode.verifies for row in self.rows)
+
+    @property
+    def soonest(self) -> tuple[Expiry, ...]:
+        """What expires first within the year."""
+        return tuple(each for each in self.expiries if each.days <= YEAR)[:SOON]
+
+    @property
     def needing(self) -> int:
         """How many sources need a person."""
         return sum(bool(row.needs) for row in self.rows)
@@ -424,6 +439,8 @@ class FleetPage:
         """The colour of the whole answer."""
         if any(each.problem for each in self.installations):
             return Tone.BAD
+        if not self.rows:
+            return Tone.CALM
         worst = {need.tone for need in self.needs}
         if Tone.BAD in worst:
             return Tone.BAD
