@@ -185,7 +185,9 @@ class _Maker:
         self.pending: tuple[str, ...] = ()
         self.changes: tuple[Change, ...] = ()
         life = random.choice((90, 90, 397)) * DAY
-        left = life * random.uniform(0.02 if number % 29 == 3 else 0.36, 0.97)
+        left = life * random.uniform(0.36, 0.97)
+        if number % 29 == 3:
+            left = random.uniform(2, 29) * DAY
         leaf = self.trust.issuing.issue(
             dns=[self.host],
             not_before=now + left - life,
@@ -288,6 +290,16 @@ class _Maker:
                         Cause.SERVED_CERTIFICATE_DIFFERS,
                         place=Witness.PROBE,
                         seen="PostgreSQL serves another certificate than the one in the secret",
+                    ),
+                )
+            case _ if self.chain[0].not_after and self.chain[0].not_after - self.now < 30 * DAY:
+                ends = self.chain[0].not_after
+                return Outcome.CERTIFIED, (
+                    finding(
+                        Cause.CERTIFICATE_EXPIRES_SOON,
+                        place=Witness.PROBE,
+                        seen=f"{self.host} expires on {ends:%Y-%m-%d %H:%M} UTC, in "
+                        f"{(ends - self.now).days} days; the warning window is 30 days",
                     ),
                 )
             case _:
