@@ -32,6 +32,7 @@ class Figures:
         gigabyte_seconds: of one invocation (assumed: 1.5 s at 512 MB, cold starts included).
         log_bytes: of one invocation (assumed).
         record_bytes: of a record, its page and the documents of its run (assumed).
+        events: on the bus.
         alarms, dashboards: of the stack.
     """
 
@@ -48,6 +49,7 @@ class Figures:
     gigabyte_seconds: float = 0.75
     log_bytes: int = 2_000
     record_bytes: int = 150_000
+    events: int = 1
     alarms: int = 9
     dashboards: int = 1
 
@@ -72,6 +74,7 @@ PRICES: Mapping[str, tuple[float, str]] = MappingProxyType(
         "object_write": (5e-6, "S3: $5.00 for a million PUT and LIST requests"),
         "object_read": (0.4e-6, "S3: $0.40 for a million GET requests"),
         "stored_byte": (0.023e-9, "S3: $0.023 for a GB and month"),
+        "event": (1e-6, "EventBridge: $1.00 for a million events of one's own"),
         "trace": (5e-6, "X-Ray: $5.00 for a million traces"),
         "secret_read": (5e-6, "Secrets Manager: $0.05 for 10,000 calls"),
     }
@@ -104,6 +107,7 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
         "X-Ray": invocations * p["trace"],
         "CloudWatch alarms": used.alarms * p["alarm"],
         "CloudWatch dashboard": used.dashboards * p["dashboard"],
+        "EventBridge": certifications * used.events * p["event"],
         "Secrets Manager calls": certifications * used.secret_reads * p["secret_read"],
         "CloudWatch Logs": invocations * used.log_bytes * p["log_byte"],
         "DynamoDB": certifications
@@ -178,6 +182,7 @@ _MEANINGS: Mapping[str, str] = {
     "gigabyte_seconds": "GB-seconds of an invocation: 1.5 s at 512 MB",
     "log_bytes": "bytes logged by an invocation",
     "record_bytes": "bytes kept of a certification, for 400 days",
+    "events": "events on the bus",
     "alarms": "alarms of the stack, whatever the fleet",
     "dashboards": "dashboards of the stack, whatever the fleet",
 }
