@@ -9,7 +9,7 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aws_lambda_powertools import Logger
 from pydantic import ValidationError
@@ -36,6 +36,9 @@ from lambdas._metrics import measuring
 ANSWER_LIMIT = 8 * 1024
 """Bytes of an answer, as JSON, unless a step says otherwise: ``States.DataLimitExceeded`` cannot be
 caught."""
+
+if TYPE_CHECKING:
+    from certifier.roots import Roots
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S", bound=StepSettings)
@@ -67,6 +70,7 @@ class Step(Generic[E, S]):
         session: Any = None,
         now: Clock = utc_now,
         resolve: Resolve | None = None,
+        roots: "Roots | None" = None,
     ) -> Handler:
         """Return the handler for one environment.
 
@@ -76,7 +80,7 @@ class Step(Generic[E, S]):
         settings = self._settings.read(environ)
         chosen = {} if resolve is None else {"resolve": resolve}
         clients = Clients(session)
-        context = StepContext(settings, clients=clients, now=now, **chosen)
+        context = StepContext(settings, clients=clients, now=now, roots=roots, **chosen)
         log = Logger(service=environ.get("POWERTOOLS_SERVICE_NAME", "certifier"))
 
         def handle(raw: Mapping[str, Any], _context: Any) -> dict[str, Any]:

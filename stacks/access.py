@@ -166,6 +166,15 @@ class Permissions:
         """Which cluster a DB instance belongs to; events name only the instance."""
         return (_allow([self._arn("rds", "db", "*")], "rds:DescribeDBInstances"),)
 
+    def rds_roots(self) -> Statements:
+        """Which CAs RDS has, in the Region of any host; they belong to no account, hence ``*``."""
+        return (_allow(["*"], "rds:DescribeCertificates"),)
+
+    def acm_read(self) -> Statements:
+        """The public parts of a certificate that lives in ACM."""
+        certificates = [self._arn("acm", "certificate", "*", ArnFormat.SLASH_RESOURCE_NAME)]
+        return (_allow(certificates, "acm:GetCertificate"),)
+
     def acm(self) -> Statements:
         """Certificates in ACM. ListCertificates knows no resources, hence ``*``."""
         certificates = [self._arn("acm", "certificate", "*", ArnFormat.SLASH_RESOURCE_NAME)]
@@ -255,7 +264,13 @@ def grant(
         "register_sources": (),
         "select_sources": (*may.rds(), *publish),
         "claim_source": (),
-        "read_material": (*secrets, *may.read_bundles(), *describe),
+        "read_material": (
+            *secrets,
+            *may.read_bundles(),
+            *may.rds_roots(),
+            *may.acm_read(),
+            *describe,
+        ),
         "probe_tls": passwords,
         "plan_changes": describe,
         "import_ca": (
@@ -389,7 +404,8 @@ ITEMS: Mapping[str, Items] = {
         reads=("Query",), writes={STATE: (UPDATE,), UNDO: (DELETE,), "BREAKER": (PUT, CHECK)}
     ),
     "tidy": Items(reads=("Query", "Scan"), writes={"TIDY": (PUT,), "UNUSED": (UPDATE, DELETE)}),
-    "report": Items(),
+    # The page of the fleet shows every source.
+    "report": Items(reads=("Scan",)),
 }
 """What each function may do with the table."""
 
@@ -421,7 +437,7 @@ OBJECTS: Mapping[str, Objects] = {
     "import_certificate": _of_step("import_certificate"),
     "record_certification": _of_step("record_certification", "records/*"),
     "tidy": Objects(),
-    "report": Objects(reads=("runs/*",), writes=("reports/*",)),
+    "report": Objects(reads=("runs/*", "records/*", "reports/latest.json"), writes=("reports/*",)),
 }
 """What each function may do with the bucket."""
 

@@ -97,7 +97,7 @@ class Clients:
     @overload
     def client(self, service: Literal["events"]) -> "EventBridgeClient": ...
     @overload
-    def client(self, service: Literal["rds"]) -> Any: ...
+    def client(self, service: Literal["rds"], region: str | None = None) -> Any: ...
     @overload
     def client(self, service: Literal["s3"]) -> "S3Client": ...
     @overload
@@ -107,19 +107,25 @@ class Clients:
     @overload
     def client(self, service: Literal["stepfunctions"]) -> "SFNClient": ...
 
-    def client(self, service: str) -> Any:
-        """Return the client for ``service``, always the same one."""
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return the client for ``service``, always the same one.
+
+        Args:
+            region: another Region than that of the session.
+        """
+        key = service if region is None else f"{service} in {region}"
+        where = {} if region is None else {"region_name": region}
         with self._lock:
-            if service not in self._made:
+            if key not in self._made:
                 self._session = self._session or boto3.Session()
                 # The stubs know each service by its literal name; here it is a variable.
                 make = cast("Callable[..., Any]", self._session.client)
                 attempts = 1 if service == "acm" else ATTEMPTS
                 with translated():
-                    self._made[service] = make(service, config=config(attempts))
+                    self._made[key] = make(service, config=config(attempts), **where)
                 if service == "dms":
-                    self._count_throttles(self._made[service])
-            return self._made[service]
+                    self._count_throttles(self._made[key])
+            return self._made[key]
 
     def _count_throttles(self, dms: Any) -> None:
         """Look at every answer of DMS, whoever retries it."""

@@ -89,7 +89,7 @@ def _of_chain(
     anchor: CertificateFacts | None,
     trusted: Sequence[CertificateFacts],
 ) -> Iterator[Expiring]:
-    for position, facts in enumerate(_walked(served, anchor)):
+    for position, facts in enumerate(walked(served, anchor)):
         yield from _one(Role.INTERMEDIATE if position else Role.LEAF, facts)
     issues = [facts for facts in trusted if anchor is None or _same_authority(facts, anchor)]
     if anchor is not None and not issues:
@@ -101,7 +101,7 @@ def _of_chain(
         yield from _one(Role.ANCHOR if in_use else Role.BUNDLE, last)
 
 
-def _walked(
+def walked(
     served: Sequence[CertificateFacts], anchor: CertificateFacts | None
 ) -> Sequence[CertificateFacts]:
     """Return the part of the served chain between leaf and anchor; all of it without an anchor."""

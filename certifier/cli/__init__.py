@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -22,6 +23,7 @@ COMMANDS = (
     "discover",
     "certify",
     "status",
+    "report",
     "approve",
     "forget",
     "reset-breaker",
@@ -32,6 +34,8 @@ _INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. `argv` is without the program's name."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # Old roots have a serial number of 0 (Starfield's among them); nobody here can change that.
+    warnings.filterwarnings("ignore", message="Parsed a serial number which wasn't positive")
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         # What is not a character, or not one that the terminal has, becomes \xNN.
         if isinstance(stream, io.TextIOWrapper):

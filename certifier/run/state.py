@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 from certifier.certificate.facts import Leaf
 from certifier.endpoint.facts import EndpointFields
 from certifier.models import Fact, Finding
+from certifier.run.history import History
 from certifier.run.weakening import lowers_or_moves
 from certifier.source import Source
 from certifier.vocabulary import Cause, Outcome, Witness
@@ -100,6 +101,7 @@ class SourceState(Fact):
         opens_at, missed_windows: the opening that a change waits for, and how many have passed
             without it.
         announced_by: the run whose events are on the bus, while it is not recorded yet.
+        history: how the last runs ended, in bounded size.
         bad_change, bad_changes, change_after: the change that ended badly last, how often in a row,
             and until when it is not made again.
         restart_tries: how many runs in a row have left a task waiting for a restart.
@@ -153,6 +155,7 @@ class SourceState(Fact):
     bad_changes: int = 0
     change_after: datetime | None = None
     restart_tries: int = 0
+    history: History = History()
 
     @property
     def held_by_breaker(self) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from certifier.aws.acm import Acm
     from certifier.aws.dms import Dms
     from certifier.aws.rds import Rds
+    from certifier.roots import Roots
 
 Clock = Callable[[], datetime]
 
@@ -98,11 +99,20 @@ class StepContext(Generic[S]):
         clients: Clients | None = None,
         now: Clock = utc_now,
         resolve: Resolve = socket.getaddrinfo,
+        roots: "Roots | None" = None,
     ) -> None:
         self.settings = settings
         self.now = now
         self.resolve = resolve
+        self._roots = roots
         self._clients = clients or Clients()
+
+    @cached_property
+    def roots(self) -> "Roots":
+        """The roots that stand behind the words of ``ca_bundle``."""
+        from certifier.roots import Roots  # noqa: PLC0415
+
+        return self._roots or Roots()
 
     @cached_property
     def store(self) -> Store:
@@ -164,6 +174,12 @@ class StepContext(Generic[S]):
         from certifier.aws.rds import Rds  # noqa: PLC0415
 
         return Rds(self._clients.client("rds"))
+
+    def rds_in(self, region: str) -> "Rds":
+        """RDS of the Region that a host is in."""
+        from certifier.aws.rds import Rds  # noqa: PLC0415
+
+        return Rds(self._clients.client("rds", region))
 
     def acm(self, stack: str) -> "Acm":
         """Certificate Manager, for the sources of one stack."""

@@ -24,8 +24,9 @@ from certifier.run.carryover import anchors, answered, events, pending_anchors, 
 from certifier.run.documents import Document
 from certifier.run.dossier import Dossier, gathered
 from certifier.run.due import next_due, waits_for_window
-from certifier.run.ending import ending
+from certifier.run.ending import Ending, ending
 from certifier.run.event import RecordEvent, run_id
+from certifier.run.history import History, PastRun
 from certifier.run.measures import Measures, of_certification
 from certifier.run.notice import (
     Notice,
@@ -39,15 +40,14 @@ from certifier.run.notice import (
 )
 from certifier.run.record import Certification, certification, expiries
 from certifier.run.state import Pause, Recording, SourceState
-from certifier.run.summary import child_outcome, child_outcome_again
+from certifier.run.summary import child_outcome, child_outcome_again, weightiest
+from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
 
 
 class RecordSettings(StepSettings):
-    """Where people and machines are notified, how many bad ends in a day open the breaker, and the
-    policy.
-    """
+    """Whom to notify, people and machines; the bound on bad ends in a day; the policy."""
 
     topic: str
     event_bus: str = "default"
@@ -180,6 +180,7 @@ def _record(
                 "notified": notified or None,
                 "announced_by": None,
                 "record": key,
+                "history": _history(state, end, now, key),
             },
         ),
         breaker_limit=context.settings.breaker_limit,
@@ -189,6 +190,12 @@ def _record(
     context.documents.write_child_outcome(run_id(event.parent), child_outcome(record, key))
     measure(of_certification(record, dossier.pauses, now))
     return Answer(outcome=end.outcome)
+
+
+def _history(state: SourceState, end: Ending, now: datetime, key: str) -> History:
+    weighty = weightiest(end.findings)
+    cause = weighty.cause.value if weighty else None
+    return state.history.after(PastRun(at=now, outcome=end.outcome, cause=cause, record=key))
 
 
 def _breaker_opened(name: str, limit: int, where: str) -> Notice:
@@ -308,8 +315,14 @@ def _gather(
         others_pauses=_of_others(event, context, state, pauses),
         canary_left=canary_left,
         known_anchors=state.anchors,
-        acm_leaf=state.acm_leaf if event.source.spec.server_certificate else None,
+        acm_leaf=state.acm_leaf if _has_copy(event.source.spec) else None,
+        lives_in_acm=event.source.spec.acm_certificate is not None,
     )
+
+
+def _has_copy(source: Source) -> bool:
+    """Whether ACM holds a copy of the pair, rather than the certificate itself or nothing."""
+    return source.server_certificate is not None and source.acm_certificate is None
 
 
 def _of_others(

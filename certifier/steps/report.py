@@ -2,11 +2,16 @@
 
 Scheduled and event runs succeed when the machinery worked; people have been notified for
 each source. A direct start fails unless all its sources are certified (in plan mode: planned).
+
+Then the page of the whole fleet is written, as ``reports/latest.html``.
 """
 
+from certifier.aws.fleet import LATEST, gather
 from certifier.aws.s3 import HTML, JSON
+from certifier.fleet.page import InstallationFacts, fleet_page
 from certifier.models import Fact
 from certifier.report import summary_page
+from certifier.report.fleet import fleet_html
 from certifier.run.answer import RunAnswer, failed_cause, run_answer
 from certifier.run.event import Event, Problem, run_id
 from certifier.run.summary import ChildOutcome, Line, Summary, failure
@@ -26,11 +31,15 @@ class ReportEvent(Event):
 
 
 class Reported(Fact):
-    """Whether the execution is to fail, and the cause with which; else what it answers."""
+    """Whether the execution is to fail, and the cause with which; else what it answers.
+
+    ``page``: why the page of the fleet could not be written; empty when it was.
+    """
 
     failed: bool
     cause: str
     answer: RunAnswer | None
+    page: str = ""
 
 
 def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
@@ -63,9 +72,45 @@ def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
     key = f"reports/{execution}"
     context.documents.put(f"{key}.json", summary.model_dump_json(indent=2).encode(), JSON)
     context.documents.put(f"{key}.html", summary_page(summary).encode(), HTML)
+    page = _write_fleet_page(event, context, key)
     if failed:
-        return Reported(failed=True, cause=failed_cause(summary, key), answer=None)
-    return Reported(failed=False, cause="", answer=run_answer(summary, key))
+        return Reported(failed=True, cause=failed_cause(summary, key), answer=None, page=page)
+    return Reported(failed=False, cause="", answer=run_answer(summary, key), page=page)
+
+
+def _write_fleet_page(event: ReportEvent, context: StepContext[StepSettings], report: str) -> str:
+    """Write the page of the fleet; return why that was not possible, if it was not.
+
+    Whatever is wrong with a page that people look at: the sources are certified, and a pipeline
+    that waits for them must not fail because of it. The next execution writes the page again.
+    """
+    try:
+        now = context.now()
+        gathered = gather(context.store, context.documents)
+        installation = InstallationFacts(
+            label=_label(event.execution, context.settings.installation),
+            record_url=lambda key: f"../{key}.html",
+            sources=gathered.sources,
+            bundles=gathered.digests.bundles,
+            breaker=gathered.breaker,
+            finished_at=now,
+            report=report,
+            unread=gathered.unread,
+        )
+        page = fleet_html(fleet_page([installation], now))
+        kept = gathered.digests.model_copy(update={"finished_at": now, "report": report})
+        body = kept.model_dump_json(exclude_none=True).encode()
+        context.documents.put(f"{LATEST}.json", body, JSON)
+        context.documents.put(f"{LATEST}.html", page.encode(), HTML)
+    except Exception as error:  # noqa: BLE001 - see above; the text of an error may hold anything
+        return type(error).__name__
+    return ""
+
+
+def _label(execution: str, stack: str) -> str:
+    """Return what to call the installation: stack, Region and account, of its execution's ARN."""
+    _, _, _, region, account, *_ = execution.split(":")
+    return f"{stack} · {region} · {account}"
 
 
 def _line(name: str, ending: ChildOutcome | None) -> Line:

@@ -23,6 +23,7 @@ from certifier.triggers import (
     Named,
     OfCertificate,
     OfHost,
+    OfIntended,
     OfSecret,
     Onboarded,
     affected_sources,
@@ -79,7 +80,7 @@ def run(
             chosen = context.store.specs_all()
         case AllDue():
             chosen = _due(context)
-        case OfSecret() | OfCertificate() | OfHost() as choice:
+        case OfSecret() | OfCertificate() | OfIntended() | OfHost() as choice:
             chosen = _affected(choice, context)
     good = []
     for name, spec in chosen.items():
@@ -224,7 +225,7 @@ def _onboarded(execution: str, context: StepContext[SelectSettings]) -> tuple[Mo
 
 
 def _affected(
-    choice: OfSecret | OfCertificate | OfHost, context: StepContext[SelectSettings]
+    choice: OfSecret | OfCertificate | OfIntended | OfHost, context: StepContext[SelectSettings]
 ) -> Chosen:
     specs = context.store.specs_all()
     certificates: dict[str, tuple[str, ...]] = {}

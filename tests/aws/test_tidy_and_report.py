@@ -277,6 +277,7 @@ def test_a_direct_start_fails_with_the_names_of_the_others(
     assert cause["counts"] == {"certified": 1, "refused": 1, "deferred": 1}
     assert [one["name"] for one in cause["sources"]] == ["sales", "stock", "orders"]
     assert cause["report"] == "reports/parent-1"
+    assert answer["page"] == ""
     assert not report(origin="schedule")["failed"]
     assert not report(origin="event")["failed"]
 
@@ -312,5 +313,6 @@ def test_an_event_that_was_not_understood_is_the_cause(report: Call, documents: 
         "report": "reports/parent-1",
     }
     assert (answer["failed"], json.loads(answer["cause"])) == (True, said)
+    assert answer["page"] == ""
     page = (documents.get("reports/parent-1.html") or b"").decode()
     assert "names: must be a list" in page
