@@ -85,11 +85,8 @@ class Measured:
         """DMS calls a second, if as many children as may work do so without a pause."""
         alone = self.virtual / self.sources
         busy = max(alone, self.lambda_seconds / self.sources)
-        return (
-            Settings.model_fields["max_concurrency"].default
-            * self.dms_calls
-            / (self.sources * busy)
-        )
+        at_once = int(Settings.model_fields["max_concurrency"].default)
+        return at_once * self.dms_calls / (self.sources * busy)
 
 
 class Count:
@@ -175,7 +172,7 @@ def monthly(measured: Measured) -> float:
         **{name: round(used, 1) for name, used in counted.items()},  # type: ignore[arg-type]
         record_bytes=round(measured.object_bytes / measured.sources),
     )
-    return costs.total(measured.sources, figures)
+    return sum(costs.parts(measured.sources, figures).values())
 
 
 def broken(few: Measured, many: Measured) -> list[str]:
