@@ -35,6 +35,7 @@ class Figures:
         page_item_bytes: of a source in the table, which the page of the fleet reads (assumed).
         page_gigabyte_seconds: of a source on that page (assumed: 15 ms at 512 MB).
         page_bytes: of a source on that page and beside it; a version is kept for a day (assumed).
+        events: on the bus.
         alarms, dashboards: of the stack.
     """
 
@@ -54,6 +55,7 @@ class Figures:
     page_item_bytes: int = 6_000
     page_gigabyte_seconds: float = 0.0075
     page_bytes: int = 6_000
+    events: int = 1
     alarms: int = 8
     dashboards: int = 1
 
@@ -80,6 +82,7 @@ PRICES: Mapping[str, tuple[float, str]] = MappingProxyType(
         "object_write": (5e-6, "S3: $5.00 for a million PUT and LIST requests"),
         "object_read": (0.4e-6, "S3: $0.40 for a million GET requests"),
         "stored_byte": (0.023e-9, "S3: $0.023 for a GB and month"),
+        "event": (1e-6, "EventBridge: $1.00 for a million events of one's own"),
         "trace": (5e-6, "X-Ray: $5.00 for a million traces"),
         "secret_read": (5e-6, "Secrets Manager: $0.05 for 10,000 calls"),
     }
@@ -117,6 +120,7 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
         "X-Ray": invocations * p["trace"],
         "CloudWatch alarms": used.alarms * p["alarm"],
         "CloudWatch dashboard": used.dashboards * p["dashboard"],
+        "EventBridge": certifications * used.events * p["event"],
         "Secrets Manager calls": certifications * used.secret_reads * p["secret_read"],
         "CloudWatch Logs": invocations * used.log_bytes * p["log_byte"],
         "DynamoDB": certifications
@@ -204,6 +208,7 @@ _MEANINGS: Mapping[str, str] = {
     "page_item_bytes": "bytes of a source in the table, read for each page of the fleet",
     "page_gigabyte_seconds": "GB-seconds of a source on such a page: 15 ms at 512 MB",
     "page_bytes": "bytes of a source on such a page, whose versions are kept for a day",
+    "events": "events on the bus",
     "alarms": "alarms of the stack, whatever the fleet",
     "dashboards": "dashboards of the stack, whatever the fleet",
 }
