@@ -14,6 +14,7 @@ from rich.text import Text
 
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.cli import at_once
+from certifier.cli.address import NotAnAddress, parse_address
 from certifier.evidence import SlotFacts
 from certifier.models import Finding
 from certifier.probe import (
@@ -56,8 +57,13 @@ def register(subparsers: "Subparsers") -> None:
         epilog="exit status: 0 the mode passes; 1 it does not; 2 wrong usage, or a file that cannot"
         " be opened",
     )
-    parser.add_argument("host", metavar="HOST", help="the name that is dialled and verified")
-    parser.add_argument("--port", type=int, default=5432, metavar="N", help="default 5432")
+    parser.add_argument(
+        "host",
+        metavar="HOST",
+        help="the name that is dialled and verified; also HOST:PORT, or libpq's address"
+        " postgres://USER:PASSWORD@HOST:PORT/DATABASE, whose password is never printed",
+    )
+    parser.add_argument("--port", type=int, metavar="N", help="default 5432")
     parser.add_argument(
         "--address", metavar="IP", help="dial this address; HOST stays the name that is verified"
     )
@@ -71,7 +77,6 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--ssl-mode",
         type=_ssl_mode,
-        default=SslMode.VERIFY_FULL,
         metavar="MODE",
         help=f"the mode that decides the exit status: {_MODES}; default verify-full",
     )
@@ -120,7 +125,7 @@ def register(subparsers: "Subparsers") -> None:
 def run(args: argparse.Namespace, resolve: Resolve = system_resolver) -> int:
     """Probe and print: 0 when the mode passes, 1 when it does not, 2 for wrong usage."""
     try:
-        request = _request(args)
+        request = _request(_with_address(args))
     except Unusable as problem:
         print(f"certifier probe: {printable(str(problem))}", file=sys.stderr)
         return 2
@@ -147,7 +152,7 @@ def _request(args: argparse.Namespace) -> ProbeRequest:
             address=args.address,
             database=args.database,
             user=args.user,
-            password=_password(args.password_env),
+            password=_password(args),
             ssl_mode=args.ssl_mode,
             ca_bundle=None if system else _read("--ca-bundle", args.ca_bundle),
             system_trust=system,
@@ -166,9 +171,30 @@ def _request(args: argparse.Namespace) -> ProbeRequest:
         raise Unusable(str(error)) from None
 
 
-def _password(variable: str | None) -> Callable[[], str] | None:
+def _with_address(args: argparse.Namespace) -> argparse.Namespace:
+    """Return the arguments with what HOST says besides the host; an option counts more."""
+    try:
+        address = parse_address(args.host)
+        mode = SslMode.VERIFY_FULL if address.ssl_mode is None else _ssl_mode(address.ssl_mode)
+    except (NotAnAddress, argparse.ArgumentTypeError) as error:
+        raise Unusable(str(error)) from None
+    bundle = Path(address.ca_bundle) if address.ca_bundle else None
+    said = {
+        "port": 5432 if address.port is None else address.port,
+        "user": address.user,
+        "database": address.database,
+        "ssl_mode": mode,
+        "ca_bundle": bundle,
+    }
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    whole = {**vars(args), **said, **given, "host": address.host}
+    return argparse.Namespace(**whole, password=address.password)
+
+
+def _password(args: argparse.Namespace) -> Callable[[], str] | None:
+    variable, known = args.password_env, args.password
     if variable is None:
-        return None
+        return None if known is None or args.user is None else lambda: known
     value = os.environ.get(variable)
     if value is None:
         raise Unusable(f"--password-env: the environment has no variable {variable}")
