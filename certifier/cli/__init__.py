@@ -23,13 +23,14 @@ ON_THE_LAPTOP: Mapping[str, str] = {
     "explain": "certifier explain 'SSL error: certificate verify failed'",
     "make-certificates": "certifier make-certificates certificates --host orders.db.example.com",
     "schema": "certifier schema > source.schema.json",
-    "completion": "certifier completion bash > ~/.local/share/bash-completion/completions/certifier",
+    "completion": "source <(certifier completion bash)",
 }
 IN_AWS: Mapping[str, str] = {
     "discover": "certifier discover --probe",
     "certify": "certifier certify orders.json --plan",
     "status": "certifier status --failing",
     "approve": "certifier approve orders",
+    "watch": "certifier watch",
     "forget": "certifier forget orders",
     "reset-breaker": "certifier reset-breaker",
 }

@@ -22,6 +22,7 @@ from certifier.certificate import (
 from certifier.certificate.pem import MAX_BYTES
 from certifier.certificate.secret import PLAIN, NotASecret, parse_secret
 from certifier.cli import at_once
+from certifier.cli.terminal import DO, SAID, SEEN
 from certifier.models import Finding, Policy, errors_first, errors_in
 from certifier.text import printable
 from certifier.vocabulary import Severity, SslMode
@@ -193,7 +194,7 @@ def _of_certificate(facts: CertificateFacts, now: datetime) -> Iterator[str]:
 
 
 def _of_finding(found: Finding) -> Iterator[str]:
-    yield f"  seen       {found.seen}"
+    yield f"  {SEEN}       {found.seen}"
     if found.raw is not None:
-        yield f"  raw        {found.raw}"
-    yield f"  remedy     {found.remedy}"
+        yield f"  {SAID}       {found.raw}"
+    yield f"  {DO}         {found.remedy}"

@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.cli import at_once
 from certifier.cli.address import NotAnAddress, parse_address
+from certifier.cli.terminal import Terminal
 from certifier.evidence import SlotFacts
-from certifier.models import Finding
 from certifier.probe import (
     TLS_VERSIONS,
     AddressPolicy,
@@ -30,14 +27,13 @@ from certifier.probe import (
     system_resolver,
 )
 from certifier.text import printable, size
-from certifier.vocabulary import Severity, SslMode
+from certifier.vocabulary import SslMode
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
 
 _FILE_LIMIT = 16 * 1024 * 1024
 _MODES = ", ".join(("none", "disable", *list(SslMode)[1:]))
-_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVICE: "cyan"}
 _NAMES_SHOWN = 8
 _SYSTEM = Path("system")  # libpq's word
 _SLOTS_SHOWN = 8
@@ -133,7 +129,7 @@ def run(args: argparse.Namespace, resolve: Resolve = system_resolver) -> int:
     if args.json:
         print(report.model_dump_json(indent=2))
     else:
-        show(report, Console(highlight=False, emoji=False, markup=False))
+        show(report, Terminal())
     return 0 if report.passed else 1
 
 
@@ -249,58 +245,33 @@ def _tls(word: str) -> str:
 # ---- the sheet
 
 
-def show(report: ProbeReport, console: Console) -> None:
+def show(report: ProbeReport, terminal: Terminal) -> None:
     """Print the report for people: verdict, why, evidence. Text only, no markup is read."""
     evidence = report.evidence
     word = Text("PASS", "bold green") if report.passed else Text("FAIL", "bold red")
     place = f"{printable(evidence.host)}, port {evidence.port}"
-    console.print(word.append(f"  {report.ssl_mode} to {place}", "not bold default"))
-    console.print()
-    grid = _grid(columns=3)
-    for mode in list(SslMode)[1:]:
-        grid.add_row(mode.value, *_of_verdict(report.verdicts.of(mode)))
+    terminal.line(word, f"  {report.ssl_mode} to {place}", hang=2)
+    terminal.gap()
+    modes = [(mode.value, _of_verdict(report.verdicts.of(mode))) for mode in list(SslMode)[1:]]
     reading = report.verdicts.require.dms_reading
     if reading.differs:
-        grid.add_row("require in DMS", _passed(passed=reading.passed), Text(reading.seen))
-    console.print(grid)
+        modes.append(("require in DMS", _verdict(reading.seen, passed=reading.passed)))
+    terminal.facts(modes)
     for finding in report.findings:
-        console.print()
-        _print_finding(finding, console)
-    console.print()
-    facts = _grid()
-    for label, value in _of_evidence(evidence):
-        facts.add_row(label, Text(value))
-    console.print(facts)
+        terminal.gap()
+        terminal.finding(finding)
+    terminal.gap()
+    terminal.facts((label, Text(value)) for label, value in _of_evidence(evidence))
 
 
-def _grid(columns: int = 2) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    for _ in range(columns - 1):
-        grid.add_column(overflow="fold")  # a fingerprint is of no use with its end cut off
-    return grid
-
-
-def _of_verdict(verdict: Verdict) -> tuple[Text, Text]:
+def _of_verdict(verdict: Verdict) -> Text:
     why = verdict.seen if verdict.cause is None else f"{verdict.cause}: {verdict.seen}"
-    return _passed(passed=verdict.passed), Text(printable(why))
+    return _verdict(why, passed=verdict.passed)
 
 
-def _passed(*, passed: bool) -> Text:
-    return Text("pass", "green") if passed else Text("fail", "red")
-
-
-def _print_finding(finding: Finding, console: Console) -> None:
-    head = Text(f"{finding.severity}: {finding.cause}", _STYLES[finding.severity])
-    if finding.stage is not None:
-        head.append(f"  at {finding.stage}", "dim")
-    console.print(head)
-    body = _grid()
-    rows = (("seen", finding.seen), ("raw", finding.raw), ("do", finding.remedy))
-    for label, text in rows:
-        if text:
-            body.add_row(label, Text(printable(text, 2048)))
-    console.print(Padding(body, (0, 0, 0, 2)))
+def _verdict(why: str, *, passed: bool) -> Text:
+    word = Text("pass", "green") if passed else Text("fail", "red")
+    return word.append(f"  {printable(why)}", "default")
 
 
 def _of_evidence(evidence: Evidence) -> Iterator[tuple[str, str]]:

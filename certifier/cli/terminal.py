@@ -116,7 +116,9 @@ class Terminal:
         facts = [(label, printable(text, _RAW_LIMIT)) for label, text in rows if text]
         self.facts(facts, indent=indent + 2)
 
-    def rows(self, rows: Sequence[Sequence[Cell]], *, indent: int = 0, heads: Sequence[str] = ()) -> None:
+    def rows(
+        self, rows: Sequence[Sequence[Cell]], *, indent: int = 0, heads: Sequence[str] = ()
+    ) -> None:
         """Print rows of cells; on a terminal in columns, of which the last one may wrap."""
         if heads:
             rows = [[Text(head, style="bold") for head in heads], *rows]
@@ -124,7 +126,7 @@ class Terminal:
         if self.width is None:
             for row in cells:
                 plain = "\t".join(cell.plain for cell in row)
-                print(plain.rstrip("\t"), file=self.console.file)
+                print(plain.rstrip(), file=self.console.file)
             return
         columns = max((len(row) for row in cells), default=0)
         wides = [
@@ -143,4 +145,3 @@ class Terminal:
     def gap(self) -> None:
         """Print an empty line."""
         self.console.print()
-

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from certifier.models import errors_first
+from certifier.run.intent import IntendedChange
 from certifier.run.record import Certification
 from certifier.run.summary import Summary
 from certifier.text import size
@@ -65,6 +66,7 @@ def certification_page(record: Certification) -> str:
         findings=errors_first(record.findings),
         modes=_modes(record),
         slots=_slots(record),
+        changes=_changes(record),
         probe=record.probe,
         evidence=(record.probe or {}).get("evidence"),
         days_class=_days_class(record.days_left),
@@ -106,6 +108,13 @@ def _modes(record: Certification) -> list[dict[str, Any]]:
         if verdict is not None:
             rows.append({"mode": mode.value, "wanted": mode.value == wanted, **verdict})
     return rows
+
+
+def _changes(record: Certification) -> tuple[IntendedChange, ...]:
+    """Return the changes, with the CAs behind digests where the record names them."""
+    if record.intent is not None:
+        return record.intent.changes
+    return tuple(IntendedChange(**dict(change)) for change in record.changes)
 
 
 def _slots(record: Certification) -> list[dict[str, Any]]:

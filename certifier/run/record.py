@@ -32,6 +32,7 @@ from certifier.run.documents import (
 from certifier.run.dossier import Dossier, facts_in
 from certifier.run.ending import Ending
 from certifier.run.event import Problem, RecordEvent
+from certifier.run.intent import Intent, intent
 from certifier.text import printable
 from certifier.vocabulary import Mode, Origin, Outcome, SslMode
 
@@ -137,6 +138,7 @@ class Certification(Fact):
         spec: the source as this run used it.
         probe: the report of our own TLS connection (docs/reference/probe-json.md).
         changes: what the plan found to differ; made when ``changed``.
+        intent: what a run would do, of a plan and of a change that waits for its window.
         intended_leaf_sha256: the certificate that the server is meant to serve.
         days_left, expires, expires_at: the expiry that comes first, and of what.
         next_due: when the source is due again; ``None``: when somebody asks.
@@ -156,6 +158,7 @@ class Certification(Fact):
     verified: Verified = Field(default_factory=Verified)
     endpoint: EndpointRecord | None = None
     changes: tuple[Change, ...] = ()
+    intent: Intent | None = None
     changed: bool = False
     rolled_back: bool = False
     opens_at: datetime | None = None
@@ -215,6 +218,7 @@ def certification(
         ),
         endpoint=_endpoint_record(endpoint, dossier) if endpoint else None,
         changes=plan.changes if plan else (),
+        intent=_intent(event, dossier, end),
         changed=dossier.applied is not None and dossier.rolled_back is None,
         rolled_back=dossier.rolled_back is not None and dossier.rolled_back.rolled_back,
         opens_at=plan.opens_at if plan else None,
@@ -236,6 +240,13 @@ def certification(
         findings=end.findings,
         next_due=next_due,
     )
+
+
+def _intent(event: RecordEvent, dossier: Dossier, end: Ending) -> Intent | None:
+    if event.mode is not Mode.PLAN and end.outcome is not Outcome.PLANNED:
+        return None
+    refused = end.outcome is not Outcome.PLANNED
+    return intent(event.source.spec, dossier, refused=refused)
 
 
 def _by_probe(report: ProbeReport) -> Proof:

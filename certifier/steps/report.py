@@ -1,8 +1,11 @@
 """Report: what one execution did with all its sources, and whether it counts as failed.
 
 Scheduled and event runs succeed when the machinery worked; people have been notified for
-each source. A direct start fails unless all its sources are certified (in plan mode: planned).
+each source. A direct start fails unless all its sources are certified (in plan mode: planned), or
+wait for the windows that their owners have set.
 """
+
+from datetime import datetime
 
 from certifier.aws.s3 import HTML, JSON
 from certifier.models import Fact
@@ -30,12 +33,18 @@ class ReportEvent(Event):
 
 
 class SourceResult(Fact):
-    """How one source ended. ``record``: key of the record in the bucket, without its suffix."""
+    """How one source ended.
+
+    Attributes:
+        record: key of the record in the bucket, without its suffix.
+        opens_at: the window that its change waits for.
+    """
 
     name: str
     outcome: Outcome
     cause: str | None
     record: str | None
+    opens_at: datetime | None = None
 
 
 class ReportAnswer(Fact):
@@ -77,6 +86,7 @@ def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
         planned=event.mode is Mode.PLAN,
         problem=event.problem,
         reasons={line.name: line.cause for line in lines if line.cause},
+        waiting={line.name for line in lines if line.waits},
     )
     summary = Summary(
         execution=event.execution,
@@ -103,7 +113,11 @@ def _answer(summary: Summary, report: str) -> ReportAnswer:
     endings: list[SourceResult] = []
     for line in sorted(summary.lines, key=lambda line: line.outcome in good):
         ending = SourceResult(
-            name=line.name, outcome=line.outcome, cause=line.cause, record=line.record
+            name=line.name,
+            outcome=line.outcome,
+            cause=line.cause,
+            record=line.record,
+            opens_at=line.opens_at,
         )
         room -= len(ending.model_dump_json()) + 1
         if room < 0:
@@ -125,4 +139,6 @@ def _line(name: str, ending: ChildOutcome | None) -> Line:
         days_left=ending.days_left,
         pending_restarts=ending.pending_restarts,
         record=ending.record,
+        opens_at=ending.opens_at,
+        next_due=ending.next_due,
     )
