@@ -247,6 +247,7 @@ class Cause(StrEnum):
     WINDOW_CLOSED = "window_closed"
     WINDOW_MISSED = "window_missed"
     NO_REPLICATION_INSTANCE = "no_replication_instance"
+    REPLICATION_INSTANCE_CHOSEN = "replication_instance_chosen"
     INSTANCE_UNAVAILABLE = "instance_unavailable"
     DMS_CERTIFICATE_CONFLICT = "dms_certificate_conflict"
     DMS_QUOTA = "dms_quota"
