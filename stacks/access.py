@@ -242,7 +242,7 @@ def grant(
     make_endpoint = may.dms_make("CreateEndpoint", on=["endpoint", "cert"])
     grants: dict[str, Statements] = {
         "register_sources": (),
-        "select_sources": may.rds(),
+        "select_sources": (*may.rds(), *publish),
         "claim_source": (),
         "read_material": (*secrets, *may.read_bundles(), *describe),
         "probe_tls": passwords,
@@ -264,6 +264,7 @@ def grant(
             *describe,
             *make_endpoint,
             *may.dms_modify(),
+            *may.dms_make("ImportCertificate", on=["cert"]),
             *passwords,
             *pass_role,
         ),
@@ -349,7 +350,10 @@ ITEMS: Mapping[str, Items] = {
         writes={SPEC: (PUT,), STATE: (UPDATE,), OWNER: (PUT, DELETE), UNDO: (CHECK,)},
     ),
     "select_sources": Items(reads=("Query", "Scan"), writes=_NOTES),
-    "claim_source": Items(reads=("Query",), writes={STATE: (UPDATE,), SPEC: (CHECK,)}),
+    "claim_source": Items(
+        reads=("Query",),
+        writes={STATE: (UPDATE, CHECK), SPEC: (CHECK,), UNDO: (UPDATE, DELETE)},
+    ),
     "read_material": Items(writes={STATE: (UPDATE,), OWNER: (PUT,)}),
     # It meets hostile bytes, and writes nothing here.
     "probe_tls": Items(),
@@ -358,15 +362,20 @@ ITEMS: Mapping[str, Items] = {
     "rehearse_changes": Items(writes=_NOTES),
     "pause_tasks": Items(reads=("Query",), writes={STATE: (UPDATE, CHECK), PAUSE: (UPDATE,)}),
     "configure_endpoint": Items(
-        writes={STATE: (UPDATE, CHECK), OWNER: (PUT,), UNDO: (PUT, UPDATE)}
+        writes={
+            STATE: (UPDATE, CHECK),
+            OWNER: (PUT,),
+            UNDO: (PUT, UPDATE),
+            "UNUSED": (DELETE,),
+        }
     ),
-    "test_connection": Items(writes=_NOTES),
+    "test_connection": Items(writes={STATE: (UPDATE, CHECK), UNDO: (UPDATE,)}),
     "resume_tasks": Items(
         reads=("Query",), writes={STATE: (UPDATE, CHECK), PAUSE: (UPDATE, DELETE)}
     ),
     "import_certificate": Items(writes=_NOTES),
     "record_certification": Items(
-        reads=("Query",), writes={STATE: (UPDATE,), UNDO: (DELETE,), "BREAKER": (PUT,)}
+        reads=("Query",), writes={STATE: (UPDATE,), UNDO: (DELETE,), "BREAKER": (PUT, CHECK)}
     ),
     "tidy": Items(reads=("Query", "Scan"), writes={"TIDY": (PUT,), "UNUSED": (UPDATE, DELETE)}),
     "report": Items(),

@@ -47,7 +47,7 @@ class StepFunction:
 
 STEPS = (
     StepFunction("register_sources", seconds=120),
-    StepFunction("select_sources", ("BATCH",), seconds=120),
+    StepFunction("select_sources", ("BATCH", "TOPIC"), seconds=120),
     StepFunction("claim_source"),
     StepFunction("read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS", "PROBE_ADDRESSES")),
     StepFunction("probe_tls", ("POLICY", "PROBE_ADDRESSES"), in_network=True),

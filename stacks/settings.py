@@ -106,8 +106,8 @@ class Settings(Policy):
             subscription.
         batch: sources that one tick of the schedule (every ten minutes) takes at most.
         max_concurrency: sources certified at a time; DMS allows the account 8 calls a second.
-        poll_seconds: seconds between two looks at DMS; under ten, the history of a run whose every
-            call is retried could outgrow what an execution may have.
+        poll_seconds: seconds between two looks at DMS; under twelve, the history of a run whose
+            every call is retried could outgrow what an execution may have.
         breaker_limit: changes that end badly within 24 hours before no further one begins.
         warning_days: days before an expiry from which it is a finding.
         min_rsa_bits: smaller RSA keys are a finding.
@@ -144,7 +144,7 @@ class Settings(Policy):
 
     batch: Annotated[int, Field(ge=1, le=500)] = 50
     max_concurrency: Annotated[int, Field(ge=1, le=20)] = 5
-    poll_seconds: Annotated[int, Field(ge=10, le=60)] = 15
+    poll_seconds: Annotated[int, Field(ge=12, le=60)] = 15
     breaker_limit: Annotated[int, Field(ge=1, le=100)] = 3
 
     alarm_days: Annotated[int, Field(ge=1, le=365)] = 14

@@ -12,7 +12,7 @@ it counts whichever rule matched, in another that it counts only when none did.
 
     Select sources → Certify sources (one child execution per source) → Tidy → Report
     child: Claim → Read → Probe → Plan → Import CA → Rehearse ⟲ → Pause ⟲ → Configure ⟲
-           → Test ⟲ [→ Roll back ⟲ → Test ⟲] → Resume ⟲ → Read slots → Import certificate
+           → Test ⟲ [→ Pause ⟲ → Roll back ⟲ → Test ⟲] → Resume ⟲ → Read slots → Import certificate
            → Record
 
 A child never ends in Fail. No exit reaches Record past a pause without Resume.
@@ -84,14 +84,15 @@ class Pace:
         poll_seconds: the wait between two rounds of any loop.
         max_concurrency: children of one run that work at the same time. DMS allows the account
             8 calls a second, so single digits.
-        rehearse, pause, configure, test, resume: minutes that each loop goes on. A step decides for
-            itself in its last round; the machine's own bound is the net below it.
+        rehearse, pause, pause_back, configure, test, resume: minutes that each loop goes on. A step
+            decides for itself in its last round; the machine's own bound is the net below it.
     """
 
     poll_seconds: int = 15
     max_concurrency: int = 5
     rehearse: int = 15
     pause: int = 25
+    pause_back: int = 10
     configure: int = 10
     test: int = 10
     resume: int = 15
@@ -282,6 +283,7 @@ class Workflow(Construct):
                 "parent": "{% $states.context.Execution.Id %}",
                 "mode": "{% $mode %}",
                 "origin": "{% $origin %}",
+                "started": "{% $states.context.Execution.StartTime %}",
                 "source": "{% $states.context.Map.Item.Value %}",
             },
             result_writer_v2=sfn.ResultWriterV2(
@@ -342,7 +344,7 @@ class Workflow(Construct):
             .when(sfn.Condition.jsonata("{% $paused %}"), resume)
             .otherwise(record)
         )
-        rolled_back = self._roll_back(leave, deferred)
+        rolled_back = self._roll_back(resume, leave, deferred)
         test = self._test(resume, acm, rolled_back, deferred)
         configure = self._configure(test, rolled_back, deferred)
         pause = self._pause(configure, leave, deferred)
@@ -365,7 +367,7 @@ class Workflow(Construct):
                 "run": "{% $states.context.Execution.Id %}",
                 **{
                     key: f"{{% $states.input.{key} %}}"
-                    for key in ("parent", "mode", "origin", "source")
+                    for key in ("parent", "mode", "origin", "started", "source")
                 },
                 "problem": _NULL,
                 "decision": "none",
@@ -389,6 +391,7 @@ class Workflow(Construct):
         claim = self._step(
             "Claim source",
             "claim_source",
+            extras={"started": "{% $started %}"},
             assign=_flags(claimed="claimed", tail="tail", paused="paused"),
             failed=record,
             lost=deferred,
@@ -453,6 +456,7 @@ class Workflow(Construct):
             "Pause tasks",
             "pause_tasks",
             minutes=self._pace.pause,
+            extras={"action": Action.APPLY.value},
             assign=_flags(not_now="not_now"),
             failed=leave,
             lost=deferred,
@@ -495,8 +499,23 @@ class Workflow(Construct):
         ).otherwise(rolled_back)
         return loop.start
 
-    def _roll_back(self, leave: sfn.IChainable, deferred: sfn.IChainable) -> sfn.IChainable:
-        """Undo, then prove that the old settings connect. Without an undo log, done at once."""
+    def _roll_back(
+        self, resume: sfn.IChainable, leave: sfn.IChainable, deferred: sfn.IChainable
+    ) -> sfn.IChainable:
+        """Undo, then prove that the old settings connect. Without an undo log, done at once.
+
+        Tasks stop for it as they do for a change: a run that finishes another's may find them
+        running again.
+        """
+        pause = self._loop(
+            "Pause for rollback",
+            "pause_tasks",
+            minutes=self._pace.pause_back,
+            extras={"action": Action.ROLL_BACK.value},
+            assign={"paused": "{% $paused or $states.result.Payload.paused = true %}"},
+            failed=resume,
+            lost=deferred,
+        )
         rolled_back = self._loop(
             "Roll back endpoint",
             "configure_endpoint",
@@ -518,7 +537,8 @@ class Workflow(Construct):
             sfn.Condition.jsonata("{% $was_rolled_back %}"), test_old.start
         ).otherwise(leave)
         test_old.done.otherwise(leave)
-        return rolled_back.start
+        pause.done.otherwise(rolled_back.start)
+        return pause.start
 
     def _resume(
         self, record: sfn.IChainable, acm: sfn.IChainable, deferred: sfn.IChainable

@@ -1151,6 +1151,29 @@ _PLANNING = (
         severity=_WARNING,
     ),
     _row(
+        Cause.OLD_ANCHORS_DROPPED,
+        why="Nobody looks at the served chain, so old CAs stay trusted after a renewal. Some have "
+        "expired, or have not been in the source's bundle for 90 days: they go.",
+        remedy="Nothing, if the server no longer uses them. If it does, put them into the bundle.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.MANY_OLD_ANCHORS,
+        why="The endpoint trusts more than 20 CAs that the source's bundle does not hold, and "
+        "nobody looks at the served chain, which would tell whether they are needed.",
+        remedy="Turn the probe on, or set `ca_overlap` to false once the server serves its new "
+        "chain.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.CHANGE_BACKS_OFF,
+        why="The same change was made before and ended badly, so it is not made again at once: "
+        "the tasks would stop each time.",
+        remedy="Look at the record of the run that made it. `certifier certify NAME` makes it "
+        "again at once; a change of the source or of its secrets does not wait either.",
+        severity=_ADVICE,
+    ),
+    _row(
         Cause.NO_REPLICATION_INSTANCE,
         why="No replication instance is named, none has a connection or task on the endpoint, and "
         "the account has none, or more than one, so nothing says where to test from.",

@@ -17,6 +17,11 @@ def equal(name: str, one: object, other: object) -> bool:
     return one == other
 
 
+def differing(names: Iterable[str], one: EndpointFields, other: EndpointFields) -> tuple[str, ...]:
+    """Return those of ``names`` that have another value in ``one`` than in ``other``."""
+    return tuple(n for n in names if not equal(n, getattr(one, n), getattr(other, n)))
+
+
 def subset(fields: EndpointFields, names: tuple[str, ...]) -> EndpointFields:
     """Return ``fields`` with everything but ``names`` left out."""
     return EndpointFields.model_validate({name: getattr(fields, name) for name in names})

@@ -1,6 +1,7 @@
 """What a run carries over to the next ones: the fields of STATE that Record changes."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from certifier.models import Finding
@@ -11,6 +12,7 @@ from certifier.run.documents import (
 from certifier.run.dossier import Dossier, facts_in, trusted_facts
 from certifier.run.due import Due
 from certifier.run.ending import Ending
+from certifier.run.old_anchors import left_since
 from certifier.run.record import Certification, trusted_pem
 from certifier.run.state import SourceState
 from certifier.run.undo import new_are_sent
@@ -29,8 +31,16 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
         "backoff": due.backoff,
         "waiting_since": due.waiting_since,
         "pending_restarts": dossier.pending_restarts,
-        "held_by_breaker": True if end.held_by_breaker else None,
+        "restart_tries": due.restart_tries or None,
     }
+    if end.ended_badly:
+        kept |= {
+            "bad_change": dossier.change,
+            "bad_changes": due.bad_changes,
+            "change_after": due.change_after,
+        }
+    elif end.outcome is Outcome.CERTIFIED:
+        kept |= dict.fromkeys(("bad_change", "bad_changes", "change_after"))
     if record.expires_at is not None:
         kept |= {"expires_at": record.expires_at, "expires": record.expires}
     endpoint = dossier.final_endpoint
@@ -59,16 +69,19 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
     return kept
 
 
-def anchors(dossier: Dossier, state: SourceState) -> dict[str, Any]:
+def anchors(dossier: Dossier, state: SourceState, now: datetime) -> dict[str, Any]:
     """Return the CAs that are known from now on, those of this run last.
 
     Not for a run of whose new ones nobody could be notified.
     """
     trusted = dict.fromkeys(facts.sha256 for facts in trusted_facts(dossier.material))
-    if trusted.keys() <= set(state.anchors):
-        return {}
-    older = [sha256 for sha256 in state.anchors if sha256 not in trusted]
-    return {"anchors": (*older, *trusted)[-ANCHORS:]}
+    kept: dict[str, Any] = {}
+    if not trusted.keys() <= set(state.anchors):
+        older = [sha256 for sha256 in state.anchors if sha256 not in trusted]
+        kept["anchors"] = (*older, *trusted)[-ANCHORS:]
+    if dossier.material is not None and dossier.material.trusted is not None:
+        kept["anchors_left"] = left_since(dossier.material, state.anchors_left, now) or None
+    return kept
 
 
 def pending_anchors(

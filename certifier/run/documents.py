@@ -4,9 +4,12 @@ The types come first, the one table of them (``LEFT_BY``) last. None of them has
 hold a private key or a password.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from pydantic import Field
@@ -103,6 +106,14 @@ class Plan(Fact):
     opens_at: datetime | None = None
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def change(self) -> str | None:
+        """16 hex digits that are equal for two plans that would write the same; ``None``: none."""
+        if not self.changes:
+            return None
+        wanted = sorted((change.field, change.new or "") for change in self.changes)
+        return hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:16]
+
 
 class ImportedCa(Fact):
     """What Import CA did."""
@@ -168,16 +179,38 @@ class Configured(Fact):
     findings: tuple[Finding, ...] = ()
 
 
+class Asking(StrEnum):
+    """How far a run has come with one task that it wants to start."""
+
+    STARTING = "starting"  # DMS has taken the start
+    TESTING = "testing"  # DMS has not taken it, and wants a test of both endpoints first
+    OVER = "over"  # this run asks no more
+
+
+class Asked(Fact):
+    """What a run has asked of a task: since when it is in that stage, and why it does not run.
+
+    ``busy``: how often DMS was too busy with the task to take a start.
+    """
+
+    stage: Asking
+    at: datetime
+    reason: Finding
+    busy: int = 0
+
+
 class TaskWork(Fact):
     """What Pause tasks or Resume tasks did.
 
-    ``stopped_seconds`` is the longest time that a task did not run, in seconds.
+    ``stopped_seconds`` is the longest time that a task did not run, in seconds. ``asked``: by ARN,
+    the tasks that this run wants to start.
     """
 
     tasks: tuple[str, ...] = ()
     pending_restarts: tuple[str, ...] = ()
     stopped_seconds: float | None = None
     findings: tuple[Finding, ...] = ()
+    asked: Mapping[str, Asked] = {}
 
 
 class ImportedCertificate(Fact):
@@ -202,6 +235,11 @@ class UndoLog(Fact):
             sent. A log of an earlier version does not say, so that they may have been.
         accepted: DMS has accepted what was sent.
         written_at: when it was sent.
+        old_ca_pem: the CAs of the DMS certificate in ``old``: nobody is kept from deleting that.
+        change: what the change was, as ``Plan.change`` says it.
+        replaces: the execution whose log, which could not be finished, this one replaced; the
+            first, if that log had replaced one itself.
+        left: what that one's change, and what was found of it, left on the endpoint.
     """
 
     endpoint_arn: str | None
@@ -217,6 +255,10 @@ class UndoLog(Fact):
     written: SettingsUnderTest | None = SettingsUnderTest.NEW
     accepted: bool = False
     written_at: datetime | None = None
+    old_ca_pem: str | None = None
+    change: str | None = None
+    replaces: str | None = None
+    left: EndpointFields = Field(default_factory=EndpointFields)
 
     @property
     def reversible(self) -> tuple[str, ...]:

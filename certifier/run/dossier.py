@@ -49,6 +49,8 @@ class Dossier(Fact):
         refusals: of the steps that refused, in the order of the workflow.
         undo, undo_run: the undo log as it is now, and the execution that wrote it.
         pauses: of the tasks that we stopped for this source and that do not run again.
+        others_pauses: of tasks on this endpoint that we stopped for other sources, none of which is
+            at work.
         canary_left: the identifier of a canary endpoint that could not be deleted.
         new_anchors: names of CAs in the bundle, or on the endpoint, that were never there before.
         acm_leaf: what ACM holds for the source, when the source has a pair.
@@ -71,6 +73,7 @@ class Dossier(Fact):
     undo: UndoLog | None = None
     undo_run: str | None = None
     pauses: tuple[Pause, ...] = ()
+    others_pauses: tuple[Pause, ...] = ()
     canary_left: str | None = None
     new_anchors: tuple[str, ...] = ()
     acm_leaf: Leaf | None = None
@@ -94,6 +97,13 @@ class Dossier(Fact):
             if done is not None and done.endpoint is not None:
                 return done.endpoint
         return None
+
+    @property
+    def change(self) -> str | None:
+        """Return what was changed, or would have been, as ``Plan.change`` says it."""
+        if self.undo is not None:
+            return self.undo.change
+        return self.plan.change if self.plan else None
 
     @property
     def stopped_tasks(self) -> bool:
@@ -145,6 +155,7 @@ def gathered(
     undo: UndoLog | None,
     undo_run: str | None,
     pauses: tuple[Pause, ...],
+    others_pauses: tuple[Pause, ...] = (),
     canary_left: str | None,
     known_anchors: tuple[str, ...],
     acm_leaf: Leaf | None,
@@ -174,6 +185,7 @@ def gathered(
         undo=undo,
         undo_run=undo_run,
         pauses=pauses,
+        others_pauses=others_pauses,
         canary_left=canary_left,
         new_anchors=tuple(
             f"{facts.title} (SHA-256 {facts.sha256})"

@@ -1,7 +1,7 @@
 """When a source is due again after a run. No clock: ``now`` is an argument."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from certifier.diagnosis import CATALOGUE, finding
@@ -14,7 +14,9 @@ from certifier.window import AHEAD
 DAY = timedelta(days=1)
 
 
-RESTART_RETRY = timedelta(minutes=10)
+RESTART_BACK_OFF = tuple(timedelta(minutes=each) for each in (10, 10, 10, 20, 40))
+"""How long after the first, second, ... run that left a task waiting for a restart; then hourly."""
+RESTART_BACK_OFF_END = timedelta(hours=1)
 
 
 BACK_OFF = (
@@ -29,8 +31,11 @@ BACK_OFF = (
 MISSED_TWICE = 2
 """A window may be missed once; missed twice it may be missed for ever."""
 
-TRIES_IN_VAIN = 2
-"""How often a run that stopped tasks in vain is tried again soon: they are stopped each time."""
+CHANGE_BACK_OFF = tuple(timedelta(hours=each) for each in (1, 4, 12))
+"""How long the same change is not made again after it ended badly, once, twice, ...; then daily.
+
+Tasks are stopped each time, so it begins where ``BACK_OFF`` has long begun.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,20 @@ class Due:
         at: ``None``: not before somebody asks.
         reason, backoff: what the back-off counts now, and how many runs in a row.
         waiting_since: since when something is there that may clear by itself.
+        change_after, bad_changes: the change that ended badly is not made again before that, and
+            how often in a row it has ended so.
+        restart_tries: how many runs in a row have left a task waiting for a restart.
+        finished: this run only finished another's change; the source's own turn is next.
     """
 
     at: datetime | None
     reason: str = ""
     backoff: int = 0
     waiting_since: datetime | None = None
+    change_after: datetime | None = None
+    bad_changes: int = 0
+    restart_tries: int = 0
+    finished: bool = False
 
 
 def may_clear_by_itself(found: Finding) -> bool:
@@ -61,28 +74,58 @@ def next_due(
     now: datetime,
     pending_restart: bool,
     opens_at: datetime | None = None,
+    change: str | None = None,
 ) -> Due:
     """Return when the source is due again, after a run that ended so.
 
     Args:
         state: as it was before this run, with the back-off so far.
-        opens_at: when the window of a planned change opens.
+        opens_at: when the window of a planned change, or of a rollback, opens.
+        change: what this run changed, or would have, as ``Plan.change`` says it.
     """
+    due = _next_due(end, state, now=now, pending_restart=pending_restart, opens_at=opens_at)
+    if not end.ended_badly:
+        return due
+    count = state.bad_changes + 1 if change is not None and change == state.bad_change else 1
+    after = now + _nth(CHANGE_BACK_OFF, count, DAY)
+    at = due.at
+    if at is not None and not pending_restart and not end.unfinished and not due.finished:
+        at = max(at, after)
+    return replace(due, at=at, change_after=after, bad_changes=count)
+
+
+def _nth(waits: tuple[timedelta, ...], count: int, then: timedelta) -> timedelta:
+    return waits[count - 1] if count <= len(waits) else then
+
+
+def _next_due(
+    end: Ending,
+    state: SourceState,
+    *,
+    now: datetime,
+    pending_restart: bool,
+    opens_at: datetime | None,
+) -> Due:
     mendable = tuple(found for found in end.findings if may_clear_by_itself(found))
     since = (state.waiting_since or now) if mendable else None
     if pending_restart:
-        return Due(now + RESTART_RETRY, state.reason, state.backoff, since)
+        tries = state.restart_tries + 1
+        wait = _nth(RESTART_BACK_OFF, tries, RESTART_BACK_OFF_END)
+        return Due(now + wait, state.reason, state.backoff, since, restart_tries=tries)
     if end.held_by_breaker:
         return Due(None, state.reason, state.backoff, since)
     if _has(end.findings, Cause.INTERRUPTED_RUN_FINISHED) and end.erase_undo:
-        return Due(now, waiting_since=since)
-    opening = now + DAY if opens_at is None else max(now, opens_at - AHEAD)
-    if end.outcome is Outcome.PLANNED or not _backs_off(end, mendable):
+        return Due(now, waiting_since=since, finished=True)
+    opening = now + DAY
+    if _has(end.findings, Cause.CHANGE_BACKS_OFF):
+        opening = state.change_after or opening
+    elif opens_at is not None:  # a rollback has nothing to do ahead of it
+        opening = opens_at if end.unfinished else max(now, opens_at - AHEAD)
+    if not end.unfinished and (end.outcome is Outcome.PLANNED or not _backs_off(end, mendable)):
         return Due(min(now + DAY, opening), waiting_since=since)
     reason = end.outcome.value + "".join(f" {cause}" for cause in sorted(_causes(mendable)))
     count = state.backoff + 1 if reason == state.reason else 1
-    often = TRIES_IN_VAIN if end.in_vain else len(BACK_OFF)
-    wait = BACK_OFF[count - 1] if count <= often else DAY
+    wait = _nth(BACK_OFF, count, DAY)
     return Due(min(now + wait, opening), reason, count, since)
 
 
@@ -124,11 +167,11 @@ def _causes(findings: Iterable[Finding]) -> set[str]:
 
 def _backs_off(end: Ending, mendable: tuple[Finding, ...]) -> bool:
     match end.outcome:
-        case Outcome.FAILED if not end.in_vain:
+        case Outcome.FAILED:
             return True
         case Outcome.CERTIFIED:
             return bool(mendable)
-        case Outcome.REFUSED | Outcome.FAILED:  # as long as one needs a person, soon is of no use
+        case Outcome.REFUSED:  # as long as one needs a person, soon is of no use
             errors = errors_in(end.findings)
             return bool(errors) and all(may_clear_by_itself(found) for found in errors)
         case _:

@@ -22,47 +22,55 @@ class Ending:
     Attributes:
         findings: of all steps, and what the ending itself adds.
         erase_undo: the endpoint was proven new, or read back as old, or is not ours to roll back.
-        bad_end: this run changed something and ended badly: it counts for the breaker.
+        bad_end: the run whose change ended badly, which counts for the breaker, once: this run, or
+            the one that this run finishes.
         held_by_breaker: the breaker is open, so the change did not begin.
-        in_vain: this run stopped tasks, and then refused the change before it was begun.
+        ended_badly: tasks were stopped, or the endpoint changed, and it is not certified: the same
+            change is not made again soon.
+        unfinished: an undo log stays, for the next run to finish.
     """
 
     outcome: Outcome
     findings: tuple[Finding, ...]
     erase_undo: bool = False
-    bad_end: bool = False
+    bad_end: str | None = None
     held_by_breaker: bool = False
-    in_vain: bool = False
+    ended_badly: bool = False
+    unfinished: bool = False
 
 
 def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
     """Return how the execution ``run`` ended, from what its steps left and what went wrong."""
-    outcome = _outcome(found, problem)
+    outcome = _outcome(found, problem, run)
     findings = found.findings
     findings += _of_problem(problem, findings)
     findings += _of_the_end(found, outcome, findings)
-    changed = found.undo is not None and found.undo_run == run
+    erase = found.undo is not None and _undo_is_done(found)
+    began = found.undo is not None or found.stopped_tasks
+    badly = began and outcome in (Outcome.ROLLED_BACK, Outcome.FAILED)
+    refused = outcome is Outcome.REFUSED
     return Ending(
         outcome=outcome,
         findings=findings,
-        erase_undo=found.undo is not None and _undo_is_done(found),
-        bad_end=changed and outcome in (Outcome.ROLLED_BACK, Outcome.FAILED),
+        erase_undo=erase,
+        bad_end=(found.undo_run or run) if badly else None,
         held_by_breaker=outcome is Outcome.DEFERRED,
-        in_vain=_in_vain(found, problem),
+        ended_badly=_may_be_repeated(found) and (badly or (began and refused)),
+        unfinished=found.undo is not None and not erase,
     )
 
 
-def _outcome(found: Dossier, problem: Problem | None) -> Outcome:
+def _outcome(found: Dossier, problem: Problem | None, run: str) -> Outcome:
     refused = _refused(problem)
     broke = problem is not None and not refused
     back = found.rolled_back
     if found.paused is not None and _has(found.paused.findings, Cause.BREAKER_OPEN):
         return Outcome.FAILED if broke else Outcome.DEFERRED
+    if refused and _unchanged(found, run):
+        return Outcome.REFUSED
     if back is not None:
         connects = back.rolled_back and found.tested_old is not None and found.tested_old.passed
         return Outcome.ROLLED_BACK if connects and not broke else Outcome.FAILED
-    if refused and found.undo is None and not found.stopped_tasks:
-        return Outcome.REFUSED
     if problem is not None:
         return Outcome.FAILED
     if found.tested_new is not None and found.tested_new.passed:
@@ -76,8 +84,28 @@ def _refused(problem: Problem | None) -> bool:
     return problem is not None and problem.error == "Refused"
 
 
-def _in_vain(found: Dossier, problem: Problem | None) -> bool:
-    return _refused(problem) and found.undo is None and found.stopped_tasks
+def _may_be_repeated(found: Dossier) -> bool:
+    """Whether a later run may make the same change: a created endpoint stays as it is."""
+    return found.undo is None or not found.undo.created
+
+
+def _unchanged(found: Dossier, run: str) -> bool:
+    """Whether nothing was written to the endpoint, and it connects as it did.
+
+    An undo log comes before the first write, so one alone does not mean that there was one.
+    """
+    if found.undo is None:
+        return True
+    return (
+        found.undo_run == run
+        and found.undo.replaces is None
+        and found.undo.written is None
+        and found.applied is None
+        and found.rolled_back is not None
+        and found.rolled_back.rolled_back
+        and found.tested_old is not None
+        and found.tested_old.passed
+    )
 
 
 def _undo_is_done(found: Dossier) -> bool:
@@ -124,10 +152,23 @@ def _of_the_end(
         }.get(outcome, "this run could not finish that")
         seen = f"an earlier run was cut off in the middle of a change; {what}"
         added.append(_workflow(Cause.INTERRUPTED_RUN_FINISHED, seen))
+    elif found.undo is not None and found.undo.replaces and outcome is Outcome.CERTIFIED:
+        seen = (
+            "an earlier run was cut off in the middle of a change that could neither be proven nor "
+            "rolled back; a change to the material of today has taken its place"
+        )
+        added.append(_workflow(Cause.INTERRUPTED_RUN_FINISHED, seen))
     reported = " ".join(f.seen for f in findings if f.cause is Cause.TASK_NOT_RESTARTED)
     if found.pending_restarts and not reported:
         names = ", ".join(found.pending_restarts)
         seen = f"tasks that we stopped do not run again yet: {names}"
+        added.append(_workflow(Cause.TASK_NOT_RESTARTED, seen))
+    for pause in found.others_pauses:
+        others = ", ".join(pause.sources)
+        seen = (
+            f"{pause.task_arn}, which uses this endpoint, was stopped for {others} "
+            f"at {pause.since:%Y-%m-%d %H:%M} UTC and does not run again yet"
+        )
         added.append(_workflow(Cause.TASK_NOT_RESTARTED, seen))
     if found.new_anchors:
         names = "; ".join(found.new_anchors)

@@ -8,7 +8,7 @@ from certifier.evidence import SlotFacts
 from certifier.models import Finding
 from certifier.run.dossier import Dossier
 from certifier.run.due import may_clear_by_itself
-from certifier.run.ending import Ending
+from certifier.run.ending import Ending, _has
 from certifier.run.state import SourceState
 from certifier.run.weakening import event_key, is_event
 from certifier.text import size
@@ -72,6 +72,18 @@ def new_events(
     return tuple(dict.fromkeys((*state.unsent, *new)))
 
 
+def needs_after_wait(end: Ending, needs: str, notified: str) -> str:
+    """Return what needs a person now; a change that only waits after a bad end changes nothing."""
+    waits = _has(end.findings, Cause.CHANGE_BACKS_OFF)
+    return notified if waits and not _new_pending(needs, notified) else needs
+
+
+def _new_pending(needs: str, notified: str) -> set[str]:
+    """Return the tasks that wait for a restart, and that nobody was notified of yet."""
+    pending = {word for word in needs.split() if word.startswith("pending_restart:")}
+    return pending - set(notified.split())
+
+
 def retained_wal(found: Dossier) -> str:
     """Return what the server keeps because of pending restarts, for people; empty without one.
 
@@ -118,7 +130,9 @@ def notice(
         events: of which nobody has been notified yet (``new_events``).
         wal: what the server keeps because of tasks waiting for a restart (``retained_wal``).
     """
-    if (needs == notified and not events) or end.outcome is Outcome.DEFERRED:
+    if end.outcome is Outcome.DEFERRED and not _new_pending(needs, notified):
+        return None
+    if needs == notified and not events:
         return None
     if not needs and not events:
         was_bad = notified.split(" ", 1)[0] in {outcome.value for outcome in BAD}

@@ -91,6 +91,8 @@ def desired_trust(source: Source, material: Material, served: Served, union: Uni
         return bundle
     if (served.seen and served.by_bundle) or union is None:
         return bundle
+    if union.digest == material.bundle_digest:
+        return bundle  # what the endpoint trusts besides has had its time
     if served.seen and not served.by_union:
         return bundle  # the probe has refused already: neither would verify
     why = (
@@ -399,6 +401,24 @@ def _of_old_password(
     until = " once that user's password is changed, too" if "username" in fields else ""
     seen = f"the endpoint holds the old password, with which {names} cannot start again{until}"
     return (_found(Cause.ENDPOINT_HOLDS_OLD_PASSWORD, seen, severity),)
+
+
+def backing_off(
+    plan: Plan, bad_change: str | None, change_after: datetime | None, now: datetime
+) -> Plan:
+    """Return the plan as one that waits, while it is the change that ended badly a while ago.
+
+    Another change, with other material or another spec, may be what helps: it does not wait.
+    """
+    waits = change_after is not None and now < change_after and plan.change == bad_change
+    if plan.decision is not Decision.CHANGE or not waits or change_after is None:
+        return plan
+    seen = f"it ended badly before, and is not made again until {change_after:%Y-%m-%d %H:%M} UTC"
+    found = {
+        "decision": Decision.PLANNED,
+        "findings": (*plan.findings, _found(Cause.CHANGE_BACKS_OFF, seen)),
+    }
+    return plan.model_copy(update=found)
 
 
 def new_fields(plan: Plan, imported: ImportedCa | None) -> EndpointFields:

@@ -95,10 +95,13 @@ class SourceState(Fact):
         pending_anchors: those among them that no certified run has used and nobody has approved.
         events: keys of the events that people were notified of (``weakening.event_key``).
         unsent: events of which they could not be notified.
+        anchors_left: since when the bundle does not hold CAs that the endpoint trusts, by SHA-256.
         record: key of the last record in the bucket, without its suffix.
         opens_at, missed_windows: the opening that a change waits for, and how many have passed
             without it.
-        held_by_breaker: deferred by the breaker, until it is closed.
+        bad_change, bad_changes, change_after: the change that ended badly last, how often in a row,
+            and until when it is not made again.
+        restart_tries: how many runs in a row have left a task waiting for a restart.
     """
 
     name: str
@@ -138,12 +141,21 @@ class SourceState(Fact):
     pending_anchors: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     unsent: tuple[Finding, ...] = ()
+    anchors_left: Mapping[str, datetime] = {}
     record: str | None = None
     ssl_mode: str | None = None
     pending_restarts: tuple[str, ...] = ()
     opens_at: datetime | None = None
     missed_windows: int = 0
-    held_by_breaker: bool = False
+    bad_change: str | None = None
+    bad_changes: int = 0
+    change_after: datetime | None = None
+    restart_tries: int = 0
+
+    @property
+    def held_by_breaker(self) -> bool:
+        """Whether the last run was deferred by the breaker, so that its reset makes it due."""
+        return self.outcome is Outcome.DEFERRED and self.due_at is None
 
     def is_of(self, endpoint: str) -> bool:
         """Whether ``endpoint``, an identifier or ARN, is the one that is remembered here."""
@@ -208,6 +220,8 @@ class Pause(Fact):
         stop_taken: whether DMS took our stop; ``None``: nobody noted its answer.
         stop_date: the StopDate of the stop that is ours.
         started_at: when we first asked it to start again; it still waits if it fails then.
+        starts: how often we have asked.
+        endpoints: the ARNs of the endpoints that it connects, as far as they are known.
         retained: bytes of WAL that the server of its source kept for each slot, by name, as the
             login saw before the stop.
     """
@@ -219,6 +233,8 @@ class Pause(Fact):
     stop_taken: bool | None = None
     stop_date: datetime | None = None
     started_at: datetime | None = None
+    starts: int = 0
+    endpoints: tuple[str, ...] = ()
     retained: Mapping[str, int] = {}
 
 
@@ -243,19 +259,23 @@ class Breaker(Fact):
         """Whether no change may begin."""
         return self.open_since is not None
 
-    def after(self, end: BadEnd, limit: int) -> "Breaker":
-        """Return the breaker once ``end`` is counted; at ``limit`` in 24 hours it opens.
+    def after(self, end: BadEnd, limit: int, *, recorded_by: str | None = None) -> "Breaker":
+        """Return the breaker once ``end`` is counted; it opens at ``limit`` sources in 24 hours.
 
-        A run that is counted already is not counted again.
+        A run that is counted already is not counted again. One source alone never opens it: what is
+        wrong with it is its own.
+
+        Args:
+            recorded_by: the run that counts it, if that is another one than the end's own.
         """
         if any(known.run == end.run for known in self.ends):
             return self
         recent = (*(known for known in self.ends if end.at - known.at < BREAKER_SPAN), end)
-        opens = not self.open and len(recent) >= limit
+        opens = not self.open and len({known.source for known in recent}) >= limit
         return Breaker(
             ends=recent[-max(limit, 20) :],
             open_since=end.at if opens else self.open_since,
-            opened_by=end.run if opens else self.opened_by,
+            opened_by=(recorded_by or end.run) if opens else self.opened_by,
             version=self.version,
         )
 
@@ -264,7 +284,10 @@ class Registration(Fact):
     """What stands in the way of registering a source, gathered before anything is written.
 
     Attributes:
-        known: the spec as registered, and its version; ``None`` for a new name.
+        known: the spec as registered; ``None`` for a new name, and for one that this version cannot
+            read. ``version``: its version; 0 for a new name.
+        was: the endpoint of the registered spec, lower case.
+        unreadable: what the table remembers of the source is not valid in this version.
         moves: ``source`` names another endpoint than the registered spec.
         busy: why the endpoint may not be changed now; empty when nothing holds it.
         owner: another source that has the endpoint already.
@@ -273,20 +296,28 @@ class Registration(Fact):
     known: Source | None = None
     moves: bool = False
     version: int = 0
+    was: str | None = None
+    unreadable: bool = False
     busy: str = ""
     owner: str | None = None
 
     def problems(self, source: Source) -> tuple[str, ...]:
         """Return one sentence for every reason why ``source`` cannot be registered."""
         found = []
+        if self.unreadable:
+            found.append(
+                "name: what the table remembers of the source is not valid in this version of "
+                "Certifier; deploy the version that wrote it"
+            )
         if self.owner is not None:
             found.append(
                 f"endpoint: endpoint_taken: {source.endpoint} already belongs to the source "
                 f"'{self.owner}'; two sources on one endpoint would undo each other's changes"
             )
-        if self.known is not None and self.moves and self.busy:
+        if self.moves and self.busy:
+            was = self.known.endpoint if self.known is not None else self.was
             found.append(
-                f"endpoint: cannot be changed from {self.known.endpoint} now, since the source has "
+                f"endpoint: cannot be changed from {was} now, since the source has "
                 f"{self.busy}; the run, or the schedule in its place, finishes that by itself: try "
                 "again then"
             )
@@ -314,9 +345,11 @@ class Recording(Fact):
     """What Record certification writes in its one transaction.
 
     Attributes:
-        due_at: the next time, or ``None`` for none; ignored when somebody asked meanwhile.
+        due_at: the next time, or ``None`` for when the breaker is closed; ignored when somebody
+            asked meanwhile.
         erase_undo: the endpoint was proven new, or read back as old.
-        bad_end: counts for the breaker.
+        bad_end: the run whose change ended badly, which counts for the breaker.
+        first: comes before other sources when it is due: there is something to finish.
         state: every other field of STATE that changes, by its name in ``SourceState``.
     """
 
@@ -325,5 +358,6 @@ class Recording(Fact):
     due_at: datetime | None
     findings: tuple[Finding, ...] = ()
     erase_undo: bool = False
-    bad_end: bool = False
+    bad_end: str | None = None
+    first: bool = False
     state: Mapping[str, Any] = {}

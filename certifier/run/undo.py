@@ -4,14 +4,19 @@ A read may lag behind a write by seconds, and a password cannot be read at all. 
 what was *sent*, noted before and after each write, and what is uncertain is written again.
 
 It lies in the table, which more than one role and person may write; a forged one must not lead to
-another endpoint, host or secret. So what it says is held against what others wrote. Pure.
+another endpoint, host or secret. So what it says is held against what others wrote.
+
+A run that finds one proves the new settings or rolls back. When neither is possible (the server has
+moved on, the old certificate or password is gone, a task may not stop), that alone would be tried
+for ever, although the source's material of today may connect. So the number of such runs is
+bounded, and after them every second run reads the material, as a source without a log does. Pure.
 """
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from certifier.endpoint.facts import Endpoint, EndpointFields
-from certifier.endpoint.fields import equal, replaced_by
+from certifier.endpoint.fields import differing, equal, replaced_by, subset
 from certifier.run.documents import Material, UndoLog
 from certifier.source import Source
 from certifier.vocabulary import SettingsUnderTest
@@ -22,13 +27,17 @@ READ_LAG = timedelta(minutes=10)
 NEW, OLD = SettingsUnderTest.NEW, SettingsUnderTest.OLD
 
 
-def differing(
-    names: tuple[str, ...], one: EndpointFields, other: EndpointFields
-) -> tuple[str, ...]:
-    """Return which of the fields have another value in ``one`` than in ``other``."""
-    return tuple(
-        name for name in names if not equal(name, getattr(one, name), getattr(other, name))
-    )
+FINISHING_RUNS = 2
+"""How many runs only try to finish a log, before one looks for another way."""
+
+
+def finishes_first(tries: int) -> bool:
+    """Whether a run that finds an undo log does nothing but finish it.
+
+    Args:
+        tries: how many runs have found this log before.
+    """
+    return tries < FINISHING_RUNS or tries % 2 == 1
 
 
 def sending(log: UndoLog, settings: SettingsUnderTest, now: datetime) -> UndoLog:
@@ -39,11 +48,6 @@ def sending(log: UndoLog, settings: SettingsUnderTest, now: datetime) -> UndoLog
 def sent(log: UndoLog) -> UndoLog:
     """Return the log as it is once DMS has accepted what was sent."""
     return log.model_copy(update={"accepted": True})
-
-
-def unsent(log: UndoLog) -> UndoLog:
-    """Return the log as it was before anything was sent: what the run has decided, and no more."""
-    return log.model_copy(update={"written": None, "accepted": False, "written_at": None})
 
 
 def new_are_sent(log: UndoLog) -> bool:
@@ -79,11 +83,14 @@ def must_write_old(log: UndoLog, shown: EndpointFields, now: datetime) -> bool:
 
 
 def still_ours(log: UndoLog, now: EndpointFields) -> bool:
-    """Whether every field that would be rolled back is as we left it, or as it was before."""
+    """Whether every field that would be rolled back is as we left it, or as it was before.
+
+    In a log that replaces another, also as that one's change had left it.
+    """
     stranger = differing(log.reversible, now, log.old)
     if log.written is None:
         return not stranger
-    return not differing(stranger, now, log.new)
+    return not differing(differing(stranger, now, log.new), now, log.left)
 
 
 def moved_by_others(log: UndoLog, before: Endpoint, now: Endpoint) -> tuple[str, ...]:
@@ -100,10 +107,86 @@ def moved_by_others(log: UndoLog, before: Endpoint, now: Endpoint) -> tuple[str,
     return (*sorted(moved), *rest)
 
 
-def why_not_covered(
+def replacing(found: UndoLog, log: UndoLog, now: EndpointFields, *, run: str) -> UndoLog:
+    """Return ``log``, made for a change of today, so that it takes the place of one that was found.
+
+    It still leads back to before the first change: what that one has written, too, gets its old
+    value, and what it may have sent counts as sent. An endpoint that the first change created
+    stays, and today's change alone is undone. A password in a secret that the source does not name
+    any more is not rolled back.
+
+    Args:
+        now: the endpoint's fields before today's change.
+        run: the execution that wrote the log that was found.
+    """
+    first = found.replaces or run
+    if found.created:
+        return log.model_copy(update={"replaces": first})
+    names = tuple(dict.fromkeys((*found.fields, *log.fields)))
+    old = {**log.old.given(), **{name: getattr(found.old, name) for name in found.fields}}
+    whole = {
+        "fields": names,
+        "old": EndpointFields.model_validate(old),
+        "new": _new_of_replacing(log, names, now),
+        "old_connects": found.old_connects,
+        "replaces": first,
+        "left": subset(now, names),
+        "written": found.written,
+        "accepted": found.accepted and found.written is OLD,  # nothing of today's is sent yet
+        "written_at": found.written_at,
+    }
+    if "certificate_arn" in found.fields:
+        whole["old_ca_pem"] = found.old_ca_pem
+    if found.new_password_version is not None:
+        same = found.credentials == log.credentials
+        whole["old_password_version"] = found.old_password_version if same else None
+    return log.model_copy(update=whole)
+
+
+def _new_of_replacing(log: UndoLog, names: tuple[str, ...], now: EndpointFields) -> EndpointFields:
+    """Return what a log that replaces another writes: today's change, and the rest as it is."""
+    return EndpointFields.model_validate({**subset(now, names).given(), **log.new.given()})
+
+
+def why_not_own(
+    log: UndoLog, expected: UndoLog, now: EndpointFields, *, password_version: str | None
+) -> str:
+    """Return why a log is not what this run has written, in words; empty when it is.
+
+    What it rolls back to is looked at when it is rolled back (``why_not_covered``).
+
+    Args:
+        expected: the log of today's change alone, before anything was sent.
+        now: the endpoint's fields before today's change.
+        password_version: VersionId of today's password, which a log that replaces another may have
+            to set although today's change does not.
+    """
+    expected = expected.model_copy(
+        update={
+            "written": log.written,
+            "accepted": log.accepted,
+            "written_at": log.written_at,
+            "old_ca_pem": log.old_ca_pem,
+        }
+    )
+    if log.replaces is not None:
+        of_found = {
+            name: getattr(log, name)
+            for name in ("fields", "old", "old_connects", "replaces", "left")
+        }
+        of_found["old_password_version"] = log.old_password_version
+        of_found["new"] = _new_of_replacing(expected, log.fields, now)
+        if set(expected.fields) <= set(log.fields):
+            expected = expected.model_copy(update=of_found)
+        if expected.new_password_version is None and log.new_password_version is not None:
+            expected = expected.model_copy(update={"new_password_version": password_version})
+    return "" if log == expected else "it is not the one that this run has written"
+
+
+def why_not_of_source(
     log: UndoLog, *, source: Source, owned: Collection[str], material: Material | None
 ) -> str:
-    """Return why a log may not be followed, in words; empty when it may.
+    """Return why a log is not of the source's endpoint, in words; empty when it is.
 
     Args:
         owned: identifiers and ARNs of the source's endpoints, in lower case.
@@ -118,11 +201,34 @@ def why_not_covered(
         return "the run that it names has read no endpoint"
     if log.endpoint_arn != read.arn or not {*owned} & {read.arn.lower(), read.identifier.lower()}:
         return f"it is of the endpoint {log.endpoint_identifier}, which is not the source's"
-    had = read.fields.given()
+    return ""
+
+
+def why_not_covered(
+    log: UndoLog,
+    *,
+    source: Source,
+    owned: Collection[str],
+    material: Material | None,
+    first: Material | None = None,
+) -> str:
+    """Return why a log may not be followed, in words; empty when it may.
+
+    Args:
+        owned: identifiers and ARNs of the source's endpoints, in lower case.
+        material: what the run that wrote the log has read; ``None`` when that is gone.
+        first: what the run has read whose log this one replaces.
+    """
+    why = why_not_of_source(log, source=source, owned=owned, material=material)
+    if why or log.created:
+        return why
+    reads = [each.endpoint for each in (material, first) if each is not None]
+    had = [read.fields for read in reads if read is not None and read.arn == log.endpoint_arn]
     others = [
         name
         for name, value in log.old.given().items()
-        if name not in log.fields or not equal(name, had.get(name), value)
+        if name not in log.fields
+        or not any(equal(name, getattr(fields, name), value) for fields in had)
     ]
     if others:
         return f"the endpoint did not have its {', '.join(others)}"

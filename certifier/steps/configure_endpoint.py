@@ -4,13 +4,14 @@ The undo log comes before the first write; each round reads the endpoint and mov
 its target, so that a call that was cut off, or whose answer was lost, is simply made again.
 """
 
-from certifier.aws.store import Held
+from certifier.aws.store import Held, Unfinished
+from certifier.certificate import bundle_digest
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
-from certifier.endpoint.fields import complete_modify, subset
+from certifier.endpoint.fields import complete_modify, differing, subset
 from certifier.errors import Refused
 from certifier.models import Fact, Finding
-from certifier.ownership import SOURCE_TAG, STACK_TAG, is_ours
+from certifier.ownership import CA_TAG, SOURCE_TAG, STACK_TAG, certificate_identifier, is_ours
 from certifier.run.documents import (
     CONFIGURED,
     IMPORTED_CA,
@@ -19,21 +20,22 @@ from certifier.run.documents import (
     REHEARSAL,
     ROLLED_BACK,
     Configured,
+    Material,
     Plan,
     UndoLog,
 )
 from certifier.run.event import PolledEvent, run_id
 from certifier.run.plan import new_fields, written_names
 from certifier.run.undo import (
-    differing,
     moved_by_others,
     must_write_old,
     new_are_sent,
+    replacing,
     sending,
     sent,
     still_ours,
-    unsent,
     why_not_covered,
+    why_not_own,
 )
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
@@ -83,13 +85,22 @@ def _refuse(cause: Cause, seen: str) -> Refused:
 def _apply(event: ConfigureEvent, context: StepContext[DmsSettings], held: Held) -> ConfigureAnswer:
     plan = context.require(event, PLAN)
     new = new_fields(plan, context.read(event, IMPORTED_CA))
-    written = context.store.undo_with_run(event.name)
-    if written is None:
-        log = _begin(event, context, held, plan, new)
+    found = context.store.unfinished(event.name)
+    if found is None or found.run != event.run:
+        claim = held.state.claim
+        if found is not None and claim is not None and not claim.is_alone(context.now()):
+            # A step of the run that left the log may still write once more.
+            return _unless_last(event, "another run may still write to the endpoint")
+        log = _begin(event, context, held, plan, new, found=found)
     else:
-        log = written[0]
-        if written[1] != event.run or unsent(log) != _log(event, context, plan, new):
-            raise _untrusted(event, "it is not the one that this run has written")
+        log = found.log
+        material = context.read(event, MATERIAL)
+        before = material.endpoint.fields if material and material.endpoint else EndpointFields()
+        version = material.versions.credentials if material else None
+        expected = _log(event, context, plan, new)
+        if why := why_not_own(log, expected, before, password_version=version):
+            raise _untrusted(event, why)
+    new = new if log.created else log.new
     endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if endpoint is None:
         if not log.created:
@@ -103,7 +114,8 @@ def _apply(event: ConfigureEvent, context: StepContext[DmsSettings], held: Held)
         return _unless_last(event, f"{endpoint.identifier} is still {endpoint.status}")
     if not (log.created or new_are_sent(log)):
         _refuse_if_moved(event, context, log, endpoint)
-        _send(context, held, endpoint, log, SettingsUnderTest.NEW)
+        secret = password(event, context, log.new_password_version)
+        _send(context, held, endpoint, log, settings=SettingsUnderTest.NEW, secret=secret)
         return ConfigureAnswer(done=False)
     if wrong := differing(log.fields, endpoint.fields, new):
         return _unless_last(event, _not_applied(wrong, endpoint.fields, new))
@@ -125,8 +137,13 @@ def _begin(
     held: Held,
     plan: Plan,
     new: EndpointFields,
+    *,
+    found: Unfinished | None,
 ) -> UndoLog:
     """Write the undo log, from the endpoint as it is at this moment.
+
+    Args:
+        found: the log of an earlier run, which could not be finished and is replaced.
 
     Raises:
         Refused: it is no longer what the plan was made for (``changed_meanwhile``).
@@ -139,10 +156,35 @@ def _begin(
             seen = f"{before.identifier} is no longer as this run has read it"
             raise _refuse(Cause.CHANGED_MEANWHILE, seen)
     log = _log(event, context, plan, new)
+    old = before.fields if before else EndpointFields()
+    if "certificate_arn" in log.fields:
+        log = log.model_copy(update={"old_ca_pem": _old_ca(context, material, old)})
+    if found is not None:
+        _refuse_untrusted(event, context, held, found)
+        if found.log.new_password_version is not None and log.new_password_version is None:
+            # Whether that password was set, nobody can see: today's is written again.
+            version = material.versions.credentials if material else None
+            log = log.model_copy(update={"new_password_version": version})
+        log = replacing(found.log, log, old, run=found.run)
     if log.created:
         held.note_creating(log.endpoint_identifier)
     held.write_undo(log)
     return log
+
+
+def _refuse_untrusted(
+    event: ConfigureEvent, context: StepContext[DmsSettings], held: Held, found: Unfinished
+) -> None:
+    """Refuse to take over what a log says that may not be followed.
+
+    Its password is not looked at: one in another secret than the source's is not taken over.
+    """
+    material, first = _materials(context, found)
+    log = _with_read_ca(context, found.log, first or material)
+    log = log.model_copy(update={"old_password_version": None})
+    source, owned = event.source.spec, held.state.owned
+    if why := why_not_covered(log, source=source, owned=owned, material=material, first=first):
+        raise _untrusted(event, why)
 
 
 def _log(
@@ -167,6 +209,7 @@ def _log(
         new_password_version=plan.password_version,
         created=before is None,
         old_connects=rehearsal.old_connects if rehearsal else None,
+        change=plan.change,
         written=None,
     )
 
@@ -175,6 +218,22 @@ def _untrusted(event: ConfigureEvent, why: str) -> Refused:
     """Refuse to follow an undo log. It stays as it is: only a person can say what is right."""
     seen = f"the undo log of {event.name} is not followed: {why}"
     return _refuse(Cause.UNDO_LOG_UNTRUSTED, seen)
+
+
+def _old_ca(
+    context: StepContext[DmsSettings], material: Material | None, old: EndpointFields
+) -> str | None:
+    """Return the CAs that the endpoint trusts now; ``None``: none, or DMS does not have them."""
+    arn = old.certificate_arn
+    trusted = material.trusted if material else None
+    if arn is None:
+        return None
+    if trusted is not None and trusted.arn == arn and material is not None:
+        same = trusted.digest == material.bundle_digest
+        if (pem := trusted.pem or (material.bundle_pem if same else None)) is not None:
+            return pem
+    certificate = context.dms.certificate_by_arn(arn)
+    return certificate.pem if certificate is not None else None
 
 
 def _create(
@@ -220,15 +279,14 @@ def _send(
     held: Held,
     endpoint: Endpoint,
     log: UndoLog,
+    *,
     settings: SettingsUnderTest,
+    secret: str | None,
 ) -> None:
     """Write new or old settings; note in the undo log before and after what is sent."""
-    names, values, version = log.fields, log.new, log.new_password_version
+    names, values = log.fields, log.new
     if settings is SettingsUnderTest.OLD:
-        names, values, version = log.reversible, log.old, log.old_password_version
-    secret = None
-    if version is not None and log.credentials is not None:
-        secret = password_at(context, log.credentials, version)
+        names, values = log.reversible, log.old
     fields = complete_modify(endpoint, names, values, password=secret is not None)
     noted = sending(log, settings, context.now())
     held.note_sent(noted)
@@ -274,13 +332,14 @@ def _check_the_rest(
 def _roll_back(
     event: ConfigureEvent, context: StepContext[DmsSettings], held: Held
 ) -> ConfigureAnswer:
-    written = context.store.undo_with_run(event.name)
-    if written is None:
+    found = context.store.unfinished(event.name)
+    if found is None:
         return ConfigureAnswer(done=True)
-    log = written[0]
-    material = context.documents.read(run_id(written[1]), MATERIAL)
+    log = found.log
+    material, first = _materials(context, found)
     source, owned = event.source.spec, held.state.owned
-    if why := why_not_covered(log, source=source, owned=owned, material=material):
+    compared = _with_read_ca(context, log, first or material)
+    if why := why_not_covered(compared, source=source, owned=owned, material=material, first=first):
         raise _untrusted(event, why)
     endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
     if log.created:  # kept when it is there, and reported; there are no old settings
@@ -294,7 +353,11 @@ def _roll_back(
         seen = f"somebody else changed {endpoint.identifier} after we did; it is left as it is"
         return _left(event, context, endpoint, _found(Cause.CHANGED_MEANWHILE, seen))
     if must_write_old(log, endpoint.fields, context.now()):
-        _send(context, held, endpoint, log, SettingsUnderTest.OLD)
+        log = _with_old_ca(context, held, log, first or material)
+        secret = None
+        if log.old_password_version is not None and log.credentials is not None:
+            secret = password_at(context, log.credentials, log.old_password_version)
+        _send(context, held, endpoint, log, settings=SettingsUnderTest.OLD, secret=secret)
         return ConfigureAnswer(done=False)
     back = Configured(
         endpoint=endpoint, rolled_back=True, settled=True, findings=_not_rolled_back(log)
@@ -315,6 +378,66 @@ def _not_rolled_back(log: UndoLog) -> tuple[Finding, ...]:
         "known, or not ours to set"
     )
     return (_found(Cause.IRREVERSIBLE, seen, Severity.WARNING),)
+
+
+def _materials(
+    context: StepContext[DmsSettings], found: Unfinished
+) -> tuple[Material | None, Material | None]:
+    """Return what the run that wrote a log has read, and that whose log it has replaced."""
+    material = context.documents.read(run_id(found.run), MATERIAL)
+    if found.log.replaces is None:
+        return material, None
+    return material, context.documents.read(run_id(found.log.replaces), MATERIAL)
+
+
+def _with_read_ca(
+    context: StepContext[DmsSettings], log: UndoLog, read: Material | None
+) -> UndoLog:
+    """Return the log as it was before its old CA was imported anew, if it was: for a comparison."""
+    trusted, arn = read.trusted if read else None, log.old.certificate_arn
+    if trusted is None or arn in (None, trusted.arn) or not _is_old_ca(log, read):
+        return log
+    certificate = context.dms.certificate_by_arn(arn) if arn else None
+    if certificate is None or certificate.digest != trusted.digest:
+        return log
+    old = log.old.model_copy(update={"certificate_arn": trusted.arn})
+    return log.model_copy(update={"old": old})
+
+
+def _is_old_ca(log: UndoLog, read: Material | None) -> bool:
+    """Whether the PEM in the log is what the endpoint trusted when it was read."""
+    if log.old_ca_pem is None or read is None or read.trusted is None:
+        return False
+    return bundle_digest(log.old_ca_pem) == read.trusted.digest
+
+
+def _with_old_ca(
+    context: StepContext[DmsSettings], held: Held, log: UndoLog, read: Material | None
+) -> UndoLog:
+    """Return the log with a CA that DMS has: who deleted the old one meanwhile, made it useless.
+
+    Args:
+        read: what was read before the change that the log leads back from.
+
+    Raises:
+        Refused: DMS has no room for it.
+    """
+    arn, pem = log.old.certificate_arn, log.old_ca_pem
+    if arn is None or pem is None or not _is_old_ca(log, read):
+        return log
+    if context.dms.certificate_by_arn(arn) is not None:
+        return log
+    digest, installation = bundle_digest(pem), context.settings.installation
+    context.store.forget_unused(digest)
+    made = context.dms.import_certificate(
+        certificate_identifier(installation, digest),
+        pem,
+        tags={CA_TAG: "ca", STACK_TAG: installation},
+    )
+    old = log.old.model_copy(update={"certificate_arn": made.arn})
+    log = log.model_copy(update={"old": old})
+    held.note_sent(log)
+    return log
 
 
 def _left(

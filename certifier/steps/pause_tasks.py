@@ -6,7 +6,7 @@ whoever finds the item knows that the task waits for a restart. A task that anot
 stopped already is joined, so that it is not started in the middle of our change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from certifier.aws.store import Held
@@ -14,13 +14,14 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, ReplicationTask
 from certifier.errors import Refused
 from certifier.models import Fact, Finding
-from certifier.run.documents import MATERIAL, PAUSED, PLAN, PROBED, TaskWork
-from certifier.run.event import PolledEvent
+from certifier.run.documents import MATERIAL, PAUSED, PLAN, PROBED, REHEARSAL, TaskWork
+from certifier.run.event import PolledEvent, run_id
 from certifier.run.plan import PASSING, RUNNING, waiting
+from certifier.run.undo import must_write_old, why_not_of_source
 from certifier.run.whose_stop import not_ours
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import explained, prove
-from certifier.vocabulary import Cause, Severity, Witness
+from certifier.vocabulary import Action, Cause, Severity, Witness
 
 
 class PauseSettings(StepSettings):
@@ -29,15 +30,30 @@ class PauseSettings(StepSettings):
     breaker_limit: int
 
 
+class PauseEvent(PolledEvent):
+    """What the tasks have to stop for: a change, or the rollback of one."""
+
+    action: Action
+
+
 class Paused(Fact):
-    """The answer. ``not_now``: the breaker lets no change begin, or the window has closed since."""
+    """The answer.
+
+    Attributes:
+        not_now: the breaker lets no change begin, or the window has closed since.
+        paused: a task is stopped for this source.
+    """
 
     done: bool
     not_now: bool = False
+    paused: bool = False
 
 
-def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
+def run(event: PauseEvent, context: StepContext[PauseSettings]) -> Paused:
     """Move the pause on by one round.
+
+    A rollback needs the same permission and window as a change. What it is the end of has begun, so
+    the breaker does not ask.
 
     Raises:
         ClaimLost: another execution owns the source.
@@ -45,18 +61,18 @@ def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
     """
     held = context.store.hold(event.name, event.run)
     before = context.read(event, PAUSED) or TaskWork()
-    if not before.tasks and context.store.breaker().open:
+    begins = event.action is Action.APPLY and not before.tasks
+    if begins and _is_stopped_by_breaker(event, context):
         _write(context, event, (), _found(Cause.BREAKER_OPEN, "too many changes ended badly today"))
         return Paused(done=True, not_now=True)
-    material = context.read(event, MATERIAL)
-    endpoint = material.endpoint if material else None
+    endpoint = _endpoint(event, context, held.state.owned)
     if endpoint is None:
         return Paused(done=True)
     pauses = {pause.task_arn: pause for pause in context.store.pauses_all()}
     tasks = context.dms.tasks(endpoint.arn)
     running = [task for task in tasks if task.status == "running"]
     passing = [task for task in tasks if task.status in PASSING]
-    if not before.tasks and (wait := _begin(event, context, endpoint, (*running, *passing))):
+    if begins and (wait := _begin(event, context, endpoint, (*running, *passing))):
         return wait
     _refuse_unwilling(event, tasks, context.now())
     unproven = [t for t in running if not _can_restart(event, context, t, endpoint.arn)]
@@ -74,15 +90,53 @@ def run(event: PolledEvent, context: StepContext[PauseSettings]) -> Paused:
             _stop(held, context, task)
     for task in tasks:
         pause = pauses.get(task.arn)
-        if pause is None or task in running or task in passing:
+        if pause is None or task.status in RUNNING | PASSING:
             continue
         _note(held, context, task, endpoint, seen)
         if not_ours(pause, task) is None and task.stop_date is not None:
             held.note_stopped(task.arn, task.stop_date)
     if running or passing:
-        return Paused(done=False)
+        return Paused(done=False, paused=bool(stopped))
     _write(context, event, tuple(stopped))
-    return Paused(done=True)
+    return Paused(done=True, paused=bool(stopped))
+
+
+def _endpoint(
+    event: PauseEvent, context: StepContext[PauseSettings], owned: Collection[str]
+) -> Endpoint | None:
+    """Return the endpoint whose tasks have to stop; ``None`` when nothing is to be written to it.
+
+    A run that finishes another's change knows it from the undo log alone.
+    """
+    if event.action is Action.APPLY:
+        material = context.read(event, MATERIAL)
+        return material.endpoint if material else None
+    found = context.store.unfinished(event.name)
+    if found is None or found.log.created:
+        return None
+    log, source = found.log, event.source.spec
+    material = context.documents.read(run_id(found.run), MATERIAL)
+    if why_not_of_source(log, source=source, owned=owned, material=material):
+        return None  # nothing of it is followed
+    endpoint = context.dms.endpoint(log.endpoint_arn or log.endpoint_identifier)
+    if endpoint is None or not must_write_old(log, endpoint.fields, context.now()):
+        return None
+    return endpoint
+
+
+def _is_stopped_by_breaker(event: PauseEvent, context: StepContext[PauseSettings]) -> bool:
+    """Whether the breaker lets this change not begin.
+
+    It is there to protect what works. A task that cannot start again, because DMS does not connect
+    with the endpoint as it is, only runs again after a change; so may an unfinished one.
+    """
+    if not context.store.breaker().open:
+        return False
+    rehearsal = context.read(event, REHEARSAL)
+    if rehearsal is None or rehearsal.old_connects is not False:
+        return True
+    waits = context.store.undo(event.name) is not None or context.store.pauses_of(event.name)
+    return not waits
 
 
 def _stop(held: Held, context: StepContext[PauseSettings], task: ReplicationTask) -> None:
@@ -103,7 +157,13 @@ def _note(
 ) -> None:
     """Note that this source needs the task stopped. The slots that it has seen are its source's."""
     retained = seen if task.source_endpoint_arn == endpoint.arn else None
-    held.pause(task.arn, context.now(), retained=retained, anew=anew)
+    held.pause(
+        task.arn,
+        context.now(),
+        endpoints=(task.source_endpoint_arn, task.target_endpoint_arn),
+        retained=retained,
+        anew=anew,
+    )
 
 
 def _begin(
@@ -206,9 +266,9 @@ def _refuse_unwilling(
     if running and event.source.spec.restart_tasks is False:
         names = ", ".join(task.identifier for task in running)
         findings.append(_found(Cause.TASKS_RUNNING, f"the change needs these to stop: {names}"))
-    if running and not _is_open(event, now):  # it has closed since the first task was stopped
+    if running and not _is_open(event, now):  # closed since the first stop; or this is a rollback
         names = ", ".join(task.identifier for task in running)
-        seen = f"the window has closed, and these tasks still run: {names}"
+        seen = f"the window is closed, and these tasks still run: {names}"
         found = _found(Cause.WINDOW_CLOSED, seen)
         findings.append(found.model_copy(update={"severity": Severity.ERROR}))
     if findings:

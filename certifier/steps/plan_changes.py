@@ -1,5 +1,7 @@
 """Plan changes: what the endpoint needs, and whether that may happen now. Writes nothing to AWS."""
 
+from dataclasses import replace
+
 from pydantic import Json
 
 from certifier.diagnosis import finding
@@ -12,10 +14,12 @@ from certifier.run.dossier import facts_in
 from certifier.run.drift import endpoint_ca_differs
 from certifier.run.event import Decided, StepEvent
 from certifier.run.exposure import exposure
+from certifier.run.old_anchors import Bounded, bounded, left_since
 from certifier.run.plan import (
     RUNNING,
     EndpointPlan,
     Known,
+    backing_off,
     desired_trust,
     plan_endpoint,
     plan_tasks,
@@ -52,7 +56,13 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
         # Who starts a run themselves knows that others change it back, and may try again.
         reverted=0 if event.origin is Origin.DIRECT else state.reverts,
     )
-    trust = desired_trust(source, material, probed.served, probed.union)
+    both = Bounded(probed.union)
+    if not probed.served.seen:
+        now = context.now()
+        both = bounded(probed.union, material, left_since(material, state.anchors_left, now), now)
+    trust = desired_trust(source, material, probed.served, both.union)
+    if both.findings:
+        trust = replace(trust, findings=(*trust.findings, *both.findings))
     endpoint_plan = plan_endpoint(
         source, material, trust, known, role=context.settings.dms_secret_role, union=probed.union
     )
@@ -64,6 +74,8 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     if waiting and context.settings.new_anchor_needs_consent:
         exposed += (not_approved(source.name, waiting),)
     plan = plan.model_copy(update={"findings": plan.findings + differs + weakened + exposed})
+    if event.origin is not Origin.DIRECT:  # who starts a run themselves has looked
+        plan = backing_off(plan, state.bad_change, state.change_after, context.now())
     context.write(event, PLAN, plan)
     if errors := errors_in(plan.findings):
         raise Refused(errors[0].cause, findings=plan.findings)

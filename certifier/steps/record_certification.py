@@ -23,12 +23,19 @@ from certifier.run.dossier import Dossier, gathered
 from certifier.run.due import next_due, waits_for_window
 from certifier.run.ending import ending
 from certifier.run.event import RecordEvent, run_id
-from certifier.run.notice import Notice, attention, new_events, notice, retained_wal
+from certifier.run.notice import (
+    Notice,
+    attention,
+    needs_after_wait,
+    new_events,
+    notice,
+    retained_wal,
+)
 from certifier.run.record import (
     Certification,
     certification,
 )
-from certifier.run.state import Recording, SourceState
+from certifier.run.state import Pause, Recording, SourceState
 from certifier.run.summary import child_outcome, child_outcome_again
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
@@ -101,6 +108,7 @@ def _record(
     left = _delete_canary(event, context, held)
     dossier = _gather(event, context, state, canary_left=left)
     end = ending(dossier, event.problem, run=event.run)
+    window = event.source.spec.window
     opens_at = dossier.plan.opens_at if dossier.plan else None
     waits = waits_for_window(end.outcome, state, opens_at=opens_at, now=now)
     if waits.finding is not None:
@@ -110,13 +118,15 @@ def _record(
         state,
         now=now,
         pending_restart=bool(dossier.pending_restarts),
-        opens_at=opens_at,
+        opens_at=window.next_opening(now) if window and end.unfinished else opens_at,
+        change=dossier.change,
     )
     key = _key(event, state.claim.since if state.claim else now)
     where = f"s3://{context.documents.bucket}/{key}.html"
     needs = attention(
         end, pending_restarts=dossier.pending_restarts, waiting_since=due.waiting_since, now=now
     )
+    needs = needs_after_wait(end, needs, state.notified)
     version = event.source.version
     new = new_events(end.findings, state, version)
     due_notice = notice(
@@ -132,12 +142,15 @@ def _record(
     if unsent is not None:
         end = replace(end, findings=(*end.findings, unsent))
         needs = state.notified  # the next run tries again
+    if due_notice is None and end.outcome is Outcome.DEFERRED:
+        needs = state.notified  # nothing was sent, so nobody was notified of anything
     if unsent is not None or (new and due_notice is None):
         kept: dict[str, Any] = {"unsent": new} if new else {}
     else:
-        kept = {**anchors(dossier, state), **events(state, new, version)}
+        kept = {**anchors(dossier, state, now), **events(state, new, version)}
     record = certification(event, dossier, end, at=now, next_due=due.at)
     _keep(context, record, key)
+    context.store.set_due(_asleep(context, dossier), now)
     done = held.record(
         Recording(
             outcome=end.outcome,
@@ -146,6 +159,7 @@ def _record(
             findings=end.findings,
             erase_undo=end.erase_undo,
             bad_end=end.bad_end,
+            first=end.unfinished or bool(dossier.pending_restarts),
             state={
                 **remembered(dossier, end, due, record),
                 **answered(dossier),
@@ -246,15 +260,40 @@ def _gather(
 
     apply = event.mode is Mode.APPLY
     undo = context.store.undo_with_run(event.name) if apply else None
+    pauses = context.store.pauses_all() if apply else ()
     return gathered(
         read,
         undo=undo[0] if undo else None,
         undo_run=undo[1] if undo else None,
-        pauses=context.store.pauses_of(event.name) if apply else (),
+        pauses=tuple(pause for pause in pauses if event.name in pause.sources),
+        others_pauses=_of_others(event, context, state, pauses),
         canary_left=canary_left,
         known_anchors=state.anchors,
         acm_leaf=state.acm_leaf if event.source.spec.server_certificate else None,
     )
+
+
+def _of_others(
+    event: RecordEvent,
+    context: StepContext[RecordSettings],
+    state: SourceState,
+    pauses: tuple[Pause, ...],
+) -> tuple[Pause, ...]:
+    """Return the pauses of tasks on this source's endpoint that nobody is at work on.
+
+    Others stopped them, and may not come back soon: whoever sees that says so.
+    """
+    mine = [p for p in pauses if event.name not in p.sources and state.endpoint_arn in p.endpoints]
+    states = {name: context.store.state(name) for pause in mine for name in pause.sources}
+    at_work = {name for name, other in states.items() if other is not None and other.claim}
+    return tuple(pause for pause in mine if not at_work & set(pause.sources))
+
+
+def _asleep(context: StepContext[RecordSettings], dossier: Dossier) -> tuple[str, ...]:
+    """Return the sources that have a task stopped and are not due: they have to start it."""
+    names = {name for pause in dossier.others_pauses for name in pause.sources}
+    states = ((name, context.store.state(name)) for name in sorted(names))
+    return tuple(name for name, state in states if state is not None and state.due_at is None)
 
 
 def _key(event: RecordEvent, since: datetime) -> str:

@@ -4,19 +4,31 @@ Every pause that holds this source is left. Whoever leaves last starts the task,
 deleted only when the task runs: until then it waits for a restart, and found by the next run.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
 from certifier.aws.dms import Rejected
 from certifier.aws.store import Held
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import ReplicationTask
 from certifier.errors import Busy, Refused
 from certifier.models import Finding
-from certifier.run.documents import RESUMED, TaskWork
+from certifier.run.documents import RESUMED, Asked, Asking, TaskWork
 from certifier.run.event import Done, PolledEvent
 from certifier.run.state import Pause
 from certifier.run.whose_stop import not_ours
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import ATTEMPTS, explained, prove
 from certifier.vocabulary import Cause, Witness
+
+NOT_TAKEN = "DMS does not take the start, although both endpoints connect"
+
+SEEN_LATE = timedelta(minutes=1)
+"""How long DMS may still show a task as it was before it took our start."""
+
+BUSY_ANSWERS = 5
+"""How often one run asks a task that DMS is busy with."""
 
 
 def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
@@ -28,16 +40,18 @@ def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
     held = context.store.hold(event.name, event.run)
     before = context.read(event, RESUMED) or TaskWork()
     tasks, findings, still = list(before.tasks), list(before.findings), before.stopped_seconds
+    asked = dict(before.asked)
     pending: list[tuple[str, Finding]] = []
+    unsure = False
     for pause in context.store.pauses_of(event.name):
         if not held.leave(pause.task_arn):
             continue  # another source still needs it stopped, and will start it
-        task = context.dms.task(pause.task_arn)
-        match _moved(event, context, held, pause, task):
+        match _moved(event, context, held, pause, asked):
             case Finding() as reason if reason.cause is Cause.TASK_NOT_RESTARTED:
                 pending.append((pause.task_arn, reason))
             case found if not _is_over(event, context, held, pause):
                 pending.append((pause.task_arn, found or _again(pause)))
+                unsure = True
             case Finding() as reason:
                 findings.append(reason)
             case None:
@@ -45,11 +59,12 @@ def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
                 if pause.stop_date is not None:
                     seconds = (context.now() - pause.stop_date).total_seconds()
                     still = max(still or 0.0, seconds)
-    over = not pending or event.is_last
+    over = event.is_last or (not unsure and all(_is_asked_out(arn, asked) for arn, _ in pending))
     work = TaskWork(
         tasks=tuple(tasks),
         pending_restarts=tuple(arn for arn, _ in pending),
         stopped_seconds=still,
+        asked=asked,
         findings=(*findings, *((reason for _, reason in pending) if over else ())),
     )
     context.write(event, RESUMED, work)
@@ -77,6 +92,16 @@ def _again(pause: Pause) -> Finding:
     return _found(Cause.TASK_NOT_RESTARTED, seen)
 
 
+def _is_asked_out(task: str, asked: Mapping[str, Asked]) -> bool:
+    """Whether this run asks the task no more. Each start that fails costs the server a slot."""
+    return task in asked and asked[task].stage is Asking.OVER
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A test has no result yet."""
+
+
 def _found(cause: Cause, seen: str, raw: str | None = None) -> Finding:
     return finding(cause, place=Witness.WORKFLOW, seen=seen, raw=raw)
 
@@ -91,17 +116,22 @@ def _moved(
     context: StepContext[StepSettings],
     held: Held,
     pause: Pause,
-    task: ReplicationTask | None,
+    asked: dict[str, Asked],
 ) -> Finding | None:
     """Move one task on; what stands in its way alone keeps no other task from being started."""
+    before = asked.get(pause.task_arn)
     try:
-        return _move_on(event, context, held, pause, task)
+        return _move_on(event, context, held, pause, asked)
     except Refused as refused:
         why = [found.seen for found in refused.findings] or [refused.seen or refused.cause.value]
+        stage, count = Asking.OVER, 0
     except Busy as busy:
-        why = [str(busy)]
+        why, count = [str(busy)], (before.busy if before else 0) + 1
+        stage = Asking.OVER if count >= BUSY_ANSWERS else Asking.TESTING
     seen = f"task {pause.task_arn}, which we stopped, may not start: {'; '.join(why)}"
-    return _found(Cause.TASK_NOT_RESTARTED, seen)
+    reason = _found(Cause.TASK_NOT_RESTARTED, seen)
+    asked[pause.task_arn] = Asked(stage=stage, at=context.now(), reason=reason, busy=count)
+    return reason
 
 
 def _move_on(
@@ -109,9 +139,10 @@ def _move_on(
     context: StepContext[StepSettings],
     held: Held,
     pause: Pause,
-    task: ReplicationTask | None,
+    asked: dict[str, Asked],
 ) -> Finding | None:
     """Move one task on; ``None``: it runs. A ``task_not_restarted`` goes on, others end it."""
+    task = context.dms.task(pause.task_arn)
     if task is None:
         return _found(Cause.TASK_LEFT_ALONE, f"task {pause.task_arn} is gone")
     if task.status == "running":
@@ -123,22 +154,64 @@ def _move_on(
         return _found(Cause.TASK_LEFT_ALONE, seen, raw=task.message)
     if pause.stop_date is None and task.stop_date is not None:
         held.note_stopped(task.arn, task.stop_date)
-    held.note_started(task.arn, context.now())
+    before = asked.get(task.arn)
+    asked[task.arn] = _asked(event, context, held, pause, task, before=before)
+    return asked[task.arn].reason
+
+
+def _asked(
+    event: PolledEvent,
+    context: StepContext[StepSettings],
+    held: Held,
+    pause: Pause,
+    task: ReplicationTask,
+    *,
+    before: Asked | None,
+) -> Asked:
+    """Ask a task that is stopped to start: once, and once more after the tests that DMS wants.
+
+    What it is asked and does not do is for the next run, which comes later each time.
+    """
+    now = context.now()
+    if before is not None and before.stage is Asking.OVER:
+        return before
+    if before is not None and before.stage is Asking.STARTING:
+        if now - before.at < SEEN_LATE:
+            return before
+        times = f"it was asked {pause.starts} times so far, and is {task.status} again"
+        return Asked(stage=Asking.OVER, at=before.at, reason=_not_restarted(task, times))
+    if before is not None:
+        reason = _tested(event, context, task)
+        if reason is not None:
+            under_way = not isinstance(reason, Finding)
+            stage = Asking.TESTING if under_way else Asking.OVER
+            found = before.reason if not isinstance(reason, Finding) else reason
+            return Asked(stage=stage, at=before.at, reason=found, busy=before.busy)
+    held.note_started(task.arn, now)
     answer = context.dms.start_task(task.arn)
-    if isinstance(answer, Rejected):
-        return _test_again(event, context, task, answer)
-    return _not_restarted(task, "it was asked to start")
+    if not isinstance(answer, Rejected):
+        return Asked(
+            stage=Asking.STARTING, at=now, reason=_not_restarted(task, "it was asked to start")
+        )
+    stage = Asking.TESTING if before is None else Asking.OVER
+    seen = f"task {task.identifier}, which we stopped, may not start: "
+    seen += "DMS wants a test of both endpoints first" if before is None else NOT_TAKEN
+    return Asked(stage=stage, at=now, reason=_found(Cause.TASK_NOT_RESTARTED, seen, answer.text))
 
 
-def _test_again(
-    event: PolledEvent, context: StepContext[StepSettings], task: ReplicationTask, answer: Rejected
-) -> Finding:
+def _tested(
+    event: PolledEvent, context: StepContext[StepSettings], task: ReplicationTask
+) -> Finding | UnderWay | None:
     """DMS starts a task only after a passing test of both endpoints: make those tests.
 
     New ones, whatever this run has seen before: a test that DMS, or somebody else, started since
     may have failed, or a change that shows nowhere may have made the last pass worthless.
+
+    Returns:
+        ``None`` once both pass, or why the task cannot start.
     """
     reasons: list[str] = []
+    under_way = False
     for arn in (task.source_endpoint_arn, task.target_endpoint_arn):
         endpoint = context.dms.endpoint(arn)
         if endpoint is None:
@@ -152,13 +225,10 @@ def _test_again(
             instances=(task.instance_arn,),
             attempts=ATTEMPTS,
         )
-        if tests is None:
-            reasons.append(f"{endpoint.identifier} is being tested")
+        under_way = under_way or tests is None
         why = explained(tests or (), context, place=Witness.DMS_TEST)
         reasons += [f"{endpoint.identifier}: {found.seen}" for found in why]
-    return _found(
-        Cause.TASK_NOT_RESTARTED,
-        f"task {task.identifier}, which we stopped, may not start: "
-        + ("; ".join(reasons) or "DMS does not take the start, although both endpoints connect"),
-        raw=answer.text,
-    )
+    if reasons:
+        seen = f"task {task.identifier}, which we stopped, may not start: {'; '.join(reasons)}"
+        return _found(Cause.TASK_NOT_RESTARTED, seen)
+    return UnderWay() if under_way else None

@@ -5,11 +5,12 @@ takes from the document that the function of Onboard alone may write. Plan mode 
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from pydantic import Json
 
-from certifier.errors import InvalidEvent, Unexpected
+from certifier.errors import InvalidEvent, Refused, Unexpected
 from certifier.models import Fact
 from certifier.run.event import Event, run_id
 from certifier.run.summary import ChildOutcome
@@ -28,11 +29,15 @@ from certifier.triggers import (
 )
 from certifier.vocabulary import Cause, Mode, Origin, Outcome
 
+SET_ASIDE = timedelta(hours=1)
+"""How long a source that this version cannot read is left alone: a deployment may put it right."""
+
 
 class SelectSettings(StepSettings):
-    """``batch``: how many sources one tick takes at most."""
+    """How many sources that can start one tick takes at most, and where people are notified."""
 
     batch: Json[int]
+    topic: str
 
 
 class SelectEvent(Event):
@@ -68,17 +73,22 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
         case Everything():
             chosen = context.store.specs_all()
         case AllDue():
-            chosen = _read(context.store.due(context.now(), context.settings.batch), context)
+            chosen = _due(context)
         case OfSecret() | OfCertificate() | OfHost() as choice:
             chosen = _affected(choice, context)
-    good = [spec for spec in chosen.values() if spec is not None]
+    good = []
+    for name, spec in chosen.items():
+        why = context.store.unreadable(name)
+        if spec is not None and why is None:
+            good.append(spec)
+            continue
+        word = _unreadable(name, event.execution, why or "its SPEC was not valid")
+        context.documents.write_child_outcome(run_id(event.execution), word)
     if mode is not Mode.PLAN and not isinstance(request.choice, AllDue):
         # If their run is cut off, or finds the source busy, what was asked for is not forgotten.
         context.store.set_due([source.name for source, _ in good], context.now())
-    for name in (name for name, spec in chosen.items() if spec is None):
-        context.documents.write_child_outcome(
-            run_id(event.execution), _unreadable(name, event.execution)
-        )
+    if mode is not Mode.PLAN:
+        _set_aside(sorted(chosen.keys() - {source.name for source, _ in good}), context)
     items = [
         {
             "name": source.name,
@@ -101,9 +111,55 @@ Chosen = Mapping[str, tuple[Source, int] | None]
 """Sources and their versions by name; ``None``: the table's spec is not valid any more."""
 
 
-def _unreadable(name: str, execution: str) -> ChildOutcome:
+def _due(context: StepContext[SelectSettings]) -> Chosen:
+    """Return what is due: as many as a batch holds, and besides them what has a claim.
+
+    That is a run which died, to be taken over, or one which takes its time, whose child is deferred
+    at once: it must not keep those from their turn that can start.
+    """
+    store, room = context.store, context.settings.batch
+    names = []
+    for name in store.due(context.now(), context.settings.batch):
+        try:
+            state = store.state(name)
+        except Unexpected:
+            state = None
+        if state is None or state.claim is None:
+            if room == 0:
+                continue
+            room -= 1
+        names.append(name)
+    return _read(names, context)
+
+
+def _set_aside(names: Iterable[str], context: StepContext[SelectSettings]) -> None:
+    """Make due later what cannot be run, so that it takes nobody's turn, and notify people once."""
+    for name in names:
+        why = context.store.unreadable(name)
+        if why is None:
+            continue
+        noted = context.store.set_aside_for(name)
+        if noted != why:
+            try:
+                context.topic(context.settings.topic).publish(*_cannot_run(name, why))
+                noted = why
+            except (Refused, Unexpected):
+                noted = noted or ""  # the next time tries again
+        context.store.set_aside(name, context.now() + SET_ASIDE, noted)
+
+
+def _cannot_run(name: str, why: str) -> tuple[str, str]:
+    return (
+        f"Certifier: {name} cannot be run",
+        f"{name}: {why}. Its endpoint is left as it is, and other sources are not concerned. It is "
+        "tried again every hour. Deploy the version of Certifier that wrote it; a SPEC can also be "
+        "registered again.\n",
+    )
+
+
+def _unreadable(name: str, execution: str, why: str) -> ChildOutcome:
     """Return the word for the report: one source never stops the others."""
-    seen = "the spec in the table is not valid in this version of Certifier; register it again"
+    seen = f"{why}; deploy the version that wrote it, or register the source again"
     return ChildOutcome(
         name=name,
         outcome=Outcome.FAILED,

@@ -7,6 +7,7 @@ is known: the log says what the endpoint should be.
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
+from certifier.endpoint.fields import differing
 from certifier.models import Fact, Finding
 from certifier.run.documents import (
     CONFIGURED,
@@ -20,11 +21,11 @@ from certifier.run.documents import (
     tested,
 )
 from certifier.run.event import PolledEvent
-from certifier.run.undo import differing, may_hold_new
+from certifier.run.undo import may_hold_new, new_are_sent
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.passwords import password_in
 from certifier.steps.proving import ATTEMPTS, explained, hidden, prove, usable_instances
-from certifier.vocabulary import Cause, SettingsUnderTest, Witness
+from certifier.vocabulary import Cause, Decision, SettingsUnderTest, Witness
 
 
 class TestEvent(PolledEvent):
@@ -47,10 +48,12 @@ def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
         ClaimLost: another execution owns the source.
         Refused: there is no instance to test from, or one cannot test.
     """
-    claim = context.store.hold(event.name, event.run).state.claim
-    log = context.store.undo(event.name)
+    held = context.store.hold(event.name, event.run)
+    claim = held.state.claim
+    found = context.store.unfinished(event.name)
+    log = found.log if found is not None else None
     plan = context.read(event, PLAN)
-    if log is not None and plan is None and claim and not claim.is_alone(context.now()):
+    if found is not None and found.run != event.run and claim and not claim.is_alone(context.now()):
         # What the log is about may be written once more by a step of the run that left it: nothing
         # is proven or rolled back before that is over.
         return TestAnswer(done=False)
@@ -82,6 +85,10 @@ def run(event: TestEvent, context: StepContext[StepSettings]) -> TestAnswer:
         seen = f"{endpoint.identifier} was changed by somebody else while it was tested"
         findings = (_found(Cause.CHANGED_MEANWHILE, seen),)
         return _answer(event, context, passed=False, tests=tests, findings=findings)
+    if log is not None and event.settings is SettingsUnderTest.NEW and all(t.passed for t in tests):
+        # A password that may not have arrived is set again by the next run.
+        arrived = log.created or new_are_sent(log)
+        held.prove_undo(log.new_password_version if arrived else None)
     return _judge(event, context, log, endpoint, tests)
 
 
@@ -96,7 +103,8 @@ def _endpoint(
 
     An unchanged source costs no extra call here: Read material has described the endpoint.
     """
-    if log is None:
+    unchanged = plan is not None and plan.decision is Decision.UNCHANGED
+    if log is None or (unchanged and event.settings is SettingsUnderTest.NEW):
         material = context.read(event, MATERIAL)
         return material.endpoint if material else None
     if event.settings is SettingsUnderTest.NEW and plan is not None:

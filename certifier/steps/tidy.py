@@ -61,8 +61,7 @@ def run(event: TidyEvent, context: StepContext[TidySettings]) -> Nothing:
 def _used(context: StepContext[TidySettings]) -> set[str]:
     """Return the ARN of every DMS certificate that an endpoint has or may get back."""
     used = {endpoint.fields.certificate_arn for endpoint in context.dms.all_endpoints()}
-    for log in context.store.undo_all().values():
-        used |= {log.old.certificate_arn, log.new.certificate_arn}
+    used |= context.store.certificates_in_logs()
     return {arn for arn in used if arn is not None}
 
 

@@ -155,12 +155,10 @@ def test_reset_breaker_closes_the_breaker(
     """What was deferred is due now; a second time there is nothing to do."""
     register(store, "orders")
     store.claim("orders", RUN, NOW, lambda _: None)
-    waits = Recording(
-        outcome=Outcome.DEFERRED, at=NOW, due_at=None, state={"held_by_breaker": True}
-    )
-    store.hold("orders", RUN).record(waits, breaker_limit=3)
     opened = store.breaker().after(BadEnd(at=NOW, source="s", run="r"), limit=1)
     store._table.write(put_breaker(store._table, opened))
+    waits = Recording(outcome=Outcome.DEFERRED, at=NOW, due_at=None)
+    store.hold("orders", RUN).record(waits, breaker_limit=3)
     command(status)
     out = capsys.readouterr().out
     assert "Changes are stopped" in out

@@ -19,6 +19,7 @@ from certifier.vocabulary import Outcome
 from lambdas.claim_source import handler as claim_handler
 from lambdas.register_sources import handler as register_handler
 from lambdas.select_sources import handler as select_handler
+from tests.aws.conftest import Inbox
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # by the clock that moto goes by
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:machine:parent-1"
@@ -43,8 +44,14 @@ def documents(clients: Clients, bucket: str) -> Documents:
 
 
 @pytest.fixture
-def environ(table: str, bucket: str) -> dict[str, str]:
-    return {"TABLE": table, "BUCKET": bucket, "INSTALLATION": "Certifier", "BATCH": "2"}
+def environ(table: str, bucket: str, inbox: Inbox) -> dict[str, str]:
+    return {
+        "TABLE": table,
+        "BUCKET": bucket,
+        "INSTALLATION": "Certifier",
+        "BATCH": "2",
+        "TOPIC": inbox.topic,
+    }
 
 
 @pytest.fixture
@@ -74,6 +81,7 @@ def claim(aws: boto3.Session, environ: dict[str, str]) -> Callable[..., dict[str
             "parent": EXECUTION,
             "mode": mode,
             "origin": "direct",
+            "started": NOW.isoformat(),
             "source": source,
         }
         return bound(event, None)
@@ -266,7 +274,9 @@ def test_a_spec_that_is_no_longer_valid_stops_nobody_else(
         word = documents.child_outcomes("parent-1")["orders"]
         assert word.outcome is Outcome.FAILED
         assert word.seen is not None
-        assert "register it again" in word.seen
+        assert "register the source again" in word.seen
+    select({"sources": [spec("orders")]})
+    assert manifest(documents, select({"names": ["orders"]})) == ["orders"]
 
 
 def test_a_claim_tells_what_was_left_behind(

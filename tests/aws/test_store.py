@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from certifier.aws.store import Claimed, Held, InUse, NotClaimed, Recorded, Store
+from certifier.aws.store.breaker import put_breaker
+from certifier.aws.store.items import source_key
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
 from certifier.errors import ClaimLost, InvalidEvent
 from certifier.run.documents import UndoLog
-from certifier.run.state import Claim, Marker, Pause, Recording
+from certifier.run.state import BadEnd, Breaker, Claim, Marker, Pause, Recording
 from certifier.source import Source, parse_source
 from certifier.vocabulary import Cause, Outcome, SslMode, Witness
 
@@ -252,6 +254,9 @@ def test_every_write_of_a_run_stops_with_its_claim(store: Store, claimed: Claime
     marker = Marker(settings_digest="d", accepted_at=NOW)
     writes: dict[str, Callable[[], object]] = {
         "write_undo": lambda: held.write_undo(UNDO),
+        "prove_undo": lambda: held.prove_undo("v1"),
+        "settle_undo": held.settle_undo,
+        "count_try": held.count_try,
         "remember": lambda: held.remember(endpoint_arn=ARN),
         "note_canary": lambda: held.note_canary("certifier-canary-orders"),
         "note_creating": lambda: held.note_creating("orders-source"),
@@ -360,7 +365,7 @@ def test_record_again_answers_the_same(store: Store, claimed: Claimed) -> None:
     """A second call after a lost answer does not lose the claim that it released itself."""
     held = store.hold("orders", RUN)
     held.write_undo(UNDO)
-    bad = recording(Outcome.ROLLED_BACK, erase_undo=True, bad_end=True)
+    bad = recording(Outcome.ROLLED_BACK, erase_undo=True, bad_end=RUN)
     first = held.record(bad, breaker_limit=1)
     assert held.record(bad, breaker_limit=1) == first == Recorded(Outcome.ROLLED_BACK, opened=True)
     assert len(store.breaker().ends) == 1
@@ -374,26 +379,80 @@ def test_an_event_in_the_middle_of_a_run_is_not_lost(store: Store, claimed: Clai
     assert store.state("unknown") is None
 
 
+def opened(store: Store) -> Store:
+    """Open the breaker."""
+    end = BadEnd(at=NOW, source="stock", run="arn:stock")
+    store._table.write(put_breaker(store._table, Breaker().after(end, 1)))
+    return store
+
+
 def test_a_source_without_a_next_time_is_not_due(store: Store, claimed: Claimed) -> None:
     """What the breaker deferred waits until the breaker is reset."""
-    waiting = recording(Outcome.DEFERRED, due_at=None, state={"held_by_breaker": True})
-    store.hold("orders", RUN).record(waiting, breaker_limit=3)
+    waiting = recording(Outcome.DEFERRED, due_at=None)
+    opened(store).hold("orders", RUN).record(waiting, breaker_limit=3)
     assert store.due(NOW + timedelta(days=400), 10) == []
     assert store.reset_breaker(NOW + MINUTE) == ("orders",)
     assert store.due(NOW + MINUTE, 10) == ["orders"]
     assert store.reset_breaker(NOW + MINUTE) == ()
 
 
+def test_what_waits_for_a_breaker_that_is_closed_already_is_due_at_once(
+    store: Store, claimed: Claimed
+) -> None:
+    """The run saw it open; a person closed it before the run recorded."""
+    held = opened(store).hold("orders", RUN)
+    assert store.reset_breaker(NOW) == ()
+    held.record(recording(Outcome.DEFERRED, due_at=None), breaker_limit=3)
+    assert store.due(NOW, 10) == ["orders"]
+
+
+def test_one_source_alone_never_opens_the_breaker(store: Store) -> None:
+    """What is wrong with it is its own; and an end that is counted already counts no more."""
+    store.register(a_source("orders"), NOW)
+    for i in range(4):
+        run = f"{RUN}-{i}"
+        store.claim("orders", run, NOW, alive)
+        end = recording(Outcome.FAILED, bad_end=f"{RUN}-{i // 2}")
+        assert not store.hold("orders", run).record(end, breaker_limit=2).opened
+    assert [end.run for end in store.breaker().ends] == [f"{RUN}-0", f"{RUN}-1"]
+
+
+def test_what_is_to_be_finished_comes_first_and_beside_the_batch(store: Store) -> None:
+    """A claim whose run may have died, an undo log or a pending restart, however late it is due."""
+    for name in ("late", "first", "second"):
+        store.register(a_source(name), NOW)
+    store.claim("late", RUN, NOW, alive)
+    assert store.due(NOW + 20 * MINUTE, 1) == ["late", "first"]
+    store.set_due(["late"], NOW + 15 * MINUTE)
+    assert store.due(NOW + 20 * MINUTE, 1) == ["late", "first"]
+    soon = recording(due_at=NOW + 16 * MINUTE)
+    store.hold("late", RUN).record(soon.model_copy(update={"first": True}), breaker_limit=3)
+    assert store.due(NOW + 20 * MINUTE, 1) == ["late", "first"]
+    store.claim("late", OTHER, NOW, alive)
+    store.hold("late", OTHER).record(soon, breaker_limit=3)
+    assert store.due(NOW + 20 * MINUTE, 10) == ["first", "second", "late"]
+
+
+def test_a_source_that_ran_since_the_execution_began_is_not_claimed(store: Store) -> None:
+    """Two ticks may choose it before either claims; without an execution's start, it is."""
+    store.register(a_source("orders"), NOW)
+    store.claim("orders", RUN, NOW, alive, started=NOW - MINUTE)
+    store.hold("orders", RUN).record(recording(at=NOW + MINUTE), breaker_limit=3)
+    late = NOW + 2 * MINUTE
+    assert store.claim("orders", OTHER, late, alive, started=NOW) == NotClaimed(None, done=True)
+    assert isinstance(store.claim("orders", OTHER, late, alive, started=late), Claimed)
+
+
 def test_three_bad_ends_in_a_day_open_the_breaker_until_a_person_closes_it(store: Store) -> None:
     """An end older than a day no longer counts; a closed breaker begins from nothing."""
     ends = [NOW - timedelta(hours=25), NOW - timedelta(hours=2), NOW - MINUTE, NOW]
-    opened = []
+    opens = []
     for i, at in enumerate(ends):
         store.register(a_source(f"s{i}"), at)
         store.claim(f"s{i}", f"{RUN}-{i}", at, alive)
-        end = recording(Outcome.FAILED, at=at, bad_end=True)
-        opened.append(store.hold(f"s{i}", f"{RUN}-{i}").record(end, breaker_limit=3).opened)
-    assert opened == [False, False, False, True]
+        end = recording(Outcome.FAILED, at=at, bad_end=f"{RUN}-{i}")
+        opens.append(store.hold(f"s{i}", f"{RUN}-{i}").record(end, breaker_limit=3).opened)
+    assert opens == [False, False, False, True]
     assert store.breaker().open_since == NOW
     store.reset_breaker(NOW)
     assert not store.breaker().open
@@ -573,8 +632,33 @@ def test_the_whole_fleet_is_read(store: Store) -> None:
     assert len(store.due(NOW, 500)) == 120
 
 
-def test_undo_logs_of_all_sources_are_found(store: Store, claimed: Claimed) -> None:
-    """Tidy asks which certificates an unfinished change may still need."""
+def test_certificates_in_undo_logs_are_found(store: Store, claimed: Claimed) -> None:
+    """Tidy asks which ones an unfinished change may still need; what it cannot read counts, too."""
+    old = EndpointFields(certificate_arn="arn:aws:dms:eu-west-1:1:cert:OLD")
+    store.hold("orders", RUN).write_undo(UNDO.model_copy(update={"old": old}))
+    store._table.write(
+        store._table.update_op(
+            source_key("sales", "UNDO"), set_={"log": '{"x": "arn:aws:dms:eu-west-1:1:cert:NEW"}'}
+        )
+    )
+    assert store.certificates_in_logs() == {old.certificate_arn, "arn:aws:dms:eu-west-1:1:cert:NEW"}
+
+
+def test_the_undo_log_says_who_wrote_it(store: Store, claimed: Claimed) -> None:
+    """And how many runs have found it, each counted once."""
+    held = store.hold("orders", RUN)
+    held.write_undo(UNDO)
+    assert (held.count_try(), held.count_try()) == (0, 0)
+    held.prove_undo("v2")
+    found = store.unfinished("orders")
+    assert found is not None
+    assert (found.run, found.proven, found.tries) == (RUN, True, 1)
+    assert held._reads.state("orders").applied_version == "v2"  # type: ignore[union-attr]
+    held.settle_undo()
+    assert store.undo("orders") is None
+
+
+def test_an_undo_log_goes_with_its_run(store: Store, claimed: Claimed) -> None:
+    """Whoever finishes it knows whose change it was."""
     store.hold("orders", RUN).write_undo(UNDO)
-    assert store.undo_all() == {"orders": UNDO}
     assert store.undo_with_run("orders") == (UNDO, RUN)

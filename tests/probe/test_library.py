@@ -32,7 +32,7 @@ def listed(kind: int, names: tuple[str, ...], known: dict[int, str]) -> bytes:
 
 @pytest.mark.parametrize("ask", [{}, {"max_tls": "1.2"}, {"min_tls": "1.3"}])
 def test_the_evidence_is_what_the_server_was_offered(ask: dict[str, str]) -> None:
-    """Byte for byte: the two lists stand in the greeting that arrived."""
+    """Byte for byte: the two lists stand in each greeting that arrived."""
     arrived: list[bytes] = []
 
     def handle(connection: socket.socket) -> None:
@@ -43,10 +43,11 @@ def test_the_evidence_is_what_the_server_was_offered(ask: dict[str, str]) -> Non
     with listening(handle) as port:
         found = evidence(looked(port, **ask))
     assert found.version == ssl.OPENSSL_VERSION
-    (greeting,) = arrived
+    assert arrived
     assert {"x25519", "secp256r1"} & {*found.curves}
-    assert listed(10, found.curves, _CURVES) in greeting
-    assert listed(13, found.signature_algorithms, _SCHEMES) in greeting
+    for greeting in arrived:  # the probe looks again, without ALPN, when a server hangs up on it
+        assert listed(10, found.curves, _CURVES) in greeting
+        assert listed(13, found.signature_algorithms, _SCHEMES) in greeting
 
 
 def test_it_is_there_when_nobody_answers() -> None:

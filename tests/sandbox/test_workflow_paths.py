@@ -24,6 +24,7 @@ from sandbox.aws import Cloud, Execution, LambdaFault
 CLAIM, READ, PROBE, PLAN = "Claim source", "Read material", "Probe TLS", "Plan changes"
 IMPORT_CA, REHEARSE, PAUSE, CONFIGURE = "Import CA", "Rehearse", "Pause tasks", "Configure endpoint"
 TEST, ROLLED_BACK, TEST_OLD = "Test connection", "Roll back endpoint", "Test rolled-back settings"
+PAUSE_BACK = "Pause for rollback"
 RESUME, LOOK, ACM = "Resume tasks", "Read replication slots", "Import certificate"
 RECORD = "Record certification"
 SELECT, TIDY, REPORT = "Select sources", "Tidy", "Report"
@@ -57,6 +58,7 @@ GOOD: Mapping[str, Any] = {
     REHEARSE: DONE,
     PAUSE: {"done": True, "not_now": False},
     CONFIGURE: {"done": True, "rolled_back": False},
+    PAUSE_BACK: {"done": True, "paused": False},
     TEST: {"done": True, "passed": True},
     ROLLED_BACK: {"done": True, "rolled_back": True},
     TEST_OLD: {"done": True, "passed": True},
@@ -101,7 +103,7 @@ class Script:
     def answer(self, step: str, event: dict[str, Any]) -> Any:
         state = STEPS[step]
         if event.get("action") == "roll_back":
-            state = ROLLED_BACK
+            state = PAUSE_BACK if state == PAUSE else ROLLED_BACK
         if event.get("settings") == "old":
             state = TEST_OLD
         if event.get("again"):
@@ -168,7 +170,7 @@ LEAVE = ["Paused?", *END]
 LOOKED = [LOOK, "Proven?"]
 RESUMED = [*polled(RESUME), *LOOKED]
 LEAVE_PAUSED = ["Paused?", *RESUMED, *END]
-UNDO = [*polled(ROLLED_BACK), *polled(TEST_OLD)]
+UNDO = [*polled(PAUSE_BACK), *polled(ROLLED_BACK), *polled(TEST_OLD)]
 HAPPY = [*TESTED, *RESUMED, ACM, *END]
 FAILS = {"done": True, "passed": False}
 
@@ -219,7 +221,8 @@ def test_unchanged_but_it_does_not_connect(script: Script) -> None:
             RECORD: {"outcome": "failed"},
         }
     )
-    assert child.states == [*TO_PLAN, *polled(TEST), *polled(ROLLED_BACK), *LEAVE]
+    undo = [*polled(PAUSE_BACK), *polled(ROLLED_BACK)]
+    assert child.states == [*TO_PLAN, *polled(TEST), *undo, *LEAVE]
     assert script.events(RECORD)[0]["problem"] is None
 
 
@@ -267,6 +270,7 @@ def test_every_loop_polls_until_done(script: Script) -> None:
         *TO_PLAN,
         IMPORT_CA,
         *(state for name in (REHEARSE, PAUSE, CONFIGURE, TEST) for state in polled(name, 3)),
+        *polled(PAUSE_BACK),
         *(state for name in (ROLLED_BACK, TEST_OLD) for state in polled(name, 3)),
         "Paused?",
         *polled(RESUME, 3),
@@ -294,8 +298,9 @@ EXHAUSTED = {
         10,
     ),
     TEST: ([*CHANGE, *polled(TEST, 10), *UNDO, *LEAVE_PAUSED], 10),
-    ROLLED_BACK: ([*TESTED, *polled(ROLLED_BACK, 10), *LEAVE_PAUSED], 10),
-    TEST_OLD: ([*TESTED, *polled(ROLLED_BACK), *polled(TEST_OLD, 10), *LEAVE_PAUSED], 10),
+    PAUSE_BACK: ([*TESTED, *polled(PAUSE_BACK, 10), *RESUMED, *END], 10),
+    ROLLED_BACK: ([*TESTED, *polled(PAUSE_BACK), *polled(ROLLED_BACK, 10), *LEAVE_PAUSED], 10),
+    TEST_OLD: ([*TESTED, *UNDO[:-2], *polled(TEST_OLD, 10), *LEAVE_PAUSED], 10),
     RESUME: ([*TESTED, *polled(RESUME, 15), *LOOKED, *END], 15),
 }
 
@@ -306,7 +311,7 @@ def test_a_loop_that_runs_out_of_rounds_goes_on_as_if_the_step_had_failed(
 ) -> None:
     """The machine's own bound holds when a step never says done, or answers what nobody knows."""
     answers: dict[str, Answer] = {state: {"done": "perhaps"}}
-    if state in (ROLLED_BACK, TEST_OLD):
+    if state in AFTER_A_FAILED_TEST:
         answers[TEST] = FAILS
     child = script.child(answers)
     states, rounds = EXHAUSTED[state]
@@ -338,15 +343,16 @@ FAILURES: Mapping[str, tuple[list[str], list[str]]] = {
     PAUSE: ([*TO_PLAN, IMPORT_CA, *polled(REHEARSE)], LEAVE_PAUSED),
     CONFIGURE: ([*TO_PLAN, IMPORT_CA, *polled(REHEARSE), *polled(PAUSE)], [*UNDO, *LEAVE_PAUSED]),
     TEST: (CHANGE, [*UNDO, *LEAVE_PAUSED]),
-    ROLLED_BACK: (TESTED, LEAVE_PAUSED),
-    TEST_OLD: ([*TESTED, *polled(ROLLED_BACK)], LEAVE_PAUSED),
+    PAUSE_BACK: (TESTED, [*RESUMED, *END]),
+    ROLLED_BACK: ([*TESTED, *polled(PAUSE_BACK)], LEAVE_PAUSED),
+    TEST_OLD: ([*TESTED, *polled(PAUSE_BACK), *polled(ROLLED_BACK)], LEAVE_PAUSED),
     RESUME: (TESTED, [*LOOKED, *END]),
     LOOK: ([*TESTED, *polled(RESUME)], ["Proven?", ACM, *END]),
     ACM: ([*TESTED, *RESUMED], END),
     RECORD: (HAPPY[:-1], ["Not recorded"]),
 }
 # Before these, the test of the new settings must have failed.
-AFTER_A_FAILED_TEST = (ROLLED_BACK, TEST_OLD)
+AFTER_A_FAILED_TEST = (PAUSE_BACK, ROLLED_BACK, TEST_OLD)
 BEFORE_PAUSE = (READ, PROBE, PLAN, IMPORT_CA, REHEARSE)
 
 
@@ -471,7 +477,8 @@ def test_every_step_gets_what_the_contract_says(script: Script) -> None:
     }
     extras: dict[str, dict[str, Any]] = {
         REHEARSE: {"round": 0, "rounds": 15},
-        PAUSE: {"round": 0, "rounds": 25},
+        PAUSE: {"round": 0, "rounds": 25, "action": "apply"},
+        PAUSE_BACK: {"round": 0, "rounds": 10, "action": "roll_back"},
         CONFIGURE: {"round": 0, "rounds": 10, "action": "apply"},
         TEST: {"round": 0, "rounds": 10, "settings": "new"},
         ROLLED_BACK: {"round": 0, "rounds": 10, "action": "roll_back"},
@@ -480,10 +487,11 @@ def test_every_step_gets_what_the_contract_says(script: Script) -> None:
         LOOK: {"again": True},
         RECORD: {"problem": None},
     }
-    for state in (CLAIM, READ, PROBE, PLAN, IMPORT_CA, *extras):
-        assert script.events(state) == [{**common, **extras.get(state, {})}], state
     (select,), (tidy,), (report,) = (script.events(state) for state in (SELECT, TIDY, REPORT))
     started = select.pop("started")
+    extras[CLAIM] = {"started": started}
+    for state in (READ, PROBE, PLAN, IMPORT_CA, *extras):
+        assert script.events(state) == [{**common, **extras.get(state, {})}], state
     assert datetime.fromisoformat(started).utcoffset() == timedelta(0)
     assert select == {"event": {"names": ["orders"]}, "execution": run.arn}
     assert tidy == {"execution": run.arn, "mode": "apply"}

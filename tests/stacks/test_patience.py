@@ -204,7 +204,7 @@ def test_the_longest_child_fits_into_its_history(template: dict[str, Any]) -> No
 
 def test_a_slower_pace_makes_no_loop_longer() -> None:
     """So the fastest pace that the settings allow stands for all of them."""
-    paces = [Pace(poll_seconds=seconds) for seconds in range(10, 61)]
+    paces = [Pace(poll_seconds=seconds) for seconds in range(12, 61)]
     for faster, slower in itertools.pairwise(paces):
         for minutes in (faster.rehearse, faster.pause, faster.configure, faster.test, 1):
             assert slower.rounds(minutes) <= faster.rounds(minutes)

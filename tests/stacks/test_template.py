@@ -237,7 +237,7 @@ def may(template: dict[str, Any], step: str) -> set[str]:
         ("dms:ModifyEndpoint", {"configure_endpoint"}),
         ("dms:CreateEndpoint", {"configure_endpoint", "rehearse_changes"}),
         ("dms:DeleteEndpoint", {"rehearse_changes", "record_certification"}),
-        ("dms:ImportCertificate", {"import_ca"}),
+        ("dms:ImportCertificate", {"import_ca", "configure_endpoint"}),
         ("dms:DeleteCertificate", {"tidy"}),
         ("dms:StopReplicationTask", {"pause_tasks"}),
         ("dms:StartReplicationTask", {"resume_tasks"}),
@@ -245,7 +245,7 @@ def may(template: dict[str, Any], step: str) -> set[str]:
         ("iam:PassRole", {"rehearse_changes", "configure_endpoint"}),
         ("states:DescribeExecution", {"claim_source"}),
         ("rds:DescribeDBInstances", {"select_sources"}),
-        ("sns:Publish", {"record_certification", "tidy"}),
+        ("sns:Publish", {"record_certification", "select_sources", "tidy"}),
         (
             "secretsmanager:GetSecretValue",
             {

@@ -308,10 +308,11 @@ def test_a_plan_without_a_decision_is_a_problem(child: States) -> None:
 
 
 def test_every_loop_has_a_bound_and_tells_its_step(child: States) -> None:
-    """Seven states poll; each passes its round and the bound that the machine itself holds."""
+    """Eight states poll; each passes its round and the bound that the machine itself holds."""
     polled = [name.removesuffix(": wait") for name in child if name.endswith(": wait")]
     assert sorted(polled) == [
         "Configure endpoint",
+        "Pause for rollback",
         "Pause tasks",
         "Rehearse",
         "Resume tasks",
@@ -328,7 +329,13 @@ def test_every_loop_has_a_bound_and_tells_its_step(child: States) -> None:
 
 def test_no_way_past_a_pause_avoids_resume(child: States) -> None:
     """From Pause tasks on, Record is reached only through Resume, or when nothing is paused."""
-    past = {"Pause tasks", "Configure endpoint", "Test connection", "Roll back endpoint"}
+    past = {
+        "Pause tasks",
+        "Pause for rollback",
+        "Configure endpoint",
+        "Test connection",
+        "Roll back endpoint",
+    }
     past |= {"Test rolled-back settings"} | {
         f"{name}: done?" for name in past | {"Test rolled-back settings"}
     }

@@ -13,6 +13,7 @@ from certifier.errors import LAMBDA_UNAVAILABLE, Retryable, concrete
 from certifier.evidence import Evidence, LoginFacts, ProbeReport, SlotFacts
 from certifier.models import Finding
 from certifier.run.documents import (
+    Change,
     Configured,
     ConnectionTest,
     ImportedCertificate,
@@ -27,11 +28,12 @@ from certifier.run.dossier import Dossier
 from certifier.run.due import BACK_OFF, DAY, Waits, next_due, waits_for_window
 from certifier.run.ending import Ending, ending
 from certifier.run.event import Problem
-from certifier.run.notice import attention, notice, retained_wal
+from certifier.run.notice import attention, needs_after_wait, notice, retained_wal
+from certifier.run.plan import backing_off
 from certifier.run.state import BadEnd, Breaker, Pause, SourceState
 from certifier.run.summary import failure
 from certifier.text import size
-from certifier.vocabulary import Cause, Decision, Outcome, Severity, Witness
+from certifier.vocabulary import Cause, Decision, Outcome, SettingsUnderTest, Severity, Witness
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -43,9 +45,12 @@ LOG = UndoLog(
     fields=("ssl_mode",),
     old=EndpointFields(),
     new=EndpointFields(),
+    written=None,
 )
+SENT = LOG.model_copy(update={"written": SettingsUnderTest.OLD, "accepted": True})
 CHANGE = {"material": Material(), "plan": Plan(decision=Decision.CHANGE)}
 MINE = {**CHANGE, "undo": LOG, "undo_run": RUN}
+A_CHANGE = Change(field="ssl_mode", old="verify-ca", new="verify-full")
 OK, NOT_OK = ConnectionTest(passed=True), ConnectionTest(passed=False)
 ROLLED_BACK = Configured(rolled_back=True, settled=True)
 REFUSED = Problem(error="Refused", cause="hostname_mismatch")
@@ -107,9 +112,24 @@ def an_ending(outcome: Outcome, *findings: Finding, **fields: Any) -> Ending:
         ({}, None, Outcome.FAILED, False, False),
         # the change itself went wrong
         (
-            {**MINE, "rolled_back": ROLLED_BACK, "tested_old": OK},
+            {**MINE, "undo": SENT, "rolled_back": ROLLED_BACK, "tested_old": OK},
             Problem(error="Refused", cause="not_applied"),
             Outcome.ROLLED_BACK,
+            True,
+            True,
+        ),
+        # nothing was written, so nothing was rolled back; unless it does not connect any more
+        (
+            {**MINE, "rolled_back": ROLLED_BACK, "tested_old": OK},
+            Problem(error="Refused", cause="serverless_replication"),
+            Outcome.REFUSED,
+            True,
+            False,
+        ),
+        (
+            {**MINE, "rolled_back": ROLLED_BACK, "tested_old": NOT_OK},
+            REFUSED,
+            Outcome.FAILED,
             True,
             True,
         ),
@@ -127,8 +147,9 @@ def an_ending(outcome: Outcome, *findings: Finding, **fields: Any) -> Ending:
         ({**MINE, "rolled_back": Configured()}, None, Outcome.FAILED, False, True),
         # refused between the pause and the first write
         ({**CHANGE, "paused": TaskWork()}, REFUSED, Outcome.REFUSED, False, False),
-        ({**CHANGE, "paused": TaskWork(tasks=("t",))}, REFUSED, Outcome.FAILED, False, False),
-        # an earlier run was cut off; its bad end was not ours
+        ({**CHANGE, "paused": TaskWork(tasks=("t",))}, REFUSED, Outcome.REFUSED, False, False),
+        ({**CHANGE, "paused": TaskWork(tasks=("t",))}, BUG, Outcome.FAILED, False, True),
+        # an earlier run was cut off; its bad end counts
         (
             {"undo": LOG, "undo_run": "arn:other", "tested_new": OK},
             None,
@@ -147,7 +168,7 @@ def an_ending(outcome: Outcome, *findings: Finding, **fields: Any) -> Ending:
             None,
             Outcome.ROLLED_BACK,
             True,
-            False,
+            True,
         ),
         # proven, then something broke while tasks were resumed
         ({**MINE, "tested_new": OK}, BUG, Outcome.FAILED, True, True),
@@ -166,7 +187,7 @@ def test_each_way_through_the_workflow_has_its_outcome(
 ) -> None:
     """Outcome, undo log and breaker follow from what the steps left behind."""
     end = ending(Dossier(**found), problem, run=RUN)
-    assert (end.outcome, end.erase_undo, end.bad_end) == (outcome, erased, counts)
+    assert (end.outcome, end.erase_undo, end.bad_end is not None) == (outcome, erased, counts)
 
 
 @pytest.mark.parametrize(
@@ -356,20 +377,75 @@ def test_the_back_off_goes_from_the_next_tick_to_daily() -> None:
     assert len(BACK_OFF) == 27
 
 
-@pytest.mark.parametrize(
-    ("cause", "minutes"),
-    [(Cause.CHANGED_MEANWHILE, [0, 15, 1440, 1440]), (Cause.TASK_DID_NOT_STOP, [1440, 1440])],
-)
-def test_a_task_is_not_stopped_in_vain_at_every_tick(cause: Cause, minutes: list[int]) -> None:
-    """Refused after a stop: twice more soon, if it may clear by itself, then once a day."""
-    found = Dossier(paused=TaskWork(tasks=("t",)), refusals=(seen(cause),))
-    end = ending(found, Problem(error="Refused", cause=cause), run=RUN)
-    assert end.in_vain
-    state = STATE
-    for wait in minutes:
-        due = next_due(end, state, now=NOW, pending_restart=False)
-        assert due.at == NOW + wait * MINUTE
-        state = STATE.model_copy(update={"reason": due.reason, "backoff": due.backoff})
+def test_the_same_change_is_not_made_again_soon_after_a_bad_end() -> None:
+    """Refused after a stop, or rolled back: an hour, four, twelve, then a day; another at once."""
+    found = Dossier(
+        plan=Plan(decision=Decision.CHANGE, changes=(A_CHANGE,)),
+        paused=TaskWork(tasks=("t",)),
+        refusals=(seen(Cause.CHANGED_MEANWHILE),),
+    )
+    problem = Problem(error="Refused", cause=Cause.CHANGED_MEANWHILE)
+    end = ending(found, problem, run=RUN)
+    assert (end.outcome, end.ended_badly) == (Outcome.REFUSED, True)
+    state, plan = STATE, found.plan
+    assert plan is not None
+    for hours in (1, 4, 12, 24, 24):
+        due = next_due(end, state, now=NOW, pending_restart=False, change=found.change)
+        after = NOW + timedelta(hours=hours)
+        assert (due.at, due.change_after) == (after, after)
+        assert backing_off(plan, found.change, after, NOW).decision is Decision.PLANNED
+        assert backing_off(plan, found.change, after, after) == plan
+        assert backing_off(plan, "another", after, NOW) == plan
+        state = STATE.model_copy(
+            update={"bad_change": found.change, "bad_changes": due.bad_changes}
+        )
+    another = next_due(end, state, now=NOW, pending_restart=False, change="another")
+    assert another.change_after == NOW + timedelta(hours=1)
+
+
+def test_a_task_that_waits_for_a_restart_is_tried_ever_less_often() -> None:
+    """Each time it fails it costs the server; an hour is the longest."""
+    state, waits = STATE, []
+    for _ in range(7):
+        due = next_due(an_ending(Outcome.CERTIFIED), state, now=NOW, pending_restart=True)
+        assert due.at is not None
+        waits.append((due.at - NOW) // MINUTE)
+        state = STATE.model_copy(update={"restart_tries": due.restart_tries})
+    assert waits == [10, 10, 10, 20, 40, 60, 60]
+
+
+def test_a_change_that_is_not_finished_comes_back_soon() -> None:
+    """Also when its window is closed: the log is tried before everything else."""
+    end = an_ending(Outcome.PLANNED, unfinished=True)
+    due = next_due(end, STATE, now=NOW, pending_restart=False, opens_at=NOW + DAY)
+    assert due.at == NOW
+
+
+def test_a_task_stopped_for_another_source_is_reported() -> None:
+    """Whoever looks at an endpoint says that a task on it is stopped, whosever stop it was."""
+    found = Dossier(material=Material(), tested_new=OK, others_pauses=(PAUSE,))
+    end = ending(found, None, run=RUN)
+    assert end.outcome is Outcome.CERTIFIED
+    (reported,) = (f for f in end.findings if f.cause is Cause.TASK_NOT_RESTARTED)
+    assert "stopped for orders" in reported.seen
+
+
+def test_a_deferred_run_says_which_tasks_wait_once() -> None:
+    """A task that a killed run had stopped, while the breaker was open: somebody is notified."""
+    end = an_ending(Outcome.DEFERRED, seen(Cause.BREAKER_OPEN))
+    needs = attention(end, pending_restarts=("arn:task",), waiting_since=None, now=NOW)
+    assert notice("orders", end, needs=needs, notified="", where="s3://x") is not None
+    assert notice("orders", end, needs=needs, notified=needs, where="s3://x") is None
+    none = attention(end, pending_restarts=(), waiting_since=None, now=NOW)
+    assert notice("orders", end, needs=none, notified="", where="s3://x") is None
+
+
+def test_a_change_that_waits_after_a_bad_end_needs_no_notice() -> None:
+    """What people were notified of the bad end is still so; a task that waits since is new."""
+    waits = an_ending(Outcome.PLANNED, seen(Cause.CHANGE_BACKS_OFF))
+    assert needs_after_wait(waits, "", "failed not_applied") == "failed not_applied"
+    new = "pending_restart:arn:task"
+    assert needs_after_wait(waits, new, "failed not_applied") == new
 
 
 def test_another_reason_begins_the_back_off_anew() -> None:

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 from certifier.aws.store.breaker import BreakerReset
 from certifier.aws.store.claims import Claimed, Claims, NotClaimed
 from certifier.aws.store.held import Held, Recorded
+from certifier.aws.store.reads import Unfinished
 from certifier.aws.store.sources import InUse
 from certifier.aws.store.tidy import Tidying
 from certifier.aws.table import Table
@@ -37,7 +38,7 @@ from certifier.aws.table import Table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-__all__ = ["Claimed", "Held", "InUse", "NotClaimed", "Recorded", "Store"]
+__all__ = ["Claimed", "Held", "InUse", "NotClaimed", "Recorded", "Store", "Unfinished"]
 
 
 class Store(Claims, BreakerReset, Tidying):

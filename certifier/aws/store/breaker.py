@@ -29,6 +29,7 @@ class BreakerReset(Sources):
         """Close the breaker, make due what it deferred, and return those names.
 
         The breaker closes first: a source that is made due while it is open would be deferred anew.
+        A run that saw it open and records only now finds it closed, and makes itself due.
         """
         for _ in range(RACES):
             before = self.breaker()

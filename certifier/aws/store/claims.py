@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from certifier.aws.store.held import Held
-from certifier.aws.store.items import DUE, RACES, source_key, stamp
+from certifier.aws.store.items import FIRST, RACES, source_key, stamp
 from certifier.aws.store.reads import Reads
 from certifier.errors import Busy
 from certifier.run.documents import UndoLog
@@ -18,11 +18,15 @@ RESCUE = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Claimed:
-    """The source is this run's. ``undo`` and ``paused`` are what an earlier run left behind."""
+    """The source is this run's. ``undo`` and ``paused`` are what an earlier run left behind.
+
+    ``proven``: DMS has connected with what that run wrote.
+    """
 
     state: SourceState
     undo: UndoLog | None
     paused: bool
+    proven: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,14 @@ class NotClaimed:
     """Somebody else has the source, or nobody has registered it (``owner`` is ``None``).
 
     ``moved``: it was registered anew since, with another endpoint than the run's. ``edited``: its
-    spec was, so that the run would work by an old one.
+    spec was, so that the run would work by an old one. ``done``: another run has ended since this
+    one's execution began.
     """
 
     owner: str | None
     moved: bool = False
     edited: bool = False
+    done: bool = False
 
 
 def _rescue(now: datetime) -> str:
@@ -44,6 +50,14 @@ def _rescue(now: datetime) -> str:
     Half a second off every ``stamp``: who asks in the very second is still told apart from it.
     """
     return stamp(now + RESCUE).replace("Z", ".500Z")
+
+
+def _ran_since(state: SourceState, started: datetime) -> bool:
+    """Whether the last run ended after that; the table holds whole seconds."""
+    return state.recorded_at is not None and state.recorded_at >= started.replace(microsecond=0)
+
+
+_NEVER_RAN = "attribute_not_exists(recorded_by)"
 
 
 class Claims(Reads):
@@ -58,6 +72,7 @@ class Claims(Reads):
         *,
         endpoint: str | None = None,
         version: int | None = None,
+        started: datetime | None = None,
     ) -> Claimed | NotClaimed:
         """Make the execution ``run`` the source's owner.
 
@@ -68,20 +83,22 @@ class Claims(Reads):
             endpoint: as the run's spec names it; when the source was moved to another one since,
                 the run would mistake the one for the other, so it does not get the claim.
             version: of the run's spec; when another one is registered, it does not get the claim.
+            started: when the execution began that chose the source; ``None``: it runs whatever has
+                run since.
         """
-        spec = source_key(name, "SPEC")
         for _ in range(RACES):
             state = self.state(name)
             if state is None:
                 return NotClaimed(owner=None)
-            if endpoint is not None and not state.is_of(endpoint):
-                return NotClaimed(owner=None, moved=True)
             owner = state.claim
-            if owner is not None and owner.execution == run:
+            mine = owner is not None and owner.execution == run
+            moved = endpoint is not None and not state.is_of(endpoint)
+            edited = not mine and version is not None and self._version(name) != version
+            done = not mine and started is not None and _ran_since(state, started)
+            if moved or edited or done:
+                return NotClaimed(owner=None, moved=moved, edited=edited, done=done)
+            if mine:
                 return self._claimed(state)
-            known = self._table.get(spec)
-            if version is not None and (known is None or int(known["version"]) != version):
-                return NotClaimed(owner=None, edited=True)
             values: dict[str, Any] = {}
             condition = "attribute_exists(pk) AND attribute_not_exists(claim)"
             if owner is not None:
@@ -92,6 +109,10 @@ class Claims(Reads):
             if state.endpoint is not None:
                 condition += " AND endpoint = :endpoint"
                 values[":endpoint"] = state.endpoint
+            if started is not None:
+                last = state.recorded_by
+                condition += f" AND {'recorded_by = :by' if last else _NEVER_RAN}"
+                values |= {":by": last} if last else {}
             due = _rescue(now)
             claim = self._table.update_op(
                 source_key(name, "STATE"),
@@ -103,7 +124,7 @@ class Claims(Reads):
                         "took_over": owner is not None,
                     },
                     "due_at": due,
-                    "due_partition": DUE,
+                    "due_partition": FIRST,
                     "markers": {},
                 },
                 condition=condition,
@@ -112,16 +133,23 @@ class Claims(Reads):
             if version is None:
                 self._table.wrote(claim)
             else:  # an edit in this very moment must not be hidden by the time that is written here
+                spec = source_key(name, "SPEC")
                 asked = self._table.check_op(spec, "version = :version", {":version": version})
                 self._table.transacted((claim, asked))
             # Whoever has it now is read in the next round.
         raise Busy(f"source {name}")
 
+    def _version(self, name: str) -> int | None:
+        spec = self._table.get(source_key(name, "SPEC"))
+        return None if spec is None else int(spec["version"])
+
     def _claimed(self, state: SourceState) -> Claimed:
+        found = self.unfinished(state.name)
         return Claimed(
             state=state,
-            undo=self.undo(state.name),
+            undo=found.log if found else None,
             paused=bool(self.pauses_of(state.name)),
+            proven=found is not None and found.proven,
         )
 
     def hold(self, name: str, run: str) -> Held:

@@ -1,14 +1,17 @@
 """The held claim: every write that a run makes, and no way to make one without the claim."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from certifier.aws.store.breaker import put_breaker
 from certifier.aws.store.items import (
+    BREAKER,
     DUE,
+    FIRST,
     RACES,
+    UNREADABLE,
     owner_key,
     pause_key,
     plain,
@@ -26,7 +29,7 @@ from certifier.vocabulary import Outcome
 STATE_FINDINGS = 50
 """How many findings STATE keeps; the record in the bucket has all of them."""
 OURS = "claim.execution = :run"
-OF_A_STOP = ("stop_taken", "stop_date", "started_at", "retained")
+OF_A_STOP = ("stop_taken", "stop_date", "started_at", "starts", "retained")
 """What a pause notes of one stop; it is over when the task is paused anew."""
 
 
@@ -142,6 +145,52 @@ class Held:
         if not self._wrote(self._claimed, note):
             raise ClaimLost(self.name)
 
+    def prove_undo(self, password_version: str | None) -> None:
+        """Note that DMS connects with what the change has written: nothing is to be undone.
+
+        Whatever befalls the run from here on, the next one does not roll this change back.
+
+        Args:
+            password_version: VersionId of the password that the change has set, if any.
+        """
+        proven = self._table.update_op(
+            source_key(self.name, "UNDO"), set_={"proven": True}, condition="attribute_exists(pk)"
+        )
+        claimed = self._claimed
+        if password_version is not None:
+            claimed = self._table.update_op(
+                self._state,
+                set_={"applied_version": password_version},
+                condition=OURS,
+                values={":run": self.run},
+            )
+        self._wrote(claimed, proven)
+
+    def settle_undo(self) -> None:
+        """Erase the log of a change that was proven, left by a run that did not come to its end."""
+        gone = self._table.delete_op(
+            source_key(self.name, "UNDO"),
+            "attribute_not_exists(pk) OR proven = :yes",
+            {":yes": True},
+        )
+        self._wrote(self._claimed, gone)
+
+    def count_try(self) -> int:
+        """Count this run as one that has found an undo log; return how many did before it."""
+        found = self._reads.unfinished(self.name)
+        if found is None:
+            self._require_claim()
+            return 0
+        if found.tried_by == self.run:
+            return found.tries - 1
+        counted = self._table.update_op(
+            source_key(self.name, "UNDO"),
+            set_={"tries": found.tries + 1, "tried_by": self.run},
+            condition="attribute_exists(pk)",
+        )
+        self._wrote(self._claimed, counted)
+        return found.tries
+
     # -- tasks that we stopped
 
     def pause(
@@ -149,16 +198,20 @@ class Held:
         task: str,
         now: datetime,
         *,
+        endpoints: Iterable[str] = (),
         retained: Mapping[str, int] | None = None,
         anew: bool = False,
     ) -> None:
         """Note that the source needs ``task`` stopped; written before the stop.
 
         Args:
+            endpoints: the ARNs of the two that the task connects.
             retained: bytes of WAL by slot; ``None`` when this source has not seen the task's slots.
             anew: the task runs, so what is noted of an earlier stop is over.
         """
         noted: dict[str, Any] = {"since": stamp(now)}
+        if endpoints := tuple(endpoints):
+            noted["endpoints"] = list(endpoints)
         if retained is not None:
             noted["retained"] = dict(retained)
         if anew:
@@ -195,8 +248,15 @@ class Held:
         self._note_once(task, "stop_date", stop_date.isoformat())
 
     def note_started(self, task: str, now: datetime) -> None:
-        """Remember that we asked a paused task to start again, the first time."""
-        self._note_once(task, "started_at", stamp(now))
+        """Count that we ask a paused task to start again; since when is that of the first time."""
+        self._change_pause(
+            self._table.change_op(
+                pause_key(task),
+                "SET started_at = if_not_exists(started_at, :now) ADD starts :one",
+                "attribute_exists(pk)",
+                {":now": stamp(now), ":one": 1},
+            )
+        )
 
     def _note_once(self, task: str, field: str, value: str) -> None:
         self._change_pause(
@@ -278,17 +338,24 @@ class Held:
                 return Recorded(state.outcome, self._reads.breaker().opened_by == self.run)
             if state is None or state.claim is None or state.claim.execution != self.run:
                 raise ClaimLost(self.name)
+            waits, breaker = recording.due_at is None, self._reads.breaker()
+            if waits and not breaker.open:
+                # A person closed it meanwhile, and made due what waited by then.
+                recording, waits = recording.model_copy(update={"due_at": recording.at}), False
             writes = [self._record_state(state, state.claim, recording)]
+            if waits:
+                writes.append(
+                    self._table.check_op(BREAKER, "version = :v", {":v": breaker.version})
+                )
             if recording.erase_undo:
                 writes.append(self._table.delete_op(source_key(self.name, "UNDO")))
             opened = False
-            if recording.bad_end:
-                before = self._reads.breaker()
-                after = before.after(
-                    BadEnd(at=recording.at, source=self.name, run=self.run), limit=breaker_limit
-                )
+            if recording.bad_end is not None:
+                bad = BadEnd(at=recording.at, source=self.name, run=recording.bad_end)
+                after = breaker.after(bad, breaker_limit, recorded_by=self.run)
                 opened = after.opened_by == self.run
-                writes.append(put_breaker(self._table, after))
+                if after != breaker:
+                    writes.append(put_breaker(self._table, after))
             try:
                 self._table.transact(writes)
             except ConditionFailed:
@@ -305,7 +372,10 @@ class Held:
             "recorded_by": self.run,
         }
         kept = {key: plain(value) for key, value in fields.items() if value is not None}
-        gone = [key for key, value in fields.items() if value is None] + ["claim", "markers"]
+        gone = [key for key, value in fields.items() if value is None]
+        gone += ["claim", "markers", UNREADABLE]
+        if state.due_at is not None:
+            kept["due_partition"] = FIRST if recording.first else DUE
         condition = OURS
         # Whoever asked meanwhile wrote another time than Claim did: that one stands.
         claimed = claim.due_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -313,12 +383,12 @@ class Held:
             condition += " AND due_at = :claimed"
             if recording.due_at is None:
                 gone += ["due_at", "due_partition"]
+                kept.pop("due_partition", None)
             else:
-                kept |= {"due_at": stamp(recording.due_at), "due_partition": DUE}
+                kept["due_at"] = stamp(recording.due_at)
+                kept["due_partition"] = FIRST if recording.first else DUE
         else:
             condition += " AND due_at <> :claimed"
-            gone.append("held_by_breaker")
-            kept.pop("held_by_breaker", None)
         return self._table.update_op(
             self._state,
             set_=kept,

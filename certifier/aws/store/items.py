@@ -14,7 +14,14 @@ from certifier.source import InvalidSource, Source, parse_source
 from certifier.vocabulary import Outcome
 
 DUE = "due"
-"""The one partition of the sparse index."""
+"""The partition of the sparse index for most sources."""
+FIRST = "first"
+"""The partition for those with something to finish: they come before all others.
+
+A claim whose run may have died, an undo log, a task that waits for a restart.
+"""
+UNREADABLE = "unreadable"
+"""The attribute of a STATE that says why this version cannot run its source."""
 RACES = 5
 """How often a conditional write that lost a race is decided anew."""
 
@@ -85,7 +92,7 @@ def state_of(item: Mapping[str, Any]) -> SourceState:
     try:
         return SourceState.model_validate_json(json.dumps(known, default=_json))
     except ValidationError:
-        raise Unexpected(f"STATE of {item.get('name')}") from None
+        raise Unexpected(f"STATE of {item['pk']}") from None
 
 
 def spec_of(item: Mapping[str, Any]) -> Source:
@@ -114,6 +121,8 @@ def pause_of(item: Mapping[str, Any]) -> Pause:
             for key in ("since", "stop_date", "started_at")
             if key in item
         },
+        starts=int(item.get("starts", 0)),
+        endpoints=tuple(item.get("endpoints", ())),
     )
 
 

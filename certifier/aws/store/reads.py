@@ -1,6 +1,12 @@
 """What the table says, without a write. Every read is consistent."""
 
 import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
 
 from certifier.aws.store.items import (
     BREAKER,
@@ -12,10 +18,29 @@ from certifier.aws.store.items import (
     state_of,
 )
 from certifier.aws.table import Table
+from certifier.diagnosis import finding
 from certifier.errors import Unexpected
 from certifier.run.documents import UndoLog
 from certifier.run.state import Breaker, Pause, SourceState
 from certifier.source import Source
+from certifier.vocabulary import Cause, Outcome, Witness
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """An undo log as it lies in the table.
+
+    Attributes:
+        run: the execution that wrote it.
+        proven: DMS has connected with the new settings: there is nothing to undo any more.
+        tries: how many runs have found it so far; ``tried_by``: the last of them.
+    """
+
+    log: UndoLog
+    run: str
+    proven: bool = False
+    tries: int = 0
+    tried_by: str | None = None
 
 
 class Reads:
@@ -45,10 +70,29 @@ class Reads:
 
     def undo_with_run(self, name: str) -> tuple[UndoLog, str] | None:
         """Return the undo log and the execution that wrote it."""
+        found = self.unfinished(name)
+        return None if found is None else (found.log, found.run)
+
+    def unfinished(self, name: str) -> Unfinished | None:
+        """Return the change of the source that is not finished; ``None`` when there is none.
+
+        Raises:
+            Unexpected: another version of Certifier wrote the log, and this one cannot read it.
+        """
         item = self._table.get(source_key(name, "UNDO"))
         if item is None:
             return None
-        return UndoLog.model_validate_json(item["log"]), str(item["run"])
+        try:
+            log = UndoLog.model_validate_json(item["log"])
+        except ValidationError:
+            raise Unexpected(f"UNDO of {name}") from None
+        return Unfinished(
+            log=log,
+            run=str(item["run"]),
+            proven=bool(item.get("proven")),
+            tries=int(item.get("tries", 0)),
+            tried_by=item.get("tried_by"),
+        )
 
     def endpoint_owner(self, endpoint: str) -> str | None:
         """Return the source that has an endpoint, by its identifier or ARN."""
@@ -101,12 +145,27 @@ class Reads:
 
     def states_all(self) -> tuple[SourceState, ...]:
         """Return what is remembered of every source, by name (reads the whole table)."""
-        states = (state_of(item) for item in self._table.scan("SOURCE#", "STATE"))
+        states = (_state_or_why(item) for item in self._table.scan("SOURCE#", "STATE"))
         return tuple(sorted(states, key=lambda state: state.name))
 
-    def undo_all(self) -> dict[str, UndoLog]:
-        """Return every undo log, by source (reads the whole table)."""
-        return {
-            item["pk"].partition("#")[2]: UndoLog.model_validate_json(item["log"])
-            for item in self._table.scan("UNDO#", "UNDO")
-        }
+    def certificates_in_logs(self) -> frozenset[str]:
+        """Return the ARN of every DMS certificate in an undo log (reads the whole table).
+
+        Also in one that this version cannot read: what it needs stays all the same.
+        """
+        logs = (str(item.get("log")) for item in self._table.scan("UNDO#", "UNDO"))
+        return frozenset(arn for log in logs for arn in _CERTIFICATE.findall(log))
+
+
+_CERTIFICATE = re.compile(r"arn:[^\s\"]+:cert:[^\s\"]+")
+
+
+def _state_or_why(item: Mapping[str, Any]) -> SourceState:
+    """Return what a STATE item holds; of one that cannot be read, the name and that it cannot."""
+    try:
+        return state_of(item)
+    except Unexpected:
+        name = item["pk"].partition("#")[2]
+        seen = f"the STATE of {name} in the table is not valid in this version of Certifier"
+        why = finding(Cause.SOURCE_INVALID, place=Witness.WORKFLOW, seen=seen)
+        return SourceState(name=name, outcome=Outcome.FAILED, findings=(why,))

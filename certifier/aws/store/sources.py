@@ -1,6 +1,7 @@
 """Sources: registered, asked for, due, forgotten. None of it is written for a run."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 from certifier.aws.clients import translated
 from certifier.aws.store.items import (
     DUE,
+    FIRST,
     RACES,
+    UNREADABLE,
     owner_key,
     source_key,
     spec_of,
@@ -17,7 +20,7 @@ from certifier.aws.store.items import (
 )
 from certifier.aws.store.reads import Reads
 from certifier.aws.table import ConditionFailed, Write, packed, unpacked
-from certifier.errors import Busy, InvalidEvent
+from certifier.errors import Busy, InvalidEvent, Unexpected
 from certifier.run.state import OF_ENDPOINT, Registration, SourceState
 from certifier.source import Source
 
@@ -37,21 +40,24 @@ class Sources(Reads):
     def registration(self, source: Source) -> Registration:
         """Return what stands in the way of registering ``source``; writes nothing."""
         spec = self._table.get(source_key(source.name, "SPEC"))
-        state = self.state(source.name)
+        try:
+            state = self.state(source.name)
+        except Unexpected:
+            return Registration(unreadable=True)
         keys = {source.endpoint}
-        known = None if spec is None else spec_of(spec)
-        names = {known.endpoint.lower()} if known is not None else set()
-        moves = known is not None and source.endpoint.lower() not in names.union(
-            state.owned if state is not None else ()
-        )
-        if known is not None and state is not None and not moves:
+        known = None
+        with suppress(Unexpected):  # whoever registers it anew puts that right
+            known = None if spec is None else spec_of(spec)
+        moves = spec is not None and state is not None and not state.is_of(source.endpoint)
+        if spec is not None and state is not None and not moves:
             keys |= {state.endpoint_arn} if state.endpoint_arn else set()
         owners = {self.endpoint_owner(key) for key in keys} - {None, source.name}
         return Registration(
             known=known,
             moves=moves,
             version=0 if spec is None else int(spec["version"]),
-            busy="" if known is None else self._holds(source.name, state),
+            was=state.endpoint if state is not None else None,
+            busy="" if spec is None else self._holds(source.name, state),
             owner=min(owners, key=str) if owners else None,
         )
 
@@ -85,7 +91,7 @@ class Sources(Reads):
             "name": source.name,
             "endpoint": source.endpoint.lower(),
             "due_at": stamp(now),
-            "due_partition": DUE,
+            "due_partition": FIRST if seen.busy else DUE,
             "backoff": 0,
             "reason": "",
         }
@@ -107,25 +113,25 @@ class Sources(Reads):
             self._table.update_op(
                 source_key(source.name, "STATE"),
                 set_=state,
-                remove=(*OF_ENDPOINT, "held_by_breaker") if moved else ("held_by_breaker",),
+                remove=OF_ENDPOINT if moved else (),
                 condition=condition,
             ),
         ]
         if moved:
-            assert seen.known is not None
             old = self.state(source.name)
             writes += [
                 self._table.check_op(source_key(source.name, "UNDO"), "attribute_not_exists(pk)"),
-                *self._release_owners(source.name, seen.known, old, keep=source.endpoint),
+                *self._release_owners(source.name, old, keep=source.endpoint),
             ]
         self._table.transact(writes)
         return version
 
     def _release_owners(
-        self, name: str, spec: Source, state: SourceState | None, keep: str | None = None
+        self, name: str, state: SourceState | None, keep: str | None = None
     ) -> list[Write]:
         """Deletes of every hold that ``name`` has on an endpoint, by identifier and by ARN."""
-        held = {spec.endpoint.lower()} | set(state.owned if state is not None else ())
+        held = set(state.owned if state is not None else ())
+        held |= {state.endpoint} if state is not None and state.endpoint else set()
         return [
             self._table.delete_op(
                 owner_key(key),
@@ -144,9 +150,10 @@ class Sources(Reads):
             Busy: it is being edited or recorded at the same time.
         """
         for _ in range(RACES):
-            spec = self.spec(name)
+            spec = self._table.get(source_key(name, "SPEC"))
             if spec is None:
                 return False
+            version = int(spec["version"])
             state = self.state(name)
             if held := self._holds(name, state):
                 return InUse(held)
@@ -157,14 +164,14 @@ class Sources(Reads):
             try:
                 table.transact(
                     [
-                        table.delete_op(source_key(name, "SPEC"), "version = :v", {":v": spec[1]}),
+                        table.delete_op(source_key(name, "SPEC"), "version = :v", {":v": version}),
                         table.delete_op(
                             source_key(name, "STATE"),
                             f"attribute_not_exists(claim) AND {unchanged}",
                             values,
                         ),
                         table.check_op(source_key(name, "UNDO"), "attribute_not_exists(pk)"),
-                        *self._release_owners(name, spec[0], state),
+                        *self._release_owners(name, state),
                     ]
                 )
             except ConditionFailed:
@@ -206,7 +213,15 @@ class Sources(Reads):
         return " and ".join(held)
 
     def due(self, now: datetime, limit: int) -> list[str]:
-        """Return the names of at most ``limit`` sources that are due, those due longest first."""
+        """Return the names of sources that are due.
+
+        First at most twice ``limit`` that have something to finish, then at most ``limit`` others;
+        in both, those due longest come first.
+        """
+        first = self._due(FIRST, now, 2 * limit)
+        return [*first, *self._due(DUE, now, limit)]
+
+    def _due(self, partition: str, now: datetime, limit: int) -> list[str]:
         names: list[str] = []
         start: dict[str, Any] = {}
         for _ in range(_PAGES):
@@ -215,7 +230,7 @@ class Sources(Reads):
                     TableName=self._table.name,
                     IndexName="due",
                     KeyConditionExpression="due_partition = :due AND due_at <= :now",
-                    ExpressionAttributeValues=packed({":due": DUE, ":now": stamp(now)}),
+                    ExpressionAttributeValues=packed({":due": partition, ":now": stamp(now)}),
                     ProjectionExpression="pk",
                     Limit=limit - len(names),
                     **start,
@@ -226,6 +241,33 @@ class Sources(Reads):
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
         return names
 
+    def unreadable(self, name: str) -> str | None:
+        """Return why this version cannot run a source, in words; ``None`` when it can.
+
+        One that is not registered any more is nothing to worry about.
+        """
+        for kind, read in (("SPEC", self.spec), ("STATE", self.state), ("UNDO", self.unfinished)):
+            try:
+                read(name)
+            except Unexpected:
+                return f"its {kind} in the table is not valid in this version of Certifier"
+        return None
+
+    def set_aside(self, name: str, until: datetime, why: str) -> None:
+        """Make a source that cannot be run due later, once people were notified of ``why``."""
+        self._table.wrote(
+            self._table.update_op(
+                source_key(name, "STATE"),
+                set_={"due_at": stamp(until), "due_partition": DUE, UNREADABLE: why},
+                condition="attribute_exists(pk)",
+            )
+        )
+
+    def set_aside_for(self, name: str) -> str | None:
+        """Return why a source was set aside, as people know it; ``None``: it was not."""
+        item = self._table.get(source_key(name, "STATE"))
+        return None if item is None else item.get(UNREADABLE)
+
     def set_due(self, names: Iterable[str], now: datetime) -> None:
         """Make sources due now: for an event, an edit or a direct start."""
         for name in names:
@@ -234,10 +276,10 @@ class Sources(Reads):
     def _ask(self, name: str, now: datetime) -> None:
         """Make a source due, unless somebody has forgotten it meanwhile."""
         self._table.wrote(
-            self._table.update_op(
+            self._table.change_op(
                 source_key(name, "STATE"),
-                set_={"due_at": stamp(now), "due_partition": DUE},
-                remove=("held_by_breaker",),
-                condition="attribute_exists(pk)",
+                "SET due_at = :now, due_partition = if_not_exists(due_partition, :due)",
+                "attribute_exists(pk)",
+                {":now": stamp(now), ":due": DUE},
             )
         )
