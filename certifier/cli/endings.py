@@ -18,6 +18,7 @@ IN_FULL = 3
 """As many sources as have all their findings shown one by one; of more, equal ones are folded."""
 NAMED = 6
 WORST_FIRST = (
+    Outcome.TASK_STOPPED,
     Outcome.FAILED,
     Outcome.ROLLED_BACK,
     Outcome.REFUSED,
@@ -65,7 +66,7 @@ def word_of(line: Line) -> Text:
     """Return how a source stands, in a word, in its colour."""
     if line.waits:
         return Text("waits for its window", style="blue")
-    return Text(line.outcome.value, style=STYLES[line.outcome])
+    return Text(line.outcome.words, style=STYLES[line.outcome])
 
 
 def _show_line(

@@ -18,6 +18,7 @@ from certifier.vocabulary import Outcome, Severity
 
 STYLES = {
     Outcome.CERTIFIED: "green",
+    Outcome.TASK_STOPPED: "bold red",
     Outcome.REFUSED: "yellow",
     Outcome.ROLLED_BACK: "yellow",
     Outcome.FAILED: "bold red",

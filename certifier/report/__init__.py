@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SYMBOLS: Mapping[Outcome, str] = MappingProxyType(
     {
         Outcome.CERTIFIED: "✓",
+        Outcome.TASK_STOPPED: "■",
         Outcome.REFUSED: "✕",
         Outcome.ROLLED_BACK: "↺",
         Outcome.FAILED: "!",
@@ -34,6 +35,8 @@ SYMBOLS: Mapping[Outcome, str] = MappingProxyType(
 
 SENTENCES: Mapping[Outcome, str] = MappingProxyType(
     {
+        Outcome.TASK_STOPPED: "DMS connects with the settings of the source, but a task that was "
+        "stopped for the change does not run again. It is tried again.",
         Outcome.REFUSED: "A check said no. The endpoint was not changed.",
         Outcome.ROLLED_BACK: "DMS could not connect with the new settings. The endpoint was "
         "rolled back, and DMS connects with its old settings.",
@@ -76,6 +79,7 @@ def certification_page(record: Certification) -> str:
 def summary_page(summary: Summary) -> str:
     """Return the page of one execution, as HTML; records are linked by relative addresses."""
     weight = [
+        Outcome.TASK_STOPPED,
         Outcome.FAILED,
         Outcome.ROLLED_BACK,
         Outcome.REFUSED,

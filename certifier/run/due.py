@@ -153,7 +153,7 @@ def waits_for_window(
     Args:
         opens_at: the opening that the plan of this run waits for.
     """
-    if outcome is Outcome.CERTIFIED:
+    if outcome.is_proven:
         return Waits()
     if outcome is not Outcome.PLANNED or opens_at is None:
         return Waits(state.opens_at, state.missed_windows)

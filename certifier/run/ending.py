@@ -40,7 +40,10 @@ class Ending:
 
 
 def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
-    """Return how the execution ``run`` ended, from what its steps left and what went wrong."""
+    """Return how the execution ``run`` ended, from what its steps left and what went wrong.
+
+    Whatever was proven, a source whose task we stopped, and that does not run, is not certified.
+    """
     outcome = _outcome(found, problem, run)
     findings = found.findings
     findings += _of_problem(problem, findings)
@@ -49,6 +52,8 @@ def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
     began = found.undo is not None or found.stopped_tasks
     badly = began and outcome in (Outcome.ROLLED_BACK, Outcome.FAILED)
     refused = outcome is Outcome.REFUSED
+    if outcome is Outcome.CERTIFIED and found.pending_restarts:
+        outcome = Outcome.TASK_STOPPED
     return Ending(
         outcome=outcome,
         findings=findings,

@@ -18,7 +18,7 @@ PATIENCE = timedelta(days=7)
 """How long something that may clear by itself lasts before a person is notified."""
 
 
-BAD = frozenset({Outcome.REFUSED, Outcome.ROLLED_BACK, Outcome.FAILED})
+BAD = frozenset({Outcome.TASK_STOPPED, Outcome.REFUSED, Outcome.ROLLED_BACK, Outcome.FAILED})
 """Outcomes that need a person, or at least one that knows."""
 
 

@@ -26,6 +26,7 @@ from certifier.run.documents import (
     InstanceTest,
     Material,
     Rehearsal,
+    StoppedTask,
     TaskWork,
     Versions,
 )
@@ -78,11 +79,17 @@ class EndpointRecord(Fact):
 
 
 class TaskRecord(Fact):
-    """The tasks that the change concerned. ``stopped_seconds``: seconds, the longest of them."""
+    """The tasks that the change concerned.
+
+    Attributes:
+        stopped: those with a pending restart: since when, and what DMS says.
+        stopped_seconds: how long the longest of the resumed ones did not run.
+    """
 
     paused: tuple[str, ...] = ()
     resumed: tuple[str, ...] = ()
     pending_restarts: tuple[str, ...] = ()
+    stopped: tuple[StoppedTask, ...] = ()
     stopped_seconds: float | None = None
 
 
@@ -340,6 +347,7 @@ def _tasks(dossier: Dossier) -> TaskRecord:
         paused=paused.tasks,
         resumed=resumed.tasks,
         pending_restarts=dossier.pending_restarts,
+        stopped=dossier.stopped,
         stopped_seconds=resumed.stopped_seconds,
     )
 

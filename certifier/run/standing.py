@@ -49,6 +49,7 @@ class Standing(StrEnum):
 
 
 _OF_OUTCOME = {
+    Outcome.TASK_STOPPED: Standing.STOPPED,
     Outcome.FAILED: Standing.FAILED,
     Outcome.ROLLED_BACK: Standing.ROLLED_BACK,
     Outcome.REFUSED: Standing.REFUSED,

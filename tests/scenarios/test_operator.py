@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from certifier.cli import certify, main
+from sandbox.acts import SLOT_FAILURE
 from sandbox.aws.deploy import STACK
 from sandbox.world import ENDPOINT, HOST, NAME, World
 from tests.scenarios.live import Live
@@ -257,3 +258,70 @@ def test_a_refused_first_registration_says_that_it_is_registered(
     assert "do" in labels
     assert "again" in labels
     assert "took" in labels
+
+
+# -- 1: a task that we stopped and that does not run
+
+
+def stuck(live: Live) -> None:
+    """Certify orders with a task that does not start again; DMS says why."""
+    live.certified()
+    live.dms.set_task(live.task, start_failure=SLOT_FAILURE)
+    live.change()
+    assert live.unfinished == [live.task]
+
+
+def test_a_source_whose_task_is_stopped_is_not_certified(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own word in certify, status, JSON, record, page and report; certify exits 1."""
+    stuck(live)
+    assert live.outcome == "task_stopped"
+    record = live.world.record()
+    assert record["outcome"] == "task_stopped"
+    (task,) = record["tasks"]["stopped"]
+    assert (task["identifier"], task["said"]) == ("orders-to-warehouse", SLOT_FAILURE)
+    page = _page(live)
+    assert '<div class="word">task is stopped</div>' in page
+    assert SLOT_FAILURE.replace('"', "&#34;") in page
+
+    assert command("certify", NAME) == 1
+    out = capsys.readouterr().out
+    assert "orders  task is stopped" in out
+    assert SLOT_FAILURE in out
+    assert "again" in [words[0] for words in lines(out) if words]
+    assert command("certify", NAME, "--json") == 1
+    payload = json.loads(capsys.readouterr().out)
+    assert payload["sources"][0]["outcome"] == "task_stopped"
+    (report,) = (
+        body
+        for key, body in live.cloud.objects("reports/").items()
+        if key == f"reports/{payload['execution'].rsplit(':', 1)[-1]}.html"
+    )
+    assert "task is stopped" in report.decode()
+
+    assert command("status") == 0
+    first, _, row, *_ = capsys.readouterr().out.splitlines()
+    assert "1 needs a person" in first
+    assert row.split("\t")[:2] == [NAME, "task is stopped"]
+    assert row.split("\t")[2].startswith("for ")
+    assert row.endswith(SLOT_FAILURE)
+    assert command("status", "--json") == 0
+    (source,) = json.loads(capsys.readouterr().out)["sources"]
+    assert (source["standing"], source["outcome"]) == ("task_stopped", "task_stopped")
+    assert source["said"] == SLOT_FAILURE
+    assert command("status", "--check") == 1
+    assert capsys.readouterr().out.startswith("NOT OK: orders: task is stopped")
+
+
+def test_once_its_task_runs_it_is_certified(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The settings were proven before; the next tick starts the task, and exits 0."""
+    stuck(live)
+    live.dms.set_task(live.task, start_failure=None)
+    live.tick()
+    assert (live.outcome, live.unfinished) == ("certified", [])
+    assert command("certify", NAME) == 0
+    assert command("status", "--check") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "OK: 1 source"

@@ -44,7 +44,7 @@ def certify(served: Served, outcome: str) -> str:
     """Certify orders until it ends so; return what the command printed."""
     done = served.run("certifier certify orders")
     assert done.returncode == (0 if outcome == "certified" else 1), done.stdout + done.stderr
-    assert f"orders  {outcome}" in done.stdout
+    assert f"orders  {outcome.replace('_', ' ')}" in done.stdout
     return done.stdout
 
 
