@@ -95,7 +95,7 @@ ROOMS = (
         "command line",
         ("certifier/cli.py", "certifier/cli/", "certifier/__main__.py"),
         frozenset({"certifier"}),
-        PURE_LIBRARIES | {"rich"},
+        PURE_LIBRARIES | {"rich", "shtab"},
     ),
     PURE,
 )

@@ -17,7 +17,7 @@ class NotAnAddress(ValueError):
 
 
 @dataclass(frozen=True, repr=False)
-class Address:
+class ServerAddress:
     """What an address says; ``None``: nothing. ``ssl_mode`` and ``ca_bundle`` are libpq's words."""
 
     host: str
@@ -29,10 +29,10 @@ class Address:
     ca_bundle: str | None = None
 
     def __repr__(self) -> str:
-        return f"Address({self.host!r})"
+        return f"ServerAddress({self.host!r})"
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str) -> ServerAddress:
     """Return what an address says.
 
     Raises:
@@ -44,14 +44,14 @@ def parse_address(text: str) -> Address:
         inner, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
             raise NotAnAddress("an address in brackets must look like [::1] or [::1]:5432")
-        return Address(inner, _port(rest[1:]) if rest else None)
+        return ServerAddress(inner, _port(rest[1:]) if rest else None)
     if text.count(":") == 1:
         host, _, port = text.partition(":")
-        return Address(host, _port(port))
-    return Address(text)
+        return ServerAddress(host, _port(port))
+    return ServerAddress(text)
 
 
-def _of_url(text: str) -> Address:
+def _of_url(text: str) -> ServerAddress:
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -63,11 +63,11 @@ def _of_url(text: str) -> Address:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if "," in place or "," in options.get("host", ""):
         raise NotAnAddress("the address names several hosts; probe them one by one")
-    dialled = parse_address(place) if place else Address(options.get("host", ""))
+    dialled = parse_address(place) if place else ServerAddress(options.get("host", ""))
     if not dialled.host:
         raise NotAnAddress("the address names no host")
     port = dialled.port if dialled.port is not None else options.get("port")
-    return Address(
+    return ServerAddress(
         unquote(dialled.host),
         _port(str(port)) if port is not None else None,
         user=unquote(user) if at and user else options.get("user"),

@@ -56,7 +56,7 @@ class TaskToStop(Fact):
     status: str
 
 
-class Acm(Fact):
+class AcmImport(Fact):
     """SHA-256 of the certificate that is imported into ACM, and of the one that it replaces."""
 
     old: str | None
@@ -78,7 +78,7 @@ class Intent(Fact):
     would: Would
     changes: tuple[IntendedChange, ...] = ()
     kept: Mapping[str, str] = {}
-    acm: Acm | None = None
+    acm: AcmImport | None = None
     stops: tuple[TaskToStop, ...] = ()
     restart_tasks: bool | str | None = None
     opens_at: datetime | None = None
@@ -171,12 +171,12 @@ def _kept(plan: Plan, material: Material) -> dict[str, str]:
     return {name: kept[name] for name in ("ssl_mode", CERTIFICATE, *kept) if name in kept}
 
 
-def _acm(dossier: Dossier, material: Material) -> Acm | None:
+def _acm(dossier: Dossier, material: Material) -> AcmImport | None:
     """Return what is imported into ACM: a pair that it does not hold yet."""
     if material.leaf_sha256 is None or material.leaf_pem is None:
         return None
     old = dossier.acm_leaf.sha256 if dossier.acm_leaf else None
-    return None if old == material.leaf_sha256 else Acm(old=old, new=material.leaf_sha256)
+    return None if old == material.leaf_sha256 else AcmImport(old=old, new=material.leaf_sha256)
 
 
 SECRET_VALUES = frozenset({PASSWORD})

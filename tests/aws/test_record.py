@@ -316,15 +316,15 @@ def test_the_third_bad_end_opens_the_breaker_and_notifies(world: World) -> None:
 def test_a_task_that_waits_for_a_restart_notifies_at_once_and_is_due_in_ten_minutes(
     world: World,
 ) -> None:
-    """A certified source with a task that does not run again needs a person now."""
+    """A source with a task that does not run again is not certified, and needs a person now."""
     world.store.hold("orders", RUN).pause(TASK, NOW)
     world.leave(**unchanged())
-    assert world.record() == "certified"
+    assert world.record() == "task_stopped"
     state = world.state()
     assert state.due_at == NOW + timedelta(minutes=10)
     assert state.pending_restarts == (TASK,)
     (subject,) = world.notices()
-    assert subject == "Certifier: orders certified: task_not_restarted"
+    assert subject == "Certifier: orders task_stopped: task_not_restarted"
 
 
 def test_who_asks_while_a_run_is_under_way_gets_another(world: World) -> None:

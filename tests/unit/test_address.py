@@ -3,31 +3,31 @@
 import pytest
 
 from certifier.cli import main
-from certifier.cli.address import Address, NotAnAddress, parse_address
+from certifier.cli.address import NotAnAddress, ServerAddress, parse_address
 
 
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ("db.example.com", Address("db.example.com")),
-        ("db.example.com:5433", Address("db.example.com", 5433)),
-        ("192.0.2.1:5433", Address("192.0.2.1", 5433)),
-        ("2001:db8::1", Address("2001:db8::1")),
-        ("[2001:db8::1]", Address("2001:db8::1")),
-        ("[2001:db8::1]:5433", Address("2001:db8::1", 5433)),
-        ("postgres://db.example.com", Address("db.example.com")),
+        ("db.example.com", ServerAddress("db.example.com")),
+        ("db.example.com:5433", ServerAddress("db.example.com", 5433)),
+        ("192.0.2.1:5433", ServerAddress("192.0.2.1", 5433)),
+        ("2001:db8::1", ServerAddress("2001:db8::1")),
+        ("[2001:db8::1]", ServerAddress("2001:db8::1")),
+        ("[2001:db8::1]:5433", ServerAddress("2001:db8::1", 5433)),
+        ("postgres://db.example.com", ServerAddress("db.example.com")),
         (
             "postgresql://app:p%40ss@db.example.com:5433/or%20ders?sslmode=verify-ca&sslrootcert=r",
-            Address("db.example.com", 5433, "app", "p@ss", "or ders", "verify-ca", "r"),
+            ServerAddress("db.example.com", 5433, "app", "p@ss", "or ders", "verify-ca", "r"),
         ),
         (
             "postgres://a:b:c@[2001:db8::1]:6000/d",
-            Address("2001:db8::1", 6000, "a", "b:c", "d"),
+            ServerAddress("2001:db8::1", 6000, "a", "b:c", "d"),
         ),
-        ("postgres:///d?host=h&port=1&user=u", Address("h", 1, "u", database="d")),
+        ("postgres:///d?host=h&port=1&user=u", ServerAddress("h", 1, "u", database="d")),
     ],
 )
-def test_what_people_paste_is_understood(text: str, address: Address) -> None:
+def test_what_people_paste_is_understood(text: str, address: ServerAddress) -> None:
     """A host, a host with its port, and libpq's address with everything that it may hold."""
     assert parse_address(text) == address
 

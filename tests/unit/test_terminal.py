@@ -151,7 +151,7 @@ def test_a_wrong_word_is_answered_by_a_right_one(capsys: pytest.CaptureFixture[s
     assert "did you mean" not in capsys.readouterr().err
     assert main(["explain", "hostname_mismach"]) == 1
     assert "did you mean hostname_mismatch" in capsys.readouterr().err
-    assert main(["explain", "a text that is no cause at all, but long"]) == 1
+    assert main(["explain", "a text that resembles nothing, and is long"]) == 1
     assert "did you mean" not in capsys.readouterr().err
 
 
