@@ -92,3 +92,9 @@ def errors_in(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 def errors_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings by weight, and within one weight in the order in which they were made."""
     return tuple(sorted(findings, key=lambda found: found.severity.weight))
+
+
+def weightiest(findings: tuple[Finding, ...]) -> Finding | None:
+    """Return the finding that matters most, advice left out: the one rule for "the cause"."""
+    weighty = [found for found in findings if found.severity is not Severity.ADVICE]
+    return min(weighty, key=lambda found: found.severity.weight, default=None)

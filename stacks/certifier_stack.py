@@ -5,6 +5,7 @@ import json
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
+from certifier.version import VERSION
 from stacks import access
 from stacks.functions import Functions
 from stacks.observability import Alarms, Notices, retention
@@ -32,6 +33,7 @@ class CertifierStack(Stack):
                 "TABLE": storage.table.table_name,
                 "BUCKET": storage.bucket.bucket_name,
                 "TOPIC": notices.topic.topic_arn,
+                "DOCS_URL": settings.docs_url,
                 "DMS_SECRET_ROLE": dms.role.role_arn,
                 "POLICY": json.dumps(settings.policy()),
                 "PROBE_ADDRESSES": json.dumps(settings.probe_addresses()),
@@ -82,6 +84,7 @@ class CertifierStack(Stack):
             storage=storage,
             run=workflow.machine,
             onboard=onboarding.machine,
+            topic=notices.topic,
         )
         # What the command line needs to find this installation.
         CfnOutput(self, "StateMachine", value=workflow.machine.state_machine_arn)
@@ -90,6 +93,11 @@ class CertifierStack(Stack):
         CfnOutput(self, "BucketName", value=storage.bucket.bucket_name)
         CfnOutput(self, "DmsSecretRole", value=dms.role.role_arn)
         CfnOutput(self, "Topic", value=notices.topic.topic_arn)
+        # What `certifier doctor` shows.
+        CfnOutput(self, "Version", value=VERSION)
+        CfnOutput(self, "SecretPrefixes", value=" ".join(settings.secret_prefixes))
+        CfnOutput(self, "BundleBuckets", value=" ".join(settings.bundle_buckets) or "none")
+        CfnOutput(self, "ProbePlace", value=settings.probe_place())
         CfnOutput(self, "ReaderPolicy", value=people.reader.managed_policy_arn)
         CfnOutput(self, "RunnerPolicy", value=people.runner.managed_policy_arn)
         CfnOutput(self, "RegistrarPolicy", value=people.registrar.managed_policy_arn)

@@ -59,7 +59,7 @@ STEPS = (
     StepFunction("test_connection"),
     StepFunction("resume_tasks"),
     StepFunction("import_certificate"),
-    StepFunction("record_certification", ("TOPIC", "BREAKER_LIMIT")),
+    StepFunction("record_certification", ("TOPIC", "DOCS_URL", "BREAKER_LIMIT")),
     StepFunction("tidy", ("TOPIC",), seconds=120),
     StepFunction("report", seconds=120),
 )

@@ -60,20 +60,25 @@ class Alarms(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._action = actions.SnsAction(topic)
+        docs = settings.docs_url.rstrip("/") or "docs"
+        self._runbook = f"{docs}/operate/runbook.md"
         minutes = Duration.minutes(5)
         self._above_zero(
             "ExecutionsFailed",
             "An execution of Certifier's state machine failed: the machinery, or a direct start",
+            "certifier doctor",
             machine.metric_failed(period=minutes),
         )
         self._above_zero(
             "ExecutionsTimedOut",
             "An execution of Certifier's state machine timed out",
+            "certifier status --failing",
             machine.metric_timed_out(period=minutes),
         )
         self._above_zero(
             "StartsUndelivered",
             "A schedule or event could not start Certifier's state machine; the queue holds it",
+            "certifier doctor",
             undelivered.metric_approximate_number_of_messages_visible(
                 period=minutes, statistic="Maximum"
             ),
@@ -88,19 +93,21 @@ class Alarms(Construct):
         self._alarm(
             "CertificateExpires",
             f"A source depends on a certificate with fewer than {settings.alarm_days} days left",
+            f"certifier status --expiring {settings.alarm_days}",
             days_left,
             threshold=settings.alarm_days,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
         )
 
-    def _above_zero(self, alarm_id: str, says: str, metric: cloudwatch.IMetric) -> None:
+    def _above_zero(self, alarm_id: str, says: str, first: str, metric: cloudwatch.IMetric) -> None:
         above = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
-        self._alarm(alarm_id, says, metric, threshold=0, comparison=above)
+        self._alarm(alarm_id, says, first, metric, threshold=0, comparison=above)
 
     def _alarm(
         self,
         alarm_id: str,
         says: str,
+        first: str,
         metric: cloudwatch.IMetric,
         *,
         threshold: int,
@@ -109,7 +116,7 @@ class Alarms(Construct):
         alarm = cloudwatch.Alarm(
             self,
             alarm_id,
-            alarm_description=says,
+            alarm_description=f"{says}. First: {first}. Then: {self._runbook}#{alarm_id.lower()}",
             metric=metric,
             threshold=threshold,
             evaluation_periods=1,

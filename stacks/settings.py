@@ -104,6 +104,8 @@ class Settings(Policy):
         bundle_buckets: the buckets from which a source may take its CA bundle.
         notify: e-mail addresses that are notified of what needs a person; each must confirm its
             subscription.
+        docs_url: where these documents are published, for the links in notices and alarms; without
+            it they name the path in the repository.
         batch: sources that one tick of the schedule (every ten minutes) takes at most.
         max_concurrency: sources certified at a time; DMS allows the account 8 calls a second.
         poll_seconds: seconds between two looks at DMS; under twelve, the history of a run whose
@@ -141,6 +143,8 @@ class Settings(Policy):
         tuple[Bucket, ...], Field(max_length=10), BeforeValidator(_split)
     ] = ()
     notify: Annotated[tuple[Email, ...], Field(max_length=20), BeforeValidator(_split)] = ()
+
+    docs_url: Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9._~:/-]{1,200})?$")] = ""
 
     batch: Annotated[int, Field(ge=1, le=500)] = 50
     max_concurrency: Annotated[int, Field(ge=1, le=20)] = 5
@@ -188,6 +192,10 @@ class Settings(Policy):
     def probe_addresses(self) -> dict[str, object]:
         """Return where the probe may connect to, as it reads it from PROBE_ADDRESSES."""
         return {"local": self.probe_local, "hosts": self.probe_hosts, "ports": self.probe_ports}
+
+    def probe_place(self) -> str:
+        """Return where the probe runs, for people."""
+        return " ".join(self.probe_subnets) or "outside any VPC"
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> Self:

@@ -80,6 +80,13 @@ class Clients:
         with translated():
             return cls(boto3.Session(profile_name=profile, region_name=region))
 
+    def caller(self) -> str | None:
+        """Return the ARN of whoever calls; ``None`` when AWS does not say so."""
+        try:
+            return str(self.client("sts").get_caller_identity()["Arn"])
+        except (ClientError, BotoCoreError, CertifierError):
+            return None
+
     @overload
     def client(self, service: Literal["acm"]) -> "ACMClient": ...
     @overload
@@ -89,7 +96,7 @@ class Clients:
     @overload
     def client(self, service: Literal["dynamodb"]) -> "DynamoDBClient": ...
     @overload
-    def client(self, service: Literal["rds"]) -> Any: ...
+    def client(self, service: Literal["rds", "scheduler", "sts"]) -> Any: ...
     @overload
     def client(self, service: Literal["s3"]) -> "S3Client": ...
     @overload

@@ -28,11 +28,18 @@ ON_THE_LAPTOP: Mapping[str, str] = {
 IN_AWS: Mapping[str, str] = {
     "discover": "certifier discover --probe",
     "certify": "certifier certify orders.json --plan",
-    "status": "certifier status --failing",
-    "approve": "certifier approve orders",
     "watch": "certifier watch",
+    "status": "certifier status --failing",
+    "show": "certifier show orders",
+    "history": "certifier history orders",
+    "open": "certifier open orders",
+    "approve": "certifier approve orders",
+    "pause": "certifier pause orders --why 'the database is being moved'",
+    "unpause": "certifier unpause orders",
+    "release": "certifier release orders orders-to-warehouse",
     "forget": "certifier forget orders",
     "reset-breaker": "certifier reset-breaker",
+    "doctor": "certifier doctor",
 }
 EXAMPLES: Mapping[str, str] = {**ON_THE_LAPTOP, **IN_AWS}
 """An example of each command."""

@@ -104,10 +104,13 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
 
 
 def _unknown(event: dict[str, Any], place: Installation) -> str:
-    """Return which names nobody has registered, and what was meant; empty: all are known."""
-    unknown = [name for name in event.get("names", ()) if place.store.state(name) is None]
+    """Return which names nobody has registered, or somebody has paused; empty: all may run."""
+    states = {name: place.store.state(name) for name in event.get("names", ())}
+    unknown = [name for name, state in states.items() if state is None]
     if not unknown:
-        return ""
+        holds = {name: state.on_hold for name, state in states.items() if state and state.on_hold}
+        paused = [f"{name}: {hold.words(name)}" for name, hold in holds.items()]
+        return "" if event.get("mode") == "plan" else "\n  ".join(paused)
     known = [state.name for state in place.store.states_all()]
     return "\n  ".join(
         f"{name!r} is not a registered source{did_you_mean(name, known)}" for name in unknown

@@ -28,6 +28,7 @@ STYLES = {
     Standing.ROLLED_BACK: "yellow",
     Standing.REFUSED: "yellow",
     Standing.HELD: "yellow",
+    Standing.PAUSED: "magenta",
     Standing.NOT_RUN: "dim",
     Standing.WAITS: "blue",
     Standing.DEFERRED: "blue",
@@ -176,6 +177,7 @@ def _payload(each: Stands) -> dict[str, Any]:
         "opens_at": _iso(state.opens_at) if each.standing is Standing.WAITS else None,
         "pending_restarts": list(state.pending_restarts),
         "running": state.claim.execution if state.claim else None,
+        "paused": None if state.on_hold is None else state.on_hold.model_dump(mode="json"),
         "held_by_breaker": state.held_by_breaker,
         "record": state.record,
     }
@@ -308,7 +310,7 @@ def _wide(each: Stands, now: datetime) -> list[Cell]:
 
 
 def _since(each: Stands, now: datetime) -> str:
-    if each.standing is Standing.STOPPED and each.since is not None:
+    if each.standing in (Standing.STOPPED, Standing.PAUSED) and each.since is not None:
         return f"for {span(now - each.since)}"
     return _ago(each.since, now)
 
@@ -320,6 +322,8 @@ def _ago(when: datetime | None, now: datetime) -> str:
 def _next(each: Stands, now: datetime) -> str:
     """Return when it is looked at again."""
     state = each.state
+    if state.on_hold is not None:
+        return "after unpause"
     if state.held_by_breaker:
         return "after reset-breaker"
     if state.due_at is None:
@@ -332,6 +336,8 @@ def _why(each: Stands, now: datetime) -> str:
     """Return the reason: DMS's own words where a task does not start."""
     if each.standing is Standing.WAITS and each.state.opens_at is not None:
         return f"until {opening(each.state.opens_at, None, now)}"
+    if each.state.on_hold is not None and each.standing is Standing.PAUSED:
+        return f"{each.state.on_hold.by}: {each.state.on_hold.why}"
     cause = each.cause
     if cause is None:
         return ""

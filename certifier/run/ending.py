@@ -12,6 +12,7 @@ from certifier.models import Finding, errors_in
 from certifier.run.dossier import Dossier
 from certifier.run.drift import acm_behind
 from certifier.run.event import Problem
+from certifier.run.settled import settled_causes
 from certifier.vocabulary import Cause, Decision, Outcome, Witness
 
 
@@ -28,6 +29,7 @@ class Ending:
         ended_badly: tasks were stopped, or the endpoint changed, and it is not certified: the same
             change is not made again soon.
         unfinished: an undo log stays, for the next run to finish.
+        settled: the causes among the findings that the run has settled itself.
     """
 
     outcome: Outcome
@@ -37,6 +39,7 @@ class Ending:
     held_by_breaker: bool = False
     ended_badly: bool = False
     unfinished: bool = False
+    settled: frozenset[Cause] = frozenset()
 
 
 def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
@@ -62,6 +65,8 @@ def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
         held_by_breaker=outcome is Outcome.DEFERRED,
         ended_badly=_may_be_repeated(found) and (badly or (began and refused)),
         unfinished=found.undo is not None and not erase,
+        settled=settled_causes(found, outcome, undo_is_done=erase)
+        & {each.cause for each in findings},
     )
 
 

@@ -1,7 +1,6 @@
 """Who must be notified of what: only of what has changed for a person."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from certifier.evidence import SlotFacts
@@ -9,6 +8,15 @@ from certifier.models import Finding
 from certifier.run.dossier import Dossier
 from certifier.run.due import may_clear_by_itself
 from certifier.run.ending import Ending, _has
+from certifier.run.mail import (
+    Notice,
+    Situation,
+    about_findings,
+    about_stopped,
+    about_the_end,
+    weighty,
+)
+from certifier.run.settled import still_open
 from certifier.run.state import SourceState
 from certifier.run.weakening import event_key, is_event
 from certifier.text import size
@@ -24,14 +32,6 @@ BAD = frozenset({Outcome.TASK_STOPPED, Outcome.REFUSED, Outcome.ROLLED_BACK, Out
 
 _OF_ONE_RUN = frozenset({Cause.REHEARSED_BY_PROBE_ONLY, Cause.CA_EXPIRED_DROPPED})
 """Warnings that say how a run went, not how the source is: nobody is woken for them."""
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What a person reads: one line, and the rest."""
-
-    subject: str
-    message: str
 
 
 def attention(
@@ -84,51 +84,45 @@ def _new_pending(needs: str, notified: str) -> set[str]:
     return pending - set(notified.split())
 
 
-def retained_wal(found: Dossier) -> str:
-    """Return what the server keeps because of pending restarts, for people; empty without one.
+def retained_wal(found: Dossier) -> tuple[str, ...]:
+    """Return what the server keeps because of pending restarts, a line for each slot.
 
     Nothing says which slot is a task's: those that nobody reads from are named.
     """
     if not found.pending_restarts:
-        return ""
+        return ()
     slots = found.slots
     if slots is None:
-        return "How much WAL the server keeps for its replication slots was not seen.\n"
+        return ("how much the server keeps for its replication slots was not seen",)
     lines = [_kept(slot, found.retained_before) for slot in slots if not slot.active]
-    if not lines:
-        return "The server has no replication slot that nobody reads from.\n"
-    return "The server keeps WAL for replication slots that nobody reads from:\n" + "".join(lines)
+    return tuple(lines) or ("the server has no replication slot that nobody reads from",)
 
 
 def _kept(slot: SlotFacts, before: Mapping[str, int]) -> str:
     """Return a line on one slot; its status, where the server may drop that WAL or has."""
     status = "" if slot.wal_status in (None, "reserved") else f" ({slot.wal_status})"
     if slot.retained_bytes is None:
-        return f"  {slot.name}: no WAL{status}\n"
+        return f"{slot.name} retains no WAL{status}"
     grown = ""
     if (then := before.get(slot.name)) is not None:
-        grown = f", {size(max(slot.retained_bytes - then, 0))} more than before the pause"
-    return f"  {slot.name}: {size(slot.retained_bytes)} of WAL{grown}{status}\n"
+        grown = f", {size(max(slot.retained_bytes - then, 0))} more than before the stop"
+    return f"{slot.name} retains {size(slot.retained_bytes)}{grown}{status}"
 
 
 def notice(
-    name: str,
+    at: Situation,
     end: Ending,
     *,
     needs: str,
     notified: str,
-    where: str,
     events: tuple[Finding, ...] = (),
-    wal: str = "",
 ) -> Notice | None:
     """Return the notice for people now; ``None`` when nothing has changed for them.
 
     Args:
         needs: what needs a person now (``attention``).
         notified: what the last notice was about.
-        where: where the record lies.
         events: of which nobody has been notified yet (``new_events``).
-        wal: what the server keeps because of tasks waiting for a restart (``retained_wal``).
     """
     if end.outcome is Outcome.DEFERRED and not _new_pending(needs, notified):
         return None
@@ -138,24 +132,11 @@ def notice(
         was_bad = notified.split(" ", 1)[0] in {outcome.value for outcome in BAD}
         if not was_bad and "pending_restart:" not in notified:
             return None
-        return Notice(
-            f"Certifier: {name} is {end.outcome.value} again",
-            f"{name}: {end.outcome.value}. Nothing needs a person any more.\n\nRecord: {where}\n",
-        )
+        return about_the_end(at, end.outcome)
     earlier = [event for event in events if event not in end.findings]
-    weighty = [f for f in (*end.findings, *earlier) if f.severity is not Severity.ADVICE]
+    findings = list(weighty((*still_open(end.findings, end.settled), *earlier)))
     alone = needs == notified  # then events are why anybody is notified; otherwise they come last
-    weighty.sort(key=lambda f: (f.severity.weight, (f in events) is not alone))
-    lead = weighty[0].cause.value if weighty else "see the record"
-    blocks = [
-        f"[{found.severity.value}] {found.cause.value} ({found.place.value})\n"
-        f"  seen:   {found.seen}\n"
-        f"  remedy: {found.remedy}\n"
-        for found in weighty
-    ]
-    return Notice(
-        f"Certifier: {name} {end.outcome.value}: {lead}",
-        f"{name}: {end.outcome.value}\n\n"
-        + "\n".join([*blocks, *([wal] if wal else [])])
-        + f"\nRecord: {where}\n",
-    )
+    findings.sort(key=lambda f: (f.severity.weight, (f in events) is not alone))
+    if at.stopped and not alone:
+        return about_stopped(at, end.outcome, findings)
+    return about_findings(at, end.outcome, findings)

@@ -19,7 +19,7 @@ from certifier.certificate import (
 )
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.evidence import ProbeReport, SlotFacts
-from certifier.models import Fact, Finding
+from certifier.models import Fact, Finding, weightiest
 from certifier.run.documents import (
     Change,
     ImportedCertificate,
@@ -34,8 +34,9 @@ from certifier.run.dossier import Dossier, facts_in
 from certifier.run.ending import Ending
 from certifier.run.event import Problem, RecordEvent
 from certifier.run.intent import Intent, intent
+from certifier.run.settled import still_open
 from certifier.text import printable
-from certifier.vocabulary import Mode, Origin, Outcome, SslMode
+from certifier.vocabulary import Cause, Decision, Mode, Origin, Outcome, SslMode
 
 FORMAT = "certifier.certification/2"
 
@@ -145,6 +146,8 @@ class Certification(Fact):
         spec: the source as this run used it.
         probe: the report of our own TLS connection (docs/reference/probe-json.md).
         changes: what the plan found to differ; made when ``changed``.
+        settled: the causes among the findings that the run has settled itself.
+        reached: what Plan changes decided; ``None``: the run did not come so far.
         intent: what a run would do, of a plan and of a change that waits for its window.
         intended_leaf_sha256: the certificate that the server is meant to serve.
         days_left, expires, expires_at: the expiry that comes first, and of what.
@@ -181,6 +184,9 @@ class Certification(Fact):
     expires: str | None = None
     expires_at: datetime | None = None
     findings: tuple[Finding, ...] = ()
+    cause: Cause | None = None
+    settled: tuple[Cause, ...] = ()
+    reached: Decision | None = None
     next_due: datetime | None = None
 
 
@@ -245,8 +251,17 @@ def certification(
         expires=first.what if first else None,
         expires_at=first.not_after if first else None,
         findings=end.findings,
+        cause=cause_of(end),
+        settled=tuple(sorted(end.settled)),
+        reached=plan.decision if plan else None,
         next_due=next_due,
     )
+
+
+def cause_of(end: Ending) -> Cause | None:
+    """Return the cause of an ending: that of the weightiest finding, what is settled left out."""
+    weighty = weightiest(still_open(end.findings, end.settled))
+    return weighty.cause if weighty else None
 
 
 def _intent(event: RecordEvent, dossier: Dossier, end: Ending) -> Intent | None:

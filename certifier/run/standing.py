@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from certifier.models import Finding
+from certifier.models import Finding, weightiest
 from certifier.run.state import Pause, SourceState
-from certifier.run.summary import weightiest
 from certifier.vocabulary import Cause, Outcome
 
 
@@ -19,6 +18,7 @@ class Standing(StrEnum):
     ROLLED_BACK = "rolled_back"
     REFUSED = "refused"
     HELD = "held_by_breaker"
+    PAUSED = "paused"
     NOT_RUN = "not_run_yet"
     WAITS = "waits_for_its_window"
     DEFERRED = "deferred"
@@ -88,7 +88,7 @@ def stands(state: SourceState, pauses: Iterable[Pause], now: datetime) -> Stands
         pauses: every task that we stopped and that does not run again.
     """
     standing = standing_of(state)
-    since = state.recorded_at
+    since = state.on_hold.since if state.on_hold else state.recorded_at
     if standing is Standing.STOPPED:
         ours = [pause.since for pause in pauses if pause.task_arn in state.pending_restarts]
         since = min(ours, default=since)
@@ -105,6 +105,8 @@ def standing_of(state: SourceState) -> Standing:
     """Return the word for a source as the last run left it."""
     if state.pending_restarts:
         return Standing.STOPPED
+    if state.on_hold is not None:
+        return Standing.PAUSED
     if state.held_by_breaker:
         return Standing.HELD
     if state.outcome is None:

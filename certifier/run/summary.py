@@ -3,11 +3,12 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from certifier.models import Fact, Finding
+from certifier.models import Fact, weightiest
 from certifier.run.event import Problem
 from certifier.run.record import Certification
+from certifier.run.settled import still_open
 from certifier.run.state import SourceState
-from certifier.vocabulary import Cause, Mode, Origin, Outcome, Severity
+from certifier.vocabulary import Cause, Mode, Origin, Outcome
 
 
 def failure(
@@ -112,7 +113,7 @@ class ChildOutcome(Fact):
 
 def child_outcome(record: Certification, key: str) -> ChildOutcome:
     """Return what the report of the parent execution needs to know of a recorded run."""
-    weighty = weightiest(record.findings)
+    weighty = weightiest(still_open(record.findings, record.settled))
     waits = record.mode is Mode.APPLY and record.outcome is Outcome.PLANNED
     return ChildOutcome(
         name=record.source,
@@ -127,12 +128,6 @@ def child_outcome(record: Certification, key: str) -> ChildOutcome:
         opens_at=record.opens_at if waits else None,
         next_due=record.next_due,
     )
-
-
-def weightiest(findings: tuple[Finding, ...]) -> Finding | None:
-    """Return the finding that matters most, advice left out: the one rule for "the cause"."""
-    weighty = [found for found in findings if found.severity is not Severity.ADVICE]
-    return min(weighty, key=lambda found: found.severity.weight, default=None)
 
 
 def child_outcome_again(run: str, state: SourceState, now: datetime) -> ChildOutcome:

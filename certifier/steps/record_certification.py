@@ -19,33 +19,40 @@ from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
 from certifier.run.carryover import anchors, answered, events, pending_anchors, remembered
 from certifier.run.documents import Document
-from certifier.run.dossier import Dossier, gathered
+from certifier.run.dossier import Dossier, facts_in, gathered
 from certifier.run.due import next_due, waits_for_window
 from certifier.run.ending import ending
 from certifier.run.event import RecordEvent, run_id
+from certifier.run.mail import Notice, Situation, about_breaker
 from certifier.run.notice import (
-    Notice,
     attention,
     needs_after_wait,
     new_events,
     notice,
     retained_wal,
 )
+from certifier.run.place import Place
 from certifier.run.record import (
     Certification,
     certification,
+    trusted_pem,
 )
 from certifier.run.state import Pause, Recording, SourceState
 from certifier.run.summary import child_outcome, child_outcome_again
 from certifier.steps.context import StepContext, StepSettings
+from certifier.text import name_in
 from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
 
 
 class RecordSettings(StepSettings):
-    """Where people are notified, and how many bad ends in a day open the breaker."""
+    """Where people are notified, and how many bad ends in a day open the breaker.
+
+    ``docs_url``: where the documents are published, for the links in notices.
+    """
 
     topic: str
     breaker_limit: int
+    docs_url: str = ""
     powertools_service_name: str = "certifier"
     powertools_metrics_namespace: str = "Certifier"
 
@@ -122,22 +129,14 @@ def _record(
         change=dossier.change,
     )
     key = _key(event, state.claim.since if state.claim else now)
-    where = f"s3://{context.documents.bucket}/{key}.html"
     needs = attention(
         end, pending_restarts=dossier.pending_restarts, waiting_since=due.waiting_since, now=now
     )
     needs = needs_after_wait(end, needs, state.notified)
     version = event.source.version
     new = new_events(end.findings, state, version)
-    due_notice = notice(
-        event.name,
-        end,
-        needs=needs,
-        notified=state.notified,
-        where=where,
-        events=new,
-        wal=retained_wal(dossier) if event.source.spec.endpoint_type == "source" else "",
-    )
+    at = _situation(event, context, dossier, key=key, next_due=due.at)
+    due_notice = notice(at, end, needs=needs, notified=state.notified, events=new)
     unsent = None if due_notice is None else _publish(context, due_notice)
     if unsent is not None:
         end = replace(end, findings=(*end.findings, unsent))
@@ -174,7 +173,7 @@ def _record(
         breaker_limit=context.settings.breaker_limit,
     )
     if done.opened:
-        _publish(context, _breaker_opened(event.name, context.settings.breaker_limit, where))
+        _publish(context, about_breaker(at, context.settings.breaker_limit))
     context.documents.write_child_outcome(run_id(event.parent), child_outcome(record, key))
     measure(
         Measured(
@@ -186,11 +185,35 @@ def _record(
     return Answer(outcome=end.outcome)
 
 
-def _breaker_opened(name: str, limit: int, where: str) -> Notice:
-    return Notice(
-        "Certifier: changes are stopped",
-        f"{limit} changes ended badly within 24 hours, the last one of {name}. No further change "
-        f"begins until `certifier reset-breaker`.\n\nRecord: {where}\n",
+def _situation(
+    event: RecordEvent,
+    context: StepContext[RecordSettings],
+    dossier: Dossier,
+    *,
+    key: str,
+    next_due: datetime | None,
+) -> Situation:
+    """Return what a mail about the source must know."""
+    spec, endpoint = event.source.spec, dossier.final_endpoint
+    pem = trusted_pem(endpoint.fields.certificate_arn, dossier)[1] if endpoint else None
+    resumed = dossier.resumed
+    return Situation(
+        name=event.name,
+        place=Place.of(event.run, context.settings.installation, context.settings.docs_url),
+        run=event.run,
+        bucket=context.documents.bucket,
+        record=key,
+        host=f"{spec.host}:{spec.port}",
+        endpoint=endpoint.identifier if endpoint else name_in(spec.endpoint),
+        now=context.now(),
+        stopped=dossier.stopped,
+        restarted=len(resumed.tasks) if resumed else 0,
+        stopped_seconds=resumed.stopped_seconds if resumed else None,
+        trusts=tuple(facts.title for facts in facts_in(pem)),
+        wal=retained_wal(dossier) if spec.endpoint_type == "source" else (),
+        next_due=next_due,
+        opens_at=dossier.plan.opens_at if dossier.plan else None,
+        zone=str(spec.window.zone) if spec.window else None,
     )
 
 

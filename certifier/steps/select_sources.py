@@ -13,6 +13,7 @@ from pydantic import Json
 from certifier.errors import InvalidEvent, Refused, Unexpected
 from certifier.models import Fact
 from certifier.run.event import Event, run_id
+from certifier.run.state import OnHold
 from certifier.run.summary import ChildOutcome
 from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
@@ -61,7 +62,8 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
     """Choose, register and make due what is asked for, and write the manifest.
 
     Raises:
-        InvalidEvent: the event, or a source in it, is not understood; nothing was stored.
+        InvalidEvent: the event, or a source in it, is not understood; nothing was stored. Or all
+            that was asked for by its name is on hold.
     """
     request = parse_event(event.event)
     mode = request.mode
@@ -76,14 +78,8 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
             chosen = _due(context)
         case OfSecret() | OfCertificate() | OfHost() as choice:
             chosen = _affected(choice, context)
-    good = []
-    for name, spec in chosen.items():
-        why = context.store.unreadable(name)
-        if spec is not None and why is None:
-            good.append(spec)
-            continue
-        word = _unreadable(name, event.execution, why or "its SPEC was not valid")
-        context.documents.write_child_outcome(run_id(event.execution), word)
+    asked = isinstance(request.choice, Named | Onboarded)
+    good = _runnable(chosen, event.execution, context, mode=mode, asked=asked)
     if mode is not Mode.PLAN and not isinstance(request.choice, AllDue):
         # If their run is cut off, or finds the source busy, what was asked for is not forgotten.
         context.store.set_due([source.name for source, _ in good], context.now())
@@ -109,6 +105,43 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
 
 Chosen = Mapping[str, tuple[Source, int] | None]
 """Sources and their versions by name; ``None``: the table's spec is not valid any more."""
+
+
+def _runnable(
+    chosen: Chosen,
+    execution: str,
+    context: StepContext[SelectSettings],
+    *,
+    mode: Mode,
+    asked: bool,
+) -> list[tuple[Source, int]]:
+    """Return the sources that can be run, and write of the others why not.
+
+    Args:
+        asked: by their names, so that it must be said of each that is on hold.
+
+    Raises:
+        InvalidEvent: all that was asked for is on hold.
+    """
+    good: list[tuple[Source, int]] = []
+    held: dict[str, OnHold] = {}
+    for name, spec in chosen.items():
+        why = context.store.obstacle(name)
+        if isinstance(why, OnHold) and mode is not Mode.PLAN:
+            held[name] = why
+        elif spec is not None and (why is None or isinstance(why, OnHold)):
+            good.append(spec)
+        else:
+            seen = why if isinstance(why, str) else "its SPEC was not valid"
+            word = _unreadable(name, execution, seen)
+            context.documents.write_child_outcome(run_id(execution), word)
+    if not asked:
+        return good
+    if held and not good:
+        raise InvalidEvent(*(f"{name}: {hold.words(name)}" for name, hold in held.items()))
+    for name, hold in held.items():
+        context.documents.write_child_outcome(run_id(execution), _on_hold(name, execution, hold))
+    return good
 
 
 def _due(context: StepContext[SelectSettings]) -> Chosen:
@@ -155,6 +188,11 @@ def _cannot_run(name: str, why: str) -> tuple[str, str]:
         "tried again every hour. Deploy the version of Certifier that wrote it; a SPEC can also be "
         "registered again.\n",
     )
+
+
+def _on_hold(name: str, execution: str, hold: OnHold) -> ChildOutcome:
+    """Return the word for the report: who asks for it by its name must know."""
+    return ChildOutcome(name=name, outcome=Outcome.DEFERRED, run=execution, seen=hold.words(name))
 
 
 def _unreadable(name: str, execution: str, why: str) -> ChildOutcome:

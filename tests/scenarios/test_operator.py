@@ -325,3 +325,140 @@ def test_once_its_task_runs_it_is_certified(
     assert command("certify", NAME) == 0
     assert command("status", "--check") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "OK: 1 source"
+
+
+# -- show, history, open, pause, release, doctor
+
+
+def test_show_says_what_the_record_says(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The stopped task with DMS's words first; then findings, what was proven, and by whom."""
+    stuck(live)
+    assert command("show", NAME) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].startswith("orders  task is stopped")
+    rows = lines(out)
+    assert rows[1][:2] == ["stopped", "orders-to-warehouse,"]
+    assert rows[2][:2] == ["DMS", "says"]
+    assert SLOT_FAILURE in out
+    assert ["DMS", "test", "connected,"] in [words[:3] for words in rows]
+    assert command("show", NAME, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "task_stopped"
+    assert command("show", "ordes") == 1
+    assert "did you mean orders?" in capsys.readouterr().err
+
+
+def test_history_says_what_each_run_did(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The newest first: a change by its values, a CA by its name, equal runs in one line."""
+    live.certified(task=False)
+    live.cloud.clock.advance(60)
+    live.world.recertify()
+    live.cloud.clock.advance(60)
+    live.world.recertify()
+    live.cloud.clock.advance(60)
+    live.change()
+    assert command("history", NAME) == 0
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()][:3]
+    assert [row[1] for row in rows] == ["certified"] * 3
+    assert rows[0][2] == "ssl_mode verify-ca → verify-full"
+    assert rows[1][2].startswith("nothing to change (2 runs, since ")
+    assert rows[2][2].startswith("endpoint created")
+    assert command("history", NAME, "--json") == 0
+    assert [line["runs"] for line in json.loads(capsys.readouterr().out)][:2] == [1, 2]
+    assert command("history", "nosuch") == 1
+    assert "is not a registered source" in capsys.readouterr().err
+
+
+def test_open_fetches_the_page_and_what_it_links_to(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The links work on this machine too; nothing outside of the folder is written."""
+    live.certified(task=False)
+    assert command("open", NAME, "--no-browser", "--folder", str(tmp_path / "pages")) == 0
+    file = Path(capsys.readouterr().out.strip())
+    assert file.is_file()
+    assert "records/orders" in str(file)
+    execution = live.world.record()["parent"].rsplit(":", 1)[-1]
+    assert command("open", execution, "--no-browser", "--folder", str(tmp_path / "pages")) == 0
+    report = Path(capsys.readouterr().out.strip())
+    (link,) = [one for one in report.read_text().split('"') if one.startswith("../records/")]
+    assert (report.parent / link).resolve() == file.resolve()
+    assert command("open", "nosuch") == 1
+
+
+def test_a_paused_source_is_not_run(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By nobody: not by the schedule, an event or its name; status says who and why; then again."""
+    live.certified(task=False)
+    assert command("pause", NAME, "--why", "the database is being moved", "--who", "kim") == 0
+    assert "certifier unpause orders" in capsys.readouterr().out
+    before = live.world.state()["recorded_at"]
+    live.tick(3, minutes=60 * 24)
+    live.world.renew()
+    live.tick()
+    assert live.world.state()["recorded_at"] == before
+    assert command("certify", NAME) == 1
+    assert "orders: kim has paused it since" in capsys.readouterr().err
+    assert live.cloud.run({"names": [NAME]}).status == "FAILED"
+    assert live.world.state()["recorded_at"] == before
+    assert command("certify", NAME, "--plan") == 0
+    capsys.readouterr()
+    assert command("status") == 0
+    row = capsys.readouterr().out.splitlines()[2].split("\t")
+    assert row[:2] == [NAME, "paused"]
+    assert row[3:] == ["after unpause", "kim: the database is being moved"]
+
+    assert command("unpause", NAME) == 0
+    live.tick()
+    assert live.outcome == "certified"
+    assert live.world.state()["recorded_at"] > before
+    assert command("unpause", NAME) == 1
+    assert command("pause", "nosuch", "--why", "x") == 1
+
+
+def test_what_has_begun_is_finished_before_a_source_is_paused(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A source whose task is stopped cannot be paused: nobody would start the task."""
+    stuck(live)
+    assert command("pause", NAME, "--why", "x", "--who", "kim") == 1
+    assert "paused tasks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("by", ["identifier", "arn"])
+def test_a_released_task_stays_stopped(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str], by: str
+) -> None:
+    """Nobody starts it again, and its source is certified without it."""
+    stuck(live)
+    task = "orders-to-warehouse" if by == "identifier" else live.task
+    assert command("release", NAME, task) == 0
+    capsys.readouterr()
+    live.dms.set_task(live.task, start_failure=None)
+    live.tick()
+    assert (live.outcome, live.unfinished, live.status()) == ("certified", [], "failed")
+    assert command("release", NAME, task) == 1
+    assert "does not wait for orders" in capsys.readouterr().err
+
+
+def test_doctor_looks_at_what_goes_wrong_first(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who you are, version, rights, prefixes, notices, the last run; 1 when something is wrong."""
+    live.certified(task=False)
+    assert command("doctor") == 1  # nobody is notified in the sandbox
+    rows = {
+        line.split("\t")[0]: line.split("\t")[1:] for line in capsys.readouterr().out.splitlines()
+    }
+    for what in ("you", "version", "table", "bucket", "machine"):
+        assert rows[what][0] == "ok", rows
+    assert rows["notices"][0] == "not ok"
+    assert rows["secrets"][1] == "dms/"
+    assert rows["probe"][1] == "outside any VPC"
+    assert set(rows) >= {"bundles", "schedule", "last run"}
+    assert command("doctor", "--json") == 1
+    assert {check["what"] for check in json.loads(capsys.readouterr().out)} >= {"you", "version"}

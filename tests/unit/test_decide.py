@@ -34,6 +34,7 @@ from certifier.run.state import BadEnd, Breaker, Pause, SourceState
 from certifier.run.summary import failure
 from certifier.text import size
 from certifier.vocabulary import Cause, Decision, Outcome, SettingsUnderTest, Severity, Witness
+from tests.unit.situations import AT, STOPPED, situation
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -434,10 +435,10 @@ def test_a_deferred_run_says_which_tasks_wait_once() -> None:
     """A task that a killed run had stopped, while the breaker was open: somebody is notified."""
     end = an_ending(Outcome.DEFERRED, seen(Cause.BREAKER_OPEN))
     needs = attention(end, pending_restarts=("arn:task",), waiting_since=None, now=NOW)
-    assert notice("orders", end, needs=needs, notified="", where="s3://x") is not None
-    assert notice("orders", end, needs=needs, notified=needs, where="s3://x") is None
+    assert notice(AT, end, needs=needs, notified="") is not None
+    assert notice(AT, end, needs=needs, notified=needs) is None
     none = attention(end, pending_restarts=(), waiting_since=None, now=NOW)
-    assert notice("orders", end, needs=none, notified="", where="s3://x") is None
+    assert notice(AT, end, needs=none, notified="") is None
 
 
 def test_a_change_that_waits_after_a_bad_end_needs_no_notice() -> None:
@@ -507,29 +508,23 @@ def test_a_person_is_notified_once_and_when_it_is_over() -> None:
     """The same trouble is notified once, another one again, and its end too."""
     bad = an_ending(Outcome.REFUSED, seen(Cause.HOSTNAME_MISMATCH), seen(Cause.CHAIN_REPAIRED))
     needs = attention(bad, pending_restarts=(), waiting_since=None, now=NOW)
-    got = notice("orders", bad, needs=needs, notified="", where="s3://b/k")
+    got = notice(AT, bad, needs=needs, notified="")
     assert got is not None
-    assert got.subject == "Certifier: orders refused: hostname_mismatch"
-    assert "s3://b/k" in got.message
+    assert got.subject == "Certifier eu-west-1: orders refused: hostname_mismatch"
+    assert "records/orders/" in got.message.replace("%2F", "/")
     assert "chain_repaired" not in got.message
-    assert notice("orders", bad, needs=needs, notified=needs, where="") is None
+    assert notice(AT, bad, needs=needs, notified=needs) is None
     good = an_ending(Outcome.CERTIFIED)
-    over = notice("orders", good, needs="", notified=needs, where="")
+    over = notice(AT, good, needs="", notified=needs)
     assert over is not None
-    assert over.subject == "Certifier: orders is certified again"
-    assert notice("orders", good, needs="", notified="", where="") is None
-    assert notice("orders", good, needs="", notified="certificate_expires_soon", where="") is None
-    assert notice("orders", an_ending(Outcome.DEFERRED), needs="x", notified="", where="") is None
-    got = notice(
-        "orders",
-        good,
-        needs="pending_restart:t",
-        notified="",
-        where="s3://b/k",
-        wal="12 MB of WAL\n",
-    )
+    assert over.subject == "Certifier eu-west-1: orders is certified again"
+    assert notice(AT, good, needs="", notified="") is None
+    assert notice(AT, good, needs="", notified="certificate_expires_soon") is None
+    assert notice(AT, an_ending(Outcome.DEFERRED), needs="x", notified="") is None
+    stopped = situation(stopped=(STOPPED,), wal=("s retains 12 MB",))
+    got = notice(stopped, good, needs="pending_restart:t", notified="")
     assert got is not None
-    assert got.message.endswith("12 MB of WAL\n\nRecord: s3://b/k\n")
+    assert "  WAL          s retains 12 MB\n" in got.message
 
 
 def slot(name: str, retained: int | None, status: str | None = "reserved") -> SlotFacts:
@@ -572,8 +567,8 @@ def test_what_pending_restarts_let_the_server_keep(
         PAUSE.model_copy(update={"retained": {"s": MEGABYTE}}),
     )
     found: dict[str, Any] = {"probed": seen_by_probe(slots), "slots_after": SlotsAfter(slots=again)}
-    assert said in retained_wal(Dossier(pauses=pauses, **found))
-    assert retained_wal(Dossier(**found)) == ""
+    assert said in "\n".join(retained_wal(Dossier(pauses=pauses, **found)))
+    assert retained_wal(Dossier(**found)) == ()
 
 
 @pytest.mark.parametrize(
