@@ -44,8 +44,10 @@ class Policy(Fact):
         min_rsa_bits: the smallest RSA (or DSA) key that passes.
         signature_hashes: the hashes that a signature may use. A root's own signature proves nothing
             and is not looked at.
-        max_validity_days: the longest validity of a leaf (398 is what browsers accept).
-        warning_days: how many days before its end an expiry is reported.
+        max_validity_days: the longest validity of a leaf (398 is what browsers accept). Of one
+            that Amazon RDS has issued nobody can choose it.
+        warning_days: how many days before its end an expiry is reported; a third of the
+            certificate's life at most (``certificate.lifetime``).
         raise_to_error: policy causes that refuse a source instead of warning.
     """
 
@@ -59,9 +61,9 @@ class Policy(Fact):
     warning_days: Annotated[int, Field(ge=1, le=365)] = 30
     raise_to_error: tuple[Annotated[Cause, AfterValidator(_of_policy)], ...] = ()
 
-    def severity(self, cause: Cause) -> Severity:
-        """Return how much a policy finding weighs under these settings."""
-        return Severity.ERROR if cause in self.raise_to_error else Severity.WARNING
+    def severity(self, cause: Cause) -> Severity | None:
+        """Return how much a policy finding weighs here; ``None``: as the catalogue has it."""
+        return Severity.ERROR if cause in self.raise_to_error else None
 
 
 class Finding(Fact):
@@ -84,17 +86,25 @@ class Finding(Fact):
     stage: Stage | None = None
 
 
+_GRAVEST = frozenset({Cause.TASK_NOT_RESTARTED, Cause.BROKEN_AFTER_ROLLBACK, Cause.BROKEN_BEFORE})
+
+
 def errors_in(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Return the findings that stop a certification."""
     return tuple(found for found in findings if found.severity is Severity.ERROR)
 
 
 def errors_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings by weight, and within one weight in the order in which they were made."""
-    return tuple(sorted(findings, key=lambda found: found.severity.weight))
+    """Return findings by weight, and within one weight in the order in which they were made.
+
+    Of errors those come first that say what does not run: the rule for "the cause", everywhere.
+    """
+    return tuple(
+        sorted(findings, key=lambda found: (found.severity.weight, found.cause not in _GRAVEST))
+    )
 
 
 def weightiest(findings: tuple[Finding, ...]) -> Finding | None:
     """Return the finding that matters most, advice left out: the one rule for "the cause"."""
     weighty = [found for found in findings if found.severity is not Severity.ADVICE]
-    return min(weighty, key=lambda found: found.severity.weight, default=None)
+    return next(iter(errors_first(weighty)), None)

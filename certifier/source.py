@@ -22,8 +22,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from certifier.certificate.trust_sets import TrustWord
 from certifier.models import Fact
 from certifier.ownership import is_reserved
+from certifier.rds_names import rds_name
 from certifier.text import printable
 from certifier.vocabulary import SslMode
 from certifier.window import Window, WindowError
@@ -34,6 +36,7 @@ _INSTANCE_ARN = re.compile(_PARTITION + r":dms:[a-z0-9-]+:\d{12}:rep:[A-Za-z0-9-
 _SECRET_ARN = re.compile(
     _PARTITION + r":secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+-[A-Za-z0-9]{6}"
 )
+_ACM_ARN = re.compile(_PARTITION + r":acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]{1,64}")
 _S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([^\x00-\x1f\x7f]{1,1024})")
 _NAME = re.compile(r"(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _IDENTIFIER = re.compile(r"(?!.*--)[A-Za-z]([A-Za-z0-9-]{0,253}[A-Za-z0-9])?")
@@ -116,8 +119,8 @@ def _ssl_mode(value: object) -> object:
 def _secret(value: str) -> str:
     if value.startswith("arn:") and ":acm:" in value:
         raise _wrong(
-            "must be a Secrets Manager ARN; this is a certificate in ACM, whose key "
-            "cannot be read back"
+            "must be a Secrets Manager ARN; this is a certificate in ACM, which "
+            "server_certificate takes"
         )
     if not _SECRET_ARN.fullmatch(value):
         raise _wrong(
@@ -127,10 +130,47 @@ def _secret(value: str) -> str:
     return value
 
 
+_WORDS = ", ".join(TrustWord)
+
+
 def _bundle(value: str) -> str:
-    if not _S3_URI.fullmatch(value) and not _SECRET_ARN.fullmatch(value):
-        raise _wrong("must be s3://bucket/key, or the full ARN of a secret")
-    return value
+    if value in set(TrustWord) or _S3_URI.fullmatch(value) or _SECRET_ARN.fullmatch(value):
+        return value
+    raise _wrong(
+        f"must be one of the words {_WORDS}; or s3://bucket/key; or the full ARN of a secret"
+    )
+
+
+def _server_certificate(value: str) -> str:
+    if _ACM_ARN.fullmatch(value):
+        return value
+    if value.startswith("arn:") and ":acm:" in value:
+        raise _wrong("must be the whole ARN of a certificate in ACM (arn:aws:acm:...:certificate/)")
+    return _secret(value)
+
+
+def word_mistake(word: TrustWord, host: str, *, verify_full: bool) -> str | None:
+    """Return why a word cannot stand for the CAs of this host; ``None``: it can.
+
+    Args:
+        verify_full: the mode is verify-full.
+    """
+    if word is TrustWord.PUBLIC and not verify_full:
+        return (
+            "public is for verify-full alone: with public CAs, verify-ca lets every server of the "
+            "Internet in (libpq's sslrootcert=system says the same)"
+        )
+    if word is not TrustWord.RDS:
+        return None
+    name = rds_name(host)
+    if name is None:
+        return (
+            "rds is for hosts of RDS, whose name says the Region (*.REGION.rds.amazonaws.com); for "
+            "an alias of such a host give the name that RDS has given it, or the bundle itself"
+        )
+    if name.is_proxy:
+        return "rds is not for an RDS Proxy, whose certificate is of Amazon's public CA: use amazon"
+    return None
 
 
 def _restart(value: object) -> object:
@@ -237,19 +277,30 @@ class Source(Fact):
         "the secret has a new version.",
         examples=["inline"],
     )
-    server_certificate: SecretArn | None = Field(
+    server_certificate: (
+        Annotated[str, AfterValidator(_server_certificate), Field(max_length=ARN_LENGTH)] | None
+    ) = Field(
         default=None,
-        description="The secret with the certificate and key that PostgreSQL serves. It is "
-        "imported into ACM and compared with what the server serves; a CA in it stands in for "
-        "ca_bundle. Allowed: the full ARN of a secret, with its six-character suffix.",
-        examples=["arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders-tls-GhIjKl"],
+        description="The certificate that PostgreSQL is meant to serve, with which the served one "
+        "is compared. A secret with certificate and key: they are imported into ACM, and a CA in "
+        "the secret stands in for ca_bundle. A certificate in ACM (issued there, or exported from "
+        "there to the host): leaf and chain are read, and nothing is imported. Allowed: the full "
+        "ARN of a secret, with its six-character suffix, or of a certificate in ACM.",
+        examples=[
+            "arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders-tls-GhIjKl",
+            "arn:aws:acm:eu-west-1:111122223333:certificate/11111111-2222-3333-4444-555555555555",
+        ],
     )
     ca_bundle: Annotated[str, AfterValidator(_bundle), Field(max_length=ARN_LENGTH)] | None = Field(
         default=None,
-        description="The CA certificates that DMS is to trust, as PEM. Required for verify-ca and "
-        "verify-full unless the secret of server_certificate holds a CA. Allowed: s3://bucket/key "
-        "in a bucket that the installation allows, or the full ARN of a secret.",
-        examples=["s3://platform-trust/rds/eu-west-1-bundle.pem"],
+        description="The CA certificates that DMS is to trust. Required for verify-ca and "
+        "verify-full unless the secret of server_certificate holds a CA. Allowed: a word that "
+        "stands for roots that Certifier knows; s3://bucket/key in a bucket that the installation "
+        "allows; or the full ARN of a secret. The words: rds, the roots of the host's Region; "
+        "public, as libpq's sslrootcert=system, for verify-full alone: DMS gets the root that the "
+        "served chain ends in and its owner's other roots; letsencrypt, amazon (ACM, RDS Proxy) "
+        "and azure, the roots of these.",
+        examples=["rds", "public", "s3://platform-trust/rds/eu-west-1-bundle.pem"],
     )
     ca_bundle_sha256: str | None = Field(
         default=None,
@@ -333,13 +384,15 @@ class Source(Fact):
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
-        if self.ssl_mode.verifies and self.ca_bundle is None and self.server_certificate is None:
+        secret = self.server_certificate and self.acm_certificate is None
+        if self.ssl_mode.verifies and self.ca_bundle is None and not secret:
             raise _wrong(
                 f"ca_bundle: {self.ssl_mode.value} needs a CA: give ca_bundle, or a "
                 "server_certificate whose secret holds one"
             )
         if self.ca_bundle_sha256 is not None and self.ca_bundle is None:
             raise _wrong("ca_bundle_sha256: needs ca_bundle")
+        self._word_fits()
         if self.probe_login and self.credentials is None:
             raise _wrong("probe_login: needs credentials")
         if self.probe_plaintext and not self.logs_in:
@@ -347,6 +400,29 @@ class Source(Fact):
         if self.credentials_mode is CredentialsMode.INLINE and self.credentials is None:
             raise _wrong("credentials_mode: inline needs credentials")
         return self
+
+    def _word_fits(self) -> None:
+        word = self.trust_word
+        if word is None:
+            return
+        full = self.ssl_mode is SslMode.VERIFY_FULL
+        if (mistake := word_mistake(word, self.host, verify_full=full)) is not None:
+            raise _wrong(f"ca_bundle: {mistake}")
+        if word is TrustWord.PUBLIC and self.probe is ProbePolicy.OFF:
+            raise _wrong("ca_bundle: public needs a probe, which sees the root that is served")
+        if self.ca_bundle_sha256 is not None:
+            raise _wrong(f"ca_bundle_sha256: is of a file, and {word.value} is not one")
+
+    @property
+    def trust_word(self) -> TrustWord | None:
+        """The word that stands for the CAs; ``None``: there is a bundle, or nothing."""
+        return TrustWord(self.ca_bundle) if self.ca_bundle in set(TrustWord) else None
+
+    @property
+    def acm_certificate(self) -> str | None:
+        """The ARN of the intended certificate, when it lives in ACM."""
+        arn = self.server_certificate
+        return arn if arn is not None and _ACM_ARN.fullmatch(arn) else None
 
     @property
     def logs_in(self) -> bool:
@@ -363,7 +439,7 @@ class Source(Fact):
     def secrets(self) -> tuple[str, ...]:
         """The ARNs of the secrets that it names, as often as it names them."""
         named = (self.credentials, self.server_certificate, self.ca_bundle)
-        return tuple(arn for arn in named if arn is not None and not arn.startswith("s3://"))
+        return tuple(arn for arn in named if arn is not None and _SECRET_ARN.fullmatch(arn))
 
     @property
     def window(self) -> Window | None:

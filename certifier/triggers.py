@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from certifier.errors import InvalidEvent
+from certifier.identity import same_secret
+from certifier.rds_names import rds_name
 from certifier.source import InvalidSource, Source, parse_source
 from certifier.text import printable
 from certifier.vocabulary import Mode, Origin
@@ -23,11 +25,13 @@ SECRET_CALLS = frozenset(
 )
 """Calls that CloudTrail shows when a secret may have a new current version (aws-facts 9)."""
 EXPIRING = "ACM Certificate Approaching Expiration"
+AVAILABLE = "ACM Certificate Available"
+RENEWED = frozenset({"RENEWAL", "REIMPORT"})
+"""What makes another certificate available under the same ARN (aws-facts 8)."""
 RDS_INSTANCE = "RDS DB Instance Event"
 RDS_EVENTS = frozenset({"RDS-EVENT-0501", "RDS-EVENT-0502"})
 """The server certificate must be, or will be, rotated: events of DB instances, Aurora's too."""
 _RDS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}")
-_RDS_HOST = re.compile(r"\.rds\.amazonaws\.com(\.cn)?\.?$")
 _NAMES = 1000
 _EXECUTION = re.compile(r"[^\s/]{1,80}")
 _SOURCES = 500
@@ -54,6 +58,16 @@ class OfSecret:
 @dataclass(frozen=True)
 class OfCertificate:
     """The sources whose certificate in ACM this is."""
+
+    arn: str
+
+
+@dataclass(frozen=True)
+class OfIntended:
+    """The sources whose intended certificate lives in ACM under this ARN.
+
+    Not those whose pair we have imported there: our own imports start nothing.
+    """
 
     arn: str
 
@@ -88,7 +102,7 @@ class Everything:
     """Every registered source."""
 
 
-Choice = AllDue | OfSecret | OfCertificate | OfHost | Onboarded | Named | Everything
+Choice = AllDue | OfSecret | OfCertificate | OfIntended | OfHost | Onboarded | Named | Everything
 
 
 @dataclass(frozen=True)
@@ -137,6 +151,10 @@ def _delivered(event: Mapping[str, Any]) -> Choice:
             return OfSecret(_needed(event, "detail", _secret_of_call(detail)))
         case "aws.acm" if kind == EXPIRING:
             return OfCertificate(_needed(event, "resources", _texts(event.get("resources"))))
+        case "aws.acm" if kind == AVAILABLE:
+            if _text(detail.get("Action")) not in RENEWED:
+                raise InvalidEvent(f"detail.Action: must be one of {', '.join(sorted(RENEWED))}")
+            return OfIntended(_needed(event, "resources", _texts(event.get("resources"))))
         case "aws.rds" if kind == RDS_INSTANCE:
             if _text(detail.get("EventID")) not in RDS_EVENTS:
                 raise InvalidEvent(
@@ -290,7 +308,7 @@ def _sources(value: object) -> tuple[tuple[Source, ...], list[str]]:
 
 
 def affected_sources(
-    choice: OfSecret | OfCertificate | OfHost,
+    choice: OfSecret | OfCertificate | OfIntended | OfHost,
     sources: Iterable[Source],
     certificates: Mapping[str, tuple[str, ...]],
 ) -> tuple[str, ...]:
@@ -303,20 +321,19 @@ def affected_sources(
         case OfSecret(secret):
             hit = [source.name for source in sources if _uses(source, secret)]
         case OfCertificate(arn):
-            hit = [s.name for s in sources if arn in certificates.get(s.name, ())]
+            hit = [
+                s.name for s in sources if arn in (*certificates.get(s.name, ()), s.acm_certificate)
+            ]
+        case OfIntended(arn):
+            hit = [s.name for s in sources if s.acm_certificate == arn]
         case OfHost(instance, cluster):
             hit = [s.name for s in sources if _is_host(s.host, instance, cluster)]
     return tuple(sorted(hit))
 
 
 def _uses(source: Source, secret: str) -> bool:
-    """Whether the source uses the secret: by ARN, or by name, which is the ARN without suffix."""
-    used = (source.credentials, source.server_certificate, source.ca_bundle)
-    return any(
-        arn is not None
-        and (arn == secret or arn.partition(":secret:")[2].rpartition("-")[0] == secret)
-        for arn in used
-    )
+    """Whether the source uses the secret, in whatever form an event names it."""
+    return any(same_secret(arn, secret) for arn in source.secrets)
 
 
 def _is_host(host: str, instance: str, cluster: str | None) -> bool:
@@ -326,9 +343,9 @@ def _is_host(host: str, instance: str, cluster: str | None) -> bool:
     stand for a cluster's writer and readers. Custom endpoints have names of their own, and proxies
     other certificates.
     """
-    if _RDS_HOST.search(host.lower()) is None:
+    name = rds_name(host)
+    if name is None:
         return False
-    first, second = host.lower().split(".")[:2]
-    if second.startswith("cluster-"):
-        return cluster is not None and first == cluster.lower()
-    return first == instance.lower() and not second.startswith("proxy-")
+    if name.is_cluster:
+        return cluster is not None and name.identifier == cluster.lower()
+    return name.identifier == instance.lower() and not name.is_proxy

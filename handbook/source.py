@@ -55,7 +55,9 @@ One that can also create its endpoint, and that follows the certificate of its s
 
 | given | needs |
 | --- | --- |
-| `ssl_mode` `verify-ca`, `verify-full` | `ca_bundle`, or a `server_certificate` with a CA in it |
+| `ssl_mode` `verify-ca`, `verify-full` | `ca_bundle`, or a CA in the secret `server_certificate` |
+| `ca_bundle` `rds` | a `host` of RDS, by the name that RDS has given it |
+| `ca_bundle` `public` | `ssl_mode` `verify-full`, and a `probe` that is not `off` |
 | an `endpoint` that does not exist | `database` and `credentials` |
 | `credentials_mode` `inline` | `credentials` |
 | `ca_bundle_sha256` | `ca_bundle` |

@@ -9,7 +9,7 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aws_lambda_powertools import Logger
 from pydantic import ValidationError
@@ -33,7 +33,11 @@ from certifier.steps.context import Clock, Resolve, StepContext, StepSettings, u
 from certifier.vocabulary import Outcome, Witness
 
 ANSWER_LIMIT = 8 * 1024
-"""Bytes of an answer, as JSON: ``States.DataLimitExceeded`` cannot be caught."""
+"""Bytes of an answer, as JSON, unless a step says otherwise: ``States.DataLimitExceeded`` cannot be
+caught."""
+
+if TYPE_CHECKING:
+    from certifier.roots import Roots
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S", bound=StepSettings)
@@ -44,11 +48,17 @@ class Step(Generic[E, S]):
     """A Lambda handler around one step."""
 
     def __init__(
-        self, run: Callable[[E, StepContext[S]], Fact], *, event: type[E], settings: type[S]
+        self,
+        run: Callable[[E, StepContext[S]], Fact],
+        *,
+        event: type[E],
+        settings: type[S],
+        limit: int = ANSWER_LIMIT,
     ) -> None:
         self._run = run
         self._event = event
         self._settings = settings
+        self._limit = limit
         self._bound: Handler | None = None
         self.name = run.__module__.rsplit(".", 1)[-1]
 
@@ -59,6 +69,7 @@ class Step(Generic[E, S]):
         session: Any = None,
         now: Clock = utc_now,
         resolve: Resolve | None = None,
+        roots: "Roots | None" = None,
     ) -> Handler:
         """Return the handler for one environment.
 
@@ -67,7 +78,7 @@ class Step(Generic[E, S]):
         """
         settings = self._settings.read(environ)
         chosen = {} if resolve is None else {"resolve": resolve}
-        context = StepContext(settings, clients=Clients(session), now=now, **chosen)
+        context = StepContext(settings, clients=Clients(session), now=now, roots=roots, **chosen)
         log = Logger(service=environ.get("POWERTOOLS_SERVICE_NAME", "certifier"))
 
         def handle(raw: Mapping[str, Any], _context: Any) -> dict[str, Any]:
@@ -93,7 +104,7 @@ class Step(Generic[E, S]):
                 where = [f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
                 log.error("step failed", extra={**fields, "error": kind, "where": where[-5:]})  # noqa: TRY400
                 raise Unexpected(kind) from None
-            log.info("step done", extra={**fields, "answer": answer})
+            log.info("step done", extra={**fields, "answer": _shown(answer)})
             return answer
 
         return handle
@@ -104,10 +115,9 @@ class Step(Generic[E, S]):
         except ValidationError as error:
             raise InvalidEvent(*problems_of(error)) from None
 
-    @staticmethod
-    def _answer(answer: Fact) -> dict[str, Any]:
+    def _answer(self, answer: Fact) -> dict[str, Any]:
         plain: dict[str, Any] = answer.model_dump(mode="json")
-        if len(json.dumps(plain)) > ANSWER_LIMIT:
+        if len(json.dumps(plain)) > self._limit:
             raise Unexpected("AnswerTooLarge")
         return plain
 
@@ -115,6 +125,12 @@ class Step(Generic[E, S]):
         """Handle one invocation in Lambda."""
         self._bound = self._bound or self.bind(os.environ)
         return self._bound(event, context)
+
+
+def _shown(answer: dict[str, Any]) -> dict[str, Any] | str:
+    """Return the answer for the log; of a large one its size."""
+    size = len(json.dumps(answer))
+    return answer if size <= ANSWER_LIMIT else f"{size} bytes"
 
 
 def _write_child_outcome(event: StepEvent, context: StepContext[Any]) -> None:

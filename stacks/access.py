@@ -38,6 +38,10 @@ HOLDS = "certifier:holds"
 CREDENTIALS, SERVER_CERTIFICATE = "credentials", "server-certificate"
 
 
+# The source of our events: see certifier/run/announcement.py.
+EVENTS_OF = "certifier"
+
+
 def for_this_account(scope: Construct, principal: iam.ServicePrincipal) -> iam.IPrincipal:
     """A service that may assume a role for this account alone.
 
@@ -162,6 +166,15 @@ class Permissions:
         """Which cluster a DB instance belongs to; events name only the instance."""
         return (_allow([self._arn("rds", "db", "*")], "rds:DescribeDBInstances"),)
 
+    def rds_roots(self) -> Statements:
+        """Which CAs RDS has, in the Region of any host; they belong to no account, hence ``*``."""
+        return (_allow(["*"], "rds:DescribeCertificates"),)
+
+    def acm_read(self) -> Statements:
+        """The public parts of a certificate that lives in ACM."""
+        certificates = [self._arn("acm", "certificate", "*", ArnFormat.SLASH_RESOURCE_NAME)]
+        return (_allow(certificates, "acm:GetCertificate"),)
+
     def acm(self) -> Statements:
         """Certificates in ACM. ListCertificates knows no resources, hence ``*``."""
         certificates = [self._arn("acm", "certificate", "*", ArnFormat.SLASH_RESOURCE_NAME)]
@@ -197,6 +210,13 @@ class Permissions:
             "StringEquals", {"iam:PassedToService": dms_principals(self._stack)}
         )
         return (_allow([role.role_arn], "iam:GetRole"), hand_over)
+
+    def put_events(self) -> Statements:
+        """Put events of ours on the bus of the settings, and of nobody else's name."""
+        bus = self._settings.event_bus
+        named = self._arn("events", "event-bus", bus, ArnFormat.SLASH_RESOURCE_NAME)
+        put = _allow([bus if bus.startswith("arn:") else named], "events:PutEvents")
+        return (_with(put, "StringEquals", "events:source", EVENTS_OF),)
 
     @property
     def _prefixes(self) -> tuple[str, ...]:
@@ -244,7 +264,13 @@ def grant(
         "register_sources": (),
         "select_sources": (*may.rds(), *publish),
         "claim_source": (),
-        "read_material": (*secrets, *may.read_bundles(), *describe),
+        "read_material": (
+            *secrets,
+            *may.read_bundles(),
+            *may.rds_roots(),
+            *may.acm_read(),
+            *describe,
+        ),
         "probe_tls": passwords,
         "plan_changes": describe,
         "import_ca": (
@@ -272,7 +298,7 @@ def grant(
         "test_connection": (*describe, *test, *passwords),
         "resume_tasks": (*describe, *test, *may.dms("StartReplicationTask", on=["task"])),
         "import_certificate": (*pairs, *may.acm()),
-        "record_certification": (*describe, *delete_canary, *publish),
+        "record_certification": (*describe, *delete_canary, *publish, *may.put_events()),
         "tidy": (
             *describe,
             *may.dms_delete("DeleteCertificate", on=["cert"], tagged=[CA]),
@@ -378,7 +404,8 @@ ITEMS: Mapping[str, Items] = {
         reads=("Query",), writes={STATE: (UPDATE,), UNDO: (DELETE,), "BREAKER": (PUT, CHECK)}
     ),
     "tidy": Items(reads=("Query", "Scan"), writes={"TIDY": (PUT,), "UNUSED": (UPDATE, DELETE)}),
-    "report": Items(),
+    # The page of the fleet shows every source.
+    "report": Items(reads=("Scan",)),
 }
 """What each function may do with the table."""
 
@@ -410,7 +437,7 @@ OBJECTS: Mapping[str, Objects] = {
     "import_certificate": _of_step("import_certificate"),
     "record_certification": _of_step("record_certification", "records/*"),
     "tidy": Objects(),
-    "report": Objects(reads=("runs/*",), writes=("reports/*",)),
+    "report": Objects(reads=("runs/*", "records/*", "reports/latest.json"), writes=("reports/*",)),
 }
 """What each function may do with the bucket."""
 

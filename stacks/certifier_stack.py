@@ -34,6 +34,7 @@ class CertifierStack(Stack):
                 "BUCKET": storage.bucket.bucket_name,
                 "TOPIC": notices.topic.topic_arn,
                 "DOCS_URL": settings.docs_url,
+                "EVENT_BUS": settings.event_bus,
                 "DMS_SECRET_ROLE": dms.role.role_arn,
                 "POLICY": json.dumps(settings.policy()),
                 "PROBE_ADDRESSES": json.dumps(settings.probe_addresses()),

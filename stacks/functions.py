@@ -59,7 +59,9 @@ STEPS = (
     StepFunction("test_connection"),
     StepFunction("resume_tasks"),
     StepFunction("import_certificate"),
-    StepFunction("record_certification", ("TOPIC", "DOCS_URL", "BREAKER_LIMIT")),
+    StepFunction(
+        "record_certification", ("TOPIC", "EVENT_BUS", "DOCS_URL", "BREAKER_LIMIT", "POLICY")
+    ),
     StepFunction("tidy", ("TOPIC",), seconds=120),
     StepFunction("report", seconds=120),
 )

@@ -22,10 +22,21 @@ from constructs import Construct
 
 from stacks.workflow import TASK_TIMEOUT, add_retries, machine_log
 
-_CAUSE = "$substring('' & $states.errorOutput.Cause, 0, 4000)"
+
+def _failed(reason: str) -> str:
+    """The cause of a failure before anything was run, in the form that Run gives to its own."""
+    nothing = "'counts': {}, 'sources': [], 'report': null"
+    return f"$string({{'reason': {reason}, {nothing}}})"
+
+
+_CAUSE = _failed("$substring('' & $states.errorOutput.Cause, 0, 4000)")
 # Of an execution that failed, .sync:2 answers all that DescribeExecution says, as JSON text.
 _FAILED = "$contains('' & $states.errorOutput.Cause, '\"ExecutionArn\"')"
 _DETAIL = "$parse($states.errorOutput.Cause)"
+_RUNS_OWN = f"$substring('' & {_DETAIL}.Cause, 0, 1) = '{{' ? {_DETAIL}.Cause : " + _failed(
+    f"'' & {_DETAIL}.Cause"
+)
+_PROBLEMS = "'' & $states.result.Payload.problems"
 
 
 class Onboarding(Construct):
@@ -88,7 +99,7 @@ class Onboarding(Construct):
                 "accepted": "{% $states.result.Payload.accepted = true %}",
                 "onboarded": "{% '' & $states.result.Payload.onboarded %}",
                 "failure": "InvalidEvent",
-                "cause": "{% '' & $states.result.Payload.problems %}",
+                "cause": f"{{% {_failed(_PROBLEMS)} %}}",
             },
             outputs={},
             retry_on_service_exceptions=False,
@@ -136,7 +147,7 @@ class Onboarding(Construct):
             assign={
                 "failure": f"{{% {_FAILED} ? '' & {_DETAIL}.Error : "
                 "$replace($states.errorOutput.Error, /^States[.]/, '') %}",
-                "cause": f"{{% {_FAILED} ? '' & {_DETAIL}.Cause : {_CAUSE} %}}",
+                "cause": f"{{% {_FAILED} ? {_RUNS_OWN} : {_CAUSE} %}}",
             },
             outputs={},
         )

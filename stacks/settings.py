@@ -82,6 +82,14 @@ KeyArn = Annotated[
     Field(pattern=r"^arn:aws[a-z-]{0,10}:kms:[a-z0-9-]{1,20}:\d{12}:key/[A-Za-z0-9-]{1,36}$"),
 ]
 Email = Annotated[str, Field(pattern=r"^[^@\s,]+@[^@\s,]+\.[^@\s,]+$")]
+# A name, or an ARN with one at its end (EventBridge API, PutEvents; at most 256 in a name).
+EventBus = Annotated[
+    str,
+    Field(
+        pattern=r"^(arn:aws[a-z-]{0,10}:events:[a-z0-9-]{1,20}:\d{12}:event-bus/)?"
+        r"[A-Za-z0-9._-][A-Za-z0-9._/-]{0,255}$"
+    ),
+]
 SubnetId = Annotated[str, Field(pattern=r"^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$")]
 SecurityGroupId = Annotated[str, Field(pattern=r"^sg-(?:[0-9a-f]{8}|[0-9a-f]{17})$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.*:_-]{1,255}$")]
@@ -106,6 +114,8 @@ class Settings(Policy):
             subscription.
         docs_url: where these documents are published, for the links in notices and alarms; without
             it they name the path in the repository.
+        event_bus: the EventBridge bus that gets an event for each certification, by its name, or by
+            its ARN when it is another account's or Region's.
         batch: sources that one tick of the schedule (every ten minutes) takes at most.
         max_concurrency: sources certified at a time; DMS allows the account 8 calls a second.
         poll_seconds: seconds between two looks at DMS; under twelve, the history of a run whose
@@ -145,6 +155,7 @@ class Settings(Policy):
     notify: Annotated[tuple[Email, ...], Field(max_length=20), BeforeValidator(_split)] = ()
 
     docs_url: Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9._~:/-]{1,200})?$")] = ""
+    event_bus: EventBus = "default"
 
     batch: Annotated[int, Field(ge=1, le=500)] = 50
     max_concurrency: Annotated[int, Field(ge=1, le=20)] = 5

@@ -1,7 +1,8 @@
 """What starts the state machine. All of it is passed on raw: Select sources understands each event.
 
-Our own writes start nothing: an import into ACM emits ``ACM Certificate Available``, which no rule
-matches, and we write no secret.
+Our own writes start no source: an import over a certificate in ACM emits ``ACM Certificate
+Available`` like a renewal there, and Select sources finds no source whose intended certificate it
+is; and we write no secret.
 """
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
@@ -76,6 +77,13 @@ class Triggers(Construct):
             "a certificate in ACM approaches its expiry",
             source=["aws.acm"],
             detail_type=["ACM Certificate Approaching Expiration"],
+        )
+        self._rule(
+            "CertificateRenewed",
+            "a certificate that lives in ACM was renewed, or imported again by its owner",
+            source=["aws.acm"],
+            detail_type=["ACM Certificate Available"],
+            detail={"Action": ["RENEWAL", "REIMPORT"]},
         )
         self._rule(
             "ServerCertificateRotates",

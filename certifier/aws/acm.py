@@ -37,6 +37,7 @@ KEY_TYPES = (
 _PAGE = 1000
 _PAGES = 20
 _NOT_FOUND = "ResourceNotFoundException"
+_PENDING = "RequestInProgressException"
 _IN_USE = "ResourceInUseException"
 _QUOTA = "LimitExceededException"
 _CONFLICT = "ConflictException"
@@ -198,6 +199,19 @@ class Acm:
         """Return the SHA-256 of the leaf under an ARN; ``None`` when there is none. One call."""
         answer = self._ask("get_certificate", (_NOT_FOUND,), CertificateArn=arn)
         return None if isinstance(answer, str) else _leaf_facts(answer["Certificate"]).sha256
+
+    def read(self, arn: str) -> tuple[str, str] | str:
+        """Return leaf and chain (PEM) of a certificate that lives in ACM, or why there is none.
+
+        One call. The chain is as ACM gives it: intermediates, with or without the root.
+        """
+        answer = self._ask("get_certificate", (_NOT_FOUND, _PENDING), CertificateArn=arn)
+        match answer:
+            case str() if answer == _PENDING:
+                return "ACM has not issued it yet"
+            case str():
+                return "there is none in this account and Region"
+        return answer["Certificate"], answer.get("CertificateChain", "")
 
     def certificate(self, arn: str) -> AcmCertificate | None:
         """Return the certificate under an ARN; ``None`` when there is none. Two calls."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dms import DatabaseMigrationServiceClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
@@ -96,7 +97,11 @@ class Clients:
     @overload
     def client(self, service: Literal["dynamodb"]) -> "DynamoDBClient": ...
     @overload
-    def client(self, service: Literal["rds", "scheduler", "sts"]) -> Any: ...
+    def client(self, service: Literal["events"]) -> "EventBridgeClient": ...
+    @overload
+    def client(self, service: Literal["rds"], region: str | None = None) -> Any: ...
+    @overload
+    def client(self, service: Literal["scheduler", "sts"]) -> Any: ...
     @overload
     def client(self, service: Literal["s3"]) -> "S3Client": ...
     @overload
@@ -106,17 +111,23 @@ class Clients:
     @overload
     def client(self, service: Literal["stepfunctions"]) -> "SFNClient": ...
 
-    def client(self, service: str) -> Any:
-        """Return the client for ``service``, always the same one."""
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return the client for ``service``, always the same one.
+
+        Args:
+            region: another Region than that of the session.
+        """
+        key = service if region is None else f"{service} in {region}"
+        where = {} if region is None else {"region_name": region}
         with self._lock:
-            if service not in self._made:
+            if key not in self._made:
                 self._session = self._session or boto3.Session()
                 # The stubs know each service by its literal name; here it is a variable.
                 make = cast("Callable[..., Any]", self._session.client)
                 attempts = 1 if service == "acm" else ATTEMPTS
                 with translated():
-                    self._made[service] = make(service, config=config(attempts))
-            return self._made[service]
+                    self._made[key] = make(service, config=config(attempts), **where)
+            return self._made[key]
 
 
 # Codes that mean the same for every service; what only one service says is its adapter's business.

@@ -689,12 +689,28 @@ def _endpoint(described: Mapping[str, Any]) -> Endpoint:
             ssl_mode=SslMode(described.get("SslMode") or SslMode.NONE),
             certificate_arn=described.get("CertificateArn") or None,
             **{ours: given(theirs) for ours, theirs in _CONNECTION.items()},
-            **{ours: settings.get(theirs) or None for ours, theirs in _SECRET.items()},
+            **_secret(described, settings),
         ),
         authentication=settings.get("AuthenticationMethod") or "password",
         read_only=bool(described.get("IsReadOnly")),
         rest_digest=hashlib.sha256(text.encode()).hexdigest(),
     )
+
+
+def _secret(described: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the secret and its role, which may also stand in the extra connection attributes.
+
+    There they are ``SecretsManagerSecretId=...;SecretsManagerAccessRoleArn=...``, in any case.
+    """
+    pairs = (
+        part.partition("=")[::2]
+        for part in str(described.get("ExtraConnectionAttributes") or "").split(";")
+    )
+    extra = {name.strip().lower(): value.strip() for name, value in pairs}
+    return {
+        ours: settings.get(theirs) or extra.get(theirs.lower()) or None
+        for ours, theirs in _SECRET.items()
+    }
 
 
 def _certificate(described: Mapping[str, Any]) -> DmsCertificate:

@@ -1,11 +1,14 @@
-"""RDS: which cluster a DB instance belongs to."""
+"""RDS: which cluster a DB instance belongs to, and the CAs that RDS has in a Region."""
 
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from certifier.aws.clients import code_of, translate
+from certifier.aws.clients import code_of, translate, translated
+from certifier.errors import Unexpected
 
+_PAGES = 10
 _GONE = frozenset({"DBInstanceNotFound", "DBInstanceNotFoundFault"})
 
 
@@ -19,6 +22,26 @@ class Rds:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+
+    def thumbprints(self, now: datetime) -> frozenset[str]:
+        """Return the SHA-1 of the root of every CA that is valid, in lower-case hex.
+
+        Raises:
+            Unexpected: there are more pages than any Region has CAs.
+        """
+        found: set[str] = set()
+        params: dict[str, str] = {}
+        for _ in range(_PAGES):
+            with translated():
+                answer = self._client.describe_certificates(**params)
+            for one in answer["Certificates"]:
+                text, end = one.get("Thumbprint", ""), one.get("ValidTill")
+                if text and (end is None or end > now):
+                    found.add(text.replace(":", "").lower())
+            if not (marker := answer.get("Marker")):
+                return frozenset(found)
+            params = {"Marker": marker}
+        raise Unexpected(f"DescribeCertificates: more than {_PAGES} pages")
 
     def cluster_of(self, instance: str) -> str | None:
         """Return the identifier of the cluster that a DB instance is a member of. One call.

@@ -8,6 +8,7 @@ Keys of the bucket::
     runs/<execution>/outcomes/<name>.<outcome>    how each child of an execution ended
     records/<source>/<instant>-<run>.json, .html  what one certification proved
     reports/<execution>.json, .html               what one execution did
+    reports/latest.html, .json                    the page of the fleet, and its digests of records
 """
 
 import json

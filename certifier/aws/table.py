@@ -77,6 +77,20 @@ class Table:
             )
             return [unpacked(item) for page in pages for item in page["Items"]]
 
+    def scan_for(self, *kinds: str) -> list[dict[str, Any]]:
+        """Return every item whose ``sk`` is one of ``kinds``, as they were a moment ago.
+
+        Half the price of a consistent reading; for what only people look at.
+        """
+        names = {f":k{number}": kind for number, kind in enumerate(kinds)}
+        with translated():
+            pages = self.client.get_paginator("scan").paginate(
+                TableName=self.name,
+                FilterExpression=f"sk IN ({', '.join(names)})",
+                ExpressionAttributeValues=packed(names),
+            )
+            return [unpacked(item) for page in pages for item in page["Items"]]
+
     # -- writes, as values
 
     def putting(

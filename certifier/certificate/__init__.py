@@ -13,7 +13,7 @@ from certifier.lazy import lazily
 if TYPE_CHECKING:
     from certifier.certificate.bundle import Bundle, trust_bundle
     from certifier.certificate.canonical import bundle_digest, certificates_in, union
-    from certifier.certificate.expiry import Expiring, Role, expiring
+    from certifier.certificate.expiry import Expiring, Role, expiring, share_left
     from certifier.certificate.facts import CertificateFacts, certificate_facts
     from certifier.certificate.intake import Intake, check_material
     from certifier.certificate.keys import PrivateKey
@@ -27,7 +27,7 @@ else:
         {
             "bundle": ("Bundle", "trust_bundle"),
             "canonical": ("bundle_digest", "certificates_in", "union"),
-            "expiry": ("Expiring", "Role", "expiring"),
+            "expiry": ("Expiring", "Role", "expiring", "share_left"),
             "facts": ("CertificateFacts", "Names", "certificate_facts"),
             "intake": ("Intake", "check_material"),
             "keys": ("PrivateKey",),
@@ -55,6 +55,7 @@ __all__ = [
     "expiring",
     "material_from_secret",
     "policy_findings",
+    "share_left",
     "trust_bundle",
     "union",
 ]

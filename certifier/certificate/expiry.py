@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from certifier.certificate.facts import CertificateFacts
+from certifier.certificate.lifetime import Lifetime
 from certifier.models import Fact
 
 
@@ -25,10 +26,11 @@ class Role(StrEnum):
 
 
 class Expiring(Fact):
-    """One certificate that matters, and the last second at which it is valid."""
+    """One certificate that matters, and from when to the last second at which it is valid."""
 
     role: Role
     title: str
+    not_before: datetime | None = None
     not_after: datetime
 
     @property
@@ -36,9 +38,20 @@ class Expiring(Fact):
         """Role and name, for a sentence."""
         return f"{self.role.value} {self.title}"
 
+    @property
+    def life(self) -> Lifetime:
+        """When its expiry is near."""
+        return Lifetime(self.not_before, self.not_after)
+
     def days_left(self, now: datetime) -> int:
         """Return the whole days until it expires; negative afterwards."""
         return (self.not_after - now).days
+
+
+def share_left(ends: Sequence[Expiring], now: datetime) -> float | None:
+    """Return the least share of its life, from 1 to 0, that one of them has left."""
+    shares = [share for one in ends if (share := one.life.share_left(now)) is not None]
+    return round(min(shares), 4) if shares else None
 
 
 def expiring(
@@ -76,7 +89,7 @@ def _of_chain(
     anchor: CertificateFacts | None,
     trusted: Sequence[CertificateFacts],
 ) -> Iterator[Expiring]:
-    for position, facts in enumerate(_walked(served, anchor)):
+    for position, facts in enumerate(walked(served, anchor)):
         yield from _one(Role.INTERMEDIATE if position else Role.LEAF, facts)
     issues = [facts for facts in trusted if anchor is None or _same_authority(facts, anchor)]
     if anchor is not None and not issues:
@@ -88,7 +101,7 @@ def _of_chain(
         yield from _one(Role.ANCHOR if in_use else Role.BUNDLE, last)
 
 
-def _walked(
+def walked(
     served: Sequence[CertificateFacts], anchor: CertificateFacts | None
 ) -> Sequence[CertificateFacts]:
     """Return the part of the served chain between leaf and anchor; all of it without an anchor."""
@@ -116,4 +129,6 @@ def _same_authority(one: CertificateFacts, other: CertificateFacts) -> bool:
 
 def _one(role: Role, facts: CertificateFacts) -> Iterator[Expiring]:
     if facts.not_after is not None:
-        yield Expiring(role=role, title=facts.title, not_after=facts.not_after)
+        yield Expiring(
+            role=role, title=facts.title, not_before=facts.not_before, not_after=facts.not_after
+        )

@@ -4,9 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from certifier.certificate.facts import CertificateFacts
+from certifier.certificate.lifetime import Lifetime
 from certifier.diagnosis import finding
 from certifier.models import Finding, Policy
 from certifier.vocabulary import Cause, Witness
+
+RDS_ISSUER = "CN=Amazon RDS "
+"""In the issuer of what RDS puts on an instance, for 12 or 36 months, without a choice of days."""
 
 
 def policy_findings(
@@ -29,12 +33,12 @@ def _judged(
 ) -> Iterator[tuple[Cause, str]]:
     name = facts.title
     if facts.not_after is not None and now <= facts.not_after:
-        left = facts.not_after - now
-        if left <= timedelta(days=policy.warning_days):
+        life = Lifetime(facts.not_before, facts.not_after)
+        if life.expires_soon(now, policy.warning_days):
             yield (
                 Cause.CERTIFICATE_EXPIRES_SOON,
-                f"{name} expires on {facts.not_after:%Y-%m-%d %H:%M} UTC, in {left.days} days;"
-                f" the warning window is {policy.warning_days} days",
+                f"{name} expires on {facts.not_after:%Y-%m-%d %H:%M} UTC,"
+                f" in {(facts.not_after - now).days} days; {_window(life, policy)}",
             )
     if _small(facts, policy):
         yield (
@@ -52,7 +56,8 @@ def _judged(
             f"{name} is signed with {facts.signature_hash};"
             f" allowed: {', '.join(policy.signature_hashes)}",
         )
-    if is_leaf and facts.not_before is not None and facts.not_after is not None:
+    chosen = RDS_ISSUER not in (facts.issuer or "")
+    if is_leaf and chosen and facts.not_before is not None and facts.not_after is not None:
         validity = facts.not_after - facts.not_before
         if validity > timedelta(days=policy.max_validity_days):
             yield (
@@ -66,6 +71,15 @@ def _judged(
             f"{name}: {', '.join(facts.strict_violations)};"
             " clients that check strictly, such as Python 3.13, refuse it",
         )
+
+
+def _window(life: Lifetime, policy: Policy) -> str:
+    """Say how long the warning window is, and why when it is not the setting's."""
+    window = life.window(policy.warning_days)
+    if life.whole is None or window == timedelta(days=policy.warning_days):
+        return f"the warning window is {policy.warning_days} days"
+    of = f"a third of its {life.whole.days} days"
+    return f"the warning window is {of}"
 
 
 def _small(facts: CertificateFacts, policy: Policy) -> bool:

@@ -11,6 +11,7 @@ import io
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import NoReturn
@@ -30,6 +31,7 @@ IN_AWS: Mapping[str, str] = {
     "certify": "certifier certify orders.json --plan",
     "watch": "certifier watch",
     "status": "certifier status --failing",
+    "report": "certifier report --output fleet.html",
     "show": "certifier show orders",
     "history": "certifier history orders",
     "open": "certifier open orders",
@@ -70,6 +72,8 @@ def did_you_mean(word: str, known: Iterator[str] | Sequence[str]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. `argv` is without the program's name."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # Old roots have a serial number of 0 (Starfield's among them); nobody here can change that.
+    warnings.filterwarnings("ignore", message="Parsed a serial number which wasn't positive")
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         # What is not a character, or not one that the terminal has, becomes \xNN.
         if isinstance(stream, io.TextIOWrapper):

@@ -17,6 +17,7 @@ from certifier.cli.following import RUNNING, follow, viewing
 from certifier.cli.installation import Installation, add_options, complain, find, guarded
 from certifier.cli.records import read_record
 from certifier.cli.terminal import Terminal
+from certifier.run.answer import reason_of
 from certifier.run.event import run_id
 from certifier.run.summary import Line, Summary
 from certifier.source import InvalidSource, Source, parse_source
@@ -233,7 +234,8 @@ def _tell(
         show_endings(terminal, endings, bucket=bucket, now=now)
         _tell_of_registration(terminal, endings)
     if state.status != "SUCCEEDED" and (summary is None or summary.problem or not endings):
-        terminal.line(f"{state.status}: {printable(state.cause or '', 4000)}", style="bold red")
+        why = printable(reason_of(state.cause or ""), 4000)
+        terminal.line(f"{state.status}: {why}", style="bold red")
     if summary is not None:
         terminal.line(f"report: {bucket}/reports/{run}.html", style="dim")
     return _status(args, state, endings, planned=planned)
@@ -287,7 +289,7 @@ def _payload(
     return {
         "execution": state.arn,
         "status": state.status,
-        "cause": state.cause,
+        "cause": None if state.cause is None else reason_of(state.cause),
         "summary": None if summary is None else summary.model_dump(mode="json"),
         "sources": sources,
     }

@@ -8,7 +8,7 @@ this machine, without a login, so that it can be said which stricter mode would 
 import argparse
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from certifier.aws.dms import Dms
 from certifier.aws.secrets import Secrets
 from certifier.aws.store import Store
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
+from certifier.certificate.trust_sets import TrustWord
 from certifier.cli.installation import add_options, clients, complain, guarded
 from certifier.cli.terminal import Terminal
 from certifier.endpoint.facts import Connection, DmsCertificate, Endpoint, ReplicationTask
@@ -30,8 +31,11 @@ from certifier.errors import Refused
 from certifier.models import Fact, Finding
 from certifier.ownership import SOURCE_TAG
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
+from certifier.rds_names import rds_name
+from certifier.roots import Roots
 from certifier.run.consent import consent_command, consents
-from certifier.source import Source
+from certifier.run.proposal import proposed_words
+from certifier.source import Source, word_mistake
 from certifier.text import counted, printable
 from certifier.vocabulary import SslMode
 
@@ -54,6 +58,8 @@ class Discovered(Fact):
         consents: the tag ``certifier:source`` of the endpoint: which sources may use it; ``None``:
             none may.
         secret_consents: that of its secret; ``None`` also when it cannot be looked at.
+        ca_bundle: the word that stands for its CAs, or (probed) for the root of the served chain,
+            as a source would name them; ``None``: none does.
         could_be: the strictest mode that would connect, by our probe; ``None``: not probed, or no
             mode does.
         why_not: why a stricter mode would not connect.
@@ -78,6 +84,7 @@ class Discovered(Fact):
     tasks: Mapping[str, str]
     consents: str | None = None
     secret_consents: str | None = None
+    ca_bundle: TrustWord | None = None
     could_be: SslMode | None = None
     why_not: str | None = None
     source: str | None = None
@@ -107,21 +114,23 @@ def register(subparsers: "Subparsers") -> None:
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, roots: Roots | None = None) -> int:
     """List the endpoints: 0; 2 when AWS cannot be read or a file cannot be written."""
-    return guarded("discover", lambda: _run(args))
+    return guarded("discover", lambda: _run(args, roots or Roots()))
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace, roots: Roots) -> int:
     services = clients(args)
     dms, secrets = Dms(services.client("dms")), Secrets(services.client("secretsmanager"))
-    seen = [(_with_consent(each, dms, secrets), pem) for each, pem in _look(dms, datetime.now(UTC))]
     keepers = _keepers(services, args.stack)
-    seen = [(_with_source(each, keepers), pem) for each, pem in seen]
+    seen = [
+        (_with_source(_with_word(_with_consent(each, dms, secrets), pem, roots), keepers), pem)
+        for each, pem in _look(dms, datetime.now(UTC))
+    ]
     found = [discovered for discovered, _ in seen]
     if args.probe:
         with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
-            found = list(pool.map(lambda pair: _probed(*pair), seen))
+            found = list(pool.map(lambda pair: _probed(pair[0], pair[1], roots), seen))
     if args.json:
         print(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
     else:
@@ -240,14 +249,52 @@ def _last_expiry(anchors: Sequence[CertificateFacts], now: datetime) -> int | No
     return (max(dates) - now).days if dates else None
 
 
-def _probed(discovered: Discovered, pem: str | None) -> Discovered:
-    """Return the endpoint with what our probe saw from here, as strict as DMS could be."""
+def _with_word(discovered: Discovered, pem: str | None, roots: Roots) -> Discovered:
+    """Return the endpoint with the word that stands for every CA that it trusts, if one does."""
+    anchors = [certificate_facts(der) for der in certificates_in(pem or "")]
+    words = [set(roots.words_for(facts)) for facts in anchors if facts.self_signed]
+    common = set.intersection(*words) if words else set()
+    return discovered.model_copy(update={"ca_bundle": _fitting(discovered, sorted(common))})
+
+
+def _fitting(discovered: Discovered, words: Iterable[TrustWord]) -> TrustWord | None:
+    """Return the narrowest word that a source of this endpoint could name."""
+    host, full = discovered.host, discovered.ssl_mode is not SslMode.VERIFY_CA
+    narrowest_first = sorted(words, key=lambda word: word is TrustWord.PUBLIC)
+    return next(
+        (
+            word
+            for word in narrowest_first
+            if host is not None and word_mistake(word, host, verify_full=full) is None
+        ),
+        None,
+    )
+
+
+def _probed(discovered: Discovered, pem: str | None, roots: Roots) -> Discovered:
+    """Return the endpoint with what our probe saw from here, as strict as DMS could be.
+
+    Where the endpoint's CAs do not verify the chain, or there are none, and a word stands for its
+    root, that is what it is looked at with.
+    """
     if discovered.host is None:
         why = "its host is in the secret"
         return discovered.model_copy(update={"why_not": why})
-    report = probe(
+    report = _report(discovered, discovered.host, pem)
+    if not report.verdicts.verify_ca.passed:
+        word = _fitting(discovered, proposed_words(report, roots.words_for))
+        if word is not None:
+            trust = roots.offline(word, rds_name(discovered.host))
+            report = _report(discovered, discovered.host, trust)
+            discovered = discovered.model_copy(update={"ca_bundle": word})
+    could, why_not = _strictest(report)
+    return discovered.model_copy(update={"could_be": could, "why_not": why_not})
+
+
+def _report(discovered: Discovered, host: str, pem: str | None) -> ProbeReport:
+    return probe(
         ProbeRequest(
-            discovered.host,
+            host,
             port=discovered.port or 5432,
             ssl_mode=SslMode.VERIFY_FULL,
             ca_bundle=pem.encode() if pem else None,
@@ -255,8 +302,6 @@ def _probed(discovered: Discovered, pem: str | None) -> Discovered:
             policy=AddressPolicy.anywhere(),
         )
     )
-    could, why_not = _strictest(report)
-    return discovered.model_copy(update={"could_be": could, "why_not": why_not})
 
 
 def _strictest(report: ProbeReport) -> tuple[SslMode | None, str | None]:
@@ -320,7 +365,12 @@ def _consents(each: Discovered) -> str:
 
 
 def _advice(each: Discovered, *, probed: bool) -> str:
-    """Return what could be better, in a few words."""
+    """Return what could be better, in a few words, and which word would stand for the CA."""
+    said = _of_mode(each, probed=probed)
+    return f"{said}; ca_bundle {each.ca_bundle.value}" if each.ca_bundle else said
+
+
+def _of_mode(each: Discovered, *, probed: bool) -> str:
     if each.read_only:
         return "managed by a zero-ETL integration; left alone"
     if each.authentication == "iam":
@@ -357,7 +407,7 @@ def _emit(
         file, gaps = folder / f"{name}.json", []
         if each.host is None:
             gaps.append("host (it is in the secret)")
-        if each.ssl_mode.verifies:
+        if each.ssl_mode.verifies and each.ca_bundle is None:
             gaps.append("ca_bundle (upload the PEM file beside it)")
             if (pem := bundles.get(each.arn)) is not None:
                 with (folder / f"{name}-ca.pem").open("x", encoding="ascii") as opened:
@@ -387,6 +437,14 @@ def _name(identifier: str, taken: set[str]) -> str:
     return name
 
 
+def _bundle(each: Discovered, name: str) -> str | None:
+    """Return the word, or else where a person will have put the file; nothing where nothing is
+    verified."""
+    if not each.ssl_mode.verifies:
+        return None
+    return each.ca_bundle.value if each.ca_bundle else f"s3://fill-in/{name}-ca.pem"
+
+
 def _source(each: Discovered, name: str) -> dict[str, Any]:
     """Return what a person starts from: the endpoint as it is, in the words of a source."""
     by_secret = each.secret is not None and each.secret.startswith("arn:")
@@ -400,7 +458,7 @@ def _source(each: Discovered, name: str) -> dict[str, Any]:
         "database": each.database,
         "ssl_mode": each.ssl_mode.value,
         "credentials": each.secret if by_secret else None,
-        "ca_bundle": f"s3://fill-in/{name}-ca.pem" if each.ssl_mode.verifies else None,
+        "ca_bundle": _bundle(each, name),
         "replication_instances": sorted(each.connections),
     }
     return {key: value for key, value in known.items() if value not in (None, [])}

@@ -21,9 +21,12 @@ from certifier.certificate import (
 )
 from certifier.certificate.pem import MAX_BYTES
 from certifier.certificate.secret import PLAIN, NotASecret, parse_secret
+from certifier.certificate.trust_sets import TrustWord
 from certifier.cli import at_once
+from certifier.cli.named_trust import named_bundle
 from certifier.cli.terminal import DO, SAID, SEEN
 from certifier.models import Finding, Policy, errors_first, errors_in
+from certifier.roots import Roots
 from certifier.text import printable
 from certifier.vocabulary import Severity, SslMode
 
@@ -50,7 +53,12 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("--private-key", type=Path, metavar="FILE", help="never shown")
     parser.add_argument("--chain", type=Path, metavar="FILE", help="the intermediate CAs")
-    parser.add_argument("--ca-bundle", type=Path, metavar="FILE", help="the CAs that are trusted")
+    parser.add_argument(
+        "--ca-bundle",
+        metavar="FILE",
+        help=f"the CAs that are trusted; or a word that a source takes: {', '.join(TrustWord)}"
+        " (a file of such a name: ./rds); rds and public need --host",
+    )
     parser.add_argument(
         "--host", metavar="NAME", help="the name that the certificate must carry (verify-full)"
     )
@@ -58,14 +66,19 @@ def register(subparsers: "Subparsers") -> None:
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, roots: Roots | None = None) -> int:
     """Read the files and judge them: 0 accepted, 1 refused, 2 a file cannot be opened."""
     if all(getattr(args, name) is None for name in _FILES):
         return _complain("give at least one of --certificate, --private-key, --chain, --ca-bundle")
     try:
-        files = {name: _read(getattr(args, name)) for name in _FILES}
+        named = _named(args, roots or Roots())
+    except ValueError as problem:
+        return _complain(f"--ca-bundle: {problem}")
+    try:
+        files = {name: _read(getattr(args, name)) for name in _FILES if name not in named}
     except (OSError, ValueError) as error:
         return _complain(_why(error))
+    files |= named
     now = datetime.now(UTC)
     parts = _from_secret(files)
     result = check_material(
@@ -86,6 +99,19 @@ def run(args: argparse.Namespace) -> int:
     else:
         _show(result, now)
     return 0 if result.accepted else 1
+
+
+def _named(args: argparse.Namespace, roots: Roots) -> dict[str, bytes | None]:
+    """Return the CAs that a word stands for; empty when there is a file, or nothing.
+
+    Raises:
+        ValueError: the word does not fit.
+    """
+    if args.ca_bundle is None:
+        return {}
+    mode = SslMode.VERIFY_CA if args.host is None else SslMode.VERIFY_FULL
+    pem = named_bundle(args.ca_bundle, args.host, mode, roots)
+    return {} if pem is None else {"ca_bundle": pem}
 
 
 def _from_secret(files: dict[str, bytes | None]) -> SecretParts | None:
@@ -117,7 +143,7 @@ def _mode(args: argparse.Namespace, files: dict[str, bytes | None]) -> SslMode:
     return SslMode.REQUIRE if files["ca_bundle"] is None else SslMode.VERIFY_CA
 
 
-def _read(path: Path | None) -> bytes | None:
+def _read(path: Path | str | None) -> bytes | None:
     """Read a file as far as the intake looks; one byte more, for it to see that there is more."""
     if path is None:
         return None

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
+from certifier.certificate.trust_sets import TrustWord
 from certifier.cli import at_once
 from certifier.cli.address import NotAnAddress, parse_address
+from certifier.cli.named_trust import named_bundle
 from certifier.cli.terminal import Terminal
 from certifier.evidence import SlotFacts
 from certifier.probe import (
@@ -26,6 +28,8 @@ from certifier.probe import (
     probe,
     system_resolver,
 )
+from certifier.roots import Roots
+from certifier.run.proposal import named_trust_fits
 from certifier.text import printable, size
 from certifier.vocabulary import SslMode
 
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
 _FILE_LIMIT = 16 * 1024 * 1024
 _MODES = ", ".join(("none", "disable", *list(SslMode)[1:]))
 _NAMES_SHOWN = 8
-_SYSTEM = Path("system")  # libpq's word
+_SYSTEM = "system"  # libpq's word
 _SLOTS_SHOWN = 8
 
 
@@ -78,9 +82,9 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument(
         "--ca-bundle",
-        type=Path,
         metavar="FILE",
-        help="libpq's sslrootcert; `system`: the CAs of this system, for verify-full alone",
+        help="libpq's sslrootcert; `system`: the CAs of this system, for verify-full alone; or a"
+        f" word that a source takes: {', '.join(TrustWord)} (a file of such a name: ./rds)",
     )
     parser.add_argument(
         "--crl", type=Path, metavar="FILE", help="libpq's sslcrl; a folder: its sslcrldir"
@@ -118,14 +122,20 @@ def register(subparsers: "Subparsers") -> None:
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace, resolve: Resolve = system_resolver) -> int:
+def run(
+    args: argparse.Namespace, resolve: Resolve = system_resolver, roots: Roots | None = None
+) -> int:
     """Probe and print: 0 when the mode passes, 1 when it does not, 2 for wrong usage."""
+    roots = roots or Roots()
     try:
-        request = _request(_with_address(args))
+        request = _request(_with_address(args), roots)
     except Unusable as problem:
         print(f"certifier probe: {printable(str(problem))}", file=sys.stderr)
         return 2
     report = probe(request, resolve=resolve)
+    command = f"certifier probe {request.host} --ca-bundle"
+    if (hint := named_trust_fits(report, roots.words_for, command=command)) is not None:
+        report = report.model_copy(update={"findings": (*report.findings, hint)})
     if args.json:
         print(report.model_dump_json(indent=2))
     else:
@@ -133,7 +143,17 @@ def run(args: argparse.Namespace, resolve: Resolve = system_resolver) -> int:
     return 0 if report.passed else 1
 
 
-def _request(args: argparse.Namespace) -> ProbeRequest:
+def _trust(args: argparse.Namespace, roots: Roots) -> bytes | None:
+    if args.ca_bundle is None:
+        return None
+    try:
+        named = named_bundle(args.ca_bundle, args.host, args.ssl_mode, roots)
+    except ValueError as problem:
+        raise Unusable(f"--ca-bundle: {problem}") from None
+    return _read("--ca-bundle", Path(args.ca_bundle)) if named is None else named
+
+
+def _request(args: argparse.Namespace, roots: Roots) -> ProbeRequest:
     if args.password_env is not None and args.user is None:
         raise Unusable("--password-env needs --user")
     if args.plaintext and args.user is None:
@@ -150,7 +170,7 @@ def _request(args: argparse.Namespace) -> ProbeRequest:
             user=args.user,
             password=_password(args),
             ssl_mode=args.ssl_mode,
-            ca_bundle=None if system else _read("--ca-bundle", args.ca_bundle),
+            ca_bundle=None if system else _trust(args, roots),
             system_trust=system,
             crl=None if folder else _read("--crl", args.crl),
             crl_folder=str(args.crl) if folder else None,

@@ -720,7 +720,7 @@ _LIKENESS = (
         why="The certificate is valid longer than the policy allows, so a stolen key is of use "
         "for years.",
         remedy="Issue certificates for a shorter time and renew them automatically.",
-        severity=_WARNING,
+        severity=_ADVICE,
     ),
     _row(
         Cause.TLS_VERSION_OLD,
@@ -996,6 +996,51 @@ _MATERIAL = (
         remedy="Delete certificates that nothing uses, or have the quota raised.",
         severity=_WARNING,
     ),
+    _row(
+        Cause.INTENDED_CERTIFICATE_UNREADABLE,
+        why="The certificate in ACM that the source names as server_certificate cannot be read: "
+        "there is none with that ARN in this account and Region, ACM has not issued it yet, or "
+        "the installation may not read it.",
+        remedy="Compare the ARN with `aws acm list-certificates`. A certificate that is pending "
+        "is validated in ACM first. A secret with the pair does instead.",
+        may_clear_by_itself=True,
+    ),
+    _row(
+        Cause.RENEWED_NOT_SERVED,
+        why="ACM has renewed the certificate, and the server still serves another one: the key of "
+        "such a certificate lives on the host, and nobody has brought the new pair there yet.",
+        remedy="Export the certificate to the host again (`aws acm export-certificate`, the ACME "
+        "client, or whatever brings it there), then reload PostgreSQL: SELECT pg_reload_conf().",
+        severity=_WARNING,
+        may_clear_by_itself=True,
+    ),
+    _row(
+        Cause.TRUST_UNAVAILABLE,
+        why="The roots that the source names by a word are not known here: the Region is newer "
+        "than the data of this installation, RDS lists a root that the data lacks, or nothing was "
+        "served from which the public root could be read.",
+        remedy="For rds: let the installation reach AWS's trust store and call "
+        "rds:DescribeCertificates, or run `make trust` where there is a network and deploy again; "
+        "until then, upload the Region's bundle and name it as ca_bundle (s3://bucket/key). For "
+        "public: let the probe reach the host, or name the owner's roots (letsencrypt, amazon).",
+        may_clear_by_itself=True,
+    ),
+    _row(
+        Cause.TRUST_UNCHECKED,
+        why="The roots of RDS come from the data of this installation, and could not be compared "
+        "with what RDS itself lists.",
+        remedy="Allow rds:DescribeCertificates to the function of Read material; the stack grants "
+        "it, so look for a boundary or a service control policy that takes it away.",
+        severity=_WARNING,
+    ),
+    _row(
+        Cause.NAMED_TRUST_FITS,
+        why="The server's chain ends in a root that is known here by a word, so nobody has to find "
+        "and upload a bundle.",
+        remedy="Write the word that is named as ca_bundle into the source, or give it to "
+        "`certifier probe --ca-bundle`.",
+        severity=_ADVICE,
+    ),
 )
 
 _PLANNING = (
@@ -1106,6 +1151,13 @@ _PLANNING = (
         Cause.SHRINK_WAITS,
         why="The old CA is not needed any more, but taking it away would stop running tasks.",
         remedy="It goes when no task runs, or in the window of restart_tasks.",
+        severity=_ADVICE,
+    ),
+    _row(
+        Cause.GROWTH_WAITS,
+        why="The set of roots that the source names has grown. What the endpoint trusts now is "
+        "enough for the chain that is served, and adding the others would stop running tasks.",
+        remedy="They are added when no task runs, or in the window of restart_tasks.",
         severity=_ADVICE,
     ),
     _row(

@@ -1,8 +1,9 @@
 """The fields of a DMS endpoint that Certifier manages: groups, equality, what to send."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from certifier.endpoint.facts import Endpoint, EndpointFields
+from certifier.identity import same_host, same_resource, same_role, same_secret
 
 LOGIN = ("server_name", "port", "username")
 
@@ -10,10 +11,19 @@ LOGIN = ("server_name", "port", "username")
 SECRET = ("secret_id", "secret_role_arn")
 
 
+_IDENTITY: Mapping[str, Callable[[str, str], bool]] = {
+    "server_name": same_host,
+    "secret_id": same_secret,
+    "secret_role_arn": same_role,
+    "certificate_arn": same_resource,
+}
+
+
 def equal(name: str, one: object, other: object) -> bool:
-    """Whether two values of an endpoint's field mean the same: host names ignore case."""
-    if name == "server_name" and isinstance(one, str) and isinstance(other, str):
-        return one.lower() == other.lower()
+    """Whether two values of an endpoint's field mean the same host, secret, role or certificate."""
+    same = _IDENTITY.get(name)
+    if same is not None and isinstance(one, str) and isinstance(other, str):
+        return same(one, other)
     return one == other
 
 

@@ -1,7 +1,9 @@
 """Pages that a database engineer reads: one certification, or one execution over many sources.
 
-Plain HTML with its own style sheet: no script, nothing fetched, good in print, light and dark.
-Everything is escaped; what a server said has been made printable before it came here.
+Plain HTML with its own style sheet: no script, nothing fetched, good on a phone, in print, light
+and dark. Everything is escaped; what a server said has been made printable before it came here. The
+pages link to each other by relative addresses, as they lie in the bucket. The page of the whole
+fleet is made in ``fleet``.
 """
 
 from collections.abc import Mapping
@@ -11,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from certifier.models import errors_first
+from certifier.run.event import run_id
 from certifier.run.intent import IntendedChange
 from certifier.run.record import Certification
 from certifier.run.summary import Summary
@@ -60,6 +63,10 @@ CERTIFIED: Mapping[SslMode, str] = MappingProxyType(
 """What is certified, and how little that is."""
 
 
+QUOTED = 400
+"""Characters of what was seen that the sheet of a source quotes."""
+
+
 def certification_page(record: Certification) -> str:
     """Return the page of one certification, as HTML."""
     return _render(
@@ -73,6 +80,7 @@ def certification_page(record: Certification) -> str:
         probe=record.probe,
         evidence=(record.probe or {}).get("evidence"),
         days_class=_days_class(record.days_left),
+        parent=run_id(record.parent),
     )
 
 
@@ -153,6 +161,26 @@ def _when(value: datetime | str | None) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def _minute(value: datetime) -> int:
+    """Return an instant as it sorts: minutes since 1970."""
+    return int(value.timestamp()) // 60
+
+
+def _short(value: datetime) -> str:
+    """Return an instant for a narrow column, UTC."""
+    return value.astimezone(UTC).strftime("%d %b %H:%M")
+
+
+def _day(value: datetime | None) -> str:
+    """Return the day of an instant, UTC."""
+    return "–" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d")
+
+
+def _clip(text: str) -> str:
+    """Return as much of a sentence as a sheet quotes; the record has all of it."""
+    return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
+
+
 def _last(arn: str) -> str:
     """Return the end of an ARN, which is what people know it by."""
     return arn.rsplit(":", 1)[-1]
@@ -165,21 +193,32 @@ def _fingerprint(sha256: str | None) -> str:
 
 
 @cache
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """Return the templates of all pages, and what they share."""
     # a fifth of a cold start, and a refused step never renders a page
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
 
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("certifier.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(when=_when, last=_last, fingerprint=_fingerprint, size=_size)
-    environment.globals.update(symbols=SYMBOLS)
-    return environment
+    made.filters.update(
+        when=_when,
+        minute=_minute,
+        short=_short,
+        day=_day,
+        clip=_clip,
+        last=_last,
+        fingerprint=_fingerprint,
+        size=_size,
+        errors_first=errors_first,
+    )
+    made.globals.update(symbols=SYMBOLS)
+    return made
 
 
 def _render(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(**values)
+    return environment().get_template(template).render(**values)

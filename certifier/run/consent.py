@@ -15,6 +15,7 @@ from ipaddress import ip_address
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
+from certifier.identity import same_host
 from certifier.models import Finding
 from certifier.ownership import HOST_TAG, SOURCE_TAG
 from certifier.source import Source
@@ -79,19 +80,6 @@ def not_allowed(what: str, arn: str, tags: Mapping[str, str], source: str) -> Fi
 
 
 # -- where data may go
-
-
-def same_host(one: str, other: str) -> bool:
-    """Whether two names are those of one host: case and a final dot say nothing."""
-    return _identity(one) == _identity(other)
-
-
-def _identity(host: str) -> str:
-    plain = host.lower().removesuffix(".")
-    try:
-        return str(ip_address(plain))
-    except ValueError:
-        return plain
 
 
 @dataclass(frozen=True)

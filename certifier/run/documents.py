@@ -48,7 +48,11 @@ class Material(Fact):
 
     Attributes:
         endpoint: as DMS describes it; ``None`` when there is none yet.
-        bundle_pem, bundle_digest: the CAs of the source, canonical.
+        bundle_pem, bundle_digest: the CAs of the source, canonical. Of a source with public trust,
+            those that the endpoint trusts already, if they are of one owner; see ``public``.
+        public: any public root may verify the served chain, which then settles the bundle
+            (``certifier.run.public_trust``).
+        named: the CAs come from a word: when there are more of them, nobody has decided that.
         leaf_sha256, leaf_pem, chain_pem, key_kind: the pair that PostgreSQL is meant to serve.
     """
 
@@ -56,6 +60,8 @@ class Material(Fact):
     trusted: Trusted | None = None
     bundle_pem: str | None = None
     bundle_digest: str | None = None
+    public: bool = False
+    named: bool = False
     leaf_sha256: str | None = None
     leaf_pem: str | None = None
     chain_pem: str | None = None
@@ -334,12 +340,15 @@ class Probed(Fact):
     Attributes:
         report: with the source's CAs alone; ``None``: the source turned the probe off.
         union_report: with those and the CAs on the endpoint, when the first did not verify.
+        public_pem: of a source with public trust, the roots of the owner of the root that the
+            served chain ends in.
         findings: of the report that counts, with the source's own leniency applied.
     """
 
     report: ProbeReport | None = None
     union_report: ProbeReport | None = None
     union_pem: str | None = None
+    public_pem: str | None = None
     findings: tuple[Finding, ...] = ()
 
     @property

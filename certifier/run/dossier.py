@@ -38,6 +38,7 @@ from certifier.run.documents import (
     UndoLog,
     refusal_of,
 )
+from certifier.run.public_trust import settled
 from certifier.run.state import Pause
 from certifier.text import name_in
 
@@ -56,6 +57,7 @@ class Dossier(Fact):
         canary_left: the identifier of a canary endpoint that could not be deleted.
         new_anchors: names of CAs in the bundle, or on the endpoint, that were never there before.
         acm_leaf: what ACM holds for the source, when the source has a pair.
+        lives_in_acm: the intended certificate lives in ACM itself, so nothing is imported.
     """
 
     material: Material | None = None
@@ -79,6 +81,7 @@ class Dossier(Fact):
     canary_left: str | None = None
     new_anchors: tuple[str, ...] = ()
     acm_leaf: Leaf | None = None
+    lives_in_acm: bool = False
 
     @property
     def pending_restarts(self) -> tuple[str, ...]:
@@ -176,17 +179,19 @@ def gathered(
     canary_left: str | None,
     known_anchors: tuple[str, ...],
     acm_leaf: Leaf | None,
+    lives_in_acm: bool = False,
 ) -> Dossier:
     """Return the dossier of a run: its documents, and what the table holds of it.
 
     Args:
         known_anchors: fingerprints of the CAs that earlier runs have seen; empty: none has run.
     """
-    material = read(MATERIAL)
+    probed = read(PROBED)
+    material = settled(read(MATERIAL), probed)
     refusals = (read(refusal_of(step)) for step in LEFT_BY)
     return Dossier(
         material=material,
-        probed=read(PROBED),
+        probed=probed,
         plan=read(PLAN),
         imported_ca=read(IMPORTED_CA),
         rehearsal=read(REHEARSAL),
@@ -210,6 +215,7 @@ def gathered(
             if known_anchors and facts.sha256 not in known_anchors
         ),
         acm_leaf=acm_leaf,
+        lives_in_acm=lives_in_acm,
     )
 
 

@@ -54,6 +54,27 @@ def answering(
     return findings
 
 
+def not_served_yet(findings: tuple[Finding, ...], *, in_acm: bool) -> tuple[Finding, ...]:
+    """Return the findings, with another cause where the intended certificate lives in ACM.
+
+    There a renewal happens by itself, and the way to the host is somebody else's: to reload the
+    server does not help before the new pair is there.
+    """
+    if not in_acm:
+        return findings
+    return tuple(
+        finding(
+            Cause.RENEWED_NOT_SERVED,
+            place=one.place,
+            seen=f"{one.seen}: renewed in ACM, not served yet",
+            stage=one.stage,
+        )
+        if one.cause is Cause.SERVED_CERTIFICATE_DIFFERS
+        else one
+        for one in findings
+    )
+
+
 def _short(sha256: str | None) -> str:
     """Return as much of a fingerprint as a person compares."""
     return f"{(sha256 or '')[:16]}..."

@@ -111,7 +111,10 @@ def _next_due(
     if pending_restart:
         tries = state.restart_tries + 1
         wait = _nth(RESTART_BACK_OFF, tries, RESTART_BACK_OFF_END)
-        return Due(now + wait, state.reason, state.backoff, since, restart_tries=tries)
+        at = now + wait
+        if _has(end.findings, Cause.CHANGE_BACKS_OFF) and state.change_after is not None:
+            at = min(at, state.change_after)  # it may be what lets the task start
+        return Due(at, state.reason, state.backoff, since, restart_tries=tries)
     if end.held_by_breaker:
         return Due(None, state.reason, state.backoff, since)
     if _has(end.findings, Cause.INTERRUPTED_RUN_FINISHED) and end.erase_undo:

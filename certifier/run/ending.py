@@ -197,7 +197,7 @@ def _of_the_end(
 def _of_acm(found: Dossier, outcome: Outcome) -> list[Finding]:
     """Return whether ACM is in step with the pair: a side record, so none of it is an error."""
     added: list[Finding] = []
-    if found.material is None or found.material.leaf_sha256 is None:
+    if found.material is None or found.material.leaf_sha256 is None or found.lives_in_acm:
         return added
     given_up = found.acm is None and found.material.leaf_pem and outcome is Outcome.CERTIFIED
     if given_up:

@@ -84,9 +84,9 @@ def about_stopped(at: Situation, outcome: Outcome, findings: Sequence[Finding]) 
         "",
     ]
     for task in tasks:
-        label = "DMS says" if len(tasks) == 1 else task.identifier
+        of = "" if len(tasks) == 1 else f"{task.identifier}: "
         said = task.said or f"nothing; the task is {task.status or 'not to be seen'}"
-        lines.append(_fact(label, said))
+        lines.append(_fact("DMS says", f"{of}{said}"))
     lines.append(_fact("The change", _change(at, outcome)))
     lines += [_fact("" if number else "WAL", kept) for number, kept in enumerate(at.wal)]
     lines += [_fact("Next try", _next_try(at)), ""]
@@ -110,7 +110,7 @@ def about_findings(at: Situation, outcome: Outcome, findings: Sequence[Finding])
     if at.opens_at is not None:
         when = f"{clock_time(at.opens_at, at.zone)}, in {span(at.opens_at - at.now)}"
         lines.append(_fact("Window opens", when))
-    lines += [_fact("Next try", _next_try(at)), ""]
+    lines += [_fact("Next run" if outcome.is_proven else "Next try", _next_try(at)), ""]
     anchor = runbook.section(outcome, lead.cause if lead else None)
     lines += list(_look(at, anchor, [("Endpoint", at.place.endpoint(at.endpoint))]))
     text = "\n".join([*lines, _foot(at)]) + "\n"

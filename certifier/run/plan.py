@@ -5,15 +5,26 @@ definition of "up to date". ``plan_tasks`` then says what the running tasks mean
 Errors are collected, never raised: the step refuses once, with all of them.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from certifier.certificate import certificates_in
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields, ReplicationTask
 from certifier.endpoint.fields import equal
+from certifier.identity import same_role, same_secret
 from certifier.models import Finding, errors_in
-from certifier.run.documents import Change, ImportedCa, Material, Plan, Served, Union
+from certifier.run.documents import (
+    Change,
+    ImportedCa,
+    Material,
+    Plan,
+    Served,
+    Trusted,
+    Union,
+)
 from certifier.source import CredentialsMode, Source
 from certifier.vocabulary import Cause, Decision, Severity, SslMode, Witness
 from certifier.window import Window
@@ -65,6 +76,8 @@ class EndpointPlan:
 
     Attributes:
         only_shrinks: all that would change is that CAs no longer needed are dropped.
+        only_grows: all that would change is that roots of the set that the source names are added,
+            and the served chain needs none of them.
         reverted: how often others have changed back what we had proven, this time included.
     """
 
@@ -73,6 +86,7 @@ class EndpointPlan:
     trust: Trust
     changes: tuple[Change, ...]
     only_shrinks: bool
+    only_grows: bool
     reverted: int
     findings: tuple[Finding, ...]
 
@@ -120,10 +134,10 @@ def _target(
     elif source.credentials_mode is CredentialsMode.INLINE:
         ours |= plain | {"username": material.username}
     else:
-        same_secret = now.secret_id == source.credentials
+        kept = now.secret_id is not None and same_secret(now.secret_id, source.credentials)
         ours |= {
             "secret_id": source.credentials,
-            "secret_role_arn": now.secret_role_arn if same_secret else role,
+            "secret_role_arn": now.secret_role_arn if kept else role,
         }
     return EndpointFields.model_validate(ours)
 
@@ -178,7 +192,8 @@ def _changes(
         # DMS merges what it is sent: a field that had no value cannot be emptied again.
         reversible = endpoint is None or had is not None
         if name in ("secret_id", "secret_role_arn") and endpoint is not None:
-            reversible = reversible and now.secret_role_arn == role
+            ours = now.secret_role_arn is not None and same_role(now.secret_role_arn, role)
+            reversible = reversible and ours
         if name == "username":
             reversible = reversible and owns_password
         changes.append(
@@ -200,6 +215,7 @@ def plan_endpoint(
     *,
     role: str,
     union: Union | None = None,
+    anchor: str | None = None,
 ) -> EndpointPlan:
     """Return the smallest set of changes between the endpoint as it is and its target.
 
@@ -207,6 +223,7 @@ def plan_endpoint(
         trust: the CAs that it is to trust, from :func:`desired_trust`.
         role: ARN of the role through which DMS reads secrets, for an endpoint that refers to one.
         union: as given to :func:`desired_trust`; separates a shrink from a switch.
+        anchor: SHA-256 of the root that the served chain ends in; ``None``: not seen.
     """
     endpoint, trusted = material.endpoint, material.trusted
     findings = [*_identity(source, endpoint, known), *trust.findings]
@@ -241,21 +258,32 @@ def plan_endpoint(
                 f"somebody else has changed this endpoint back {reverted} times ({names})",
             )
         )
+    of_trust_alone = [change.field for change in changes] == [CERTIFICATE]
     shrinks = (
-        trusted is not None
+        of_trust_alone
+        and trusted is not None
         and union is not None
         and union.digest == trusted.digest
-        and [change.field for change in changes] == [CERTIFICATE]
     )
+    grows = of_trust_alone and material.named and _only_grows(trusted, trust, anchor)
     return EndpointPlan(
         create=endpoint is None,
         target=target,
         trust=trust,
         changes=tuple(changes),
         only_shrinks=shrinks,
+        only_grows=grows,
         reverted=reverted,
         findings=tuple(findings),
     )
+
+
+def _only_grows(trusted: Trusted | None, trust: Trust, anchor: str | None) -> bool:
+    """Whether the endpoint trusts a part of what it is to trust, and that part is enough."""
+    now = set(certificates_in(trusted.pem or "")) if trusted else set()
+    wanted = set(certificates_in(trust.pem or ""))
+    enough = anchor in {hashlib.sha256(der).hexdigest() for der in now}
+    return enough and now < wanted
 
 
 def _permissions(source: Source, endpoint: Endpoint, changes: Iterable[Change]) -> list[Finding]:
@@ -341,9 +369,12 @@ def plan_tasks(
     closed = window is not None and not window.may_begin(now)
     may_stop = window is not None or source.restart_tasks is True
     loading = ", ".join(task.identifier for task in running if task.full_load)
-    if plan.only_shrinks and (configs or loading or (running and (closed or not may_stop))):
+    may_wait = plan.only_shrinks or plan.only_grows
+    if may_wait and (configs or loading or (running and (closed or not may_stop))):
         who = names or ", ".join(configs)
         waits = _found(Cause.SHRINK_WAITS, f"the old CA stays trusted while {who} runs")
+        if plan.only_grows:
+            waits = _found(Cause.GROWTH_WAITS, f"more roots are not added while {who} runs")
         opens = window.next_opening(now) if window is not None and closed and not configs else None
         return TaskPlan(Decision.UNCHANGED, opens_at=opens, findings=(waits,))
     findings = []

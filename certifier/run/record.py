@@ -12,11 +12,7 @@ from typing import Any
 
 from pydantic import Field
 
-from certifier.certificate import (
-    CertificateFacts,
-    Expiring,
-    expiring,
-)
+from certifier.certificate import CertificateFacts, Expiring, expiring, share_left
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.evidence import ProbeReport, SlotFacts
 from certifier.models import Fact, Finding, weightiest
@@ -151,6 +147,8 @@ class Certification(Fact):
         intent: what a run would do, of a plan and of a change that waits for its window.
         intended_leaf_sha256: the certificate that the server is meant to serve.
         days_left, expires, expires_at: the expiry that comes first, and of what.
+        share_left: the least share of its life, from 1 to 0, that a certificate has left.
+        late: the certificates whose renewal was missed: 14 days are left, or a sixth of the life.
         next_due: when the source is due again; ``None``: when somebody asks.
     """
 
@@ -181,6 +179,8 @@ class Certification(Fact):
     intended_leaf_sha256: str | None = None
     versions: Versions = Field(default_factory=Versions)
     days_left: int | None = None
+    share_left: float | None = None
+    late: tuple[str, ...] = ()
     expires: str | None = None
     expires_at: datetime | None = None
     findings: tuple[Finding, ...] = ()
@@ -205,7 +205,8 @@ def certification(
     """
     report = dossier.probed.effective if dossier.probed else None
     material, plan = dossier.material or Material(), dossier.plan
-    first = next(iter(_expiries(dossier)), None)
+    ends = expiries(dossier)
+    first = next(iter(ends), None)
     endpoint = dossier.final_endpoint
     return Certification(
         source=event.name,
@@ -248,6 +249,8 @@ def certification(
         intended_leaf_sha256=material.leaf_sha256,
         versions=material.versions,
         days_left=first.days_left(at) if first else None,
+        share_left=share_left(ends, at),
+        late=tuple(one.what for one in ends if one.life.is_late(at)),
         expires=first.what if first else None,
         expires_at=first.not_after if first else None,
         findings=end.findings,
@@ -367,7 +370,7 @@ def _tasks(dossier: Dossier) -> TaskRecord:
     )
 
 
-def _expiries(dossier: Dossier) -> tuple[Expiring, ...]:
+def expiries(dossier: Dossier) -> tuple[Expiring, ...]:
     """Return what expires and matters, the earliest first."""
     report = dossier.probed.effective if dossier.probed else None
     material = dossier.material or Material()

@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 from certifier.certificate.facts import Leaf
 from certifier.endpoint.facts import EndpointFields
 from certifier.models import Fact, Finding
+from certifier.run.history import History
 from certifier.run.weakening import lowers_or_moves
 from certifier.source import Source
 from certifier.vocabulary import Cause, Outcome, Witness
@@ -86,7 +87,7 @@ class SourceState(Fact):
         certified_at: when it was last certified.
         reason, backoff: what the back-off counts, and how many runs ended that way in a row.
         waiting_since: since when a finding that may clear by itself is there.
-        notified: what the last notice was about; empty when nothing needs a person.
+        notified: when people were last notified of what needs them, by its word.
         endpoint: the endpoint as the registered spec names it, lower case.
         owned: the names, lower case, under which the source holds its endpoint besides the spec's.
         endpoint_arn: the endpoint that we adopted or made; one that is gone is never made again.
@@ -112,6 +113,8 @@ class SourceState(Fact):
         record: key of the last record in the bucket, without its suffix.
         opens_at, missed_windows: the opening that a change waits for, and how many have passed
             without it.
+        announced_by: the run whose events are on the bus, while it is not recorded yet.
+        history: how the last runs ended, in bounded size.
         bad_change, bad_changes, change_after: the change that ended badly last, how often in a row,
             and until when it is not made again.
         restart_tries: how many runs in a row have left a task waiting for a restart.
@@ -129,7 +132,7 @@ class SourceState(Fact):
     reason: str = ""
     backoff: int = 0
     waiting_since: datetime | None = None
-    notified: str = ""
+    notified: Mapping[str, datetime] = {}
     endpoint: str | None = None
     owned: tuple[str, ...] = ()
     endpoint_arn: str | None = None
@@ -161,11 +164,13 @@ class SourceState(Fact):
     pending_restarts: tuple[str, ...] = ()
     opens_at: datetime | None = None
     missed_windows: int = 0
+    announced_by: str | None = None
     bad_change: str | None = None
     bad_changes: int = 0
     change_after: datetime | None = None
     restart_tries: int = 0
     on_hold: OnHold | None = None
+    history: History = History()
 
     @property
     def held_by_breaker(self) -> bool:
@@ -194,6 +199,7 @@ class SourceState(Fact):
 
 REMEMBERED = frozenset(
     {
+        "announced_by",
         "endpoint_arn",
         "creating",
         "canary",

@@ -57,6 +57,8 @@ class Line(Fact):
     cause: str | None = None
     seen: str | None = None
     ssl_mode: str | None = None
+    endpoint_arn: str | None = None
+    certificate_arn: str | None = None
     days_left: int | None = None
     pending_restarts: int = 0
     record: str | None = None
@@ -105,6 +107,8 @@ class ChildOutcome(Fact):
     seen: str | None = None
     record: str | None = None
     ssl_mode: str | None = None
+    endpoint_arn: str | None = None
+    certificate_arn: str | None = None
     days_left: int | None = None
     pending_restarts: int = 0
     opens_at: datetime | None = None
@@ -115,6 +119,7 @@ def child_outcome(record: Certification, key: str) -> ChildOutcome:
     """Return what the report of the parent execution needs to know of a recorded run."""
     weighty = weightiest(still_open(record.findings, record.settled))
     waits = record.mode is Mode.APPLY and record.outcome is Outcome.PLANNED
+    endpoint = record.endpoint
     return ChildOutcome(
         name=record.source,
         outcome=record.outcome,
@@ -122,7 +127,9 @@ def child_outcome(record: Certification, key: str) -> ChildOutcome:
         cause=weighty.cause if weighty else None,
         seen=weighty.seen if weighty else None,
         record=key,
-        ssl_mode=record.endpoint.fields.ssl_mode if record.endpoint else None,
+        ssl_mode=endpoint.fields.ssl_mode if endpoint else None,
+        endpoint_arn=endpoint.arn if endpoint else None,
+        certificate_arn=endpoint.fields.certificate_arn if endpoint else None,
         days_left=record.days_left,
         pending_restarts=len(record.tasks.pending_restarts),
         opens_at=record.opens_at if waits else None,
@@ -141,6 +148,8 @@ def child_outcome_again(run: str, state: SourceState, now: datetime) -> ChildOut
         seen=weighty.seen if weighty else None,
         record=state.record,
         ssl_mode=state.ssl_mode,
+        endpoint_arn=state.endpoint_arn,
+        certificate_arn=state.certificate_arn,
         days_left=None if state.expires_at is None else (state.expires_at - now).days,
         pending_restarts=len(state.pending_restarts),
         opens_at=state.opens_at if state.outcome is Outcome.PLANNED else None,

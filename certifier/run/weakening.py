@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
+from certifier.identity import same_host, same_secret
 from certifier.models import Finding
-from certifier.run.consent import same_host
 from certifier.run.documents import Change
 from certifier.source import Source
 from certifier.vocabulary import Cause, Severity, SslMode, Witness
@@ -72,7 +72,7 @@ def _credentials(
     source: Source, endpoint: Endpoint, before: str | None
 ) -> Iterator[tuple[Cause, str]]:
     old = before or endpoint.fields.secret_id or f"a login of its own ({endpoint.fields.username})"
-    if source.credentials is not None and source.credentials != old:
+    if source.credentials is not None and not same_secret(source.credentials, old):
         seen = f"credentials of {endpoint.identifier}: {old} becomes {source.credentials}"
         yield Cause.CREDENTIALS_CHANGED, seen
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from pydantic import ValidationError
 
+from certifier.aws.bus import Bus
 from certifier.aws.clients import Clients
 from certifier.aws.s3 import Bucket, Documents
 from certifier.aws.secrets import Secrets
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from certifier.aws.acm import Acm
     from certifier.aws.dms import Dms
     from certifier.aws.rds import Rds
+    from certifier.roots import Roots
 
 Clock = Callable[[], datetime]
 
@@ -95,11 +97,20 @@ class StepContext(Generic[S]):
         clients: Clients | None = None,
         now: Clock = utc_now,
         resolve: Resolve = socket.getaddrinfo,
+        roots: "Roots | None" = None,
     ) -> None:
         self.settings = settings
         self.now = now
         self.resolve = resolve
+        self._roots = roots
         self._clients = clients or Clients()
+
+    @cached_property
+    def roots(self) -> "Roots":
+        """The roots that stand behind the words of ``ca_bundle``."""
+        from certifier.roots import Roots  # noqa: PLC0415
+
+        return self._roots or Roots()
 
     @cached_property
     def store(self) -> Store:
@@ -162,6 +173,12 @@ class StepContext(Generic[S]):
 
         return Rds(self._clients.client("rds"))
 
+    def rds_in(self, region: str) -> "Rds":
+        """RDS of the Region that a host is in."""
+        from certifier.aws.rds import Rds  # noqa: PLC0415
+
+        return Rds(self._clients.client("rds", region))
+
     def acm(self, stack: str) -> "Acm":
         """Certificate Manager, for the sources of one stack."""
         from certifier.aws.acm import Acm  # noqa: PLC0415
@@ -176,3 +193,7 @@ class StepContext(Generic[S]):
     def topic(self, arn: str) -> Topic:
         """The topic that people read."""
         return Topic(self._clients.client("sns"), arn)
+
+    def bus(self, name: str) -> Bus:
+        """The event bus that machines listen to."""
+        return Bus(self._clients.client("events"), name)

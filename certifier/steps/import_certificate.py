@@ -32,6 +32,8 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
     material = context.read(event, MATERIAL)
     if source.server_certificate is None or material is None or material.leaf_pem is None:
         return Nothing()
+    if source.acm_certificate is not None:
+        return Nothing()  # it lives there already, and is not ours
     held = context.store.hold(event.name, event.run)
     state = held.state
     try:

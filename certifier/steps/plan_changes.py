@@ -7,6 +7,7 @@ from pydantic import Json
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, ReplicationTask
 from certifier.errors import Refused
+from certifier.identity import each_once
 from certifier.models import Finding, errors_in
 from certifier.run.anchors import not_approved, unapproved
 from certifier.run.documents import MATERIAL, PLAN, PROBED, Material, Plan, Probed
@@ -24,6 +25,7 @@ from certifier.run.plan import (
     plan_endpoint,
     plan_tasks,
 )
+from certifier.run.public_trust import not_settled, settled
 from certifier.run.weakening import weakening
 from certifier.source import Source
 from certifier.steps.context import StepContext
@@ -44,8 +46,8 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
         Refused: the change may not be made; every reason at once.
     """
     source = event.source.spec
-    material = context.read(event, MATERIAL) or Material()
     probed = context.read(event, PROBED) or Probed()
+    material = settled(context.read(event, MATERIAL), probed) or Material()
     state = context.remembered(event)
     known = Known(
         endpoint_arn=state.endpoint_arn,
@@ -64,7 +66,13 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     if both.findings:
         trust = replace(trust, findings=(*trust.findings, *both.findings))
     endpoint_plan = plan_endpoint(
-        source, material, trust, known, role=context.settings.dms_secret_role, union=probed.union
+        source,
+        material,
+        trust,
+        known,
+        role=context.settings.dms_secret_role,
+        union=probed.union,
+        anchor=_anchor(probed),
     )
     plan = _with_tasks(event, context, material, endpoint_plan)
     differs = _differs(material, probed, plan)
@@ -73,6 +81,8 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     waiting = unapproved(source, facts_in(material.bundle_pem), state)
     if waiting and context.settings.new_anchor_needs_consent:
         exposed += (not_approved(source.name, waiting),)
+    if (unknown := not_settled(material)) is not None:
+        exposed += (unknown,)
     plan = plan.model_copy(update={"findings": plan.findings + differs + weakened + exposed})
     if event.origin is not Origin.DIRECT:  # who starts a run themselves has looked
         plan = backing_off(plan, state.bad_change, state.change_after, context.now())
@@ -80,6 +90,12 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     if errors := errors_in(plan.findings):
         raise Refused(errors[0].cause, findings=plan.findings)
     return Decided(decision=plan.decision)
+
+
+def _anchor(probed: Probed) -> str | None:
+    """Return the SHA-256 of the root that the served chain was found to end in."""
+    anchor = probed.effective.evidence.anchor if probed.effective else None
+    return anchor.sha256 if anchor else None
 
 
 def _differs(material: Material, probed: Probed, plan: Plan) -> tuple[Finding, ...]:
@@ -158,11 +174,11 @@ def _instances(
     """
     if source.replication_instances:
         running = (task.instance_arn for task in tasks if task.status in RUNNING)
-        return tuple(sorted({*source.replication_instances, *running}))
+        return each_once((*source.replication_instances, *running))
     if endpoint_arn is None:
         return ()
     connected = {each.instance_arn for each in context.dms.connections(endpoint_arn)}
-    return tuple(sorted(connected.union(task.instance_arn for task in tasks)))
+    return each_once(connected.union(task.instance_arn for task in tasks))
 
 
 def _only_instance(

@@ -1,8 +1,8 @@
 """Probe TLS: would libpq connect, as strictly as DMS will, with the CA that DMS is to get?
 
-The source's own CAs come first, alone. Only when the served chain does not verify against them, and
-the endpoint trusts another CA now, is the union of both tried: that is a renewal which the server
-has not followed yet.
+The source's own CAs come first, alone (of public trust, every public root). Only when the served
+chain does not verify against them, and the endpoint trusts another CA now, is the union of both
+tried: that is a renewal which the server has not followed yet.
 
 Called again once the tasks were resumed, it looks at the replication slots alone.
 """
@@ -30,8 +30,10 @@ from certifier.run.documents import (
     SlotsAfter,
     _slots,
 )
-from certifier.run.drift import answering
+from certifier.run.drift import answering, not_served_yet
 from certifier.run.event import Nothing, StepEvent, run_id
+from certifier.run.proposal import named_trust_fits
+from certifier.run.public_trust import settled
 from certifier.run.state import SourceState
 from certifier.source import ProbePolicy, Source
 from certifier.steps.context import StepContext, StepSettings
@@ -77,7 +79,7 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
     report = _look(
         source,
         material,
-        material.bundle_pem,
+        context.roots.public_pem if material.public else material.bundle_pem,
         context,
         older=_older_clients(source, material, state),
     )
@@ -86,8 +88,10 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         second = _look(source, material, both, context)
         if not second.verdicts.verify_ca.passed:
             second = None  # neither helps: the first report says why
-    probed = Probed(report=report, union_report=second, union_pem=both)
     counted = second or report
+    anchor = counted.evidence.anchor if counted.verdicts.verify_ca.passed else None
+    owners = context.roots.of_owner(anchor.sha256) if material.public and anchor else None
+    probed = Probed(report=report, union_report=second, union_pem=both, public_pem=owners)
     findings = answering(
         _judged(source, counted),
         probed.answering,
@@ -95,6 +99,9 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         intended=material.leaf_sha256,
         writes=source.endpoint_type == "target",
     )
+    findings = not_served_yet(findings, in_acm=source.acm_certificate is not None)
+    if (proposal := named_trust_fits(counted, context.roots.words_for)) is not None:
+        findings += (proposal,)
     probed = probed.model_copy(update={"findings": findings})
     context.write(event, PROBED, probed)
     if errors := errors_in(findings):
@@ -117,7 +124,8 @@ def _read_slots(
     if source.probe is ProbePolicy.OFF or not source.logs_in or material is None:
         return None
     first = context.documents.read(first_run, PROBED) or Probed()
-    ca = first.union_pem if first.union_report else material.bundle_pem
+    settled_now = settled(material, first) or material
+    ca = first.union_pem if first.union_report else settled_now.bundle_pem
     request = replace(_request(source, material, ca, context), probe_plaintext=False)
     try:
         return _slots(probe.probe(request, resolve=context.resolve, now=context.now))

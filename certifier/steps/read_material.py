@@ -7,22 +7,24 @@ read them again at those versions. Everything that is wrong with the material is
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pydantic import Json
 
 from certifier import certificate
 from certifier.aws.secrets import Secret
 from certifier.certificate import material_from_secret
+from certifier.certificate.trust_sets import TrustWord
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
 from certifier.errors import Busy, Refused
+from certifier.identity import same_host
 from certifier.models import Finding, Policy, errors_first, errors_in
 from certifier.probe import AddressPolicy, objection_to
 from certifier.run.consent import (
     host_not_vouched,
     needs_vouching,
     not_allowed,
-    same_host,
     vouched_places,
 )
 from certifier.run.documents import MATERIAL, Material, Trusted, Versions
@@ -30,6 +32,7 @@ from certifier.run.event import Nothing, StepEvent
 from certifier.run.state import SourceState
 from certifier.source import CredentialsMode, Source
 from certifier.steps.context import StepContext, StepSettings
+from certifier.steps.named_roots import named_roots
 from certifier.vocabulary import Cause, Mode, Severity, Witness
 
 REFUSED_IN_PASSWORDS = "{};+%"
@@ -79,15 +82,24 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
     credentials = _credentials(source, context, tags, findings)
     findings.extend(_vouched(source, endpoint, credentials, tags))
     pair = _secret(source.server_certificate, context, tags, findings)
+    in_acm = _in_acm(source, context, findings)
     bundle, bundle_version = _bundle(source, context, tags, findings)
-    taken = _intake(source, context, pair, bundle, findings)
+    taken = _intake(source, context, pair, in_acm, bundle=bundle, findings=findings)
+    public = source.trust_word is TrustWord.PUBLIC
+    trusted = _trusted(context, state, endpoint, taken.ca_digest, public=public)
+    ca_pem, ca_digest = taken.ca_pem.decode() or None, taken.ca_digest
+    if public:
+        ca_pem = context.roots.owners_with(trusted.digest) if trusted else None
+        ca_digest = trusted.digest if trusted and ca_pem else None
     if endpoint is not None and endpoint.arn.lower() not in state.owned:
         findings.extend(_owned_by_another(event, context, endpoint))
     material = Material(
         endpoint=endpoint,
-        trusted=_trusted(context, state, endpoint, taken.ca_digest),
-        bundle_pem=taken.ca_pem.decode() or None,
-        bundle_digest=taken.ca_digest,
+        trusted=trusted,
+        bundle_pem=ca_pem,
+        bundle_digest=ca_digest,
+        public=public,
+        named=source.trust_word is not None,
         leaf_sha256=taken.leaf_sha256,
         leaf_pem=taken.leaf_pem.decode() if taken.leaf_pem else None,
         chain_pem=taken.chain_pem.decode() or None,
@@ -237,6 +249,10 @@ def _bundle(
     where = source.ca_bundle
     if where is None:
         return None, None
+    if source.trust_word is not None:
+        named = named_roots(source.trust_word, source.host, context)
+        findings.extend(named.findings)
+        return (named.pem.encode(), named.version) if named.pem else (None, None)
     if where.startswith("s3://"):
         bucket = where.removeprefix("s3://").partition("/")[0]
         allowed = context.settings.allowed_bundle_buckets
@@ -263,14 +279,46 @@ def _bundle(
     return body, version
 
 
+@dataclass(frozen=True)
+class InAcm:
+    """Leaf and chain of a certificate that lives in ACM, in PEM."""
+
+    leaf: bytes
+    chain: bytes | None
+
+
+def _in_acm(
+    source: Source, context: StepContext[ReadSettings], findings: list[Finding]
+) -> InAcm | None:
+    """Return the intended certificate, when it lives in ACM. Public parts; its key stays away."""
+    arn = source.acm_certificate
+    if arn is None:
+        return None
+    try:
+        read = context.acm(context.settings.installation).read(arn)
+    except Refused as refused:
+        read = refused.seen or "ACM does not give it"
+    if isinstance(read, str):
+        findings.append(_found(Cause.INTENDED_CERTIFICATE_UNREADABLE, f"{arn}: {read}"))
+        return None
+    leaf, chain = read
+    return InAcm(leaf.encode(), chain.encode() or None)
+
+
 def _intake(
     source: Source,
     context: StepContext[ReadSettings],
     pair: Secret | None,
+    in_acm: "InAcm | None",
+    *,
     bundle: bytes | None,
     findings: list[Finding],
 ) -> "certificate.Intake":
-    """Return what the pair and the bundle hold, in order, with everything wrong said at once."""
+    """Return what the pair and the bundle hold, in order, with everything wrong said at once.
+
+    Args:
+        in_acm: leaf and chain of a certificate that lives in ACM, instead of a pair.
+    """
     if source.ca_bundle_sha256 is not None and bundle is not None:
         digest = hashlib.sha256(bundle).hexdigest()
         if digest != source.ca_bundle_sha256:
@@ -284,9 +332,9 @@ def _intake(
             seen = f"{source.ssl_mode.value} needs a CA, and neither source nor {pair.arn} has one"
             findings.append(_found(Cause.CA_BUNDLE_MISSING, seen))
     taken = certificate.check_material(
-        certificate=parts.certificate if parts else None,
+        certificate=in_acm.leaf if in_acm else (parts.certificate if parts else None),
         private_key=parts.private_key if parts else None,
-        chain=parts.chain if parts else None,
+        chain=in_acm.chain if in_acm else (parts.chain if parts else None),
         ca=bundle if bundle is not None else (parts.ca if parts else None),
         host=source.host,
         ssl_mode=source.ssl_mode,
@@ -312,17 +360,21 @@ def _trusted(
     state: SourceState,
     endpoint: Endpoint | None,
     bundle_digest: str | None,
+    *,
+    public: bool,
 ) -> Trusted | None:
     """Return the CA that the endpoint trusts now.
 
     A DMS certificate is immutable, so its digest is remembered by its ARN; it is read only when it
-    is unknown, or differs from the source's own bundle.
+    is unknown, or differs from the source's own bundle (of ``public`` trust: from every owner's).
     """
     arn = endpoint.fields.certificate_arn if endpoint else None
     if arn is None or bundle_digest is None:
         return None
-    if state.certificate_arn == arn and state.certificate_digest == bundle_digest:
-        return Trusted(arn=arn, digest=bundle_digest)
+    if state.certificate_arn == arn and (known := state.certificate_digest) is not None:
+        owned = public and context.roots.owners_with(known) is not None
+        if owned or known == bundle_digest:
+            return Trusted(arn=arn, digest=known)
     certificate = context.dms.certificate_by_arn(arn)
     if certificate is None:
         return None

@@ -9,50 +9,55 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from pydantic import Json
+
 from certifier.aws.s3 import HTML, JSON
 from certifier.aws.store import Held
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
-from certifier.errors import Busy, Refused, Unexpected
-from certifier.models import Fact, Finding
+from certifier.errors import Busy, CertifierError, Refused, Unexpected
+from certifier.models import Fact, Finding, Policy
 from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
+from certifier.run.announcement import announcements
 from certifier.run.carryover import anchors, answered, events, pending_anchors, remembered
 from certifier.run.documents import Document
 from certifier.run.dossier import Dossier, facts_in, gathered
 from certifier.run.due import next_due, waits_for_window
-from certifier.run.ending import ending
+from certifier.run.ending import Ending, ending
 from certifier.run.event import RecordEvent, run_id
+from certifier.run.history import History, PastRun
 from certifier.run.mail import Notice, Situation, about_breaker
 from certifier.run.notice import (
     attention,
-    needs_after_wait,
+    expiry_words,
     new_events,
     notice,
+    notified_from_now_on,
     retained_wal,
+    unreported,
 )
 from certifier.run.place import Place
-from certifier.run.record import (
-    Certification,
-    certification,
-    trusted_pem,
-)
+from certifier.run.record import Certification, cause_of, certification, expiries, trusted_pem
 from certifier.run.state import Pause, Recording, SourceState
 from certifier.run.summary import child_outcome, child_outcome_again
+from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
 from certifier.text import name_in
 from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
 
 
 class RecordSettings(StepSettings):
-    """Where people are notified, and how many bad ends in a day open the breaker.
+    """Whom to notify, people and machines; the bound on bad ends in a day; the policy.
 
     ``docs_url``: where the documents are published, for the links in notices.
     """
 
     topic: str
+    event_bus: str = "default"
     breaker_limit: int
     docs_url: str = ""
+    policy: Json[Policy]
     powertools_service_name: str = "certifier"
     powertools_metrics_namespace: str = "Certifier"
 
@@ -120,6 +125,9 @@ def _record(
     waits = waits_for_window(end.outcome, state, opens_at=opens_at, now=now)
     if waits.finding is not None:
         end = replace(end, findings=(*end.findings, waits.finding))
+    policy, expiring = context.settings.policy, expiries(dossier)
+    soon = unreported(expiring, end.findings, warning_days=policy.warning_days, now=now)
+    end = replace(end, findings=(*end.findings, *soon))
     due = next_due(
         end,
         state,
@@ -130,25 +138,34 @@ def _record(
     )
     key = _key(event, state.claim.since if state.claim else now)
     needs = attention(
-        end, pending_restarts=dossier.pending_restarts, waiting_since=due.waiting_since, now=now
+        end,
+        pending_restarts=dossier.pending_restarts,
+        waiting_since=due.waiting_since,
+        now=now,
+        expiries=expiry_words(expiring, warning_days=policy.warning_days, now=now),
     )
-    needs = needs_after_wait(end, needs, state.notified)
     version = event.source.version
     new = new_events(end.findings, state, version)
     at = _situation(event, context, dossier, key=key, next_due=due.at)
-    due_notice = notice(at, end, needs=needs, notified=state.notified, events=new)
+    due_notice = notice(at, end, needs=needs, notified=state.notified, now=now, events=new)
+    needed = due_notice is not None and bool(needs or new)
     unsent = None if due_notice is None else _publish(context, due_notice)
+    sent = due_notice is not None
+    notified = notified_from_now_on(end, needs, state.notified, sent=sent, now=now)
     if unsent is not None:
         end = replace(end, findings=(*end.findings, unsent))
-        needs = state.notified  # the next run tries again
-    if due_notice is None and end.outcome is Outcome.DEFERRED:
-        needs = state.notified  # nothing was sent, so nobody was notified of anything
+        notified = dict(state.notified)  # the next run tries again
     if unsent is not None or (new and due_notice is None):
         kept: dict[str, Any] = {"unsent": new} if new else {}
     else:
         kept = {**anchors(dossier, state, now), **events(state, new, version)}
     record = certification(event, dossier, end, at=now, next_due=due.at)
-    _keep(context, record, key)
+    _keep(context, record, key)  # whoever hears of it may read it at once
+    unannounced = _announce(context, held, record, key, attention=needed)
+    if unannounced is not None:
+        end = replace(end, findings=(*end.findings, unannounced))
+        record = certification(event, dossier, end, at=now, next_due=due.at)
+        _keep(context, record, key)
     context.store.set_due(_asleep(context, dossier), now)
     done = held.record(
         Recording(
@@ -166,8 +183,10 @@ def _record(
                 **kept,
                 "opens_at": waits.opens_at,
                 "missed_windows": waits.missed,
-                "notified": needs,
+                "notified": notified or None,
+                "announced_by": None,
                 "record": key,
+                "history": _history(state, end, now, key),
             },
         ),
         breaker_limit=context.settings.breaker_limit,
@@ -183,6 +202,12 @@ def _record(
         )
     )
     return Answer(outcome=end.outcome)
+
+
+def _history(state: SourceState, end: Ending, now: datetime, key: str) -> History:
+    cause = cause_of(end)
+    word = cause.value if cause else None
+    return state.history.after(PastRun(at=now, outcome=end.outcome, cause=word, record=key))
 
 
 def _situation(
@@ -229,6 +254,40 @@ def _publish(context: StepContext[RecordSettings], message: Notice) -> Finding |
             seen=f"people could not be notified: {why}",
             severity=Severity.WARNING,
         )
+    return None
+
+
+def _announce(
+    context: StepContext[RecordSettings],
+    held: Held,
+    record: Certification,
+    key: str,
+    *,
+    attention: bool,
+) -> Finding | None:
+    """Put the events on the bus, once for each run; or return why that is not possible.
+
+    Whatever the bus says holds up nothing: what it did not take is in the record, and the next run
+    has an event of its own.
+    """
+    if held.state.announced_by == held.run:
+        return None
+    where = f"s3://{context.documents.bucket}/{key}.json"
+    installation = context.settings.installation
+    try:
+        context.bus(context.settings.event_bus).put(
+            announcements(record, where=where, installation=installation, attention=attention)
+        )
+    except CertifierError as error:
+        denied = isinstance(error, Refused)
+        why = error.seen if isinstance(error, Refused) and error.seen else str(error)
+        return finding(
+            Cause.AWS_DENIED if denied else Cause.AWS_UNAVAILABLE,
+            place=Witness.WORKFLOW,
+            seen=f"the event of this certification is not on the bus: {why}",
+            severity=Severity.WARNING,
+        )
+    held.remember(announced_by=held.run)
     return None
 
 
@@ -292,8 +351,14 @@ def _gather(
         others_pauses=_of_others(event, context, state, pauses),
         canary_left=canary_left,
         known_anchors=state.anchors,
-        acm_leaf=state.acm_leaf if event.source.spec.server_certificate else None,
+        acm_leaf=state.acm_leaf if _has_copy(event.source.spec) else None,
+        lives_in_acm=event.source.spec.acm_certificate is not None,
     )
+
+
+def _has_copy(source: Source) -> bool:
+    """Whether ACM holds a copy of the pair, rather than the certificate itself or nothing."""
+    return source.server_certificate is not None and source.acm_certificate is None
 
 
 def _of_others(

@@ -10,6 +10,7 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.endpoint.fields import LOGIN, replaced_by, subset
 from certifier.errors import Busy, Refused
+from certifier.identity import same_role
 from certifier.models import Finding, errors_in
 from certifier.ownership import (
     CANARY_TAG,
@@ -92,7 +93,7 @@ def _obstacle(event: PolledEvent, role: str, endpoint: Endpoint | None) -> Findi
             f"{endpoint.identifier} logs in with a password of its own, and the source names no "
             "credentials, so no canary endpoint could be made to try the new settings"
         )
-    elif now.secret_role_arn != role:
+    elif now.secret_role_arn is None or not same_role(now.secret_role_arn, role):
         seen = (
             f"{endpoint.identifier} reads its secret through the role {now.secret_role_arn}, which "
             "is not ours to use, and the source names no credentials, so no canary endpoint could "

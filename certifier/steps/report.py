@@ -3,22 +3,21 @@
 Scheduled and event runs succeed when the machinery worked; people have been notified for
 each source. A direct start fails unless all its sources are certified (in plan mode: planned), or
 wait for the windows that their owners have set.
+
+Then the page of the whole fleet is written, as ``reports/latest.html``.
 """
 
-from datetime import datetime
-
+from certifier.aws.fleet import LATEST, gather
 from certifier.aws.s3 import HTML, JSON
+from certifier.fleet.page import InstallationFacts, fleet_page
 from certifier.models import Fact
 from certifier.report import summary_page
+from certifier.report.fleet import fleet_html
+from certifier.run.answer import RunAnswer, failed_cause, run_answer
 from certifier.run.event import Event, Problem, run_id
 from certifier.run.summary import ChildOutcome, Line, Summary, failure
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Mode, Origin, Outcome
-
-CAUSE_LIMIT = 4000
-"""Characters of the text with which an execution fails; more than a person reads."""
-ANSWER_ROOM = 7 * 1024
-"""Bytes for the endings of the sources in an answer, which is at most 8 KiB."""
 
 
 class ReportEvent(Event):
@@ -32,41 +31,16 @@ class ReportEvent(Event):
     problem: Problem | None = None
 
 
-class SourceResult(Fact):
-    """How one source ended.
-
-    Attributes:
-        record: key of the record in the bucket, without its suffix.
-        opens_at: the window that its change waits for.
-    """
-
-    name: str
-    outcome: Outcome
-    cause: str | None
-    record: str | None
-    opens_at: datetime | None = None
-
-
-class ReportAnswer(Fact):
-    """The output of the state machine: what a pipeline reads.
-
-    Attributes:
-        counts: how many sources ended with each outcome.
-        sources: how each of them ended, as far as an answer has room for them.
-        report: key of the report in the bucket, without its suffix; it has all of them.
-    """
-
-    counts: dict[str, int]
-    sources: tuple[SourceResult, ...]
-    report: str
-
-
 class Reported(Fact):
-    """Whether the execution is to fail, and the text with which; else what it answers."""
+    """Whether the execution is to fail, and the cause with which; else what it answers.
+
+    ``page``: why the page of the fleet could not be written; empty when it was.
+    """
 
     failed: bool
     cause: str
-    answer: ReportAnswer | None
+    answer: RunAnswer | None
+    page: str = ""
 
 
 def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
@@ -100,30 +74,45 @@ def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
     key = f"reports/{execution}"
     context.documents.put(f"{key}.json", summary.model_dump_json(indent=2).encode(), JSON)
     context.documents.put(f"{key}.html", summary_page(summary).encode(), HTML)
+    page = _write_fleet_page(event, context, key)
     if failed:
-        cause = f"{failed[:CAUSE_LIMIT]}; report: s3://{context.documents.bucket}/{key}.json"
-        return Reported(failed=True, cause=cause, answer=None)
-    return Reported(failed=False, cause="", answer=_answer(summary, key))
+        return Reported(failed=True, cause=failed_cause(summary, key), answer=None, page=page)
+    return Reported(failed=False, cause="", answer=run_answer(summary, key), page=page)
 
 
-def _answer(summary: Summary, report: str) -> ReportAnswer:
-    """Return what fits; those that a person must look at come first."""
-    good = (Outcome.CERTIFIED, Outcome.PLANNED)
-    room = ANSWER_ROOM
-    endings: list[SourceResult] = []
-    for line in sorted(summary.lines, key=lambda line: line.outcome in good):
-        ending = SourceResult(
-            name=line.name,
-            outcome=line.outcome,
-            cause=line.cause,
-            record=line.record,
-            opens_at=line.opens_at,
+def _write_fleet_page(event: ReportEvent, context: StepContext[StepSettings], report: str) -> str:
+    """Write the page of the fleet; return why that was not possible, if it was not.
+
+    Whatever is wrong with a page that people look at: the sources are certified, and a pipeline
+    that waits for them must not fail because of it. The next execution writes the page again.
+    """
+    try:
+        now = context.now()
+        gathered = gather(context.store, context.documents)
+        installation = InstallationFacts(
+            label=_label(event.execution, context.settings.installation),
+            record_url=lambda key: f"../{key}.html",
+            sources=gathered.sources,
+            bundles=gathered.digests.bundles,
+            breaker=gathered.breaker,
+            finished_at=now,
+            report=report,
+            unread=gathered.unread,
         )
-        room -= len(ending.model_dump_json()) + 1
-        if room < 0:
-            break
-        endings.append(ending)
-    return ReportAnswer(counts=summary.counts, sources=tuple(endings), report=report)
+        page = fleet_html(fleet_page([installation], now))
+        kept = gathered.digests.model_copy(update={"finished_at": now, "report": report})
+        body = kept.model_dump_json(exclude_none=True).encode()
+        context.documents.put(f"{LATEST}.json", body, JSON)
+        context.documents.put(f"{LATEST}.html", page.encode(), HTML)
+    except Exception as error:  # noqa: BLE001 - see above; the text of an error may hold anything
+        return type(error).__name__
+    return ""
+
+
+def _label(execution: str, stack: str) -> str:
+    """Return what to call the installation: stack, Region and account, of its execution's ARN."""
+    _, _, _, region, account, *_ = execution.split(":")
+    return f"{stack} · {region} · {account}"
 
 
 def _line(name: str, ending: ChildOutcome | None) -> Line:
@@ -136,6 +125,8 @@ def _line(name: str, ending: ChildOutcome | None) -> Line:
         cause=ending.cause.value if ending.cause else None,
         seen=ending.seen,
         ssl_mode=ending.ssl_mode,
+        endpoint_arn=ending.endpoint_arn,
+        certificate_arn=ending.certificate_arn,
         days_left=ending.days_left,
         pending_restarts=ending.pending_restarts,
         record=ending.record,

@@ -23,6 +23,7 @@ from certifier.triggers import (
     Named,
     OfCertificate,
     OfHost,
+    OfIntended,
     OfSecret,
     Onboarded,
     affected_sources,
@@ -76,7 +77,7 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
             chosen = context.store.specs_all()
         case AllDue():
             chosen = _due(context)
-        case OfSecret() | OfCertificate() | OfHost() as choice:
+        case OfSecret() | OfCertificate() | OfIntended() | OfHost() as choice:
             chosen = _affected(choice, context)
     asked = isinstance(request.choice, Named | Onboarded)
     good = _runnable(chosen, event.execution, context, mode=mode, asked=asked)
@@ -248,7 +249,7 @@ def _onboarded(execution: str, context: StepContext[SelectSettings]) -> tuple[Mo
 
 
 def _affected(
-    choice: OfSecret | OfCertificate | OfHost, context: StepContext[SelectSettings]
+    choice: OfSecret | OfCertificate | OfIntended | OfHost, context: StepContext[SelectSettings]
 ) -> Chosen:
     specs = context.store.specs_all()
     certificates: dict[str, tuple[str, ...]] = {}

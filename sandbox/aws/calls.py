@@ -215,7 +215,8 @@ class Session:
         """Return a client, as ``boto3.Session.client`` does."""
         settings = keywords.get("config")
         options = repr(sorted(settings._user_provided_options.items())) if settings else ""
-        key = (self._caller, self._function, self.region_name, service, options)
+        region = str(keywords.get("region_name") or self.region_name)
+        key = (self._caller, self._function, region, service, options)
         with _ONE_AT_A_TIME:
             if key not in _CLIENTS:
                 make: Any = _shared(self.region_name).client

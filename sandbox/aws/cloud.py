@@ -33,6 +33,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from certifier.roots import Roots
 from sandbox import audit
 from sandbox.acm import AcmStandIn, AcmSwitches
 from sandbox.aws import calls as choke
@@ -45,6 +46,7 @@ from sandbox.aws.maps import ChildExecution
 from sandbox.aws.rights import Rights
 from sandbox.dms.standin import DmsStandIn
 from sandbox.dms.switches import Durations, Quotas, Switches
+from sandbox.rds import RdsStandIn, unreachable
 
 REGION = "eu-west-1"
 TICK_MINUTES = 10
@@ -172,7 +174,9 @@ class Cloud:
     Attributes:
         session: makes clients for whoever stands outside; their calls are not the product's.
         clock: the time; waits of the machine and ``advance`` move it.
-        dms, acm: the stand-ins, with their switches.
+        dms, acm, rds: the stand-ins, with their switches.
+        roots: what stands behind the words of ``ca_bundle``; without AWS's trust store, unless a
+            test brings one.
         hosts, dms_hosts: host name to address, as the probe and as DMS resolve it. Change them at
             any time. A name that is not there does not resolve.
         calls, faults: every AWS call, and how to make it fail.
@@ -188,6 +192,7 @@ class Cloud:
         acm: AcmStandIn,
         hosts: dict[str, str],
         dms_hosts: dict[str, str],
+        roots: Roots,
     ) -> None:
         self.region = REGION
         self.account = DEFAULT_ACCOUNT_ID
@@ -197,6 +202,8 @@ class Cloud:
         self.acm = acm
         self.hosts = hosts
         self.dms_hosts = dms_hosts
+        self.roots = roots
+        self.rds = RdsStandIn(roots)
         self.calls = Calls()
         self.faults = Faults()
         self.resources: dict[str, str] = {}
@@ -223,6 +230,7 @@ class Cloud:
         quotas: Quotas | None = None,
         acm_switches: AcmSwitches | None = None,
         clock: Clock | None = None,
+        roots: Roots | None = None,
         call_seconds: float = CALL_SECONDS,
         stack_name: str = deploy.STACK,
     ) -> Iterator["Cloud"]:
@@ -235,6 +243,7 @@ class Cloud:
             environment: variables that replace those of the template, in every function.
             switches, durations, quotas, acm_switches: how the stand-ins behave.
             clock: default one that is stopped until somebody waits.
+            roots: of the words of ``ca_bundle``; default the product's.
             call_seconds: how long an AWS call takes on that clock.
             stack_name: of the CloudFormation stack.
         """
@@ -255,7 +264,14 @@ class Cloud:
             patience=10.0,
         )
         acm = AcmStandIn(switches=acm_switches, clock=clock.time, region=REGION)
-        cloud = cls(machines=machines, dms=dms, acm=acm, hosts=seen, dms_hosts=theirs)
+        cloud = cls(
+            machines=machines,
+            dms=dms,
+            acm=acm,
+            hosts=seen,
+            dms_hosts=theirs,
+            roots=roots or Roots(fetch=unreachable),
+        )
         dms.may = cloud._rights.role_may
         bind = _binder(cloud, dict(handlers or {}), dict(environment or {}))
         with ExitStack() as stack:
@@ -265,6 +281,7 @@ class Cloud:
             stack.enter_context(fast.installed())
             stack.enter_context(dms.installed())
             stack.enter_context(acm.installed())
+            stack.enter_context(cloud.rds.installed())
             stack.enter_context(machine.installed(machines))
             stack.enter_context(deploy.installed(deploy.Functions(bind), cloud._log))
             stack.enter_context(
@@ -505,6 +522,7 @@ def _binder(
             session=choke.Session(step, REGION, environ[deploy.FUNCTION_NAME]),
             now=cloud.clock.now,
             resolve=_resolver(cloud.hosts),
+            roots=cloud.roots,
         )
         # The logger is one for the process; its lines belong to the account that is open now.
         for log in logging.getLogger(environ.get("POWERTOOLS_SERVICE_NAME", "certifier")).handlers:

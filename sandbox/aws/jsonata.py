@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jsonata.functions import Functions
 from jsonata.jsonata import Jsonata
 from jsonata.utils import Utils
 from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
@@ -24,6 +25,16 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
     StatesErrorNameType,
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+
+
+class _Encoder(Functions.Encoder):  # type: ignore[misc]
+    """``$string`` of an object is JSON as JavaScript writes it: letters beyond ASCII stay."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "ensure_ascii": False})
+
+
+Functions.Encoder = _Encoder
 
 
 class JsonataError(Exception):

@@ -1,5 +1,7 @@
 """``states:startExecution.sync:2``: a state that starts another machine and waits for its end.
 
+And ``aws-sdk:sfn:…``, by which a machine answers one that waits for a task token.
+
 moto passes the names of the arguments on as they are, which the API takes with a small letter, and
 answers with the API's names, where Step Functions answers with capital letters.
 """
@@ -11,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_aws_sdk,
     state_task_service_callback,
     state_task_service_sfn,
 )
@@ -37,6 +40,20 @@ def seams(client_for: Callable[..., Any]) -> Iterator[tuple[Any, str, Any]]:
         }
         plain_start(self, env, resource_runtime_part, arguments, **more)
         _capitalise(env.stack[-1])
+
+    sdk: Any = state_task_service_aws_sdk.StateTaskServiceAwsSdk
+    plain_call: Any = sdk._eval_service_task
+
+    def call(
+        self: Any, env: Any, resource_runtime_part: Any, normalised_parameters: Any, **more: Any
+    ) -> None:
+        if self._get_boto_service_name() == "stepfunctions":
+            normalised_parameters = {
+                name[0].lower() + name[1:]: value for name, value in normalised_parameters.items()
+            }
+        plain_call(self, env, resource_runtime_part, normalised_parameters, **more)
+
+    yield sdk, "_eval_service_task", call
 
     def normalise(self: Any, response: Any, **_: Any) -> None:  # noqa: ARG001
         _capitalise(response)

@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from moto.awslambda.models import lambda_backends
 from moto.core.botocore_stubber import MockRawResponse
 from moto.iam.models import iam_backends
+from moto.secretsmanager.models import secretsmanager_backends
 
 Tags = Mapping[str, str]
 
@@ -32,7 +33,15 @@ _MADE = {
     "ImportCertificate": "cert:new",
 }
 # Keys of conditions that the sandbox fills in, in lower case.
-_KEYS = frozenset({"dynamodb:leadingkeys", "s3:prefix", "iam:passedtoservice", "aws:tagkeys"})
+_KEYS = frozenset(
+    {
+        "dynamodb:leadingkeys",
+        "s3:prefix",
+        "iam:passedtoservice",
+        "aws:tagkeys",
+        "events:source",
+    }
+)
 _NAMES_OF_ARNS = (
     "EndpointArn",
     "ReplicationInstanceArn",
@@ -137,14 +146,29 @@ class Rights:
             case "secretsmanager":
                 yield Need(action, json.loads(_body(request))["SecretId"])
             case "rds":
-                named = parse_qs(_body(request)).get("DBInstanceIdentifier", ["*"])[0]
-                yield Need(action, self._arn("rds", f"db:{named}"))
+                yield Need(action, self._of_rds(operation, request))
             case "stepfunctions":
                 yield Need(action, json.loads(_body(request))["executionArn"])
+            case "events":
+                yield from self._of_buses(action, json.loads(_body(request)))
             case "dms" | "acm":
                 yield from self._of_resources(service, operation, json.loads(_body(request)))
             case _:
                 yield Need(action, "*")
+
+    def _of_rds(self, operation: str, request: AWSPreparedRequest) -> str:
+        """Return the resource of a call: an instance; certificates are nobody's."""
+        if operation == "DescribeCertificates":
+            return "*"
+        named = parse_qs(_body(request)).get("DBInstanceIdentifier", ["*"])[0]
+        return self._arn("rds", f"db:{named}")
+
+    def _of_buses(self, action: str, body: dict[str, Any]) -> Iterator[Need]:
+        """Yield each bus that an event goes to, with the source that the event names."""
+        for entry in body["Entries"]:
+            bus = entry.get("EventBusName", "default")
+            arn = bus if bus.startswith("arn:") else self._arn("events", f"event-bus/{bus}")
+            yield Need(action, arn, {"events:source": (entry["Source"],)})
 
     def _of_table(self, operation: str, body: dict[str, Any]) -> Iterator[Need]:
         items = body.get("TransactItems")
@@ -265,6 +289,9 @@ class Rights:
             return True
         documents = [json.loads(text) for text in role.policies.values()]
         statements = [s for document in documents for s in document["Statement"]]
+        if action.startswith("secretsmanager:"):  # IAM looks at the secret, however it is named
+            known = secretsmanager_backends[self._account][self._region].secrets.get(resource)
+            resource = known.arn if known is not None else resource
         return self._permitting(statements, Need(action, resource), {}) is not None
 
     def _step(self, who: str) -> str:
@@ -309,10 +336,11 @@ def denied(service: str, request: AWSPreparedRequest, right: str) -> AWSResponse
     if service == "s3":
         status, content_type = 403, "application/xml"
         body = f"<Error><Code>AccessDenied</Code><Message>{text}</Message></Error>"
-    elif service == "sns":
+    elif service in ("sns", "rds"):
         status, content_type = 403, "text/xml"
+        code = "AuthorizationError" if service == "sns" else "AccessDenied"
         body = (
-            "<ErrorResponse><Error><Type>Sender</Type><Code>AuthorizationError</Code>"
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
             f"<Message>{text}</Message></Error></ErrorResponse>"
         )
     headers: Any = HeadersDict()

@@ -20,6 +20,8 @@ from sandbox.dms.world import (
     pair_of,
 )
 
+SECRET_ID, SECRET_ROLE = "SecretsManagerSecretId", "SecretsManagerAccessRoleArn"
+
 
 class Connections:
     """Test, describe, delete; and the tests that DMS starts by itself."""
@@ -209,9 +211,10 @@ class Connections:
             "username": settings.get("Username"),
             "password": endpoint.password,
         }
-        secret = settings.get("SecretsManagerSecretId")
+        attributes = _attributes(endpoint.seen.get("ExtraConnectionAttributes", ""))
+        secret = settings.get(SECRET_ID) or attributes.get(SECRET_ID.lower())
         if secret is not None:
-            role = settings.get("SecretsManagerAccessRoleArn", "")
+            role = settings.get(SECRET_ROLE) or attributes.get(SECRET_ROLE.lower(), "")
             if not self._dms.may(role, "secretsmanager:GetSecretValue", secret):
                 return secret_message(secret, "is not authorized to perform GetSecretValue")
             try:
@@ -266,3 +269,9 @@ class Connections:
     def is_testing(self, endpoint: Endpoint) -> bool:
         """Whether any test of the endpoint is under way."""
         return any(one.endpoint is endpoint and one.status == "testing" for one in self.all())
+
+
+def _attributes(text: str) -> dict[str, str]:
+    """Extra connection attributes by name, in lower case; they may hold a secret too."""
+    pairs = (part.partition("=")[::2] for part in text.split(";"))
+    return {name.strip().lower(): value.strip() for name, value in pairs if name.strip()}

@@ -79,6 +79,7 @@ class World:
             "INSTALLATION": "Certifier",
             "TOPIC": inbox.topic,
             "BREAKER_LIMIT": "3",
+            "POLICY": "{}",
         }
         self._handler = handler.bind(environ, session=aws, now=lambda: self.now)
         store.register(SOURCE, NOW)
@@ -499,7 +500,7 @@ def test_every_new_ca_is_notified_once_however_many_came_before(world: World) ->
         world.record(run=run)
         assert world.notices() == ["Certifier: orders certified: new_trust_anchor"]
     assert set(fingerprints) < set(world.state().anchors)
-    assert world.state().notified == ""
+    assert world.state().notified == {}
 
 
 def test_a_ca_of_which_nobody_could_be_notified_stays_new(world: World, clients: Clients) -> None:
@@ -529,6 +530,6 @@ def test_a_topic_that_is_gone_does_not_hold_up_the_recording(
     assert world.record({"error": "Refused", "cause": "no_private_key"}) == "refused"
     state = world.state()
     assert state.claim is None
-    assert state.notified == ""
+    assert state.notified == {}
     assert state.findings[-1].cause is Cause.AWS_DENIED
     assert "could not be notified" in state.findings[-1].seen

@@ -271,12 +271,13 @@ def test_a_direct_start_fails_with_the_names_of_the_others(
     """A pipeline reads at once which of its sources is not certified, and why."""
     endings(documents, orders=Outcome.CERTIFIED, sales=Outcome.REFUSED, stock=Outcome.DEFERRED)
     answer = report()
-    assert answer == {
-        "failed": True,
-        "answer": None,
-        "cause": "sales: refused (hostname_mismatch); stock: deferred; "
-        f"report: s3://{documents.bucket}/reports/parent-1.json",
-    }
+    assert (answer["failed"], answer["answer"]) == (True, None)
+    cause = json.loads(answer["cause"])
+    assert cause["reason"] == "sales: refused (hostname_mismatch); stock: deferred"
+    assert cause["counts"] == {"certified": 1, "refused": 1, "deferred": 1}
+    assert [one["name"] for one in cause["sources"]] == ["sales", "stock", "orders"]
+    assert cause["report"] == "reports/parent-1"
+    assert answer["page"] == ""
     assert not report(origin="schedule")["failed"]
     assert not report(origin="event")["failed"]
 
@@ -285,7 +286,7 @@ def test_a_child_that_left_no_word_counts_as_failed(report: Call, documents: Doc
     """The manifest says who was meant to run."""
     endings(documents, orders=Outcome.CERTIFIED)
     documents.write_manifest("parent-1", [{"name": "orders"}, {"name": "silent"}])
-    assert report()["cause"].startswith("silent: failed; report: s3://")
+    assert json.loads(report()["cause"])["reason"] == "silent: failed"
     summary = json.loads(documents.get("reports/parent-1.json") or b"")
     assert "without a word" in summary["lines"][1]["seen"]
 
@@ -305,9 +306,13 @@ def test_an_event_that_was_not_understood_is_the_cause(report: Call, documents: 
         "cause": '{"errorMessage": "names: must be a list", "errorType": "InvalidEvent"}',
     }
     answer = report(bucket=None, key=None, mode=None, origin=None, problem=problem)
-    said = (
-        "InvalidEvent: names: must be a list; report: s3://certifier-bucket/reports/parent-1.json"
-    )
-    assert answer == {"failed": True, "cause": said, "answer": None}
+    said = {
+        "reason": "InvalidEvent: names: must be a list",
+        "counts": {},
+        "sources": [],
+        "report": "reports/parent-1",
+    }
+    assert (answer["failed"], json.loads(answer["cause"])) == (True, said)
+    assert answer["page"] == ""
     page = (documents.get("reports/parent-1.html") or b"").decode()
     assert "names: must be a list" in page

@@ -20,10 +20,10 @@ def test_every_symptom_is_explained_as_the_guide_explains_it() -> None:
         assert explain(text).cause.value == cause, text
 
 
-def test_the_source_of_the_guide_is_one() -> None:
-    """A reader may start from it."""
-    (block,) = blocks(TEXT, "json")
-    assert parse_source(json.loads(block)).name == "orders"
+def test_the_sources_of_the_guide_are_sources() -> None:
+    """A reader may start from each; tests/scenarios/test_guide_sources.py certifies them."""
+    names = [parse_source(json.loads(block)).name for block in blocks(TEXT, "json")]
+    assert names == ["orders", "orders-rds", "orders-public", "orders-private"]
 
 
 def test_every_mode_is_in_the_table() -> None:
@@ -36,6 +36,12 @@ def test_every_mode_is_in_the_table() -> None:
 def test_only_causes_of_the_catalogue_are_named() -> None:
     """A word in code that looks like a cause, and is called one, is one."""
     causes = {cause.value for cause in Cause}
-    for word in ("overlap_pending", "served_certificate_differs", "reverted_by_others"):
+    for word in (
+        "overlap_pending",
+        "served_certificate_differs",
+        "reverted_by_others",
+        "renewed_not_served",
+        "growth_waits",
+    ):
         assert word in causes
         assert f"`{word}`" in TEXT

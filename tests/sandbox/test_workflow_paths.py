@@ -667,6 +667,11 @@ def test_the_results_of_the_map_lie_in_the_bucket(script: Script) -> None:
 ONBOARD = ["Begin onboarding", REGISTER, "Registered?"]
 
 
+def failed(reason: str) -> dict[str, Any]:
+    """The cause of what failed before anything was run."""
+    return {"reason": reason, "counts": {}, "sources": [], "report": None}
+
+
 def onboard(script: Script, answers: Mapping[str, Answer]) -> Execution:
     """Start Onboard with one source."""
     script.answers = dict(answers)
@@ -691,7 +696,8 @@ def test_what_is_not_registered_is_not_run(script: Script) -> None:
     refused = {"accepted": False, "onboarded": "x", "problems": "sources.0.host: is required"}
     run = onboard(script, {REGISTER: refused})
     assert run.states == [*ONBOARD, "Not certified"]
-    assert (run.error, run.cause) == ("InvalidEvent", "sources.0.host: is required")
+    assert run.error == "InvalidEvent"
+    assert json.loads(str(run.cause)) == failed("sources.0.host: is required")
 
 
 def test_a_run_that_fails_gives_its_words_to_onboard(script: Script) -> None:
@@ -699,6 +705,14 @@ def test_a_run_that_fails_gives_its_words_to_onboard(script: Script) -> None:
     words = 'orders: refused ("a" \\ {b} % $c)'
     run = onboard(script, {REPORT: {"failed": True, "cause": words, "answer": None}})
     assert run.states == [*ONBOARD, "Run sources", "Not certified"]
+    assert run.error == "NotCertified"
+    assert json.loads(str(run.cause)) == failed(words)
+
+
+def test_a_run_that_fails_gives_its_answer_to_onboard(script: Script) -> None:
+    """What is JSON already stays as it is, quotation marks and all."""
+    words = json.dumps({**failed('orders: refused ("a")'), "counts": {"refused": 1}})
+    run = onboard(script, {REPORT: {"failed": True, "cause": words, "answer": None}})
     assert (run.error, run.cause) == ("NotCertified", words)
 
 

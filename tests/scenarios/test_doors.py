@@ -88,8 +88,9 @@ def test_onboard_fails_with_the_names_of_those_that_are_not_certified(live: Live
     run = live.world.onboard()
     assert (run.status, run.error) == ("FAILED", "NotCertified")
     assert f"{NAME}: refused (" in (run.cause or "")
-    report = (run.cause or "").partition("report: s3://")[2].partition("/")[2]
-    assert report in live.cloud.objects("reports/")
+    cause = json.loads(run.cause or "")
+    assert cause["counts"] == {"refused": 1}
+    assert f"{cause['report']}.json" in live.cloud.objects("reports/")
 
 
 Act = Callable[[Live, Callable[[str], Any]], Any]

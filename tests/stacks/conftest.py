@@ -18,6 +18,7 @@ EVERY_SETTING = {
     "certifier:kms_keys": [SECRET_KEY],
     "certifier:bundle_buckets": ["platform-trust"],
     "certifier:notify": ["dba@example.com"],
+    "certifier:event_bus": "arn:aws:events:eu-west-1:444455556666:event-bus/hub",
     "certifier:probe_subnets": ["subnet-0a1b2c3d"],
     "certifier:probe_security_groups": ["sg-0a1b2c3d"],
     "certifier:probe_hosts": ["*.db.example.com"],

@@ -76,7 +76,7 @@ def test_the_layer_fits_and_holds_what_the_handlers_import(layer: Path) -> None:
     assert size < LAMBDA_LIMIT / 2
     top = {p.name for p in layer.iterdir()}
     assert {"boto3", "pg8000", "cryptography", "aws_lambda_powertools", "tzdata"} <= top
-    assert {"aws_xray_sdk", "jinja2", "pydantic"} <= top
+    assert {"aws_xray_sdk", "certifi", "jinja2", "pydantic"} <= top
     assert not {"moto", "pytest", "rich", "aws_cdk", "bin"} & top
 
 
@@ -88,10 +88,11 @@ def test_a_missing_wheel_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_only_our_code_is_in_the_code_asset(code: Path) -> None:
-    """The asset holds lambdas and certifier, Python alone, without the command line."""
+    """The asset holds lambdas and certifier without the command line, and the roots of RDS."""
     files = [p.relative_to(code) for p in code.rglob("*") if p.is_file()]
     assert {p.parts[0] for p in files} == {"lambdas", "certifier"}
-    assert {p.suffix for p in files} <= {".py", ".html", ".j2", ".css"}
+    assert {p.suffix for p in files} <= {".py", ".html", ".j2", ".css", ".js", ".pem"}
+    assert [p.name for p in files if p.suffix == ".pem"] == ["rds-g1-roots.pem"]
     assert not [p for p in files if p.parts[1].startswith(("cli", "__main__"))]
 
 

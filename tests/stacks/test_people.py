@@ -11,6 +11,7 @@ from tests.stacks.conftest import of_type
 
 WHO = {
     "status": "ReaderPolicy",
+    "report": "ReaderPolicy",
     "certify": "RegistrarPolicy",
     "approve": "RegistrarPolicy",
     "forget": "RegistrarPolicy",

@@ -286,7 +286,7 @@ def test_a_good_chain_passes_the_policy() -> None:
 def test_the_policy_looks_at_every_certificate() -> None:
     """Expiry and strictness count for each, the validity for the leaf alone."""
     root = Authority.root("Root", not_before=NOW - DAY, not_after=NOW + 3650 * DAY, key_usage=False)
-    leaf = root.issue(dns=["a"], aki=False, not_before=NOW - DAY, not_after=NOW + 20 * DAY)
+    leaf = root.issue(dns=["a"], aki=False, not_before=NOW - 60 * DAY, not_after=NOW + 20 * DAY)
     warning = Severity.WARNING
     assert told(leaf, root) == [
         (Cause.CERTIFICATE_EXPIRES_SOON, warning),
@@ -309,7 +309,14 @@ def test_a_validity_of_exactly_398_days_passes() -> None:
         dns=["a"], not_before=NOW - DAY, not_after=NOW + 397 * DAY + timedelta(seconds=1)
     )
     assert told(exact) == []
-    assert told(longer) == [(Cause.VALIDITY_TOO_LONG, Severity.WARNING)]
+    assert told(longer) == [(Cause.VALIDITY_TOO_LONG, Severity.ADVICE)]
+
+
+def test_nobody_chooses_how_long_a_certificate_of_rds_is_valid() -> None:
+    """12 or 36 months, so that there is nothing to advise."""
+    authority = Authority.root("Amazon RDS eu-west-1 Subordinate CA RSA2048 G1.A.8", **SPAN)
+    long = authority.issue(dns=["a"], not_before=NOW - DAY, not_after=NOW + 1094 * DAY)
+    assert told(long) == []
 
 
 def test_a_roots_own_signature_proves_nothing() -> None:

@@ -850,7 +850,7 @@ ROWS: list[Row] = [
     (
         "soon to expire",
         lambda: pair(
-            pki().issuing.issue(dns=[HOST], not_before=NOW - DAY, not_after=NOW + 9 * DAY)
+            pki().issuing.issue(dns=[HOST], not_before=NOW - 60 * DAY, not_after=NOW + 9 * DAY)
         ),
         True,
         [(Cause.CERTIFICATE_EXPIRES_SOON, WARNING)],
@@ -859,7 +859,7 @@ ROWS: list[Row] = [
         "valid for long",
         lambda: pair(pki().issuing.issue(dns=[HOST], **dated(500))),
         True,
-        [(Cause.VALIDITY_TOO_LONG, WARNING)],
+        [(Cause.VALIDITY_TOO_LONG, ADVICE)],
     ),
     (
         "SHA-1",

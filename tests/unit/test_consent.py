@@ -5,6 +5,7 @@ import shlex
 import pytest
 
 from certifier.endpoint.facts import EndpointFields
+from certifier.identity import same_host
 from certifier.run.consent import (
     Place,
     consent_command,
@@ -12,7 +13,6 @@ from certifier.run.consent import (
     host_not_vouched,
     needs_vouching,
     not_allowed,
-    same_host,
     vouched_places,
 )
 from certifier.source import parse_source

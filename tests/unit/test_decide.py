@@ -28,7 +28,7 @@ from certifier.run.dossier import Dossier
 from certifier.run.due import BACK_OFF, DAY, Waits, next_due, waits_for_window
 from certifier.run.ending import Ending, ending
 from certifier.run.event import Problem
-from certifier.run.notice import attention, needs_after_wait, notice, retained_wal
+from certifier.run.notice import attention, notice, notified_from_now_on, retained_wal
 from certifier.run.plan import backing_off
 from certifier.run.state import BadEnd, Breaker, Pause, SourceState
 from certifier.run.summary import failure
@@ -435,18 +435,22 @@ def test_a_deferred_run_says_which_tasks_wait_once() -> None:
     """A task that a killed run had stopped, while the breaker was open: somebody is notified."""
     end = an_ending(Outcome.DEFERRED, seen(Cause.BREAKER_OPEN))
     needs = attention(end, pending_restarts=("arn:task",), waiting_since=None, now=NOW)
-    assert notice(AT, end, needs=needs, notified="") is not None
-    assert notice(AT, end, needs=needs, notified=needs) is None
+    assert notice(AT, end, needs=needs, notified={}, now=NOW) is not None
+    known = dict.fromkeys(needs, NOW)
+    assert notice(AT, end, needs=needs, notified=known, now=NOW) is None
     none = attention(end, pending_restarts=(), waiting_since=None, now=NOW)
-    assert notice(AT, end, needs=none, notified="") is None
+    assert notice(AT, end, needs=none, notified={}, now=NOW) is None
 
 
 def test_a_change_that_waits_after_a_bad_end_needs_no_notice() -> None:
     """What people were notified of the bad end is still so; a task that waits since is new."""
     waits = an_ending(Outcome.PLANNED, seen(Cause.CHANGE_BACKS_OFF))
-    assert needs_after_wait(waits, "", "failed not_applied") == "failed not_applied"
-    new = "pending_restart:arn:task"
-    assert needs_after_wait(waits, new, "failed not_applied") == new
+    known = {"failed": NOW, "not_applied!": NOW}
+    assert notice(AT, waits, needs=(), notified=known, now=NOW) is None
+    assert notified_from_now_on(waits, (), known, sent=False, now=NOW) == known
+    new = ("pending_restart:arn:task",)
+    assert notice(AT, waits, needs=new, notified=known, now=NOW) is not None
+    assert new[0] in notified_from_now_on(waits, new, known, sent=True, now=NOW)
 
 
 def test_another_reason_begins_the_back_off_anew() -> None:
@@ -494,35 +498,39 @@ def test_what_may_clear_by_itself_keeps_its_first_date() -> None:
             an_ending(Outcome.REFUSED, seen(Cause.DNS_FAILED), seen(Cause.DNS_FAILED)),
             0,
             (),
-            "refused dns_failed",
+            "refused dns_failed!",
         ),
     ],
 )
 def test_what_needs_a_person(end: Ending, days: int, pending: tuple[str, ...], needs: str) -> None:
     """Errors and pending restarts at once; what may clear by itself after a week; advice never."""
     since = NOW - timedelta(days=days)
-    assert attention(end, pending_restarts=pending, waiting_since=since, now=NOW) == needs
+    got = attention(end, pending_restarts=pending, waiting_since=since, now=NOW)
+    assert " ".join(got) == needs
 
 
 def test_a_person_is_notified_once_and_when_it_is_over() -> None:
     """The same trouble is notified once, another one again, and its end too."""
     bad = an_ending(Outcome.REFUSED, seen(Cause.HOSTNAME_MISMATCH), seen(Cause.CHAIN_REPAIRED))
     needs = attention(bad, pending_restarts=(), waiting_since=None, now=NOW)
-    got = notice(AT, bad, needs=needs, notified="")
+    got = notice(AT, bad, needs=needs, notified={}, now=NOW)
     assert got is not None
     assert got.subject == "Certifier eu-west-1: orders refused: hostname_mismatch"
     assert "records/orders/" in got.message.replace("%2F", "/")
     assert "chain_repaired" not in got.message
-    assert notice(AT, bad, needs=needs, notified=needs) is None
+    known = dict.fromkeys(needs, NOW)
+    assert notice(AT, bad, needs=needs, notified=known, now=NOW) is None
     good = an_ending(Outcome.CERTIFIED)
-    over = notice(AT, good, needs="", notified=needs)
+    over = notice(AT, good, needs=(), notified=known, now=NOW)
     assert over is not None
     assert over.subject == "Certifier eu-west-1: orders is certified again"
-    assert notice(AT, good, needs="", notified="") is None
-    assert notice(AT, good, needs="", notified="certificate_expires_soon") is None
-    assert notice(AT, an_ending(Outcome.DEFERRED), needs="x", notified="") is None
+    assert notice(AT, good, needs=(), notified={}, now=NOW) is None
+    soon = {"certificate_expires_soon": NOW}
+    assert notice(AT, good, needs=(), notified=soon, now=NOW) is None
+    deferred = an_ending(Outcome.DEFERRED)
+    assert notice(AT, deferred, needs=("x",), notified={}, now=NOW) is None
     stopped = situation(stopped=(STOPPED,), wal=("s retains 12 MB",))
-    got = notice(stopped, good, needs="pending_restart:t", notified="")
+    got = notice(stopped, good, needs=("pending_restart:t",), notified={}, now=NOW)
     assert got is not None
     assert "  WAL          s retains 12 MB\n" in got.message
 
@@ -547,13 +555,13 @@ def seen_by_probe(slots: tuple[SlotFacts, ...] | None) -> Probed:
     [
         (None, None, "was not seen"),
         ((), None, "has no replication slot"),
-        ((slot("s", 3 * MEGABYTE),), None, "  s: 3.0 MB of WAL, 2.0 MB more than before the pause"),
-        ((slot("s", 1),), (slot("s", 2 * MEGABYTE),), "  s: 2.0 MB of WAL, 1.0 MB more than"),
+        ((slot("s", 3 * MEGABYTE),), None, "s retains 3.0 MB, 2.0 MB more than before the stop"),
+        ((slot("s", 1),), (slot("s", 2 * MEGABYTE),), "s retains 2.0 MB, 1.0 MB more than"),
         ((slot("s", 1),), (), "has no replication slot"),
-        ((slot("s", 512),), None, "  s: 512 bytes of WAL, 0 bytes more than"),
-        ((slot("new", MEGABYTE),), None, "  new: 1.0 MB of WAL\n"),
-        ((slot("s", None, "lost"),), None, "  s: no WAL (lost)\n"),
-        ((slot("new", 0, "unreserved"),), None, "  new: 0 bytes of WAL (unreserved)\n"),
+        ((slot("s", 512),), None, "s retains 512 bytes, 0 bytes more than"),
+        ((slot("new", MEGABYTE),), None, "new retains 1.0 MB"),
+        ((slot("s", None, "lost"),), None, "s retains no WAL (lost)"),
+        ((slot("new", 0, "unreserved"),), None, "new retains 0 bytes (unreserved)"),
         ((SlotFacts(name="s", active=True, retained_bytes=1),), None, "has no replication slot"),
     ],
 )

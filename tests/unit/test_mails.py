@@ -118,7 +118,7 @@ KINDS: dict[str, tuple[Situation, Ending, tuple[Finding, ...]]] = {
 
 def mail(kind: str) -> Notice:
     at, end, events = KINDS[kind]
-    sent = notice(at, end, needs="" if events else "x", notified="", events=events)
+    sent = notice(at, end, needs=() if events else ("x",), notified={}, now=NOW, events=events)
     assert sent is not None
     return sent
 
@@ -142,8 +142,9 @@ def test_the_other_mails_read_like_this() -> None:
     over = notice(
         situation(restarted=1, stopped_seconds=677.0, next_due=NOW + timedelta(days=1)),
         Ending(Outcome.CERTIFIED, ()),
-        needs="",
-        notified="task_stopped task_not_restarted",
+        needs=(),
+        notified=dict.fromkeys(("task_stopped", "task_not_restarted"), NOW),
+        now=NOW,
     )
     assert over is not None
     golden("mail-it-is-over", whole(over))
@@ -180,7 +181,7 @@ def test_what_the_run_has_settled_is_in_no_mail() -> None:
         severity=Severity.WARNING,
     )
     end = Ending(Outcome.CERTIFIED, (finished, EXPIRES), settled=frozenset({finished.cause}))
-    sent = notice(AT, end, needs="x", notified="")
+    sent = notice(AT, end, needs=("x",), notified={}, now=NOW)
     assert sent is not None
     assert "interrupted" not in sent.message
     assert sent.subject.endswith("certificate_expires_soon")
@@ -190,7 +191,11 @@ def test_a_long_subject_is_cut() -> None:
     """SNS takes a hundred characters."""
     long = STOPPED.model_copy(update={"identifier": "t" * 200})
     sent = notice(
-        situation(stopped=(long,)), Ending(Outcome.TASK_STOPPED, ()), needs="x", notified=""
+        situation(stopped=(long,)),
+        Ending(Outcome.TASK_STOPPED, ()),
+        needs=("x",),
+        notified={},
+        now=NOW,
     )
     assert sent is not None
     assert len(sent.subject) == SUBJECT

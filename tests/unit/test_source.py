@@ -110,7 +110,7 @@ def test_hosts_that_people_use_are_taken(host: str) -> None:
 def test_an_acm_arn_where_a_secret_belongs_says_why() -> None:
     """The most common mix-up gets an answer of its own."""
     arn = "arn:aws:acm:eu-west-1:111122223333:certificate/0000"
-    assert "cannot be read back" in problems(server_certificate=arn)
+    assert "which server_certificate takes" in problems(credentials=arn)
 
 
 def test_a_secret_without_its_suffix_is_refused() -> None:

@@ -10,7 +10,7 @@ from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.models import Finding
 from certifier.run.documents import Change
 from certifier.run.ending import Ending
-from certifier.run.notice import attention, new_events, notice
+from certifier.run.notice import attention, new_events, notice, notified_from_now_on
 from certifier.run.state import Registration, SourceState
 from certifier.run.weakening import event_key, lowers_or_moves, weakening
 from certifier.source import Source, parse_source
@@ -170,23 +170,24 @@ def moved(where: str) -> Finding:
 def test_every_move_is_notified_once_however_many_came_before() -> None:
     """By its content, not by its cause; beside it, what lasts is not repeated."""
     lasting = finding(Cause.KEY_TOO_SMALL, place=Witness.PROBE, seen="small")
-    state = SourceState(name="orders", notified="key_too_small")
+    state = SourceState(name="orders", notified={"key_too_small": NOW})
     subjects = []
     for version, where in ((1, "b"), (1, "b"), (2, "c"), (3, "b")):
         end = Ending(Outcome.CERTIFIED, (lasting, moved(where)))
         new = new_events(end.findings, state, version)
         needs = attention(end, pending_restarts=(), waiting_since=None, now=NOW)
-        told = notice(AT, end, needs=needs, notified=state.notified, events=new)
+        told = notice(AT, end, needs=needs, notified=state.notified, now=NOW, events=new)
         subjects.append(told and told.subject)
         keys = tuple(event_key(each, version) for each in new)
-        state = state.model_copy(update={"events": (*state.events, *keys), "notified": needs})
+        told_of = notified_from_now_on(end, needs, state.notified, sent=told is not None, now=NOW)
+        state = state.model_copy(update={"events": (*state.events, *keys), "notified": told_of})
     assert subjects == [
         "Certifier eu-west-1: orders certified: endpoint_moved",
         None,
         "Certifier eu-west-1: orders certified: endpoint_moved",
         "Certifier eu-west-1: orders certified: endpoint_moved",
     ]
-    assert state.notified == "key_too_small"
+    assert state.notified == {"key_too_small": NOW}
 
 
 def test_an_event_that_could_not_be_sent_is_sent_later() -> None:
@@ -194,6 +195,6 @@ def test_an_event_that_could_not_be_sent_is_sent_later() -> None:
     state = SourceState(name="orders", unsent=(moved("b"),))
     end = Ending(Outcome.CERTIFIED, ())
     new = new_events((), state, 1)
-    told = notice(AT, end, needs="", notified="", events=new)
+    told = notice(AT, end, needs=(), notified={}, now=NOW, events=new)
     assert told is not None
     assert "moves from a to b" in told.message

@@ -148,6 +148,25 @@ class Reads:
         states = (_state_or_why(item) for item in self._table.scan("SOURCE#", "STATE"))
         return tuple(sorted(states, key=lambda state: state.name))
 
+    def fleet(self) -> tuple[tuple[SourceState, Source | None, int], ...]:
+        """Return what is remembered of every source, its spec and the spec's version, by name.
+
+        In one reading of the whole table, which may miss what was written a moment ago: it is for
+        a page that people look at. The spec is ``None`` when this version does not read it.
+        """
+        states: dict[str, SourceState] = {}
+        specs: dict[str, tuple[Source | None, int]] = {}
+        for item in self._table.scan_for("STATE", "SPEC"):
+            kind, _, name = item["pk"].partition("#")
+            if kind == "SOURCE":
+                states[name] = _state_or_why(item)
+            elif kind == "SPEC":
+                try:
+                    specs[name] = (spec_of(item), int(item["version"]))
+                except Unexpected:
+                    specs[name] = (None, int(item["version"]))
+        return tuple((state, *specs.get(name, (None, 0))) for name, state in sorted(states.items()))
+
     def certificates_in_logs(self) -> frozenset[str]:
         """Return the ARN of every DMS certificate in an undo log (reads the whole table).
 

@@ -1,0 +1,139 @@
+"""The examples for CloudFormation, CDK and Terraform: synthesized, or parsed and linted."""
+
+import importlib.util
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from cfnlint.api import lint_file
+
+from certifier.ownership import SOURCE_TAG
+from certifier.source import Source, parse_source
+from tests.stacks.conftest import ROOT, of_type
+
+EXAMPLES = ROOT / "examples"
+TEMPLATES = sorted(EXAMPLES.rglob("*.yaml"))
+LATER = ["W3002"]
+"""A local file in a template: what `aws cloudformation package` is for."""
+ONBOARD = "arn:aws:states:eu-west-1:111122223333:stateMachine:Onboard-AbC"
+
+
+def loaded(path: Path) -> ModuleType:
+    """A Python file of an example, as a module."""
+    spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda p: str(p.relative_to(EXAMPLES)))
+def test_a_template_has_no_mistake_that_cfn_lint_knows(template: Path) -> None:
+    """Against the schemas of CloudFormation itself."""
+    found = lint_file(template, {"ignore_checks": LATER})
+    assert [str(each) for each in found] == []
+
+
+def test_there_are_templates() -> None:
+    """Slack, a hub's bus, and a pipeline that waits."""
+    assert {path.parent.name for path in TEMPLATES} >= {"slack", "hub-bus", "task-token"}
+
+
+@pytest.fixture(scope="module")
+def app() -> dict[str, Any]:
+    """The template of the CDK app."""
+    from aws_cdk import App
+    from aws_cdk.assertions import Template
+
+    module = loaded(EXAMPLES / "cdk-app/app.py")
+    made = App(context={"aws:cdk:bundling-stacks": []})
+    role = "arn:aws:iam::111122223333:role/DmsSecret"
+    secrets = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:dms/orders"
+    stack = module.OrdersStack(
+        made,
+        "Orders",
+        onboard=ONBOARD,
+        role=role,
+        credentials=f"{secrets}-AbCdEf",
+        server_certificate=f"{secrets}-tls-GhIjKl",
+    )
+    template: dict[str, Any] = Template.from_stack(stack).to_json()
+    return template
+
+
+def test_the_cdk_app_certifies_the_endpoint_that_it_adds(app: dict[str, Any]) -> None:
+    """The endpoint leaves mode and CA to Certifier, bears the consent, and is the source's."""
+    ((endpoint_id, endpoint),) = of_type(app, "AWS::DMS::Endpoint").items()
+    assert not {"SslMode", "CertificateArn"} & endpoint.keys()
+    assert endpoint["Tags"] == [{"Key": SOURCE_TAG, "Value": "orders"}]
+    (resource,) = of_type(app, "Custom::CertifiedSource").values()
+    source = resource["Source"]
+    assert source["endpoint"] == {"Ref": endpoint_id}
+    assert parse_source({**source, "endpoint": "orders-source"}).ssl_mode == "verify-full"
+    assert app["Outputs"]["EndpointArn"]["Value"]["Fn::GetAtt"][1] == "EndpointArn"
+
+
+def test_the_cdk_app_may_start_onboard_and_look_and_no_more(app: dict[str, Any]) -> None:
+    """Of Certifier: one machine, and its executions."""
+    actions = {
+        action: statement["Resource"]
+        for policy in of_type(app, "AWS::IAM::Policy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in [statement["Action"]]
+        if isinstance(action, str) and "Certified" in json.dumps(policy["Roles"])
+    }
+    assert actions["states:StartExecution"] == ONBOARD or isinstance(
+        actions["states:StartExecution"], dict
+    )
+    assert ":execution:Onboard-AbC:*" in json.dumps(actions["states:DescribeExecution"])
+
+
+def blocks(text: str) -> Iterator[tuple[str, str]]:
+    """The top blocks of a Terraform file: header and body. Braces in texts count as pairs too."""
+    plain = re.sub(r"#.*", "", text)
+    at = 0
+    while match := re.compile(r"\s*([\w \"-]+?)\s*\{").match(plain, at):
+        depth, end = 1, match.end()
+        while depth:
+            depth += {"{": 1, "}": -1}.get(plain[end], 0)
+            end += 1
+        yield match[1], plain[match.end() : end - 1]
+        at = end
+    assert plain[at:].strip() == ""
+
+
+def test_the_terraform_example_leaves_the_two_attributes_to_certifier() -> None:
+    """Its blocks are whole; the source has fields that there are, the endpoint its consent."""
+    found = dict(blocks((EXAMPLES / "terraform/main.tf").read_text("utf-8")))
+    endpoint = found['resource "aws_dms_endpoint" "orders"']
+    assert "ignore_changes = [ssl_mode, certificate_arn]" in endpoint
+    assert not re.search(r"^\s*(ssl_mode|certificate_arn)\s*=", endpoint, re.MULTILINE)
+    assert f'"{SOURCE_TAG}" = "orders"' in endpoint
+    fields = set(re.findall(r"^    (\w+)\s*=", found["locals"], re.MULTILINE))
+    assert fields <= Source.model_fields.keys()
+    assert {"name", "endpoint", "host", "ssl_mode"} <= fields
+    certified = found['resource "terraform_data" "certified"']
+    assert "certifier certify ${local_file.source.filename} --stack ${var.stack}" in certified
+    for name in re.findall(r"\b((?:aws|local|terraform)_\w+\.\w+)", "".join(found.values())):
+        kind, _, label = name.partition(".")
+        assert f'"{kind}" "{label}"' in "".join(found), name
+
+
+@pytest.mark.parametrize(
+    "definition", sorted(EXAMPLES.rglob("*.asl.json")), ids=lambda p: str(p.relative_to(EXAMPLES))
+)
+def test_every_state_of_a_definition_is_reached(definition: Path) -> None:
+    """And each of them leads to one that there is."""
+    machine = json.loads(definition.read_text("utf-8"))
+    states = machine["States"]
+    led = {machine["StartAt"]}
+    for state in states.values():
+        led |= {state[key] for key in ("Next", "Default") if key in state}
+        led |= {rule["Next"] for key in ("Choices", "Catch") for rule in state.get(key, ())}
+    assert led == states.keys()
+    assert machine["QueryLanguage"] == "JSONata"
