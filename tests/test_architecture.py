@@ -55,7 +55,15 @@ ROOMS = (
     Room(
         "stacks",
         ("stacks/",),
-        frozenset({"stacks", "certifier.models", "certifier.errors", "certifier.vocabulary"}),
+        frozenset(
+            {
+                "stacks",
+                "certifier.models",
+                "certifier.errors",
+                "certifier.version",
+                "certifier.vocabulary",
+            }
+        ),
         frozenset({"aws_cdk", "constructs", "jsii", "pydantic", "pydantic_core"}),
     ),
     Room(

@@ -11,7 +11,7 @@ from certifier.models import Fact
 _LISTED = 100
 
 
-class Answer(Fact):
+class Tried(Fact):
     """Whether something may be done; ``None``: AWS did not say so."""
 
     good: bool | None
@@ -28,7 +28,7 @@ class Doctor:
         """Return the ARN of whoever calls; ``None`` when AWS does not say so."""
         return self._clients.caller()
 
-    def rights(self, deployment: Deployment) -> Iterator[tuple[str, Answer]]:
+    def rights(self, deployment: Deployment) -> Iterator[tuple[str, Tried]]:
         """Yield what the caller may look at, tried out one by one."""
         table = self._clients.client("dynamodb")
         bucket = self._clients.client("s3")
@@ -86,12 +86,12 @@ class Doctor:
         return max(starts, default=None)
 
 
-def _tried(name: str, call: Callable[[], object]) -> Answer:
+def _tried(name: str, call: Callable[[], object]) -> Tried:
     try:
         with translated():
             call()
     except Refused as refused:
-        return Answer(good=False, seen=f"you may not look into {name}: {refused.seen or refused}")
+        return Tried(good=False, seen=f"you may not look into {name}: {refused.seen or refused}")
     except CertifierError as error:
-        return Answer(good=None, seen=f"{name}: {error}")
-    return Answer(good=True, seen=f"you may look into {name}")
+        return Tried(good=None, seen=f"{name}: {error}")
+    return Tried(good=True, seen=f"you may look into {name}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from certifier.aws.deployment import Deployment, find_deployment
-from certifier.aws.doctor import Answer, Doctor
+from certifier.aws.doctor import Doctor, Tried
 from certifier.cli.installation import add_options, clients, complain, guarded
 from certifier.cli.terminal import Cell, Terminal
 from certifier.errors import CertifierError, Refused
@@ -96,7 +96,7 @@ def _version(deployment: Deployment, stack: str) -> Check:
     return Check("version", same, seen, "" if same else "deploy, or install the same version")
 
 
-def _right(what: str, answer: Answer) -> Check:
+def _right(what: str, answer: Tried) -> Check:
     do = "" if answer.good else "attach a policy of the stack (docs/operate/permissions.md)"
     return Check(what, answer.good, answer.seen, do)
 

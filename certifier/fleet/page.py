@@ -90,7 +90,6 @@ class Status(StrEnum):
     FAILED = "failed"
     ROLLED_BACK = "rolled back"
     REFUSED = "refused"
-    PAUSED = "paused"
     DEFERRED = "deferred"
     PLANNED = "planned"
     NEW = "not run yet"
@@ -112,7 +111,6 @@ _STATUS_TONES = {
     Status.FAILED: Tone.BAD,
     Status.ROLLED_BACK: Tone.WARN,
     Status.REFUSED: Tone.WARN,
-    Status.PAUSED: Tone.CALM,
     Status.DEFERRED: Tone.CALM,
     Status.PLANNED: Tone.CALM,
     Status.NEW: Tone.CALM,
@@ -556,7 +554,7 @@ def _row(
 
 def _status(state: SourceState) -> Status:
     if state.on_hold is not None:
-        return Status.PAUSED
+        return Status.DEFERRED
     return Status.NEW if state.outcome is None else _OF_OUTCOME[state.outcome]
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from certifier.models import Fact, Finding
 from certifier.run import runbook
 from certifier.run.documents import StoppedTask
-from certifier.run.place import Place
+from certifier.run.site import Site
 from certifier.text import clock_time, counted, span
 from certifier.vocabulary import Cause, Outcome, Severity
 
@@ -46,7 +46,7 @@ class Situation(Fact):
     """
 
     name: str
-    place: Place
+    place: Site
     run: str
     bucket: str
     record: str
@@ -63,7 +63,7 @@ class Situation(Fact):
     zone: str | None = None
 
 
-def subject(place: Place, rest: str) -> str:
+def subject(place: Site, rest: str) -> str:
     """Return a subject, which begins with where it is."""
     whole = f"Certifier {place.region}: {rest}"
     return whole if len(whole) <= SUBJECT else whole[: SUBJECT - 3] + "..."
@@ -141,6 +141,32 @@ def about_breaker(at: Situation, limit: int) -> Notice:
         _foot(at),
     ]
     return Notice(subject(at.place, "changes are stopped"), "\n".join(lines) + "\n")
+
+
+def about_unreadable(site: Site, name: str, why: str) -> Notice:
+    """Return the mail on a source that this version cannot run."""
+    lines = [
+        f"{name} is not run: {why}. Its endpoint is left as it is, and other sources are not"
+        " concerned. It is tried again every hour.",
+        "",
+        _fact("Then", "deploy the version that wrote it; a SPEC can also be registered again"),
+        _fact("Runbook", site.runbook(runbook.NOT_RUN)),
+        site.words,
+    ]
+    return Notice(subject(site, f"{name} cannot be run"), "\n".join(lines) + "\n")
+
+
+def about_undeleted(site: Site, identifier: str, arn: str, why: str) -> Notice:
+    """Return the mail on a DMS certificate that nobody uses and that cannot be deleted."""
+    lines = [
+        f"Nobody has used the DMS certificate {identifier} for a week, and it cannot be deleted:"
+        f" {why}. Nothing depends on it. It is tried again in a week.",
+        "",
+        _fact("ARN", arn),
+        _fact("Runbook", site.runbook(runbook.NOT_DELETED)),
+        site.words,
+    ]
+    return Notice(subject(site, "a DMS certificate cannot be deleted"), "\n".join(lines) + "\n")
 
 
 def _first_line(at: Situation, outcome: Outcome) -> str:

@@ -37,8 +37,8 @@ from certifier.run.notice import (
     retained_wal,
     unreported,
 )
-from certifier.run.place import Place
 from certifier.run.record import Certification, cause_of, certification, expiries, trusted_pem
+from certifier.run.site import Site
 from certifier.run.state import Pause, Recording, SourceState
 from certifier.run.summary import child_outcome, child_outcome_again
 from certifier.source import Source
@@ -224,7 +224,7 @@ def _situation(
     resumed = dossier.resumed
     return Situation(
         name=event.name,
-        place=Place.of(event.run, context.settings.installation, context.settings.docs_url),
+        place=Site.of(event.run, context.settings.installation, context.settings.docs_url),
         run=event.run,
         bucket=context.documents.bucket,
         record=key,

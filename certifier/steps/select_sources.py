@@ -13,6 +13,8 @@ from pydantic import Json
 from certifier.errors import InvalidEvent, Refused, Unexpected
 from certifier.models import Fact
 from certifier.run.event import Event, run_id
+from certifier.run.mail import about_unreadable
+from certifier.run.site import Site
 from certifier.run.state import OnHold
 from certifier.run.summary import ChildOutcome
 from certifier.source import Source
@@ -36,10 +38,14 @@ SET_ASIDE = timedelta(hours=1)
 
 
 class SelectSettings(StepSettings):
-    """How many sources that can start one tick takes at most, and where people are notified."""
+    """How many sources that can start one tick takes at most, and where people are notified.
+
+    ``docs_url``: where the documents are published, for the links in notices.
+    """
 
     batch: Json[int]
     topic: str
+    docs_url: str = ""
 
 
 class SelectEvent(Event):
@@ -85,7 +91,9 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
         # If their run is cut off, or finds the source busy, what was asked for is not forgotten.
         context.store.set_due([source.name for source, _ in good], context.now())
     if mode is not Mode.PLAN:
-        _set_aside(sorted(chosen.keys() - {source.name for source, _ in good}), context)
+        left = sorted(chosen.keys() - {source.name for source, _ in good})
+        site = Site.of(event.execution, context.settings.installation, context.settings.docs_url)
+        _set_aside(left, context, site)
     items = [
         {
             "name": source.name,
@@ -166,7 +174,7 @@ def _due(context: StepContext[SelectSettings]) -> Chosen:
     return _read(names, context)
 
 
-def _set_aside(names: Iterable[str], context: StepContext[SelectSettings]) -> None:
+def _set_aside(names: Iterable[str], context: StepContext[SelectSettings], site: Site) -> None:
     """Make due later what cannot be run, so that it takes nobody's turn, and notify people once."""
     for name in names:
         why = context.store.unreadable(name)
@@ -174,21 +182,13 @@ def _set_aside(names: Iterable[str], context: StepContext[SelectSettings]) -> No
             continue
         noted = context.store.set_aside_for(name)
         if noted != why:
+            sent = about_unreadable(site, name, why)
             try:
-                context.topic(context.settings.topic).publish(*_cannot_run(name, why))
+                context.topic(context.settings.topic).publish(sent.subject, sent.message)
                 noted = why
             except (Refused, Unexpected):
                 noted = noted or ""  # the next time tries again
         context.store.set_aside(name, context.now() + SET_ASIDE, noted)
-
-
-def _cannot_run(name: str, why: str) -> tuple[str, str]:
-    return (
-        f"Certifier: {name} cannot be run",
-        f"{name}: {why}. Its endpoint is left as it is, and other sources are not concerned. It is "
-        "tried again every hour. Deploy the version of Certifier that wrote it; a SPEC can also be "
-        "registered again.\n",
-    )
 
 
 def _on_hold(name: str, execution: str, hold: OnHold) -> ChildOutcome:

@@ -801,16 +801,17 @@ def test_a_task_that_does_not_stop_ends_the_change(live: Live) -> None:
 
 @pytest.mark.shows("task_not_restarted")
 def test_a_task_that_fails_when_it_starts_still_waits(live: Live) -> None:
-    """The certification is good, the task is not: notified at once, tried every ten minutes."""
+    """The settings are proven, the task is not: notified at once, tried every ten minutes."""
     live.certified()
     live.when(
         "Resume tasks", lambda: live.dms.set_task(live.task, start_failure="the slot is in use")
     )
     live.change()
-    assert (live.outcome, live.mode, live.unfinished) == ("certified", "verify-full", [live.task])
+    assert (live.outcome, live.mode) == ("task_stopped", "verify-full")
+    assert live.unfinished == [live.task]
     assert "the slot is in use" in str(live.found("task_not_restarted")["raw"])
     assert live.due_in() <= 10
-    assert any("task_not_restarted" in body for _, body in live.cloud.notices)
+    assert any("IS STOPPED" in subject for subject, _ in live.cloud.notices)
     live.tick()
     assert live.unfinished == [live.task]
     live.dms.set_task(live.task, start_failure=None)

@@ -5,13 +5,13 @@ from typing import Any
 
 from certifier.run.documents import StoppedTask
 from certifier.run.mail import Situation
-from certifier.run.place import Place
+from certifier.run.site import Site
 
 NOW = datetime(2026, 11, 30, 13, 13, tzinfo=UTC)
 RUN = "arn:aws:states:eu-west-1:111122223333:execution:Certifier-Machine/Source:5c1c"
 AT = Situation(
     name="orders",
-    place=Place.of(RUN, "Certifier", "https://docs.example.com/certifier/"),
+    place=Site.of(RUN, "Certifier", "https://docs.example.com/certifier/"),
     run=RUN,
     bucket="certifier-records",
     record="records/orders/20261130T131100Z-5c1c",

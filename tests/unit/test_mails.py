@@ -11,8 +11,8 @@ from certifier.run import runbook
 from certifier.run.ending import Ending
 from certifier.run.mail import SUBJECT, Notice, Situation, about_breaker
 from certifier.run.notice import notice
-from certifier.run.place import Place
 from certifier.run.runbook import SECTIONS, section
+from certifier.run.site import Site
 from certifier.vocabulary import Cause, Outcome, Severity, Stage, Witness
 from tests.docs.markdown import ROOT, anchors, read
 from tests.goldens import golden
@@ -206,10 +206,8 @@ def test_every_cause_and_outcome_has_its_section_in_the_runbook() -> None:
     known = anchors(read(RUNBOOK))
     assert set(SECTIONS) == set(Cause)
     assert set(SECTIONS.values()) <= known
-    kinds = {
-        value for name, value in vars(runbook).items() if name.isupper() and name != "SECTIONS"
-    }
-    assert {kind for kind in kinds if isinstance(kind, str)} <= known
+    named = {name: value for name, value in vars(runbook).items() if name.isupper()}
+    assert {value for value in named.values() if isinstance(value, str)} <= known
     for outcome in Outcome:
         assert section(outcome, None) in known
 
@@ -224,9 +222,9 @@ def test_every_cause_and_outcome_has_its_section_in_the_runbook() -> None:
 )
 def test_the_console_is_that_of_the_partition(arn: str, host: str) -> None:
     """China and GovCloud have consoles of their own."""
-    assert host in Place.of(arn, "Certifier").task("t")
+    assert host in Site.of(arn, "Certifier").task("t")
 
 
 def test_without_published_documents_a_mail_names_the_path() -> None:
     """In the repository, which an operator has."""
-    assert Place.of(RUN, "Certifier").runbook("wal-grows") == "docs/operate/runbook.md#wal-grows"
+    assert Site.of(RUN, "Certifier").runbook("wal-grows") == "docs/operate/runbook.md#wal-grows"

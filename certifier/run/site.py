@@ -12,7 +12,7 @@ _CONSOLES = {"aws": "console.aws.amazon.com", "aws-us-gov": "console.amazonaws-u
 _CHINA = "console.amazonaws.cn"
 
 
-class Place(Fact):
+class Site(Fact):
     """One installation: the account and Region, the stack, and where its documents are published.
 
     ``documents``: an address without a slash at its end; empty: nowhere, so a path is given.
@@ -25,7 +25,7 @@ class Place(Fact):
     documents: str = ""
 
     @classmethod
-    def of(cls, arn: str, stack: str, documents: str = "") -> "Place":
+    def of(cls, arn: str, stack: str, documents: str = "") -> "Site":
         """Return the place of anything with an ARN, such as an execution."""
         _, partition, _, region, account, *_ = [*arn.split(":"), "", "", "", "", ""]
         return cls(
