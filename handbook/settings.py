@@ -20,6 +20,7 @@ _TEXTS: Mapping[str, str] = {
     "bundle_buckets": "names of buckets",
     "notify": "addresses",
     "event_bus": "a name or an ARN",
+    "runbook": "a URL or a path, at most 300 characters",
     "probe_subnets": "ids, `subnet-…`",
     "probe_security_groups": "ids, `sg-…`",
     "probe_hosts": "names, addresses, `*`; 1,500 characters in all",

@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from stacks import access
+from stacks.dashboard import Dashboard
 from stacks.functions import Functions
 from stacks.observability import Alarms, Notices, retention
 from stacks.onboarding import Onboarding
@@ -58,7 +59,7 @@ class CertifierStack(Stack):
             log_retention=retention(settings),
         )
         triggers = Triggers(self, "Triggers", settings=settings, machine=workflow.machine)
-        Alarms(
+        alarms = Alarms(
             self,
             "Alarms",
             settings=settings,
@@ -66,6 +67,15 @@ class CertifierStack(Stack):
             undelivered=triggers.undelivered,
             topic=notices.topic,
         )
+        if settings.dashboard:
+            Dashboard(
+                self,
+                "Dashboard",
+                settings=settings,
+                alarms=alarms,
+                machine=workflow.machine,
+                undelivered=triggers.undelivered,
+            )
         access.grant(
             self,
             settings=settings,

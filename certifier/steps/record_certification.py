@@ -27,6 +27,7 @@ from certifier.run.due import next_due, waits_for_window
 from certifier.run.ending import Ending, ending
 from certifier.run.event import RecordEvent, run_id
 from certifier.run.history import History, PastRun
+from certifier.run.measures import Measures, of_certification
 from certifier.run.notice import (
     Notice,
     attention,
@@ -52,8 +53,6 @@ class RecordSettings(StepSettings):
     event_bus: str = "default"
     breaker_limit: int
     policy: Json[Policy]
-    powertools_service_name: str = "certifier"
-    powertools_metrics_namespace: str = "Certifier"
 
 
 class Answer(Fact):
@@ -62,15 +61,7 @@ class Answer(Fact):
     outcome: Outcome
 
 
-class Measured(Fact):
-    """What the metrics say of one certification."""
-
-    outcome: Outcome
-    days_left: int | None
-    pending_restarts: int
-
-
-Measure = Callable[[Measured], None]
+Measure = Callable[[Measures], None]
 F = TypeVar("F", bound=Fact)
 
 
@@ -197,13 +188,7 @@ def _record(
     if done.opened:
         _publish(context, _breaker_opened(event.name, context.settings.breaker_limit, where))
     context.documents.write_child_outcome(run_id(event.parent), child_outcome(record, key))
-    measure(
-        Measured(
-            outcome=end.outcome,
-            days_left=record.days_left,
-            pending_restarts=len(dossier.pending_restarts),
-        )
-    )
+    measure(of_certification(record, dossier.pauses, now))
     return Answer(outcome=end.outcome)
 
 

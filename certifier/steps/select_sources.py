@@ -4,7 +4,7 @@ It runs what is registered and registers nothing: its role may not. What Onboard
 takes from the document that the function of Onboard alone may write. Plan mode makes nothing due.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic import Json
 from certifier.errors import InvalidEvent, Refused, Unexpected
 from certifier.models import Fact
 from certifier.run.event import Event, run_id
+from certifier.run.measures import Measures, of_tick
 from certifier.run.summary import ChildOutcome
 from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
@@ -58,7 +59,11 @@ class Selection(Fact):
     origin: Origin
 
 
-def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
+def run(
+    event: SelectEvent,
+    context: StepContext[SelectSettings],
+    measure: Callable[[Measures], None],
+) -> Selection:
     """Choose, register and make due what is asked for, and write the manifest.
 
     Raises:
@@ -99,6 +104,8 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
         for source, version in good
     ]
     key = context.documents.write_manifest(run_id(event.execution), items)
+    if isinstance(request.choice, AllDue):
+        measure(of_tick(due=_how_many_are_due(len(chosen), context), taken=len(chosen)))
     return Selection(
         count=len(items),
         bucket=context.documents.bucket,
@@ -131,6 +138,13 @@ def _due(context: StepContext[SelectSettings]) -> Chosen:
             room -= 1
         names.append(name)
     return _read(names, context)
+
+
+def _how_many_are_due(taken: int, context: StepContext[SelectSettings]) -> int:
+    """Return how many sources are due; they are counted only when a tick may not take all."""
+    if taken < context.settings.batch:
+        return taken
+    return max(context.store.due_count(context.now()), taken)
 
 
 def _set_aside(names: Iterable[str], context: StepContext[SelectSettings]) -> None:
