@@ -7,14 +7,19 @@ the catalogue's. The same ``count``, ``now`` and ``seed`` give the same fleet, u
 certificates.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 from cryptography import x509
 
+from certifier.aws.fleet import gather
+from certifier.aws.s3 import Documents
+from certifier.aws.store import Store
+from certifier.aws.store.items import plain, source_key
+from certifier.aws.table import Table
 from certifier.certificate import CertificateFacts, bundle_digest, expiring
 from certifier.certificate.facts import Leaf as RememberedLeaf
 from certifier.diagnosis import finding
@@ -31,7 +36,10 @@ from certifier.evidence import (
     Verdict,
     Verdicts,
 )
-from certifier.models import Finding
+from certifier.fleet.page import InstallationFacts, fleet_page
+from certifier.models import Finding, weightiest
+from certifier.report import certification_page
+from certifier.report.fleet import fleet_html
 from certifier.run.documents import Change, ImportedCertificate
 from certifier.run.history import DAYS, History, PastRun
 from certifier.run.record import (
@@ -45,9 +53,9 @@ from certifier.run.record import (
     Verified,
 )
 from certifier.run.state import SourceState
-from certifier.run.summary import weightiest
 from certifier.source import Source, parse_source
 from certifier.vocabulary import Cause, Mode, Origin, Outcome, Severity, SslMode, Stage, Witness
+from sandbox.aws import Cloud
 from sandbox.pki import Authority
 
 TEAMS = (
@@ -90,28 +98,29 @@ class Member:
 
 @dataclass(frozen=True)
 class _Trust:
-    """A CA that issues, what stands between it and the leaves, and the bundle that is trusted."""
+    """What stands between a CA and the leaves, the bundle that is trusted, and the CA."""
 
-    root: Authority
     issuing: Authority
     bundle: tuple[CertificateFacts, ...]
     digest: str
-
-    @property
-    def anchor(self) -> CertificateFacts:
-        """What is to be known of the root."""
-        return _facts(self.root.certificate_pem)[0]
+    anchor: CertificateFacts
 
 
-def fleet(count: int, now: datetime, seed: int = 7) -> Iterator[Member]:
-    """Yield ``count`` sources; about one in twelve needs a person."""
+def fleet(
+    count: int, now: datetime, *, seed: int = 7, parent: str = "arn:aws:states:drawn"
+) -> Iterator[Member]:
+    """Yield ``count`` sources; about one in twelve needs a person.
+
+    Args:
+        parent: the execution that their last runs belong to, and whose report they link to.
+    """
     random = Random(seed)
     trusts = _trusts(now)
     for number in range(count):
         team = TEAMS[number % len(TEAMS)]
         use = USES[number // len(TEAMS) % len(USES)]
         turn = number // (len(TEAMS) * len(USES)) + 1
-        yield _Maker(f"{team}-{use}-{turn}", number, now, random, trusts).member()
+        yield _Maker(f"{team}-{use}-{turn}", number, now, random, trusts, parent=parent).member()
 
 
 def _facts(pem: bytes) -> tuple[CertificateFacts, ...]:
@@ -139,10 +148,10 @@ def _trusts(now: datetime) -> tuple[_Trust, ...]:
     old_and_new = roots[0].certificate_pem + roots[1].certificate_pem
     bundles = (roots[0].certificate_pem, old_and_new, roots[2].certificate_pem)
     trusts = [
-        _Trust(root, below, _facts(pem), bundle_digest(pem.decode()))
+        _Trust(below, _facts(pem), bundle_digest(pem.decode()), _facts(root.certificate_pem)[0])
         for root, below, pem in zip(roots, issuing, bundles, strict=True)
     ]
-    overlapping = _Trust(roots[0], issuing[0], _facts(old_and_new), trusts[1].digest)
+    overlapping = replace(trusts[0], bundle=trusts[1].bundle, digest=trusts[1].digest)
     return (*trusts, overlapping)
 
 
@@ -150,8 +159,16 @@ class _Maker:
     """Makes one source; ``number`` decides what is the matter with it."""
 
     def __init__(
-        self, name: str, number: int, now: datetime, random: Random, trusts: Sequence[_Trust]
+        self,
+        name: str,
+        number: int,
+        now: datetime,
+        random: Random,
+        trusts: Sequence[_Trust],
+        *,
+        parent: str,
     ) -> None:
+        self.parent = parent
         self.name, self.number, self.now, self.random = name, number, now, random
         self.trust = trusts[random.choice((0, 0, 1, 2, 2, 2, 3))]
         self.mode = random.choices(
@@ -167,7 +184,9 @@ class _Maker:
         self.pending: tuple[str, ...] = ()
         self.changes: tuple[Change, ...] = ()
         life = random.choice((90, 90, 397)) * DAY
-        left = life * random.uniform(0.02 if number % 29 == 3 else 0.36, 0.97)
+        left = life * random.uniform(0.36, 0.97)
+        if number % 29 == 3:
+            left = random.uniform(2, 29) * DAY
         leaf = self.trust.issuing.issue(
             dns=[self.host],
             not_before=now + left - life,
@@ -272,6 +291,16 @@ class _Maker:
                         seen="PostgreSQL serves another certificate than the one in the secret",
                     ),
                 )
+            case _ if self.chain[0].not_after and self.chain[0].not_after - self.now < 30 * DAY:
+                ends = self.chain[0].not_after
+                return Outcome.CERTIFIED, (
+                    finding(
+                        Cause.CERTIFICATE_EXPIRES_SOON,
+                        place=Witness.PROBE,
+                        seen=f"{self.host} expires on {ends:%Y-%m-%d %H:%M} UTC, in "
+                        f"{(ends - self.now).days} days; the warning window is 30 days",
+                    ),
+                )
             case _:
                 return Outcome.CERTIFIED, ()
 
@@ -352,7 +381,7 @@ class _Maker:
             version=1,
             spec=spec.model_dump(mode="json", exclude_defaults=True),
             run=self.run,
-            parent=self.run,
+            parent=self.parent,
             mode=Mode.APPLY,
             origin=Origin.SCHEDULE,
             outcome=outcome,
@@ -461,3 +490,37 @@ class _Maker:
                 record=self.key,
             )
         )
+
+
+def settle(cloud: Cloud, members: Iterable[Member]) -> None:
+    """Put sources into the table of an installation, and their records into its bucket."""
+    table, s3 = Table(cloud.client("dynamodb"), cloud.table), cloud.client("s3")
+    for member in members:
+        spec = member.spec.model_dump_json(exclude_defaults=True)
+        table.write(
+            table.putting({**source_key(member.spec.name, "SPEC"), "spec": spec, "version": 1})
+        )
+        table.write(table.putting({**source_key(member.spec.name, "STATE"), **plain(member.state)}))
+        if member.record is not None and member.state.record is not None:
+            body = member.record.model_dump_json(indent=2).encode()
+            s3.put_object(Bucket=cloud.bucket, Key=f"{member.state.record}.json", Body=body)
+            page = certification_page(member.record).encode()
+            s3.put_object(Bucket=cloud.bucket, Key=f"{member.state.record}.html", Body=page)
+
+
+def page_of(cloud: Cloud, label: str, now: datetime, *, up: str = "") -> str:
+    """Return the page of what an installation holds; ``up`` leads from it to ``records/``."""
+    gathered = gather(
+        Store(cloud.client("dynamodb"), cloud.table), Documents(cloud.client("s3"), cloud.bucket)
+    )
+    shown = InstallationFacts(
+        label,
+        lambda key: f"{up}{key}.html",
+        gathered.sources,
+        gathered.digests.bundles,
+        gathered.breaker,
+        finished_at=gathered.digests.finished_at,
+        report=gathered.digests.report,
+        unread=gathered.unread,
+    )
+    return fleet_html(fleet_page([shown], now))

@@ -10,6 +10,7 @@ import json
 from aws_cdk import CfnOutput
 from constructs import Construct
 
+from certifier.version import VERSION
 from stacks import access
 from stacks.dashboard import Dashboard
 from stacks.functions import Functions
@@ -44,6 +45,7 @@ class Certifier(Construct):
                 "TABLE": storage.table.table_name,
                 "BUCKET": storage.bucket.bucket_name,
                 "TOPIC": notices.topic.topic_arn,
+                "DOCS_URL": settings.docs_url,
                 "EVENT_BUS": settings.event_bus,
                 "DMS_SECRET_ROLE": dms.role.role_arn,
                 "POLICY": json.dumps(settings.policy()),
@@ -104,6 +106,7 @@ class Certifier(Construct):
             storage=storage,
             run=workflow.machine,
             onboard=onboarding.machine,
+            topic=notices.topic,
         )
         self.run, self.onboard = workflow.machine, onboarding.machine
         self.topic = notices.topic
@@ -116,6 +119,11 @@ class Certifier(Construct):
             "BucketName": storage.bucket.bucket_name,
             "DmsSecretRole": dms.role.role_arn,
             "Topic": self.topic.topic_arn,
+            # What `certifier doctor` shows.
+            "Version": VERSION,
+            "SecretPrefixes": " ".join(settings.secret_prefixes),
+            "BundleBuckets": " ".join(settings.bundle_buckets) or "none",
+            "ProbePlace": settings.probe_place(),
             "ReaderPolicy": self.reader.managed_policy_arn,
             "RunnerPolicy": self.runner.managed_policy_arn,
             "RegistrarPolicy": self.registrar.managed_policy_arn,

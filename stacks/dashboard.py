@@ -20,6 +20,7 @@ OUTCOMES = (
     (Metric.REFUSED, cloudwatch.Color.ORANGE),
     (Metric.ROLLED_BACK, cloudwatch.Color.PURPLE),
     (Metric.FAILED, cloudwatch.Color.RED),
+    (Metric.TASK_STOPPED, cloudwatch.Color.PINK),
 )
 
 
@@ -68,11 +69,6 @@ class Dashboard(Construct):
                         title="First expiry: days left, and share of life in percent",
                         left=[of(Metric.DAYS_LEFT, "Minimum", DAY)],
                         right=[of(Metric.SHARE_LEFT, "Minimum", DAY)],
-                        left_annotations=[
-                            cloudwatch.HorizontalAnnotation(
-                                value=settings.alarm_days, color=cloudwatch.Color.RED
-                            )
-                        ],
                         width=12,
                     ),
                 ],

@@ -113,19 +113,11 @@ class Alarms(Construct):
             first=f"aws sqs receive-message --queue-url {undelivered.queue_url} "
             "--message-attribute-names All --max-number-of-messages 10",
         )
-        expires = self._alarm(
-            "CertificateExpires",
-            f"A source depends on a certificate with fewer than {settings.alarm_days} days left",
-            of(Metric.DAYS_LEFT, "Minimum", Duration.days(1)),
-            first=status,
-            threshold=settings.alarm_days,
-            comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-        )
         late = self._alarm(
             "CertificatesLate",
             "A source depends on a certificate that should have been renewed by now",
             of(Metric.LATE_CERTIFICATES, "Sum", Duration.days(1)),
-            first=status,
+            first="certifier status --expiring 14",
         )
         waits = self._alarm(
             "TasksWait",
@@ -157,7 +149,7 @@ class Alarms(Construct):
             first=f"{executions} --status-filter RUNNING",
             threshold=THROTTLES,
         )
-        self.safe: Sequence[cloudwatch.Alarm] = (expires, late, waits)
+        self.safe: Sequence[cloudwatch.Alarm] = (late, waits)
         self.works: Sequence[cloudwatch.Alarm] = (
             failed,
             timed_out,
@@ -185,7 +177,7 @@ class Alarms(Construct):
         alarm = cloudwatch.Alarm(
             self,
             alarm_id,
-            alarm_description=f"{says}. Runbook: {runbook} - First: {first}",
+            alarm_description=f"{says}. First: {first}. Then: {runbook}",
             metric=metric,
             threshold=threshold,
             evaluation_periods=periods,

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from certifier.fleet.digest import digest
 from certifier.fleet.page import InstallationFacts, SourceFacts, fleet_page
@@ -18,20 +18,17 @@ from certifier.vocabulary import Mode, Origin
 from sandbox.fleet import Member, fleet
 from tests.browser import chromium
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
 SHOTS = chromium.ROOT / "build" / "browser"
 """Where the pictures are left, for people to look at."""
 FEW, MANY, MOST = 30, 200, 1000
 ARGUMENTS = ("--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-dev-shm-usage")
+EXECUTION = "arn:aws:states:execution-1"
 LAUNCH_MILLISECONDS = 60_000
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator["Browser"]:
+def browser() -> Iterator[Browser]:
     """The Chromium of this machine; only where no package brings one may these tests be skipped."""
-    from playwright.sync_api import sync_playwright
 
     try:
         found = chromium.find()
@@ -63,20 +60,21 @@ class Folder:
         return self.root / "reports" / "latest.html"
 
 
-def write(root: Path, members: list[Member], now: datetime) -> Folder:
-    """Write the pages of these sources."""
+def write(root: Path, members: list[Member], now: datetime, *, records: bool = True) -> Folder:
+    """Write the pages of these sources; ``records``: also those that the fleet's page leads to."""
     facts, bundles, lines = [], {}, []
     (root / "reports").mkdir(parents=True)
     written: list[Path] = []
     for member in members:
         known, key = None, member.state.record
         if member.record is not None and key is not None:
-            record = member.record.model_copy(update={"parent": "arn:aws:states:execution-1"})
+            record = member.record
             known, trusted = digest(key, record.model_dump_json().encode())
             bundles[str(known.bundle)] = trusted
             page = root / f"{key}.html"
-            page.parent.mkdir(parents=True)
-            page.write_text(certification_page(record))
+            if records:
+                page.parent.mkdir(parents=True)
+                page.write_text(certification_page(record))
             written.append(page)
             lines.append(
                 Line(
@@ -91,9 +89,9 @@ def write(root: Path, members: list[Member], now: datetime) -> Folder:
                 )
             )
         facts.append(SourceFacts(member.spec.name, member.spec, 1, member.state, known))
-    execution = root / "reports" / f"{run_id('arn:aws:states:execution-1')}.html"
+    execution = root / "reports" / f"{run_id(EXECUTION)}.html"
     summary = Summary(
-        execution="arn:aws:states:execution-1",
+        execution=EXECUTION,
         mode=Mode.APPLY,
         origin=Origin.SCHEDULE,
         reported_at=now,
@@ -115,7 +113,9 @@ def write(root: Path, members: list[Member], now: datetime) -> Folder:
 
 def written(tmp_path_factory: pytest.TempPathFactory, count: int) -> Folder:
     now = datetime.now(UTC)
-    return write(tmp_path_factory.mktemp(f"fleet-{count}"), list(fleet(count, now)), now)
+    return write(
+        tmp_path_factory.mktemp(f"fleet-{count}"), list(fleet(count, now, parent=EXECUTION)), now
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""An adopted endpoint holds the id of its secret in any form; nothing has to be written for that."""
+"""An adopted endpoint holds the id of its secret in any form; nothing is written for that."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -26,7 +26,7 @@ def test_every_alarm_links_into_the_runbook_and_says_the_first_command(
 ) -> None:
     """The link leads somewhere, and the command is one of that section's."""
     found = alarms(template)
-    assert len(found) == 9
+    assert len(found) == 8
     for name, properties in found.items():
         says = flat(properties["AlarmDescription"])
         assert len(says) < 1024
@@ -64,7 +64,7 @@ def test_the_first_row_answers_whether_the_fleet_is_safe(template: dict[str, Any
     first = [widget for widget in body(template) if widget["y"] == 0]
     assert first[0]["properties"]["title"] == "Is the fleet safe?"
     named = "".join(first[0]["properties"]["alarms"])
-    for alarm in ("CertificateExpires", "CertificatesLate", "TasksWait"):
+    for alarm in ("CertificatesLate", "TasksWait"):
         assert alarm in named
     shown = {m[1] for w in first for m in w["properties"].get("metrics", ())}
     assert shown == {

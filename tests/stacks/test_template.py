@@ -49,6 +49,7 @@ WITHOUT_RESOURCES = {
     "dms:DescribeReplicationConfigs",
     "dms:DescribeReplicationInstances",
     "dms:DescribeReplicationTasks",
+    "dms:ListDataProviders",
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
@@ -439,8 +440,10 @@ def test_the_bucket_is_private_encrypted_versioned_and_speaks_tls_only(
     assert all(bucket["PublicAccessBlockConfiguration"].values())
     assert bucket["BucketEncryption"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    rule, latest = bucket["LifecycleConfiguration"]["Rules"]
     assert (rule["ExpirationInDays"], rule["Status"]) == (400, "Enabled")
+    assert (latest["Prefix"], latest["Status"]) == ("reports/latest", "Enabled")
+    assert latest["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
     denied = [
         s
         for s in only(template, "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
@@ -528,7 +531,7 @@ def test_a_second_installation_shares_nothing(template: dict[str, Any]) -> None:
     (metric,) = [
         alarm["Dimensions"]
         for alarm in of_type(other, "AWS::CloudWatch::Alarm").values()
-        if alarm["MetricName"] == "DaysLeft"
+        if alarm["MetricName"] == "LateCertificates"
     ]
     assert metric == [{"Name": "service", "Value": "CertifierTeamB"}]
 
@@ -552,7 +555,6 @@ def test_alarms_cover_what_no_run_can_report(full_template: dict[str, Any]) -> N
         "ExecutionsFailed",
         "ExecutionsTimedOut",
         "ApproximateNumberOfMessagesVisible",
-        "DaysLeft",
         "LateCertificates",
         "RestartWait",
         "Ticks",
