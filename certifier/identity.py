@@ -1,7 +1,7 @@
 """When two names are those of one thing in AWS, or of one host. Text is not identity.
 
 DMS takes a secret by its name, a partial ARN or the full one, and shows it as it was given (AWS
-notes, section 12). Names that cannot be distinguished without a call are not taken for the same.
+notes, section 12). Names that only a call could tell apart are not taken for the same.
 """
 
 import re
@@ -43,6 +43,12 @@ def same_secret(one: str, other: str) -> bool:
     named, within = (name, other_name) if place is None else (other_name, name)
     full = _SUFFIX.fullmatch(within)
     return named == within if full is None else named == full[1]
+
+
+def is_full_secret_arn(text: str) -> bool:
+    """Whether an id of a secret has the form of a full ARN, with its six-character suffix."""
+    found = _SECRET_ARN.fullmatch(text)
+    return found is not None and _SUFFIX.fullmatch(found[2]) is not None
 
 
 def _secret(text: str) -> tuple[str | None, str]:

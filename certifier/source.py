@@ -233,10 +233,10 @@ class Source(Fact):
         "endpoint that exists.",
         examples=["target"],
     )
-    engine: Literal["postgres", "aurora-postgresql"] = Field(
+    engine: Literal["postgres", "aurora-postgresql", "aurora-postgresql-serverless"] = Field(
         default="postgres",
         description="The engine of the endpoint. Must be that of an endpoint that exists: it is "
-        "never changed.",
+        "never changed. aurora-postgresql-serverless is an engine of targets alone.",
         examples=["aurora-postgresql"],
     )
     host: Annotated[str, AfterValidator(_host), Field(max_length=255)] = Field(
@@ -392,6 +392,8 @@ class Source(Fact):
             )
         if self.ca_bundle_sha256 is not None and self.ca_bundle is None:
             raise _wrong("ca_bundle_sha256: needs ca_bundle")
+        if self.engine == "aurora-postgresql-serverless" and self.endpoint_type != "target":
+            raise _wrong('engine: aurora-postgresql-serverless needs "endpoint_type": "target"')
         self._word_fits()
         if self.probe_login and self.credentials is None:
             raise _wrong("probe_login: needs credentials")

@@ -110,6 +110,26 @@ class SslMode(StrEnum):
         return self in (SslMode.VERIFY_CA, SslMode.VERIFY_FULL)
 
 
+class Metric(StrEnum):
+    """What is measured of an installation (``certifier.run.measures``), by CloudWatch's name."""
+
+    CERTIFIED = "Certified"
+    REFUSED = "Refused"
+    ROLLED_BACK = "Rolled_back"
+    FAILED = "Failed"
+    PLANNED = "Planned"
+    DEFERRED = "Deferred"
+    DAYS_LEFT = "DaysLeft"
+    SHARE_LEFT = "ShareLeft"
+    LATE_CERTIFICATES = "LateCertificates"
+    PENDING_RESTARTS = "PendingRestarts"
+    RESTART_WAIT = "RestartWait"
+    TICKS = "Ticks"
+    SOURCES_DUE = "SourcesDue"
+    SOURCES_NOT_TAKEN = "SourcesNotTaken"
+    DMS_THROTTLES = "DmsThrottles"
+
+
 class Stage(StrEnum):
     """How far a probe, or a libpq connection, came before it failed."""
 

@@ -32,7 +32,7 @@ class Figures:
         gigabyte_seconds: of one invocation (assumed: 1.5 s at 512 MB, cold starts included).
         log_bytes: of one invocation (assumed).
         record_bytes: of a record, its page and the documents of its run (assumed).
-        alarms: of the stack.
+        alarms, dashboards: of the stack.
     """
 
     transitions: int = 18
@@ -42,13 +42,14 @@ class Figures:
     object_writes: int = 10
     object_reads: int = 18
     secret_reads: int = 3
-    metrics: int = 3
+    metrics: int = 8
     idle_transitions: int = 4
     run_transitions: int = 8
     gigabyte_seconds: float = 0.75
     log_bytes: int = 2_000
     record_bytes: int = 150_000
-    alarms: int = 4
+    alarms: int = 8
+    dashboards: int = 1
 
 
 FIGURES = Figures()
@@ -64,6 +65,7 @@ PRICES: Mapping[str, tuple[float, str]] = MappingProxyType(
             "CloudWatch: $0.30 for a metric and month, by the hour of use",
         ),
         "alarm": (0.10, "CloudWatch: $0.10 for an alarm and month"),
+        "dashboard": (3.00, "CloudWatch: $3.00 for a dashboard and month"),
         "log_byte": (0.50e-9, "CloudWatch Logs: $0.50 for a GB taken in"),
         "item_read": (0.125e-6, "DynamoDB on demand: $0.125 for a million read units"),
         "item_write": (0.625e-6, "DynamoDB on demand: $0.625 for a million write units"),
@@ -101,6 +103,7 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
         + sources * RECORD_DAYS * used.record_bytes * p["stored_byte"],
         "X-Ray": invocations * p["trace"],
         "CloudWatch alarms": used.alarms * p["alarm"],
+        "CloudWatch dashboard": used.dashboards * p["dashboard"],
         "Secrets Manager calls": certifications * used.secret_reads * p["secret_read"],
         "CloudWatch Logs": invocations * used.log_bytes * p["log_byte"],
         "DynamoDB": certifications
@@ -147,7 +150,8 @@ def page() -> str:
             _INTRODUCTION,
             "## What each part is\n",
             table(("part", *(f"{sources:,} sources" for sources in FLEETS)), rows),
-            "What AWS gives away each month is left out: it is worth about $2 at 100 sources.\n",
+            "What AWS gives away each month is left out: it is worth about $5 at 100 sources, $3 of"
+            " them for the dashboard, of which an account has three for nothing.\n",
             "## What is used\n\n`python -m bench.fleet` counts these over an unchanged fleet in the"
             " sandbox, and fails when they are more than here. Those marked as assumed cannot be"
             " counted without an account.\n",
@@ -175,6 +179,7 @@ _MEANINGS: Mapping[str, str] = {
     "log_bytes": "bytes logged by an invocation",
     "record_bytes": "bytes kept of a certification, for 400 days",
     "alarms": "alarms of the stack, whatever the fleet",
+    "dashboards": "dashboards of the stack, whatever the fleet",
 }
 
 _ARITHMETIC = f"""\

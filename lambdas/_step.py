@@ -30,7 +30,8 @@ from certifier.run.event import Event, StepEvent, run_id
 from certifier.run.summary import ChildOutcome
 from certifier.source import problems_of
 from certifier.steps.context import Clock, Resolve, StepContext, StepSettings, utc_now
-from certifier.vocabulary import Outcome, Witness
+from certifier.vocabulary import Metric, Outcome, Witness
+from lambdas._metrics import measuring
 
 ANSWER_LIMIT = 8 * 1024
 """Bytes of an answer, as JSON, unless a step says otherwise: ``States.DataLimitExceeded`` cannot be
@@ -78,12 +79,14 @@ class Step(Generic[E, S]):
         """
         settings = self._settings.read(environ)
         chosen = {} if resolve is None else {"resolve": resolve}
-        context = StepContext(settings, clients=Clients(session), now=now, roots=roots, **chosen)
+        clients = Clients(session)
+        context = StepContext(settings, clients=clients, now=now, roots=roots, **chosen)
         log = Logger(service=environ.get("POWERTOOLS_SERVICE_NAME", "certifier"))
 
         def handle(raw: Mapping[str, Any], _context: Any) -> dict[str, Any]:
             fields: dict[str, Any] = {"step": self.name}
             event: E | None = None
+            throttled = clients.throttles
             try:
                 event = self._parse(raw)
                 if isinstance(event, StepEvent):
@@ -104,6 +107,9 @@ class Step(Generic[E, S]):
                 where = [f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
                 log.error("step failed", extra={**fields, "error": kind, "where": where[-5:]})  # noqa: TRY400
                 raise Unexpected(kind) from None
+            finally:
+                if more := clients.throttles - throttled:
+                    measuring(settings)({Metric.DMS_THROTTLES: more})
             log.info("step done", extra={**fields, "answer": _shown(answer)})
             return answer
 

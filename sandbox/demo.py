@@ -21,9 +21,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from certifier.report import certification_page
 from sandbox import acts
 from sandbox.aws import Execution
 from sandbox.aws.machine import Where
+from sandbox.fleet import fleet, page_of, settle
 from sandbox.pki import Authority
 from sandbox.world import CREDENTIALS, HOST, NAME, PAIR, World
 
@@ -36,6 +38,8 @@ COLOURS = {
     "failed": "bold red",
 }
 WEIGHTS = {"error": "red", "warning": "yellow", "advice": "cyan"}
+DRAWN = 196
+"""Sources of the fleet's page besides those of the story; see sandbox/fleet.py."""
 QUIET = ("Begin", "Deferred")
 """States that only shuffle variables."""
 
@@ -400,6 +404,22 @@ def save(world: World, folder: Path) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
+def save_fleet(world: World, folder: Path) -> None:
+    """Add sources up to a fleet of two hundred, and write its page and its records to a folder."""
+    now = world.cloud.clock.now()
+    drawn = list(fleet(DRAWN, now, parent=world.cloud.executions[-1].arn))
+    settle(world.cloud, drawn)
+    for member in drawn:
+        if member.record is not None and member.state.record is not None:
+            path = folder / f"{member.state.record}.html"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(certification_page(member.record))
+    label = f"Certifier · {world.cloud.region} · the demo"
+    (folder / "fleet.html").write_text(page_of(world.cloud, label, now))
+    latest = folder / "reports" / "latest.html"  # which the records lead to
+    latest.write_text(page_of(world.cloud, label, now, up="../"))
+
+
 def play(folder: Path, console: Console) -> None:
     """Tell the whole story, and leave its records and reports in ``folder``."""
     console.print("[bold]Certifier[/]: DMS endpoints for PostgreSQL on TLS that really verifies")
@@ -413,6 +433,7 @@ def play(folder: Path, console: Console) -> None:
         world.cloud.on_state(story.entered)
         Demo(world, story).play_all()
         records, reports = save(world, folder)
+        save_fleet(world, folder)
     console.print()
     console.print(Rule(style="dim"))
     console.print(
@@ -420,4 +441,8 @@ def play(folder: Path, console: Console) -> None:
     )
     console.print(
         f"{reports} files of reports in [bold]{folder / 'reports'}[/], one for each execution"
+    )
+    console.print(
+        f"[bold]{folder / 'fleet.html'}[/]: the page of a fleet, these sources and "
+        f"{DRAWN} more that are drawn"
     )

@@ -7,7 +7,7 @@ the catalogue's. The same ``count``, ``now`` and ``seed`` give the same fleet, u
 certificates.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -15,6 +15,11 @@ from typing import Any
 
 from cryptography import x509
 
+from certifier.aws.fleet import gather
+from certifier.aws.s3 import Documents
+from certifier.aws.store import Store
+from certifier.aws.store.items import plain, source_key
+from certifier.aws.table import Table
 from certifier.certificate import CertificateFacts, bundle_digest, expiring
 from certifier.certificate.facts import Leaf as RememberedLeaf
 from certifier.diagnosis import finding
@@ -31,7 +36,10 @@ from certifier.evidence import (
     Verdict,
     Verdicts,
 )
+from certifier.fleet.page import InstallationFacts, fleet_page
 from certifier.models import Finding
+from certifier.report import certification_page
+from certifier.report.fleet import fleet_html
 from certifier.run.documents import Change, ImportedCertificate
 from certifier.run.history import DAYS, History, PastRun
 from certifier.run.record import (
@@ -48,6 +56,7 @@ from certifier.run.state import SourceState
 from certifier.run.summary import weightiest
 from certifier.source import Source, parse_source
 from certifier.vocabulary import Cause, Mode, Origin, Outcome, Severity, SslMode, Stage, Witness
+from sandbox.aws import Cloud
 from sandbox.pki import Authority
 
 TEAMS = (
@@ -103,15 +112,21 @@ class _Trust:
         return _facts(self.root.certificate_pem)[0]
 
 
-def fleet(count: int, now: datetime, seed: int = 7) -> Iterator[Member]:
-    """Yield ``count`` sources; about one in twelve needs a person."""
+def fleet(
+    count: int, now: datetime, *, seed: int = 7, parent: str = "arn:aws:states:drawn"
+) -> Iterator[Member]:
+    """Yield ``count`` sources; about one in twelve needs a person.
+
+    Args:
+        parent: the execution that their last runs belong to, and whose report they link to.
+    """
     random = Random(seed)
     trusts = _trusts(now)
     for number in range(count):
         team = TEAMS[number % len(TEAMS)]
         use = USES[number // len(TEAMS) % len(USES)]
         turn = number // (len(TEAMS) * len(USES)) + 1
-        yield _Maker(f"{team}-{use}-{turn}", number, now, random, trusts).member()
+        yield _Maker(f"{team}-{use}-{turn}", number, now, random, trusts, parent=parent).member()
 
 
 def _facts(pem: bytes) -> tuple[CertificateFacts, ...]:
@@ -150,8 +165,16 @@ class _Maker:
     """Makes one source; ``number`` decides what is the matter with it."""
 
     def __init__(
-        self, name: str, number: int, now: datetime, random: Random, trusts: Sequence[_Trust]
+        self,
+        name: str,
+        number: int,
+        now: datetime,
+        random: Random,
+        trusts: Sequence[_Trust],
+        *,
+        parent: str,
     ) -> None:
+        self.parent = parent
         self.name, self.number, self.now, self.random = name, number, now, random
         self.trust = trusts[random.choice((0, 0, 1, 2, 2, 2, 3))]
         self.mode = random.choices(
@@ -352,7 +375,7 @@ class _Maker:
             version=1,
             spec=spec.model_dump(mode="json", exclude_defaults=True),
             run=self.run,
-            parent=self.run,
+            parent=self.parent,
             mode=Mode.APPLY,
             origin=Origin.SCHEDULE,
             outcome=outcome,
@@ -461,3 +484,37 @@ class _Maker:
                 record=self.key,
             )
         )
+
+
+def settle(cloud: Cloud, members: Iterable[Member]) -> None:
+    """Put sources into the table of an installation, and their records into its bucket."""
+    table, s3 = Table(cloud.client("dynamodb"), cloud.table), cloud.client("s3")
+    for member in members:
+        spec = member.spec.model_dump_json(exclude_defaults=True)
+        table.write(
+            table.putting({**source_key(member.spec.name, "SPEC"), "spec": spec, "version": 1})
+        )
+        table.write(table.putting({**source_key(member.spec.name, "STATE"), **plain(member.state)}))
+        if member.record is not None and member.state.record is not None:
+            body = member.record.model_dump_json(indent=2).encode()
+            s3.put_object(Bucket=cloud.bucket, Key=f"{member.state.record}.json", Body=body)
+            page = certification_page(member.record).encode()
+            s3.put_object(Bucket=cloud.bucket, Key=f"{member.state.record}.html", Body=page)
+
+
+def page_of(cloud: Cloud, label: str, now: datetime, *, up: str = "") -> str:
+    """Return the page of what an installation holds; ``up`` leads from it to ``records/``."""
+    gathered = gather(
+        Store(cloud.client("dynamodb"), cloud.table), Documents(cloud.client("s3"), cloud.bucket)
+    )
+    shown = InstallationFacts(
+        label,
+        lambda key: f"{up}{key}.html",
+        gathered.sources,
+        gathered.digests.bundles,
+        gathered.breaker,
+        finished_at=gathered.digests.finished_at,
+        report=gathered.digests.report,
+        unread=gathered.unread,
+    )
+    return fleet_html(fleet_page([shown], now))

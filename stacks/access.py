@@ -131,6 +131,13 @@ class Permissions:
             _allow([self._dms("cert"), self._dms("endpoint")], "dms:ListTagsForResource"),
         )
 
+    def dms_providers(self) -> Statements:
+        """Data providers, by the right that DescribeDataProviders asks for; it lists all of them.
+
+        (Service Authorization Reference, "API operations defined by AWS DMS".)
+        """
+        return (_allow(["*"], "dms:ListDataProviders"),)
+
     def dms(self, *actions: str, on: Sequence[str]) -> Statements:
         """DMS actions on the kinds of resource in ``on``; DMS makes up the rest of their ARNs."""
         return (_allow([self._dms(kind) for kind in on], *(f"dms:{a}" for a in actions)),)
@@ -301,6 +308,7 @@ def grant(
         "record_certification": (*describe, *delete_canary, *publish, *may.put_events()),
         "tidy": (
             *describe,
+            *may.dms_providers(),
             *may.dms_delete("DeleteCertificate", on=["cert"], tagged=[CA]),
             *publish,
         ),

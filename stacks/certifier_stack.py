@@ -7,6 +7,7 @@ from constructs import Construct
 
 from certifier.version import VERSION
 from stacks import access
+from stacks.dashboard import Dashboard
 from stacks.functions import Functions
 from stacks.observability import Alarms, Notices, retention
 from stacks.onboarding import Onboarding
@@ -33,7 +34,7 @@ class CertifierStack(Stack):
                 "TABLE": storage.table.table_name,
                 "BUCKET": storage.bucket.bucket_name,
                 "TOPIC": notices.topic.topic_arn,
-                "DOCS_URL": settings.docs_url,
+                "RUNBOOK": settings.runbook,
                 "EVENT_BUS": settings.event_bus,
                 "DMS_SECRET_ROLE": dms.role.role_arn,
                 "POLICY": json.dumps(settings.policy()),
@@ -60,7 +61,7 @@ class CertifierStack(Stack):
             log_retention=retention(settings),
         )
         triggers = Triggers(self, "Triggers", settings=settings, machine=workflow.machine)
-        Alarms(
+        alarms = Alarms(
             self,
             "Alarms",
             settings=settings,
@@ -68,6 +69,15 @@ class CertifierStack(Stack):
             undelivered=triggers.undelivered,
             topic=notices.topic,
         )
+        if settings.dashboard:
+            Dashboard(
+                self,
+                "Dashboard",
+                settings=settings,
+                alarms=alarms,
+                machine=workflow.machine,
+                undelivered=triggers.undelivered,
+            )
         access.grant(
             self,
             settings=settings,

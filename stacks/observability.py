@@ -1,5 +1,9 @@
 """Who is notified, and when: one topic for what needs a person, and the alarms on the machinery."""
 
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -11,17 +15,31 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from certifier.vocabulary import Metric
 from stacks.settings import LOG_DAYS, Settings
 
-# Record certification's metric: the days that a source's first certificate to expire has left. One
-# metric for all sources, of which the alarm reads the smallest value.
 NAMESPACE = "Certifier"
-DAYS_LEFT = "DaysLeft"
+# Calls that DMS refuses in an hour as too many. One of a hundred is retried and forgotten.
+THROTTLES = 100
 
 
 def retention(settings: Settings) -> logs.RetentionDays:
     """Return how long every log of the installation is kept."""
     return logs.RetentionDays[LOG_DAYS[settings.log_days]]
+
+
+def measured(
+    settings: Settings, metric: Metric, statistic: str, period: Duration, **more: Any
+) -> cloudwatch.Metric:
+    """Return a metric of the installation: one for all sources, as the functions write it."""
+    return cloudwatch.Metric(
+        namespace=NAMESPACE,
+        metric_name=metric.value,
+        dimensions_map={"service": settings.stack},
+        statistic=statistic,
+        period=period,
+        **more,
+    )
 
 
 class Notices(Construct):
@@ -46,7 +64,14 @@ class Notices(Construct):
 
 
 class Alarms(Construct):
-    """Alarms on what no certification can report itself."""
+    """Alarms on what no certification can report itself.
+
+    Each says where the runbook has it, and the first command to type.
+
+    Attributes:
+        safe: whether the fleet is: what concerns certificates and tasks.
+        works: whether Certifier itself does.
+    """
 
     def __init__(
         self,
@@ -60,67 +85,104 @@ class Alarms(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._action = actions.SnsAction(topic)
-        docs = settings.docs_url.rstrip("/") or "docs"
-        self._runbook = f"{docs}/operate/runbook.md"
+        self._runbook = settings.runbook
         minutes = Duration.minutes(5)
-        self._above_zero(
+        executions = (
+            f"aws stepfunctions list-executions --state-machine-arn {machine.state_machine_arn}"
+        )
+        status = "certifier status"
+        of = partial(measured, settings)
+        failed = self._alarm(
             "ExecutionsFailed",
             "An execution of Certifier's state machine failed: the machinery, or a direct start",
-            "certifier doctor",
             machine.metric_failed(period=minutes),
+            first=f"{executions} --status-filter FAILED --max-results 5",
         )
-        self._above_zero(
+        timed_out = self._alarm(
             "ExecutionsTimedOut",
             "An execution of Certifier's state machine timed out",
-            "certifier status --failing",
             machine.metric_timed_out(period=minutes),
+            first=f"{executions} --status-filter TIMED_OUT --max-results 5",
         )
-        self._above_zero(
+        lost = self._alarm(
             "StartsUndelivered",
             "A schedule or event could not start Certifier's state machine; the queue holds it",
-            "certifier doctor",
             undelivered.metric_approximate_number_of_messages_visible(
                 period=minutes, statistic="Maximum"
             ),
+            first=f"aws sqs receive-message --queue-url {undelivered.queue_url} "
+            "--message-attribute-names All --max-number-of-messages 10",
         )
-        days_left = cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name=DAYS_LEFT,
-            dimensions_map={"service": settings.stack},
-            statistic="Minimum",
-            period=Duration.days(1),
+        late = self._alarm(
+            "CertificatesLate",
+            "A source depends on a certificate that should have been renewed by now",
+            of(Metric.LATE_CERTIFICATES, "Sum", Duration.days(1)),
+            first=status,
         )
-        self._alarm(
-            "CertificateExpires",
-            f"A source depends on a certificate with fewer than {settings.alarm_days} days left",
-            f"certifier status --expiring {settings.alarm_days}",
-            days_left,
-            threshold=settings.alarm_days,
+        waits = self._alarm(
+            "TasksWait",
+            "A task that Certifier stopped has not run again for more than an hour",
+            of(Metric.RESTART_WAIT, "Maximum", Duration.minutes(15)),
+            first=status,
+            threshold=Duration.hours(1).to_seconds(),
+        )
+        no_ticks = self._alarm(
+            "NoTicks",
+            "For an hour no tick of the schedule has looked for sources that are due",
+            of(Metric.TICKS, "Sum", Duration.hours(1)),
+            first=f"{executions} --max-results 5",
+            threshold=1,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            missing=cloudwatch.TreatMissingData.BREACHING,
         )
-
-    def _above_zero(self, alarm_id: str, says: str, first: str, metric: cloudwatch.IMetric) -> None:
-        above = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
-        self._alarm(alarm_id, says, first, metric, threshold=0, comparison=above)
+        behind = self._alarm(
+            "SourcesWait",
+            "For an hour every tick has left sources that are due to the next one",
+            of(Metric.SOURCES_NOT_TAKEN, "Minimum", Duration.minutes(10)),
+            first=status,
+            periods=6,
+        )
+        throttled = self._alarm(
+            "DmsThrottled",
+            f"DMS has refused more than {THROTTLES} calls of Certifier within an hour as too many",
+            of(Metric.DMS_THROTTLES, "Sum", Duration.hours(1)),
+            first=f"{executions} --status-filter RUNNING",
+            threshold=THROTTLES,
+        )
+        self.safe: Sequence[cloudwatch.Alarm] = (late, waits)
+        self.works: Sequence[cloudwatch.Alarm] = (
+            failed,
+            timed_out,
+            lost,
+            no_ticks,
+            behind,
+            throttled,
+        )
 
     def _alarm(
         self,
         alarm_id: str,
         says: str,
-        first: str,
         metric: cloudwatch.IMetric,
         *,
-        threshold: int,
-        comparison: cloudwatch.ComparisonOperator,
-    ) -> None:
+        first: str,
+        threshold: float = 0,
+        comparison: cloudwatch.ComparisonOperator = (
+            cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+        ),
+        periods: int = 1,
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+    ) -> cloudwatch.Alarm:
+        runbook = f"{self._runbook}#{alarm_id.lower()}"
         alarm = cloudwatch.Alarm(
             self,
             alarm_id,
-            alarm_description=f"{says}. First: {first}. Then: {self._runbook}#{alarm_id.lower()}",
+            alarm_description=f"{says}. Runbook: {runbook} - First: {first}",
             metric=metric,
             threshold=threshold,
-            evaluation_periods=1,
+            evaluation_periods=periods,
             comparison_operator=comparison,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=missing,
         )
         alarm.add_alarm_action(self._action)
+        return alarm

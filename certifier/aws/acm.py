@@ -96,15 +96,17 @@ class Reconciled(Fact):
     Attributes:
         arn: the certificate that is in step with the pair now.
         changed: something was imported.
-        unsettled: to be remembered and given to the next good run, which looks for older
-            certificates and duplicates of the source; ``None`` when there is nothing to look for.
+        unsettled: what the source had before, to be remembered and given to the next good run,
+            which deletes it; ``None`` when there is nothing to delete.
         removed: ARNs of certificates of the source that were deleted.
+        others: ARNs that have the source's tag and were left alone: nothing proves them ours.
     """
 
     arn: str
     changed: bool
     unsettled: str | None = None
     removed: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 class Acm:
@@ -143,14 +145,14 @@ class Acm:
             unsettled: what an earlier :class:`Reconciled` said.
 
         Raises:
-            Refused: ``acm_ambiguous`` naming the candidates, ``acm_unsuitable`` or ``acm_quota``.
+            Refused: ``acm_unsuitable`` or ``acm_quota``.
         """
         leaf = pair.facts
         stored = None if remembered is None else self.fingerprint(remembered)
         if remembered is not None and stored == leaf.sha256:
-            if unsettled is None:
+            if unsettled in (None, remembered):
                 return Reconciled(arn=remembered, changed=False)
-            return self._settle(source, leaf, remembered, unsettled)
+            return self._settle(source, remembered, unsettled)
         old = None if remembered is None or stored is None else self.certificate(remembered)
         if old is not None and _can_renew(old, leaf):
             self._import(pair, arn=old.arn)
@@ -158,41 +160,33 @@ class Acm:
         return self._find_or_import(source, pair, old=old)
 
     def _find_or_import(self, source: str, pair: Pair, *, old: AcmCertificate | None) -> Reconciled:
-        """Adopt what an earlier run has imported, or import anew."""
-        leaf = pair.facts
-        tagged = [one for one in self.tagged(source, leaf) if old is None or one.arn != old.arn]
-        same = [one for one in tagged if one.sha256 == leaf.sha256]
+        """Adopt what an earlier run has imported and could not remember, or import anew.
+
+        A tag is no proof: whoever may set one could have us write over a certificate of theirs, or
+        of somebody else's load balancer. So what only a tag says is ours is never written over. It
+        is adopted if it is the very same certificate and nothing uses it.
+        """
+        leaf, unsettled = pair.facts, old.arn if old else None
+        tagged = [one for one in self.tagged(source, leaf) if one.arn != unsettled]
+        same = [one for one in tagged if one.sha256 == leaf.sha256 and not one.in_use_by]
         if same:
             kept = _of_duplicates(same)
             self._mark(kept)
-            return Reconciled(arn=kept.arn, changed=False, unsettled=old.arn if old else kept.arn)
-        renewable = [one for one in tagged if _can_renew(one, leaf)]
-        if len(renewable) > 1:
-            names = ", ".join(sorted(one.arn for one in renewable))
-            seen = f"several certificates in ACM have the tag {SOURCE_TAG}={source}: {names}"
-            raise Refused(Cause.ACM_AMBIGUOUS, seen=seen)
-        if renewable:
-            arn = renewable[0].arn
-            self._import(pair, arn=arn)
-            self._mark(renewable[0])
+            arn = kept.arn
         else:
             arn = self._import(pair, tags={SOURCE_TAG: source, STACK_TAG: self._stack})
-        return Reconciled(arn=arn, changed=True, unsettled=old.arn if old else arn)
+        others = tuple(sorted({one.arn for one in tagged} - {arn}))
+        return Reconciled(arn=arn, changed=not same, unsettled=unsettled, others=others)
 
-    def _settle(self, source: str, leaf: CertificateFacts, kept: str, unsettled: str) -> Reconciled:
-        """Delete what else is tagged with the source; what is in use is left for later."""
-        others = {one.arn for one in self.tagged(source, leaf)} | {unsettled}
-        left, removed = [], []
-        for arn in sorted(others - {kept}):
-            if self.delete_if_unused(arn, source):
-                removed.append(arn)
-            elif self.fingerprint(arn) is not None:
-                left.append(arn)
+    def _settle(self, source: str, kept: str, unsettled: str) -> Reconciled:
+        """Delete what the source had before, by its remembered ARN, unless something uses it."""
+        removed = self.delete_if_unused(unsettled, source)
+        left = not removed and self.fingerprint(unsettled) is not None
         return Reconciled(
             arn=kept,
             changed=False,
-            unsettled=left[0] if left else None,
-            removed=tuple(removed),
+            unsettled=unsettled if left else None,
+            removed=(unsettled,) if removed else (),
         )
 
     def fingerprint(self, arn: str) -> str | None:
@@ -363,12 +357,5 @@ def _can_renew(old: AcmCertificate, leaf: CertificateFacts) -> bool:
 
 
 def _of_duplicates(same: list[AcmCertificate]) -> AcmCertificate:
-    """Return which of several imports of one leaf is kept: one in use, else the oldest."""
-    return min(
-        same,
-        key=lambda one: (
-            not one.in_use_by,
-            one.imported_at or datetime.max.replace(tzinfo=UTC),
-            one.arn,
-        ),
-    )
+    """Return which of several imports of one leaf is kept: the oldest."""
+    return min(same, key=lambda one: (one.imported_at or datetime.max.replace(tzinfo=UTC), one.arn))

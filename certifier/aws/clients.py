@@ -64,11 +64,16 @@ class Clients:
 
     ACM's client tries once only: a retry after a lost answer of an import without an ARN makes a
     second certificate, so whoever imports decides what a lost answer means.
+
+    Attributes:
+        throttles: how often DMS has said so far that calls come too fast, botocore's own retries
+            included.
     """
 
     def __init__(self, session: boto3.Session | None = None) -> None:
         self._session = session
         self._made: dict[str, Any] = {}
+        self.throttles = 0
         self._lock = threading.Lock()
 
     @classmethod
@@ -127,7 +132,22 @@ class Clients:
                 attempts = 1 if service == "acm" else ATTEMPTS
                 with translated():
                     self._made[key] = make(service, config=config(attempts), **where)
+                if service == "dms":
+                    self._count_throttles(self._made[key])
             return self._made[key]
+
+    def _count_throttles(self, dms: Any) -> None:
+        """Look at every answer of DMS, whoever retries it."""
+        event, mine = "needs-retry.database-migration-service", "certifier-throttles"
+
+        def look(response: Any = None, **_: Any) -> None:
+            code = response[1].get("Error", {}).get("Code", "") if response else ""
+            if _BY_CODE.get(code) is Throttled:
+                self.throttles += 1
+
+        # A client that others share counts for who asked for it last.
+        dms.meta.events.unregister(event, unique_id=mine)
+        dms.meta.events.register(event, look, unique_id=mine)
 
 
 # Codes that mean the same for every service; what only one service says is its adapter's business.

@@ -7,6 +7,7 @@ empty list, ``ResourceAlreadyExistsFault`` names the ARN or not, two filters are
 A write may have happened although the call raised: whoever calls again reads first.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,9 +21,11 @@ from certifier import certificate
 from certifier.aws.clients import code_of, message_of, translate
 from certifier.endpoint.facts import (
     Connection,
+    DataProvider,
     DmsCertificate,
     Endpoint,
     EndpointFields,
+    ReplicationConfig,
     ReplicationTask,
 )
 from certifier.errors import Busy, NotYetConsistent, Refused, Throttled, Unexpected
@@ -353,9 +356,23 @@ class Dms:
         return Deletion.DELETED
 
     def unused_certificates(self) -> tuple[DmsCertificate, ...]:
-        """Return the certificates that no endpoint uses now. No filter knows: all are listed."""
+        """Return the certificates that no endpoint uses now. No filter knows: all are listed.
+
+        Nor a data provider, if those may be listed.
+        """
         used = {endpoint.fields.certificate_arn for endpoint in self.all_endpoints()}
+        with contextlib.suppress(Refused, Unexpected):
+            used |= {provider.certificate_arn for provider in self.data_providers()}
         return tuple(one for one in self.all_certificates() if one.arn not in used)
+
+    def data_providers(self) -> tuple[DataProvider, ...]:
+        """Return every data provider, of whatever engine: each may hold a DMS certificate.
+
+        Raises:
+            Refused: ``aws_denied``: the right is called dms:ListDataProviders.
+        """
+        found = self._listed("describe_data_providers", "DataProviders")
+        return tuple(map(_data_provider, found))
 
     def _certificate(self, kind: str, value: str) -> DmsCertificate | None:
         found = self._listed("describe_certificates", "Certificates", (kind, value))
@@ -528,11 +545,22 @@ class Dms:
 
     def serverless_replications(self, endpoint_arn: str) -> tuple[str, ...]:
         """Return the identifiers of the replication configs with the endpoint at one end."""
-        found = self._listed("describe_replication_configs", "ReplicationConfigs")
         return tuple(
-            str(one["ReplicationConfigIdentifier"])
-            for one in found
-            if endpoint_arn in (one.get("SourceEndpointArn"), one.get("TargetEndpointArn"))
+            one.identifier
+            for one in self.replication_configs()
+            if endpoint_arn in (one.source_endpoint_arn, one.target_endpoint_arn)
+        )
+
+    def replication_configs(self) -> tuple[ReplicationConfig, ...]:
+        """Return every serverless replication of the account and Region."""
+        return tuple(
+            ReplicationConfig(
+                arn=str(one["ReplicationConfigArn"]),
+                identifier=str(one["ReplicationConfigIdentifier"]),
+                source_endpoint_arn=str(one.get("SourceEndpointArn") or ""),
+                target_endpoint_arn=str(one.get("TargetEndpointArn") or ""),
+            )
+            for one in self._listed("describe_replication_configs", "ReplicationConfigs")
         )
 
     def instances(self, arns: Iterable[str] | None = None) -> tuple[ReplicationInstance, ...]:
@@ -711,6 +739,22 @@ def _secret(described: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
         ours: settings.get(theirs) or extra.get(theirs.lower()) or None
         for ours, theirs in _SECRET.items()
     }
+
+
+def _data_provider(described: Mapping[str, Any]) -> DataProvider:
+    """Return a data provider. Its settings stand under the name of its engine."""
+    kinds = [one for one in described.get("Settings", {}).values() if isinstance(one, Mapping)]
+    settings: Mapping[str, Any] = kinds[0] if kinds else {}
+    mode = settings.get("SslMode")
+    return DataProvider(
+        arn=described["DataProviderArn"],
+        name=described["DataProviderName"],
+        engine=str(described.get("Engine", "")).lower(),
+        host=settings.get("ServerName") or None,
+        port=settings.get("Port") or None,
+        ssl_mode=SslMode(mode) if mode in set(SslMode) else None,
+        certificate_arn=settings.get("CertificateArn") or None,
+    )
 
 
 def _certificate(described: Mapping[str, Any]) -> DmsCertificate:

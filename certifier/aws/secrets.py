@@ -11,7 +11,7 @@ from certifier.certificate.identify import listed
 from certifier.certificate.secret import NotASecret, parse_secret
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
-from certifier.models import Finding
+from certifier.models import Fact, Finding
 from certifier.vocabulary import Cause, Witness
 
 if TYPE_CHECKING:
@@ -104,6 +104,13 @@ class Secret(Mapping[str, object]):
         )
 
 
+class SecretFacts(Fact):
+    """The full ARN of a secret, and its tags."""
+
+    arn: str
+    tags: Mapping[str, str]
+
+
 class Secrets:
     """Reads secrets."""
 
@@ -139,11 +146,21 @@ class Secrets:
         Raises:
             Retryable: the service asked us to slow down, or did not answer.
         """
+        described = self.described(arn)
+        return described if isinstance(described, Finding) else described.tags
+
+    def described(self, secret: str) -> SecretFacts | Finding:
+        """Return what may be said of a secret, by its name or ARN, without reading its value.
+
+        Raises:
+            Retryable: the service asked us to slow down, or did not answer.
+        """
         try:
-            answer = self._client.describe_secret(SecretId=arn)
+            answer = self._client.describe_secret(SecretId=secret)
         except (ClientError, BotoCoreError) as error:
-            return _unreadable(arn, None, error)
-        return {tag["Key"]: tag.get("Value", "") for tag in answer.get("Tags", ())}
+            return _unreadable(secret, None, error)
+        tags = {tag["Key"]: tag.get("Value", "") for tag in answer.get("Tags", ())}
+        return SecretFacts(arn=answer.get("ARN", secret), tags=tags)
 
     def current_version(self, arn: str) -> str | Finding:
         """Return the VersionId that is AWSCURRENT now, without reading the value."""

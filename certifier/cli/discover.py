@@ -1,6 +1,9 @@
 """``certifier discover``: every PostgreSQL endpoint of the account and Region, and what it lacks.
 
-Reads only: DMS is asked four lists, and for the tags of each endpoint, Secrets Manager for those of
+What else connects to PostgreSQL with a mode and a certificate, and is not managed, is listed with
+the reason: data providers, and serverless replications with their endpoints.
+
+Reads only: DMS is asked six lists, and for the tags of each endpoint, Secrets Manager for those of
 its secret, by which owners consent; nothing is tested. With ``--probe`` each host is looked at from
 this machine, without a login, so that it can be said which stricter mode would connect.
 """
@@ -8,26 +11,36 @@ this machine, without a login, so that it can be said which stricter mode would 
 import argparse
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.text import Text
 
 from certifier.aws.clients import Clients
 from certifier.aws.deployment import find_deployment
 from certifier.aws.dms import Dms
-from certifier.aws.secrets import Secrets
+from certifier.aws.secrets import SecretFacts, Secrets
 from certifier.aws.store import Store
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.certificate.trust_sets import TrustWord
 from certifier.cli.installation import add_options, clients, complain, guarded
+from certifier.cli.new_files import write_new
 from certifier.cli.terminal import Terminal
-from certifier.endpoint.facts import Connection, DmsCertificate, Endpoint, ReplicationTask
-from certifier.errors import Refused
+from certifier.endpoint.facts import (
+    Connection,
+    DataProvider,
+    DmsCertificate,
+    Endpoint,
+    ReplicationConfig,
+    ReplicationTask,
+)
+from certifier.errors import Refused, Unexpected
+from certifier.identity import is_full_secret_arn
 from certifier.models import Fact, Finding
 from certifier.ownership import SOURCE_TAG
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
@@ -42,7 +55,9 @@ from certifier.vocabulary import SslMode
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
 
-ENGINES = frozenset({"postgres", "aurora-postgresql"})
+ENGINES = frozenset({"postgres", "aurora-postgresql", "aurora-postgresql-serverless"})
+PROVIDER_ENGINES = frozenset({"postgres", "aurora-postgresql"})
+"""As ``DescribeDataProviders`` calls them (botocore: dms#CreateDataProviderMessage.Engine)."""
 PROBES_AT_ONCE = 8
 PROBE_SECONDS = 10.0
 
@@ -57,6 +72,8 @@ class Discovered(Fact):
         tasks: the status of each task, by identifier.
         consents: the tag ``certifier:source`` of the endpoint: which sources may use it; ``None``:
             none may.
+        secret: as DMS shows it: a name, or an ARN with or without its suffix; ``secret_arn``: in
+            full, when it is, or can be looked at.
         secret_consents: that of its secret; ``None`` also when it cannot be looked at.
         ca_bundle: the word that stands for its CAs, or (probed) for the root of the served chain,
             as a source would name them; ``None``: none does.
@@ -67,6 +84,7 @@ class Discovered(Fact):
             installation here.
     """
 
+    kind: Literal["endpoint"] = "endpoint"
     identifier: str
     arn: str
     endpoint_type: str
@@ -74,7 +92,9 @@ class Discovered(Fact):
     host: str | None
     port: int | None
     database: str | None
+    username: str | None = None
     secret: str | None
+    secret_arn: str | None = None
     ssl_mode: SslMode
     certificate_arn: str | None
     ca_days_left: int | None
@@ -88,6 +108,38 @@ class Discovered(Fact):
     could_be: SslMode | None = None
     why_not: str | None = None
     source: str | None = None
+
+
+class Surface(Fact):
+    """What connects to PostgreSQL as well, and is not managed.
+
+    Attributes:
+        of: the endpoint through which a serverless replication connects.
+        ca_days_left: as for an endpoint.
+        why_not_managed: the reason, for people.
+    """
+
+    kind: Literal["data_provider", "serverless_replication"]
+    identifier: str
+    arn: str
+    of: str | None = None
+    host: str | None
+    port: int | None
+    ssl_mode: SslMode
+    certificate_arn: str | None
+    ca_days_left: int | None
+    managed: Literal[False] = False
+    why_not_managed: str
+
+
+_NO_TEST = (
+    "DMS tests no connection of a data provider, and its migration projects must be closed to"
+    " change it"
+)
+_UNDER_SERVERLESS = (
+    "DMS tests the connections of a serverless replication only when it starts, and changes no"
+    " endpoint under it"
+)
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -122,23 +174,28 @@ def run(args: argparse.Namespace, roots: Roots | None = None) -> int:
 def _run(args: argparse.Namespace, roots: Roots) -> int:
     services = clients(args)
     dms, secrets = Dms(services.client("dms")), Secrets(services.client("secretsmanager"))
-    keepers = _keepers(services, args.stack)
+    now, keepers = datetime.now(UTC), _keepers(services, args.stack)
     seen = [
-        (_with_source(_with_word(_with_consent(each, dms, secrets), pem, roots), keepers), pem)
-        for each, pem in _look(dms, datetime.now(UTC))
+        (_with_source(_with_word(_with_consent(each, dms, secrets), pem, roots, now), keepers), pem)
+        for each, pem in _look(dms, now)
     ]
     found = [discovered for discovered, _ in seen]
     if args.probe:
         with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
             found = list(pool.map(lambda pair: _probed(pair[0], pair[1], roots), seen))
+    surfaces, unlisted = _surfaces(dms, found, now)
     if args.json:
-        print(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
+        listed: list[Fact] = [*found, *surfaces]
+        print(json.dumps([each.model_dump(mode="json") for each in listed], indent=2))
     else:
         _show(found, probed=args.probe)
+        _show_surfaces(surfaces)
+    if unlisted is not None:
+        print(f"certifier discover: {printable(unlisted, 2000)}", file=sys.stderr)
     if args.emit is None:
         return 0
     try:
-        written = list(_emit(args.emit, found, {d.arn: pem for d, pem in seen}))
+        written = _emit(args.emit, found, {d.arn: pem for d, pem in seen})
     except OSError as error:
         return complain("discover", f"{error.filename}: {error.strerror}")
     for line in [] if args.json else written:
@@ -183,6 +240,7 @@ def _of(endpoint: Endpoint, account: _Account, now: datetime) -> tuple[Discovere
         host=fields.server_name,
         port=fields.port,
         database=fields.database_name,
+        username=fields.username,
         secret=fields.secret_id,
         ssl_mode=fields.ssl_mode or SslMode.NONE,
         certificate_arn=fields.certificate_arn,
@@ -230,16 +288,71 @@ def _with_source(discovered: Discovered, keepers: Mapping[str, str]) -> Discover
 
 def _with_consent(discovered: Discovered, dms: Dms, secrets: Secrets) -> Discovered:
     """Return the endpoint with what its owner, and that of its secret, consent to."""
-    of_secret: Mapping[str, str] | Finding = {}
+    of_secret: SecretFacts | Finding | None = None
     if discovered.secret is not None:
-        of_secret = secrets.tags(discovered.secret)
+        of_secret = secrets.described(discovered.secret)
+    known = of_secret if isinstance(of_secret, SecretFacts) else None
+    shown = discovered.secret
+    by_form = shown if shown is not None and is_full_secret_arn(shown) else None
     return discovered.model_copy(
         update={
             "consents": dms.tags(discovered.arn).get(SOURCE_TAG),
-            "secret_consents": None
-            if isinstance(of_secret, Finding)
-            else of_secret.get(SOURCE_TAG),
+            "secret_arn": known.arn if known else by_form,
+            "secret_consents": known.tags.get(SOURCE_TAG) if known else None,
         }
+    )
+
+
+def _surfaces(
+    dms: Dms, endpoints: Sequence[Discovered], now: datetime
+) -> tuple[list[Surface], str | None]:
+    """Return what is not managed, and why some of it may be missing, if so."""
+    by_arn = {each.arn: each for each in endpoints}
+    found = [
+        _through(config, by_arn[arn])
+        for config in dms.replication_configs()
+        for arn in (config.source_endpoint_arn, config.target_endpoint_arn)
+        if arn in by_arn
+    ]
+    try:
+        providers = [one for one in dms.data_providers() if one.engine in PROVIDER_ENGINES]
+    except (Refused, Unexpected) as problem:
+        return found, f"data providers could not be listed: {problem}"
+    pems = {each.arn: each.pem for each in dms.all_certificates()} if providers else {}
+    for provider in providers:
+        anchors = map(
+            certificate_facts, certificates_in(pems.get(provider.certificate_arn or "", ""))
+        )
+        found.append(_of_provider(provider, _last_expiry(tuple(anchors), now)))
+    return found, None
+
+
+def _through(config: ReplicationConfig, endpoint: Discovered) -> Surface:
+    return Surface(
+        kind="serverless_replication",
+        identifier=config.identifier,
+        arn=config.arn,
+        of=endpoint.identifier,
+        host=endpoint.host,
+        port=endpoint.port,
+        ssl_mode=endpoint.ssl_mode,
+        certificate_arn=endpoint.certificate_arn,
+        ca_days_left=endpoint.ca_days_left,
+        why_not_managed=_UNDER_SERVERLESS,
+    )
+
+
+def _of_provider(provider: DataProvider, days: int | None) -> Surface:
+    return Surface(
+        kind="data_provider",
+        identifier=provider.name,
+        arn=provider.arn,
+        host=provider.host,
+        port=provider.port,
+        ssl_mode=provider.ssl_mode or SslMode.NONE,
+        certificate_arn=provider.certificate_arn,
+        ca_days_left=days,
+        why_not_managed=_NO_TEST,
     )
 
 
@@ -249,10 +362,14 @@ def _last_expiry(anchors: Sequence[CertificateFacts], now: datetime) -> int | No
     return (max(dates) - now).days if dates else None
 
 
-def _with_word(discovered: Discovered, pem: str | None, roots: Roots) -> Discovered:
-    """Return the endpoint with the word that stands for every CA that it trusts, if one does."""
-    anchors = [certificate_facts(der) for der in certificates_in(pem or "")]
-    words = [set(roots.words_for(facts)) for facts in anchors if facts.self_signed]
+def _with_word(discovered: Discovered, pem: str | None, roots: Roots, now: datetime) -> Discovered:
+    """Return the endpoint with the word that stands for every CA that it trusts, if one does.
+
+    What has expired does not count, nor do intermediates.
+    """
+    facts = [certificate_facts(der) for der in certificates_in(pem or "")]
+    anchors = [one for one in facts if one.self_signed and one.not_after and one.not_after > now]
+    words = [set(roots.words_for(anchor)) for anchor in anchors]
     common = set.intersection(*words) if words else set()
     return discovered.model_copy(update={"ca_bundle": _fitting(discovered, sorted(common))})
 
@@ -356,6 +473,25 @@ def _details(each: Discovered, *, probed: bool) -> Iterator[str]:
         yield advice
 
 
+def _show_surfaces(surfaces: Sequence[Surface]) -> None:
+    """Print what also connects and is not managed."""
+    if not surfaces:
+        return
+    terminal = Terminal()
+    terminal.gap()
+    terminal.line("also connects, and is not managed:")
+    for each in surfaces:
+        through = f" through {each.of}" if each.of else ""
+        what = f"{each.identifier}  ({each.kind.replace('_', ' ')}{through})"
+        terminal.line(printable(what, 400), hang=2)
+        place = [f"{each.host}:{each.port}"] if each.host else []
+        days = each.ca_days_left
+        left = [] if days is None else [f"CA {counted(days, 'day')} left"]
+        arn = [each.certificate_arn] if each.certificate_arn else []
+        parts = [*place, each.ssl_mode.value, *left, *arn, f"because {each.why_not_managed}"]
+        terminal.line(printable(" · ".join(parts), 1000), indent=4)
+
+
 def _consents(each: Discovered) -> str:
     """Return which sources may use the endpoint, and its secret where that says otherwise."""
     endpoint = each.consents or "nobody"
@@ -391,38 +527,57 @@ def _of_mode(each: Discovered, *, probed: bool) -> str:
 
 def _emit(
     folder: Path, found: Sequence[Discovered], bundles: Mapping[str, str | None]
-) -> Iterator[str]:
-    """Write a source file for each endpoint; nothing that is there already is overwritten.
+) -> list[str]:
+    """Write a source file for each endpoint, all of them whole or none; return what to print.
+
+    Nothing that is there already is overwritten, and every gap that a person has to fill is named.
 
     Raises:
         OSError: a file cannot be written, or is there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    contents: dict[Path, str] = {}
+    lines: list[str] = []
     taken: set[str] = set()
     for each in found:
         if each.read_only or each.authentication == "iam" or each.source is not None:
             continue
         name = _name(each.identifier, taken)
         taken.add(name)
-        file, gaps = folder / f"{name}.json", []
-        if each.host is None:
-            gaps.append("host (it is in the secret)")
-        if each.ssl_mode.verifies and each.ca_bundle is None:
-            gaps.append("ca_bundle (upload the PEM file beside it)")
-            if (pem := bundles.get(each.arn)) is not None:
-                with (folder / f"{name}-ca.pem").open("x", encoding="ascii") as opened:
-                    opened.write(pem)
-        with file.open("x", encoding="utf-8") as opened:
-            opened.write(json.dumps(_source(each, name), indent=2) + "\n")
-        yield f"wrote {file}" + (f"; fill in {' and '.join(gaps)}" if gaps else "")
-        yield from _commands(each, name)
+        file = folder / f"{name}.json"
+        contents[file] = json.dumps(_source(each, name), indent=2, ensure_ascii=False) + "\n"
+        pem = bundles.get(each.arn)
+        if each.ssl_mode.verifies and each.ca_bundle is None and pem:
+            contents[folder / f"{name}-ca.pem"] = pem
+        gaps = list(_gaps(each, pem))
+        lines.append(f"wrote {file}" + (f"; fill in {'; '.join(gaps)}" if gaps else ""))
+        lines += _commands(each, name)
+    write_new(contents)
+    return lines
+
+
+def _gaps(each: Discovered, pem: str | None) -> Iterator[str]:
+    """Yield what the file cannot say, since DMS does not."""
+    if each.host is None:
+        yield "host and port (they are in the secret)"
+    if each.ssl_mode.verifies and each.ca_bundle is None:
+        held = "upload the PEM file beside it" if pem else "its DMS certificate cannot be read"
+        yield f"ca_bundle ({held})"
+    if each.secret is not None and each.secret_arn is None:
+        yield f"credentials (the full ARN of the secret {each.secret}, which cannot be looked at)"
+    elif each.secret is None and each.username is not None:
+        yield (
+            f"credentials (it logs in as {each.username} with a password that nobody can read; "
+            "leave them out, and a change is rehearsed by the probe alone)"
+        )
+    if not each.connections and not each.tasks:
+        yield "replication_instances (none has tested it, and it has no task)"
 
 
 def _commands(each: Discovered, name: str) -> Iterator[str]:
     """Yield the commands by which the owners consent to the source, where they have not."""
     wanted = [(each.arn, each.consents)]
-    if each.secret is not None and each.secret.startswith("arn:"):
-        wanted.append((each.secret, each.secret_consents))
+    if each.secret_arn is not None:
+        wanted.append((each.secret_arn, each.secret_consents))
     for arn, tag in wanted:
         if not consents(tag, name):
             yield f"  its owner consents with: {consent_command(arn, tag, name)}"
@@ -447,7 +602,6 @@ def _bundle(each: Discovered, name: str) -> str | None:
 
 def _source(each: Discovered, name: str) -> dict[str, Any]:
     """Return what a person starts from: the endpoint as it is, in the words of a source."""
-    by_secret = each.secret is not None and each.secret.startswith("arn:")
     known: dict[str, Any] = {
         "name": name,
         "endpoint": each.identifier,
@@ -457,7 +611,7 @@ def _source(each: Discovered, name: str) -> dict[str, Any]:
         "port": each.port or Source.model_fields["port"].default,
         "database": each.database,
         "ssl_mode": each.ssl_mode.value,
-        "credentials": each.secret if by_secret else None,
+        "credentials": each.secret_arn,
         "ca_bundle": _bundle(each, name),
         "replication_instances": sorted(each.connections),
     }

@@ -972,8 +972,9 @@ _MATERIAL = (
     ),
     _row(
         Cause.ACM_AMBIGUOUS,
-        why="Several certificates in ACM carry this source's tag.",
-        remedy="Delete those that nothing uses.",
+        why="Several certificates in ACM carry this source's tag. A tag proves nothing: only the "
+        "one that Certifier remembers is kept in step, and the others are left alone.",
+        remedy="Delete those that nothing uses, or take the tag from them.",
         severity=_WARNING,
     ),
     _row(

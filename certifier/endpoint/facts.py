@@ -62,6 +62,30 @@ class DmsCertificate(Fact):
     digest: str
 
 
+class DataProvider(Fact):
+    """A data provider of DMS: what a migration project connects with, without an endpoint.
+
+    ``ssl_mode`` is only said of PostgreSQL; every engine may hold a DMS certificate.
+    """
+
+    arn: str
+    name: str
+    engine: str
+    host: str | None = None
+    port: int | None = None
+    ssl_mode: SslMode | None = None
+    certificate_arn: str | None = None
+
+
+class ReplicationConfig(Fact):
+    """A serverless replication: which endpoints it connects."""
+
+    arn: str
+    identifier: str
+    source_endpoint_arn: str
+    target_endpoint_arn: str
+
+
 class Connection(Fact):
     """What DMS shows of the last test of one endpoint from one replication instance.
 

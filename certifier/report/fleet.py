@@ -159,7 +159,7 @@ def _months(now: datetime) -> list[dict[str, Any]]:
         year, month = (year + 1, 1) if month == 12 else (year, month + 1)
         begins = datetime(year, month, 1, tzinfo=UTC)
         weeks = (begins - now) / timedelta(days=7)
-        if 2 < weeks < 51:
+        if 4 < weeks < 51:
             at = round((1 + weeks) / 53 * 100, 1)
             months.append({"name": f"{begins:%b}", "at": at, "odd": number % 2 == 0})
     return months
@@ -173,9 +173,10 @@ def _days_text(days: tuple[DayBar, ...]) -> str:
         return "Nothing has run in the last 90 days."
     if not bad:
         return f"On each of the {len(ran)} days with runs, every source that ran was well."
-    worst = max(bad, key=lambda day: (day.bad + day.warn, day.day))
+    worst = max(bad, key=lambda day: (day.trouble, day.day))
+    counts = ((worst.bad, "failed"), (worst.warn, "refused or rolled back"))
+    ended = " and ".join(f"{count} {word}" for count, word in counts if count)
     return (
         f"On {len(ran) - len(bad)} of {len(ran)} days with runs, every source that ran was well. "
-        f"The worst day was {worst.day}: of {worst.ran} sources {worst.bad} failed, and "
-        f"{worst.warn} were refused or rolled back."
+        f"The worst day was {worst.day}: {ended}, of {worst.ran} sources that ran."
     )

@@ -116,9 +116,8 @@ class Roots:
         By the names alone: it is a proposal, and whoever follows it verifies. The narrowest first.
         """
         name = top.subject if top.self_signed else top.issuer
-        region = region_of_root(name)
-        if region is not None:
-            return (TrustWord.RDS,) if self.of_region(region) else ()
+        if region_of_root(name) is not None:
+            return (TrustWord.RDS,)
         roots = [root for root in self._public[0] if root.subject == name]
         words = [word for root in roots for word in words_of(root.sha256)]
         return (*dict.fromkeys(words), *((TrustWord.PUBLIC,) if roots else ()))

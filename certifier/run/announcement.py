@@ -62,9 +62,10 @@ class Detail(Fact):
         causes: those of all errors and warnings, errors first, each once.
         ssl_mode: of the endpoint as the run left it; null when no endpoint was seen.
         endpoint_arn, certificate_arn: of DMS; null when there is none, or none was seen.
-        days_left, share_left: until the first certificate expires that the source depends on: whole
-            days, and the share of its lifetime (1 when new, negative once expired); null when
-            unknown.
+        days_left: whole days until the first certificate expires that the source depends on,
+            negative afterwards; null when unknown.
+        share_left: the least share of its life, from 1 to 0, that one of them has left.
+        late: how many of them should have been renewed by now.
         expires_at, expires: when that is, and which certificate.
         pending_restarts: how many tasks of the endpoint wait for a restart.
         pending_restart_arns: the first twenty of them.
@@ -87,6 +88,7 @@ class Detail(Fact):
     certificate_arn: str | None
     days_left: int | None
     share_left: float | None
+    late: int = Field(ge=0)
     expires_at: datetime | None
     expires: str | None
     pending_restarts: int = Field(ge=0)
@@ -142,6 +144,7 @@ def _detail(record: Certification, where: str, installation: str) -> Detail:
         certificate_arn=endpoint.fields.certificate_arn if endpoint else None,
         days_left=record.days_left,
         share_left=record.share_left,
+        late=len(record.late),
         expires_at=record.expires_at,
         expires=record.expires,
         pending_restarts=len(waiting),

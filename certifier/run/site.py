@@ -8,24 +8,23 @@ from urllib.parse import quote
 
 from certifier.models import Fact
 
+RUNBOOK = "docs/operate/runbook.md"
+"""Where the runbook is in the repository, which an operator has."""
 _CONSOLES = {"aws": "console.aws.amazon.com", "aws-us-gov": "console.amazonaws-us-gov.com"}
 _CHINA = "console.amazonaws.cn"
 
 
 class Site(Fact):
-    """One installation: the account and Region, the stack, and where its documents are published.
-
-    ``documents``: an address without a slash at its end; empty: nowhere, so a path is given.
-    """
+    """One installation: the account and Region, the stack, and where its runbook is."""
 
     partition: str
     region: str
     account: str
     stack: str
-    documents: str = ""
+    page: str = RUNBOOK
 
     @classmethod
-    def of(cls, arn: str, stack: str, documents: str = "") -> "Site":
+    def of(cls, arn: str, stack: str, page: str = RUNBOOK) -> "Site":
         """Return the place of anything with an ARN, such as an execution."""
         _, partition, _, region, account, *_ = [*arn.split(":"), "", "", "", "", ""]
         return cls(
@@ -33,7 +32,7 @@ class Site(Fact):
             region=region,
             account=account,
             stack=stack,
-            documents=documents.rstrip("/"),
+            page=page,
         )
 
     @property
@@ -43,8 +42,7 @@ class Site(Fact):
 
     def runbook(self, anchor: str) -> str:
         """Return where the runbook says what to do."""
-        page = f"operate/runbook.md#{anchor}"
-        return f"{self.documents}/{page}" if self.documents else f"docs/{page}"
+        return f"{self.page}#{anchor}"
 
     def task(self, identifier: str) -> str:
         """Return the page of a replication task in the console of DMS."""

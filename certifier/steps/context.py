@@ -51,6 +51,8 @@ class StepSettings(Fact):
     table: str
     bucket: str
     installation: str
+    powertools_service_name: str = "certifier"
+    powertools_metrics_namespace: str = "Certifier"
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:

@@ -12,6 +12,7 @@ from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.models import Finding, Policy
+from certifier.ownership import SOURCE_TAG
 from certifier.run.documents import ACM_COPY, MATERIAL, ImportedCertificate, Material
 from certifier.run.event import Nothing, StepEvent
 from certifier.run.state import SourceState
@@ -19,6 +20,7 @@ from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Cause, Severity, Witness
 
 STEP = "import_certificate"
+_NAMED = 5
 
 
 def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
@@ -56,16 +58,26 @@ def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
             leaf_sha256=leaf.sha256,
             changed=done.changed,
             not_after=leaf.not_after,
+            findings=_of_others(event.name, done),
         )
     context.write(event, ACM_COPY, result)
     return Nothing()
 
 
-_ACM_CAUSES = frozenset({Cause.ACM_AMBIGUOUS, Cause.ACM_UNSUITABLE, Cause.ACM_QUOTA})
+_ACM_CAUSES = frozenset({Cause.ACM_UNSUITABLE, Cause.ACM_QUOTA})
 
 
 def _warning(cause: Cause, seen: str) -> Finding:
     return finding(cause, place=Witness.WORKFLOW, seen=seen, severity=Severity.WARNING)
+
+
+def _of_others(name: str, done: Reconciled) -> tuple[Finding, ...]:
+    """Return that ACM has more with the source's tag than the one that is kept in step."""
+    if not done.others:
+        return ()
+    shown = ", ".join(done.others[:_NAMED])
+    seen = f"beside {done.arn}, {len(done.others)} have the tag {SOURCE_TAG}={name}: {shown}"
+    return (_warning(Cause.ACM_AMBIGUOUS, seen),)
 
 
 def _pair(event: StepEvent, context: StepContext[StepSettings], material: Material) -> Pair:

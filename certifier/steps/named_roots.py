@@ -1,7 +1,7 @@
 """The CAs that a word stands for: gathered from the data, from RDS and from AWS's trust store."""
 
 from certifier.certificate.trust_sets import TrustWord
-from certifier.errors import Refused, Unexpected
+from certifier.errors import Refused, Unavailable, Unexpected
 from certifier.models import Fact, Finding
 from certifier.rds_names import rds_name
 from certifier.roots import TrustStoreUnreachable
@@ -21,7 +21,7 @@ def named_roots(word: TrustWord, host: str, context: StepContext[S]) -> NamedRoo
     """Return the CAs that a word stands for; of ``public``, every one that might be needed.
 
     Raises:
-        Retryable: RDS asked us to slow down, or did not answer.
+        Retryable: RDS asked us to slow down.
     """
     name = rds_name(host)
     if word is not TrustWord.RDS or name is None:
@@ -45,6 +45,8 @@ def _listed(region: str, context: StepContext[S]) -> frozenset[str] | Unknown:
         return Unknown(refused.seen or "rds:DescribeCertificates is not permitted")
     except Unexpected as error:  # RDS is asked to be sure, not because it must answer
         return Unknown(f"RDS answered with an unexpected error ({error})")
+    except Unavailable as error:  # nor because there is a Region of that name
+        return Unknown(f"RDS did not answer there ({error})")
 
 
 def _published(region: str, context: StepContext[S]) -> bytes | Unknown:

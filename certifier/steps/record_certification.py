@@ -28,6 +28,7 @@ from certifier.run.ending import Ending, ending
 from certifier.run.event import RecordEvent, run_id
 from certifier.run.history import History, PastRun
 from certifier.run.mail import Notice, Situation, about_breaker
+from certifier.run.measures import Measures, of_certification
 from certifier.run.notice import (
     attention,
     expiry_words,
@@ -38,7 +39,7 @@ from certifier.run.notice import (
     unreported,
 )
 from certifier.run.record import Certification, cause_of, certification, expiries, trusted_pem
-from certifier.run.site import Site
+from certifier.run.site import RUNBOOK, Site
 from certifier.run.state import Pause, Recording, SourceState
 from certifier.run.summary import child_outcome, child_outcome_again
 from certifier.source import Source
@@ -50,16 +51,14 @@ from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
 class RecordSettings(StepSettings):
     """Whom to notify, people and machines; the bound on bad ends in a day; the policy.
 
-    ``docs_url``: where the documents are published, for the links in notices.
+    ``runbook``: where the people on call find the runbook, for the links in notices.
     """
 
     topic: str
     event_bus: str = "default"
     breaker_limit: int
-    docs_url: str = ""
+    runbook: str = RUNBOOK
     policy: Json[Policy]
-    powertools_service_name: str = "certifier"
-    powertools_metrics_namespace: str = "Certifier"
 
 
 class Answer(Fact):
@@ -68,15 +67,7 @@ class Answer(Fact):
     outcome: Outcome
 
 
-class Measured(Fact):
-    """What the metrics say of one certification."""
-
-    outcome: Outcome
-    days_left: int | None
-    pending_restarts: int
-
-
-Measure = Callable[[Measured], None]
+Measure = Callable[[Measures], None]
 F = TypeVar("F", bound=Fact)
 
 
@@ -194,13 +185,7 @@ def _record(
     if done.opened:
         _publish(context, about_breaker(at, context.settings.breaker_limit))
     context.documents.write_child_outcome(run_id(event.parent), child_outcome(record, key))
-    measure(
-        Measured(
-            outcome=end.outcome,
-            days_left=record.days_left,
-            pending_restarts=len(dossier.pending_restarts),
-        )
-    )
+    measure(of_certification(record, dossier.pauses, now))
     return Answer(outcome=end.outcome)
 
 
@@ -224,7 +209,7 @@ def _situation(
     resumed = dossier.resumed
     return Situation(
         name=event.name,
-        place=Site.of(event.run, context.settings.installation, context.settings.docs_url),
+        place=Site.of(event.run, context.settings.installation, context.settings.runbook),
         run=event.run,
         bucket=context.documents.bucket,
         record=key,

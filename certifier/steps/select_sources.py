@@ -4,7 +4,7 @@ It runs what is registered and registers nothing: its role may not. What Onboard
 takes from the document that the function of Onboard alone may write. Plan mode makes nothing due.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +14,8 @@ from certifier.errors import InvalidEvent, Refused, Unexpected
 from certifier.models import Fact
 from certifier.run.event import Event, run_id
 from certifier.run.mail import about_unreadable
-from certifier.run.site import Site
+from certifier.run.measures import Measures, of_tick
+from certifier.run.site import RUNBOOK, Site
 from certifier.run.state import OnHold
 from certifier.run.summary import ChildOutcome
 from certifier.source import Source
@@ -40,12 +41,12 @@ SET_ASIDE = timedelta(hours=1)
 class SelectSettings(StepSettings):
     """How many sources that can start one tick takes at most, and where people are notified.
 
-    ``docs_url``: where the documents are published, for the links in notices.
+    ``runbook``: where the people on call find the runbook, for the links in notices.
     """
 
     batch: Json[int]
     topic: str
-    docs_url: str = ""
+    runbook: str = RUNBOOK
 
 
 class SelectEvent(Event):
@@ -65,7 +66,11 @@ class Selection(Fact):
     origin: Origin
 
 
-def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
+def run(
+    event: SelectEvent,
+    context: StepContext[SelectSettings],
+    measure: Callable[[Measures], None],
+) -> Selection:
     """Choose, register and make due what is asked for, and write the manifest.
 
     Raises:
@@ -92,7 +97,7 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
         context.store.set_due([source.name for source, _ in good], context.now())
     if mode is not Mode.PLAN:
         left = sorted(chosen.keys() - {source.name for source, _ in good})
-        site = Site.of(event.execution, context.settings.installation, context.settings.docs_url)
+        site = Site.of(event.execution, context.settings.installation, context.settings.runbook)
         _set_aside(left, context, site)
     items = [
         {
@@ -103,6 +108,8 @@ def run(event: SelectEvent, context: StepContext[SelectSettings]) -> Selection:
         for source, version in good
     ]
     key = context.documents.write_manifest(run_id(event.execution), items)
+    if isinstance(request.choice, AllDue):
+        measure(of_tick(due=_how_many_are_due(len(chosen), context), taken=len(chosen)))
     return Selection(
         count=len(items),
         bucket=context.documents.bucket,
@@ -172,6 +179,13 @@ def _due(context: StepContext[SelectSettings]) -> Chosen:
             room -= 1
         names.append(name)
     return _read(names, context)
+
+
+def _how_many_are_due(taken: int, context: StepContext[SelectSettings]) -> int:
+    """Return how many sources are due; they are counted only when a tick may not take all."""
+    if taken < context.settings.batch:
+        return taken
+    return max(context.store.due_count(context.now()), taken)
 
 
 def _set_aside(names: Iterable[str], context: StepContext[SelectSettings], site: Site) -> None:

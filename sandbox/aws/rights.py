@@ -23,6 +23,7 @@ Tags = Mapping[str, str]
 # Actions whose name is not that of the operation (Service Authorization Reference).
 _ACTIONS = {
     ("s3", "ListObjectsV2"): "ListBucket",
+    ("dms", "DescribeDataProviders"): "ListDataProviders",
     ("dynamodb", "TransactWriteItems"): None,  # the writes in it
     ("dynamodb", "TransactGetItems"): None,
 }
@@ -193,7 +194,7 @@ class Rights:
             made = "certificate/new" if service == "acm" else _MADE[operation]
             arns = [self._arn(service, made)]
         for arn in arns or ["*"]:
-            yield Need(f"{service}:{operation}", arn)
+            yield Need(f"{service}:{_ACTIONS.get((service, operation), operation)}", arn)
         keys = {"aws:tagkeys": tuple(tag["Key"] for tag in body.get("Tags") or ())}
         if body.get("Tags") and service == "dms":
             yield Need("dms:AddTagsToResource", self._arn("dms", _MADE[operation]), keys)

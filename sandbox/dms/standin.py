@@ -106,6 +106,7 @@ class DmsStandIn(World):
             **self._tasks.operations(),
             "AddTagsToResource": self._add_tags_to_resource,
             "DescribeAccountAttributes": self._describe_account_attributes,
+            "DescribeDataProviders": self._describe_data_providers,
             "DescribeReplicationConfigs": self._describe_replication_configs,
             "DescribeReplications": self._describe_replications,
             "ListTagsForResource": self._list_tags_for_resource,
@@ -235,6 +236,18 @@ class DmsStandIn(World):
             )
             return arn
 
+    def add_data_provider(self, name: str, **settings: Any) -> str:
+        """A data provider for PostgreSQL with those settings; returns its ARN."""
+        with self.lock:
+            arn = self.new_arn("data-provider")
+            self.state.providers[arn] = {
+                "DataProviderName": name,
+                "DataProviderArn": arn,
+                "Engine": "postgres",
+                "Settings": {"PostgreSqlSettings": settings},
+            }
+            return arn
+
     def set_read_only(self, arn: str, *, read_only: bool = True) -> None:
         """Let an endpoint be managed by a zero-ETL integration."""
         with self.lock:
@@ -344,6 +357,14 @@ class DmsStandIn(World):
             _CONFIG_FILTERS,
         )
         return page(params, "ReplicationConfigs", found)
+
+    def _describe_data_providers(self, params: dict[str, Any]) -> dict[str, Any]:
+        found = self.filtered(
+            params,
+            [dict(provider) for provider in self.state.providers.values()],
+            {"data-provider-identifier": "DataProviderName"},
+        )
+        return page(params, "DataProviders", found)
 
     def _describe_replications(self, params: dict[str, Any]) -> dict[str, Any]:
         found = self.filtered(

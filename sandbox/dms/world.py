@@ -115,6 +115,7 @@ class State:
     instances: dict[str, Instance] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     configs: dict[str, Serverless] = field(default_factory=dict)
+    providers: dict[str, dict[str, Any]] = field(default_factory=dict)
     connections: dict[tuple[str, str], Connection] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
 

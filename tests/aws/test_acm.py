@@ -175,7 +175,7 @@ def test_an_old_certificate_in_use_stays(start: Start) -> None:
 
 
 def test_a_lost_arn_is_found_by_its_tag(start: Start) -> None:
-    """Also an EC certificate, which a plain list does not show; the leaf is renewed in place."""
+    """Also an EC certificate, which a plain list does not show."""
     world = start()
     leaf = ISSUING.issue([HOST])
     first = world.reconcile(leaf)
@@ -183,8 +183,30 @@ def test_a_lost_arn_is_found_by_its_tag(start: Start) -> None:
     world.put(ISSUING.issue([HOST]), source=None)
     same = world.reconcile(leaf)
     assert (same.arn, same.changed) == (first.arn, False)
-    renewed = world.reconcile(ISSUING.issue([HOST]))
-    assert (renewed.arn, renewed.changed) == (first.arn, True)
+
+
+def test_what_only_a_tag_says_is_ours_is_never_written_over(start: Start) -> None:
+    """Whoever may tag could otherwise have their certificate replaced, or somebody's balancer's."""
+    world = start()
+    leaf, renewed = ISSUING.issue([HOST]), ISSUING.issue([HOST])
+    theirs = world.put(leaf)
+    before = world.acm.fingerprint(theirs)
+    made = world.reconcile(renewed)
+    assert made.changed
+    assert (made.arn != theirs, made.others) == (True, (theirs,))
+    assert world.acm.fingerprint(theirs) == before
+    assert world.again(renewed, made).removed == ()
+    assert set(world.standin.certificates()) == {theirs, made.arn}
+
+
+def test_what_a_load_balancer_uses_is_not_adopted(start: Start) -> None:
+    """Although it is the very same certificate: the next renewal would be theirs, too."""
+    world = start()
+    leaf = ISSUING.issue([HOST])
+    theirs = world.put(leaf)
+    world.standin.set_in_use(theirs, "balancer")
+    made = world.reconcile(leaf)
+    assert (made.changed, made.others) == (True, (theirs,))
 
 
 def test_an_arn_that_is_gone_is_replaced(start: Start) -> None:
@@ -196,18 +218,6 @@ def test_an_arn_that_is_gone_is_replaced(start: Start) -> None:
     second = world.again(leaf, first)
     assert second.changed
     assert second.arn != first.arn
-
-
-def test_ambiguity_is_refused_by_name(start: Start) -> None:
-    """Two certificates of the source that could take the leaf: neither is touched, both named."""
-    world = start()
-    arns = [world.put(ISSUING.issue([HOST])) for _ in range(2)]
-    world.faults.calls.clear()
-    with pytest.raises(Refused) as caught:
-        world.reconcile(ISSUING.issue([HOST]))
-    assert caught.value.cause is Cause.ACM_AMBIGUOUS
-    assert all(arn in caught.value.seen for arn in arns)
-    assert world.writes == []
 
 
 def test_a_lost_answer_of_a_first_import_is_adopted(start: Start) -> None:
@@ -252,32 +262,16 @@ def test_a_lost_answer_of_a_renewal_does_no_harm(start: Start) -> None:
     assert len(world.standin.certificates()) == 1
 
 
-def test_a_duplicate_goes_at_the_next_good_run(start: Start) -> None:
-    """Two imports of one leaf are not ambiguous: one is kept, the other goes, users respected."""
+def test_a_duplicate_is_named_and_left(start: Start) -> None:
+    """Of two imports of one leaf one is kept; that the other is ours, only its tag says."""
     world = start()
     leaf = ISSUING.issue([HOST])
-    first, second = world.put(leaf), world.put(leaf)
+    both = {world.put(leaf), world.put(leaf)}
     kept = world.reconcile(leaf)
     assert not kept.changed
-    settled = world.again(leaf, kept)
-    assert {settled.arn, *settled.removed} == {first, second}
-    assert settled.unsettled is None
-    assert list(world.standin.certificates()) == [settled.arn]
-    used = world.put(leaf)
-    world.standin.set_in_use(used, "balancer")
-    assert world.reconcile(leaf).arn == used
-
-
-def test_a_duplicate_after_a_first_import_goes_too(start: Start) -> None:
-    """A list that did not show the first import yet: the run after a new import looks once more."""
-    world = start()
-    leaf = ISSUING.issue([HOST])
-    hidden = world.acm.tagged
-    world.acm.tagged = lambda *_: ()  # type: ignore[method-assign]
-    lost = world.put(leaf)
-    made = world.reconcile(leaf)
-    world.acm.tagged = hidden  # type: ignore[method-assign]
-    assert world.again(leaf, made).removed == (lost,)
+    assert {kept.arn, *kept.others} == both
+    assert world.again(leaf, kept).removed == ()
+    assert set(world.standin.certificates()) == both
 
 
 def test_only_our_own_certificates_are_deleted(start: Start) -> None:

@@ -264,7 +264,7 @@ def test_discover_writes_files_to_start_from(
     assert (sales.ssl_mode, sales.endpoint_type) == (SslMode.VERIFY_CA, "target")
     assert (folder / "sales-ca.pem").read_text() == ROOT.certificate_pem.decode()
     out = capsys.readouterr().out
-    assert "fill in host (it is in the secret) and ca_bundle" in out
+    assert "fill in host and port (they are in the secret); ca_bundle (upload" in out
     commands = [line for line in out.splitlines() if "its owner consents with: " in line]
     assert ["aws dms" in line or "aws secretsmanager" in line for line in commands] == [True] * 3
     assert "Key=certifier:source,Value=sales" in commands[1]

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,33 @@ def test_the_cas_of_an_endpoint_have_a_word(
     source = parse_source(json.loads((tmp_path / "a-rds.json").read_text()))
     assert source.ca_bundle == "rds"
     line = next(line for line in out.splitlines() if "a-rds.json" in line)
-    assert "fill in" not in line
+    assert "ca_bundle" not in line
     line = next(line for line in out.splitlines() if "e-private.json" in line)
     assert "ca_bundle (upload the PEM file beside it)" in line
+
+
+def test_the_global_bundle_of_rds_has_the_word_too(
+    dms: Dms, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Roots of every Region, also of newer ones than the data knows, and one that has expired."""
+    newer = Authority.root("Amazon RDS xx-new-9 Root CA ECC384 G1")
+    old = datetime(2024, 8, 22, tzinfo=UTC)
+    before = Authority.root(
+        "Amazon RDS Root 2019 CA", not_before=old - timedelta(days=1825), not_after=old
+    )
+    pem = b"".join(one.certificate_pem for one in (REGION_ROOT, newer, before)).decode()
+    ca = dms.import_certificate("global", pem, tags={})
+    fields = EndpointFields(
+        ssl_mode=SslMode.VERIFY_FULL,
+        certificate_arn=ca.arn,
+        server_name=RDS_HOST,
+        port=5432,
+        username="dms",
+        database_name="orders",
+    )
+    dms.create_endpoint("orders", "source", "postgres", fields, password="x", tags={})
+    assert discovered("--json") == 0
+    assert told(capsys)["orders"]["ca_bundle"] == "rds"
 
 
 def test_a_look_at_the_host_finds_the_word_and_what_it_would_allow(

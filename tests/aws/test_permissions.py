@@ -43,6 +43,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     def noted(client: Any, operation: str, params: Any) -> Any:
         service = client.meta.service_model.service_name
         name = "ListBucket" if operation.startswith("ListObject") else operation
+        name = "ListDataProviders" if operation == "DescribeDataProviders" else name
         actions.add(f"{PREFIXES.get(service, service)}:{name}")
         return make(client, operation, params)
 

@@ -228,11 +228,10 @@ def test_more_sources_are_no_more_metrics(world: World) -> None:
     world.record()
     world.record(run=OTHER, spec=SALES)
     metrics = metrics_in(world.output.getvalue())
-    assert len(metrics) == 6
+    assert len(metrics) == 10
     assert {(name, *dimensions.items()) for name, dimensions, _ in metrics} == {
-        ("Certified", ("service", "certifier")),
-        ("PendingRestarts", ("service", "certifier")),
-        ("DaysLeft", ("service", "certifier")),
+        (name, ("service", "certifier"))
+        for name in ("Certified", "PendingRestarts", "LateCertificates", "DaysLeft", "ShareLeft")
     }
     record = world.kept("records/orders/20261124T090000Z-child-1")
     (values,) = {tuple(values) for name, _, values in metrics if name == "DaysLeft"}

@@ -25,6 +25,7 @@ SHOTS = chromium.ROOT / "build" / "browser"
 """Where the pictures are left, for people to look at."""
 FEW, MANY, MOST = 30, 200, 1000
 ARGUMENTS = ("--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-dev-shm-usage")
+EXECUTION = "arn:aws:states:execution-1"
 LAUNCH_MILLISECONDS = 60_000
 
 
@@ -71,7 +72,7 @@ def write(root: Path, members: list[Member], now: datetime) -> Folder:
     for member in members:
         known, key = None, member.state.record
         if member.record is not None and key is not None:
-            record = member.record.model_copy(update={"parent": "arn:aws:states:execution-1"})
+            record = member.record
             known, trusted = digest(key, record.model_dump_json().encode())
             bundles[str(known.bundle)] = trusted
             page = root / f"{key}.html"
@@ -91,9 +92,9 @@ def write(root: Path, members: list[Member], now: datetime) -> Folder:
                 )
             )
         facts.append(SourceFacts(member.spec.name, member.spec, 1, member.state, known))
-    execution = root / "reports" / f"{run_id('arn:aws:states:execution-1')}.html"
+    execution = root / "reports" / f"{run_id(EXECUTION)}.html"
     summary = Summary(
-        execution="arn:aws:states:execution-1",
+        execution=EXECUTION,
         mode=Mode.APPLY,
         origin=Origin.SCHEDULE,
         reported_at=now,
@@ -115,7 +116,9 @@ def write(root: Path, members: list[Member], now: datetime) -> Folder:
 
 def written(tmp_path_factory: pytest.TempPathFactory, count: int) -> Folder:
     now = datetime.now(UTC)
-    return write(tmp_path_factory.mktemp(f"fleet-{count}"), list(fleet(count, now)), now)
+    return write(
+        tmp_path_factory.mktemp(f"fleet-{count}"), list(fleet(count, now, parent=EXECUTION)), now
+    )
 
 
 @pytest.fixture(scope="session")

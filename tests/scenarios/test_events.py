@@ -154,7 +154,7 @@ def test_an_expiry_needs_attention_when_people_are_notified_of_it(
     world.put_pair()
     world.onboard()
     assert heard.types() == ["Succeeded"]
-    world.cloud.tick(minutes=24 * 60 * 32)
+    world.cloud.tick(minutes=24 * 60 * 31)
     _, second = heard.events()
     assert second["detail-type"] == "Certification Needs Attention"
     assert second["detail"]["cause"] == "certificate_expires_soon"

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certifier.roots import Roots
 from certifier.run.rds_trust import thumbprint
+from sandbox.aws import Kind
 from sandbox.pki import Authority
 from sandbox.rds import unreachable
 from sandbox.world import World
@@ -119,6 +120,17 @@ def test_what_rds_may_not_be_asked_is_a_warning(rds: tuple[World, Store]) -> Non
     world, _ = rds
     denied = {"Effect": "Deny", "Action": "rds:DescribeCertificates", "Resource": "*"}
     world.cloud._rights._of_role("read_material").append(denied)
+    onboard(world, ca_bundle="rds")
+    assert world.outcome() == "certified"
+    assert "trust_unchecked" in world.causes()
+
+
+def test_a_region_in_which_rds_does_not_answer_is_not_a_failed_run(
+    rds: tuple[World, Store],
+) -> None:
+    """RDS is asked to be sure; the data counts while it is away."""
+    world, _ = rds
+    world.cloud.faults.inject("rds", "DescribeCertificates", Kind.BEFORE)
     onboard(world, ca_bundle="rds")
     assert world.outcome() == "certified"
     assert "trust_unchecked" in world.causes()

@@ -25,6 +25,7 @@ from tests.stacks.conftest import (
 # Properties that would fix a physical name, so that a second installation could not be made.
 NAMES = {
     "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::DynamoDB::Table": "TableName",
     "AWS::Events::Rule": "Name",
     "AWS::IAM::Role": "RoleName",
@@ -48,6 +49,7 @@ WITHOUT_RESOURCES = {
     "dms:DescribeReplicationConfigs",
     "dms:DescribeReplicationInstances",
     "dms:DescribeReplicationTasks",
+    "dms:ListDataProviders",
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
@@ -527,7 +529,7 @@ def test_a_second_installation_shares_nothing(template: dict[str, Any]) -> None:
     (metric,) = [
         alarm["Dimensions"]
         for alarm in of_type(other, "AWS::CloudWatch::Alarm").values()
-        if alarm["MetricName"] == "DaysLeft"
+        if alarm["MetricName"] == "LateCertificates"
     ]
     assert metric == [{"Name": "service", "Value": "CertifierTeamB"}]
 
@@ -551,7 +553,11 @@ def test_alarms_cover_what_no_run_can_report(full_template: dict[str, Any]) -> N
         "ExecutionsFailed",
         "ExecutionsTimedOut",
         "ApproximateNumberOfMessagesVisible",
-        "DaysLeft",
+        "LateCertificates",
+        "RestartWait",
+        "Ticks",
+        "SourcesNotTaken",
+        "DmsThrottles",
     }
     topic = next(iter(of_type(full_template, "AWS::SNS::Topic")))
     assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms)

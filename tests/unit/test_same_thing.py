@@ -25,7 +25,7 @@ FULL = f"{HERE}dms/orders-AbCdEf"
         (FULL, f"{THERE}dms/orders", False),
         (FULL, f"{THERE}dms/orders-AbCdEf", False),
         (FULL, f"{HERE}dms", False),
-        # A name that ends like a full ARN: by name it is never cut, by ARN nobody knows.
+        # A name that ends like a full ARN: by name it is never cut, by ARN it is ambiguous.
         (f"{HERE}dms/orders-AbCdEf-GhIjKl", "dms/orders-AbCdEf", True),
         (FULL, "dms/orders-AbCdEf", False),
         (f"{HERE}dms/orders-AbCdEf-GhIjKl", FULL, False),

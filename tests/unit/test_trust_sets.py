@@ -28,6 +28,7 @@ from certifier.vocabulary import Cause, Severity, Witness
 from sandbox.pki import Authority
 
 ROOTS = Roots()
+pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number")
 RDS_HOST = "orders.abc123.eu-west-1.rds.amazonaws.com"
 
 

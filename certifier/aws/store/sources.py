@@ -221,6 +221,27 @@ class Sources(Reads):
         first = self._due(FIRST, now, 2 * limit)
         return [*first, *self._due(DUE, now, limit)]
 
+    def due_count(self, now: datetime) -> int:
+        """Return how many sources are due, at most as many as some hundred pages hold."""
+        found, start = 0, dict[str, Any]()
+        for partition in (FIRST, DUE):
+            for _ in range(_PAGES):
+                with translated():
+                    page = self._table.client.query(
+                        TableName=self._table.name,
+                        IndexName="due",
+                        KeyConditionExpression="due_partition = :due AND due_at <= :now",
+                        ExpressionAttributeValues=packed({":due": partition, ":now": stamp(now)}),
+                        Select="COUNT",
+                        **start,
+                    )
+                found += page["Count"]
+                start = {}
+                if "LastEvaluatedKey" not in page:
+                    break
+                start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return found
+
     def _due(self, partition: str, now: datetime, limit: int) -> list[str]:
         names: list[str] = []
         start: dict[str, Any] = {}
