@@ -114,6 +114,7 @@ class Metric(StrEnum):
     """What is measured of an installation (``certifier.run.measures``), by CloudWatch's name."""
 
     CERTIFIED = "Certified"
+    TASK_STOPPED = "Task_stopped"
     REFUSED = "Refused"
     ROLLED_BACK = "Rolled_back"
     FAILED = "Failed"
