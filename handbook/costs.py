@@ -32,6 +32,10 @@ class Figures:
         gigabyte_seconds: of one invocation (assumed: 1.5 s at 512 MB, cold starts included).
         log_bytes: of one invocation (assumed).
         record_bytes: of a record, its page and the documents of its run (assumed).
+        page_item_bytes: of a source in the table, which the page of the fleet reads (assumed).
+        page_gigabyte_seconds: of a source on that page (assumed: 15 ms at 512 MB).
+        page_bytes: of a source on that page and beside it; a version is kept for a day (assumed).
+        events: on the bus.
         alarms, dashboards: of the stack.
     """
 
@@ -40,7 +44,7 @@ class Figures:
     item_reads: int = 24
     item_writes: int = 14
     object_writes: int = 10
-    object_reads: int = 18
+    object_reads: int = 19
     secret_reads: int = 3
     metrics: int = 8
     idle_transitions: int = 4
@@ -48,12 +52,18 @@ class Figures:
     gigabyte_seconds: float = 0.75
     log_bytes: int = 2_000
     record_bytes: int = 150_000
+    page_item_bytes: int = 6_000
+    page_gigabyte_seconds: float = 0.0075
+    page_bytes: int = 6_000
+    events: int = 1
     alarms: int = 8
     dashboards: int = 1
 
 
 FIGURES = Figures()
 RECORD_DAYS = 400
+SCANNED = 8_192
+"""Bytes that a read unit pays for when a table is scanned as it was a moment ago."""
 PRICED = "November 2026"
 PRICES: Mapping[str, tuple[float, str]] = MappingProxyType(
     {
@@ -72,6 +82,7 @@ PRICES: Mapping[str, tuple[float, str]] = MappingProxyType(
         "object_write": (5e-6, "S3: $5.00 for a million PUT and LIST requests"),
         "object_read": (0.4e-6, "S3: $0.40 for a million GET requests"),
         "stored_byte": (0.023e-9, "S3: $0.023 for a GB and month"),
+        "event": (1e-6, "EventBridge: $1.00 for a million events of one's own"),
         "trace": (5e-6, "X-Ray: $5.00 for a million traces"),
         "secret_read": (5e-6, "Secrets Manager: $0.05 for 10,000 calls"),
     }
@@ -93,6 +104,11 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
         + (TICKS - runs) * used.idle_transitions
     )
     p = {name: price for name, (price, _) in PRICES.items()}
+    page = (  # of the fleet, which every execution writes
+        used.page_item_bytes / SCANNED * p["item_read"]
+        + used.page_gigabyte_seconds * p["gigabyte_second"]
+        + used.page_bytes / DAYS * p["stored_byte"]
+    )
     return {
         "Step Functions": transitions * p["transition"],
         "CloudWatch metrics": used.metrics * p["metric"],
@@ -104,10 +120,12 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
         "X-Ray": invocations * p["trace"],
         "CloudWatch alarms": used.alarms * p["alarm"],
         "CloudWatch dashboard": used.dashboards * p["dashboard"],
+        "EventBridge": certifications * used.events * p["event"],
         "Secrets Manager calls": certifications * used.secret_reads * p["secret_read"],
         "CloudWatch Logs": invocations * used.log_bytes * p["log_byte"],
         "DynamoDB": certifications
         * (used.item_reads * p["item_read"] + used.item_writes * p["item_write"]),
+        "The fleet page": runs * (sources * page + 2 * p["object_write"] + p["object_read"]),
     }
 
 
@@ -130,7 +148,16 @@ what is due. A change costs a fraction of a cent more: rehearsing, pausing, conf
 are loops of three states, polled every 15 seconds.
 """
 
-_ASSUMED = frozenset({"gigabyte_seconds", "log_bytes", "record_bytes"})
+_ASSUMED = frozenset(
+    {
+        "gigabyte_seconds",
+        "log_bytes",
+        "record_bytes",
+        "page_item_bytes",
+        "page_gigabyte_seconds",
+        "page_bytes",
+    }
+)
 
 
 def page() -> str:
@@ -178,6 +205,10 @@ _MEANINGS: Mapping[str, str] = {
     "gigabyte_seconds": "GB-seconds of an invocation: 1.5 s at 512 MB",
     "log_bytes": "bytes logged by an invocation",
     "record_bytes": "bytes kept of a certification, for 400 days",
+    "page_item_bytes": "bytes of a source in the table, read for each page of the fleet",
+    "page_gigabyte_seconds": "GB-seconds of a source on such a page: 15 ms at 512 MB",
+    "page_bytes": "bytes of a source on such a page, whose versions are kept for a day",
+    "events": "events on the bus",
     "alarms": "alarms of the stack, whatever the fleet",
     "dashboards": "dashboards of the stack, whatever the fleet",
 }

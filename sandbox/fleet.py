@@ -8,7 +8,7 @@ certificates.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -98,17 +98,12 @@ class Member:
 
 @dataclass(frozen=True)
 class _Trust:
-    """A CA that issues, what stands between it and the leaves, and the bundle that is trusted."""
+    """What stands between a CA and the leaves, the bundle that is trusted, and the CA."""
 
-    root: Authority
     issuing: Authority
     bundle: tuple[CertificateFacts, ...]
     digest: str
-
-    @property
-    def anchor(self) -> CertificateFacts:
-        """What is to be known of the root."""
-        return _facts(self.root.certificate_pem)[0]
+    anchor: CertificateFacts
 
 
 def fleet(
@@ -153,10 +148,10 @@ def _trusts(now: datetime) -> tuple[_Trust, ...]:
     old_and_new = roots[0].certificate_pem + roots[1].certificate_pem
     bundles = (roots[0].certificate_pem, old_and_new, roots[2].certificate_pem)
     trusts = [
-        _Trust(root, below, _facts(pem), bundle_digest(pem.decode()))
+        _Trust(below, _facts(pem), bundle_digest(pem.decode()), _facts(root.certificate_pem)[0])
         for root, below, pem in zip(roots, issuing, bundles, strict=True)
     ]
-    overlapping = _Trust(roots[0], issuing[0], _facts(old_and_new), trusts[1].digest)
+    overlapping = replace(trusts[0], bundle=trusts[1].bundle, digest=trusts[1].digest)
     return (*trusts, overlapping)
 
 
@@ -189,7 +184,9 @@ class _Maker:
         self.pending: tuple[str, ...] = ()
         self.changes: tuple[Change, ...] = ()
         life = random.choice((90, 90, 397)) * DAY
-        left = life * random.uniform(0.02 if number % 29 == 3 else 0.36, 0.97)
+        left = life * random.uniform(0.36, 0.97)
+        if number % 29 == 3:
+            left = random.uniform(2, 29) * DAY
         leaf = self.trust.issuing.issue(
             dns=[self.host],
             not_before=now + left - life,
@@ -292,6 +289,16 @@ class _Maker:
                         Cause.SERVED_CERTIFICATE_DIFFERS,
                         place=Witness.PROBE,
                         seen="PostgreSQL serves another certificate than the one in the secret",
+                    ),
+                )
+            case _ if self.chain[0].not_after and self.chain[0].not_after - self.now < 30 * DAY:
+                ends = self.chain[0].not_after
+                return Outcome.CERTIFIED, (
+                    finding(
+                        Cause.CERTIFICATE_EXPIRES_SOON,
+                        place=Witness.PROBE,
+                        seen=f"{self.host} expires on {ends:%Y-%m-%d %H:%M} UTC, in "
+                        f"{(ends - self.now).days} days; the warning window is 30 days",
                     ),
                 )
             case _:

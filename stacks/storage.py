@@ -51,7 +51,13 @@ class Storage(Construct):
                     expiration=Duration.days(settings.record_days),
                     noncurrent_version_expiration=Duration.days(30),
                     abort_incomplete_multipart_upload_after=Duration.days(7),
-                )
+                ),
+                # Megabytes for a large fleet, written by every execution.
+                s3.LifecycleRule(
+                    id="Latest",
+                    prefix="reports/latest",
+                    noncurrent_version_expiration=Duration.days(1),
+                ),
             ],
         )
 

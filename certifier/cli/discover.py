@@ -174,7 +174,8 @@ def run(args: argparse.Namespace, roots: Roots | None = None) -> int:
 def _run(args: argparse.Namespace, roots: Roots) -> int:
     services = clients(args)
     dms, secrets = Dms(services.client("dms")), Secrets(services.client("secretsmanager"))
-    now, keepers = datetime.now(UTC), _keepers(services, args.stack)
+    now = datetime.now(UTC)
+    keepers = _keepers(services, args.stack)
     seen = [
         (_with_source(_with_word(_with_consent(each, dms, secrets), pem, roots, now), keepers), pem)
         for each, pem in _look(dms, now)
@@ -449,6 +450,28 @@ def _show(found: Sequence[Discovered], *, probed: bool) -> None:
     terminal.line(f"{total} · {weak} verify nothing · {kept} kept by Certifier", style="dim")
 
 
+def _show_surfaces(surfaces: Sequence[Surface]) -> None:
+    """Print what is not managed, below what is."""
+    if not surfaces:
+        return
+    terminal = Terminal()
+    terminal.gap()
+    for each in surfaces:
+        place = f"{each.host}:{each.port}" if each.host else "host in its secret"
+        through = f" through {each.of}" if each.of else ""
+        kind = f"{each.kind.replace('_', ' ')}{through}"
+        style = "green" if each.ssl_mode.verifies else "yellow"
+        parts = [Text(printable(each.identifier), style="bold")]
+        parts.append(Text(f"  {each.ssl_mode.value}", style=style))
+        parts.append(Text(printable(f"  {kind} · {place}")))
+        terminal.line(*parts, hang=2)
+        details = [] if each.certificate_arn is None else [each.certificate_arn]
+        if each.ca_days_left is not None:
+            details.append(f"CA {counted(each.ca_days_left, 'day')} left")
+        details.append(f"managed: no, because {each.why_not_managed}")
+        terminal.line(printable(" · ".join(details), 2000), indent=4)
+
+
 def _show_one(terminal: Terminal, each: Discovered, *, probed: bool) -> None:
     """Print an endpoint in two lines: what it is, and what there is to do about it."""
     style = "green" if each.ssl_mode.verifies else "yellow"
@@ -471,25 +494,6 @@ def _details(each: Discovered, *, probed: bool) -> Iterator[str]:
     advice = _advice(each, probed=probed)
     if advice:
         yield advice
-
-
-def _show_surfaces(surfaces: Sequence[Surface]) -> None:
-    """Print what also connects and is not managed."""
-    if not surfaces:
-        return
-    terminal = Terminal()
-    terminal.gap()
-    terminal.line("also connects, and is not managed:")
-    for each in surfaces:
-        through = f" through {each.of}" if each.of else ""
-        what = f"{each.identifier}  ({each.kind.replace('_', ' ')}{through})"
-        terminal.line(printable(what, 400), hang=2)
-        place = [f"{each.host}:{each.port}"] if each.host else []
-        days = each.ca_days_left
-        left = [] if days is None else [f"CA {counted(days, 'day')} left"]
-        arn = [each.certificate_arn] if each.certificate_arn else []
-        parts = [*place, each.ssl_mode.value, *left, *arn, f"because {each.why_not_managed}"]
-        terminal.line(printable(" · ".join(parts), 1000), indent=4)
 
 
 def _consents(each: Discovered) -> str:

@@ -11,9 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
+from certifier.certificate.lifetime import Lifetime
 from certifier.diagnosis import CATALOGUE
 from certifier.fleet.digest import FINGERPRINT, CertificateDigest, Digest, VerdictDigest
-from certifier.models import Finding, weightiest
+from certifier.models import Finding, Policy, weightiest
 from certifier.run.ending import Ending
 from certifier.run.history import DAYS, LETTERS, NO_RUN, PastRun
 from certifier.run.notice import attention
@@ -22,17 +23,16 @@ from certifier.source import Source
 from certifier.vocabulary import Cause, Outcome, SslMode
 
 DAY = timedelta(days=1)
-WINDOW = 30 * DAY
-"""An expiry is due this long before it, or a third of the lifetime, whichever is shorter."""
+WARNING_DAYS = Policy().warning_days
+"""The page knows no settings: how long before its end a certificate is due is the default's."""
 OVERDUE = DAY
 """So long after its time a source that nothing has taken up needs a person."""
 WAITING = timedelta(hours=1)
 """So long after its time a source counts as waiting; a tick comes every ten minutes."""
 WEEKS = 52
+YEAR = 365
 SOON = 6
 """Certificates that are named under the timeline."""
-LISTED = 150
-"""Certificates that the list below the timeline holds; the table of sources has all leaves."""
 T = TypeVar("T")
 
 
@@ -68,19 +68,13 @@ _LATENESS_TONES = {
 
 
 def lateness(not_before: datetime | None, not_after: datetime, now: datetime) -> Lateness:
-    """Return how late the renewal of a certificate is.
-
-    Due within 30 days or a third of its lifetime, late within 15 days or a sixth, whichever is
-    shorter: a renewal at two thirds of the lifetime is what issuers recommend (ACME clients, cert-
-    manager), and half of that time is left to a person.
-    """
-    left = not_after - now
-    if left < timedelta(0):
+    """Return how late the renewal of a certificate is; the rule is that of the notices."""
+    life = Lifetime(not_before, not_after)
+    if not_after < now:
         return Lateness.EXPIRED
-    window = WINDOW if not_before is None else min(WINDOW, (not_after - not_before) / 3)
-    if left <= window / 2:
+    if life.is_late(now):
         return Lateness.LATE
-    return Lateness.DUE if left <= window else Lateness.FINE
+    return Lateness.DUE if life.expires_soon(now, WARNING_DAYS) else Lateness.FINE
 
 
 class Status(StrEnum):
@@ -231,6 +225,12 @@ class SourceRow:
     @property
     def name(self) -> str:
         return self.facts.name
+
+    @property
+    def place(self) -> str:
+        """What tells its installation from others: the Region, where the label has it."""
+        words = self.installation.label.split(" · ")
+        return words[1] if len(words) > 1 else words[0]
 
     @property
     def state(self) -> SourceState:
@@ -420,6 +420,16 @@ class FleetPage:
         return sum(row.status is Status.CERTIFIED for row in self.rows)
 
     @property
+    def unverified(self) -> int:
+        """How many sources connect in a mode that verifies nothing."""
+        return sum(row.mode is not None and not row.mode.verifies for row in self.rows)
+
+    @property
+    def soonest(self) -> tuple[Expiry, ...]:
+        """What expires first within the year."""
+        return tuple(each for each in self.expiries if each.days <= YEAR)[:SOON]
+
+    @property
     def needing(self) -> int:
         """How many sources need a person."""
         return sum(bool(row.needs) for row in self.rows)
@@ -429,6 +439,8 @@ class FleetPage:
         """The colour of the whole answer."""
         if any(each.problem for each in self.installations):
             return Tone.BAD
+        if not self.rows:
+            return Tone.CALM
         worst = {need.tone for need in self.needs}
         if Tone.BAD in worst:
             return Tone.BAD
@@ -527,9 +539,8 @@ def _row(
     if expires is not None:
         begins = certificate.not_before if certificate else None
         late = lateness(begins, expires, now)
-        if begins is not None and begins < expires:
-            left = (expires - now) / (expires - begins)
-            share = max(0, min(100, round(left * 100)))
+        left = Lifetime(begins, expires).share_left(now)
+        share = None if left is None else round(left * 100)
     waits = _waits(state, now)
     overdue = waits if waits > OVERDUE else None
     status = Status.TASK if state.pending_restarts else _status(state)
@@ -713,6 +724,9 @@ class _Reason:
     next: str
 
 
+_SOON = Cause.CERTIFICATE_EXPIRES_SOON.value
+
+
 def _reason(row: SourceRow) -> _Reason:
     """Return the one reason that matters most of a source that needs a person."""
     cause, seen = _cause_of(row)
@@ -727,14 +741,16 @@ def _reason(row: SourceRow) -> _Reason:
         return _Reason(1, Tone.BAD, "Failed", cause, seen, remedy)
     if row.late is Lateness.EXPIRED:
         seen = f"{row.state.expires or 'a certificate'} has expired"
-        return _Reason(2, Tone.BAD, "Expired", None, seen, _EXPIRY_NEXT)
+        return _Reason(2, Tone.BAD, "Expired", _SOON, seen, _EXPIRY_NEXT)
     if row.status is Status.ROLLED_BACK:
         return _Reason(3, Tone.WARN, "Rolled back", cause, seen, remedy)
     if row.status is Status.REFUSED:
         return _Reason(4, Tone.WARN, "Refused", cause, seen, remedy)
     if row.late is Lateness.LATE:
         seen = f"{row.state.expires or 'a certificate'} expires in {_span_days(row.days)}"
-        return _Reason(5, Tone.WARN, "Expires soon", None, seen, _EXPIRY_NEXT)
+        return _Reason(5, Tone.WARN, "Expires soon", _SOON, seen, _EXPIRY_NEXT)
+    if cause == _SOON and row.overdue is None:
+        return _Reason(5, Tone.WARN, "Expires soon", _SOON, seen, _EXPIRY_NEXT)
     if row.overdue is not None:
         seen = f"due for {row.overdue.days} d, and nothing has taken it up"
         return _Reason(6, Tone.WARN, "Not run in time", None, seen, _OVERDUE_NEXT)

@@ -172,7 +172,7 @@ def _backs_off(end: Ending, mendable: tuple[Finding, ...]) -> bool:
     match end.outcome:
         case Outcome.FAILED:
             return True
-        case Outcome.CERTIFIED:
+        case Outcome.CERTIFIED | Outcome.TASK_STOPPED:
             return bool(mendable)
         case Outcome.REFUSED:  # as long as one needs a person, soon is of no use
             errors = errors_in(end.findings)

@@ -8,23 +8,24 @@ from urllib.parse import quote
 
 from certifier.models import Fact
 
-RUNBOOK = "docs/operate/runbook.md"
-"""Where the runbook is in the repository, which an operator has."""
 _CONSOLES = {"aws": "console.aws.amazon.com", "aws-us-gov": "console.amazonaws-us-gov.com"}
 _CHINA = "console.amazonaws.cn"
 
 
 class Site(Fact):
-    """One installation: the account and Region, the stack, and where its runbook is."""
+    """One installation: the account and Region, the stack, and where its documents are published.
+
+    ``documents``: an address without a slash at its end; empty: nowhere, so a path is given.
+    """
 
     partition: str
     region: str
     account: str
     stack: str
-    page: str = RUNBOOK
+    documents: str = ""
 
     @classmethod
-    def of(cls, arn: str, stack: str, page: str = RUNBOOK) -> "Site":
+    def of(cls, arn: str, stack: str, documents: str = "") -> "Site":
         """Return the place of anything with an ARN, such as an execution."""
         _, partition, _, region, account, *_ = [*arn.split(":"), "", "", "", "", ""]
         return cls(
@@ -32,7 +33,7 @@ class Site(Fact):
             region=region,
             account=account,
             stack=stack,
-            page=page,
+            documents=documents.rstrip("/"),
         )
 
     @property
@@ -42,7 +43,8 @@ class Site(Fact):
 
     def runbook(self, anchor: str) -> str:
         """Return where the runbook says what to do."""
-        return f"{self.page}#{anchor}"
+        page = f"operate/runbook.md#{anchor}"
+        return f"{self.documents}/{page}" if self.documents else f"docs/{page}"
 
     def task(self, identifier: str) -> str:
         """Return the page of a replication task in the console of DMS."""

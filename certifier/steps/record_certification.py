@@ -39,7 +39,7 @@ from certifier.run.notice import (
     unreported,
 )
 from certifier.run.record import Certification, cause_of, certification, expiries, trusted_pem
-from certifier.run.site import RUNBOOK, Site
+from certifier.run.site import Site
 from certifier.run.state import Pause, Recording, SourceState
 from certifier.run.summary import child_outcome, child_outcome_again
 from certifier.source import Source
@@ -51,13 +51,13 @@ from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
 class RecordSettings(StepSettings):
     """Whom to notify, people and machines; the bound on bad ends in a day; the policy.
 
-    ``runbook``: where the people on call find the runbook, for the links in notices.
+    ``docs_url``: where the documents are published, for the links in notices.
     """
 
     topic: str
     event_bus: str = "default"
     breaker_limit: int
-    runbook: str = RUNBOOK
+    docs_url: str = ""
     policy: Json[Policy]
 
 
@@ -209,7 +209,7 @@ def _situation(
     resumed = dossier.resumed
     return Situation(
         name=event.name,
-        place=Site.of(event.run, context.settings.installation, context.settings.runbook),
+        place=Site.of(event.run, context.settings.installation, context.settings.docs_url),
         run=event.run,
         bucket=context.documents.bucket,
         record=key,

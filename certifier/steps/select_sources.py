@@ -15,7 +15,7 @@ from certifier.models import Fact
 from certifier.run.event import Event, run_id
 from certifier.run.mail import about_unreadable
 from certifier.run.measures import Measures, of_tick
-from certifier.run.site import RUNBOOK, Site
+from certifier.run.site import Site
 from certifier.run.state import OnHold
 from certifier.run.summary import ChildOutcome
 from certifier.source import Source
@@ -41,12 +41,12 @@ SET_ASIDE = timedelta(hours=1)
 class SelectSettings(StepSettings):
     """How many sources that can start one tick takes at most, and where people are notified.
 
-    ``runbook``: where the people on call find the runbook, for the links in notices.
+    ``docs_url``: where the documents are published, for the links in notices.
     """
 
     batch: Json[int]
     topic: str
-    runbook: str = RUNBOOK
+    docs_url: str = ""
 
 
 class SelectEvent(Event):
@@ -97,7 +97,7 @@ def run(
         context.store.set_due([source.name for source, _ in good], context.now())
     if mode is not Mode.PLAN:
         left = sorted(chosen.keys() - {source.name for source, _ in good})
-        site = Site.of(event.execution, context.settings.installation, context.settings.runbook)
+        site = Site.of(event.execution, context.settings.installation, context.settings.docs_url)
         _set_aside(left, context, site)
     items = [
         {

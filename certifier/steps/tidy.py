@@ -15,7 +15,7 @@ from certifier.errors import Refused, Unexpected
 from certifier.ownership import STACK_TAG, certificate_prefix, is_ours
 from certifier.run.event import Event, Nothing
 from certifier.run.mail import about_undeleted
-from certifier.run.site import RUNBOOK, Site
+from certifier.run.site import Site
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Mode
 
@@ -24,10 +24,10 @@ KEPT = timedelta(days=7)
 
 
 class TidySettings(StepSettings):
-    """Where people are notified of what cannot be deleted, and where the runbook is."""
+    """Where people are notified of what cannot be deleted, and where the documents are."""
 
     topic: str
-    runbook: str = RUNBOOK
+    docs_url: str = ""
 
 
 class TidyEvent(Event):
@@ -95,7 +95,7 @@ def _let_go(
         return
     if (why := unknown or _not_deleted(certificate, context)) is not None:
         settings = context.settings
-        site = Site.of(certificate.arn, settings.installation, settings.runbook)
+        site = Site.of(certificate.arn, settings.installation, settings.docs_url)
         sent = about_undeleted(site, certificate.identifier, certificate.arn, why)
         context.topic(settings.topic).publish(sent.subject, sent.message)
 

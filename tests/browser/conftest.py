@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from certifier.fleet.digest import digest
 from certifier.fleet.page import InstallationFacts, SourceFacts, fleet_page
@@ -18,9 +18,6 @@ from certifier.vocabulary import Mode, Origin
 from sandbox.fleet import Member, fleet
 from tests.browser import chromium
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
 SHOTS = chromium.ROOT / "build" / "browser"
 """Where the pictures are left, for people to look at."""
 FEW, MANY, MOST = 30, 200, 1000
@@ -30,9 +27,8 @@ LAUNCH_MILLISECONDS = 60_000
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator["Browser"]:
+def browser() -> Iterator[Browser]:
     """The Chromium of this machine; only where no package brings one may these tests be skipped."""
-    from playwright.sync_api import sync_playwright
 
     try:
         found = chromium.find()
@@ -64,8 +60,8 @@ class Folder:
         return self.root / "reports" / "latest.html"
 
 
-def write(root: Path, members: list[Member], now: datetime) -> Folder:
-    """Write the pages of these sources."""
+def write(root: Path, members: list[Member], now: datetime, *, records: bool = True) -> Folder:
+    """Write the pages of these sources; ``records``: also those that the fleet's page leads to."""
     facts, bundles, lines = [], {}, []
     (root / "reports").mkdir(parents=True)
     written: list[Path] = []
@@ -76,8 +72,9 @@ def write(root: Path, members: list[Member], now: datetime) -> Folder:
             known, trusted = digest(key, record.model_dump_json().encode())
             bundles[str(known.bundle)] = trusted
             page = root / f"{key}.html"
-            page.parent.mkdir(parents=True)
-            page.write_text(certification_page(record))
+            if records:
+                page.parent.mkdir(parents=True)
+                page.write_text(certification_page(record))
             written.append(page)
             lines.append(
                 Line(

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, expect
 from pydantic import BaseModel, ValidationError
 
 from certifier.evidence import ProbeReport
@@ -18,9 +19,6 @@ from sandbox.fleet import Member, fleet
 from tests.browser.chromium import npm_file
 from tests.browser.conftest import EXECUTION, SHOTS, Folder, write
 from tests.browser.links import Links, dead_links
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
 
 WIDTHS = (390, 768, 1280, 1920)
 PAGES: dict[str, Callable[[Folder], Path]] = {
@@ -35,7 +33,7 @@ PRINTED_PAGES = 14
 
 
 @contextmanager
-def opened(browser: "Browser", file: Path, fragment: str = "", **context: Any) -> Iterator["Page"]:
+def opened(browser: Browser, file: Path, fragment: str = "", **context: Any) -> Iterator[Page]:
     """Open a page; whatever it complains about fails the test."""
     complaints: list[str] = []
     chosen = {"viewport": {"width": 1280, "height": 900}, **context}
@@ -50,7 +48,7 @@ def opened(browser: "Browser", file: Path, fragment: str = "", **context: Any) -
         assert complaints == []
 
 
-def photograph(page: "Page", name: str, *, whole: bool = True) -> None:
+def photograph(page: Page, name: str, *, whole: bool = True) -> None:
     """Leave a picture for people."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     path = SHOTS / f"{name}.png"
@@ -88,7 +86,7 @@ _STICKS_OUT = """() => {
 
 @pytest.mark.parametrize("kind", PAGES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_sticks_out(browser: "Browser", many: Folder, kind: str, width: int) -> None:
+def test_nothing_sticks_out(browser: Browser, many: Folder, kind: str, width: int) -> None:
     """Whatever the width of the window, nothing is cut off and nothing has to be scrolled to."""
     viewport = {"width": width, "height": 900}
     with opened(browser, PAGES[kind](many), viewport=viewport) as page:
@@ -97,7 +95,7 @@ def test_nothing_sticks_out(browser: "Browser", many: Folder, kind: str, width: 
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_no_sheet_sticks_out(browser: "Browser", few: Folder, width: int) -> None:
+def test_no_sheet_sticks_out(browser: Browser, few: Folder, width: int) -> None:
     """Of any source."""
     with opened(browser, few.fleet, viewport={"width": width, "height": 900}) as page:
         for name in few.names:
@@ -108,7 +106,7 @@ def test_no_sheet_sticks_out(browser: "Browser", few: Folder, width: int) -> Non
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_it_prints(browser: "Browser", many: Folder, kind: str) -> None:
+def test_it_prints(browser: Browser, many: Folder, kind: str) -> None:
     """Every column is on paper, black on white, on few pages."""
     viewport = {"width": A4_LANDSCAPE if kind == "fleet" else 700, "height": 900}
     with opened(browser, PAGES[kind](many), viewport=viewport, color_scheme="dark") as page:
@@ -136,9 +134,7 @@ _JUDGE = """asked => axe.run(document, {runOnly: asked}).then(judged => judged.v
 
 @pytest.mark.parametrize("light", ["light", "dark", "print"])
 @pytest.mark.parametrize("kind", [*PAGES, "sheet"])
-def test_it_can_be_read_by_everybody(
-    browser: "Browser", few: Folder, kind: str, light: str
-) -> None:
+def test_it_can_be_read_by_everybody(browser: Browser, few: Folder, kind: str, light: str) -> None:
     """By axe-core's rules for WCAG 2.2 AA: contrast, names, roles, headings, focus."""
     file = PAGES.get(kind, PAGES["fleet"])(few)
     fragment = f"#s-{few.names[4]}" if kind == "sheet" else ""
@@ -152,7 +148,7 @@ def test_it_can_be_read_by_everybody(
         photograph(page, f"{kind}-{light}", whole=kind != "sheet")
 
 
-def test_dark_is_dark(browser: "Browser", few: Folder) -> None:
+def test_dark_is_dark(browser: Browser, few: Folder) -> None:
     """For who asks for it, on every page."""
     for file in (few.fleet, few.record, few.execution):
         with opened(browser, file, color_scheme="dark") as page:
@@ -160,7 +156,7 @@ def test_dark_is_dark(browser: "Browser", few: Folder) -> None:
             assert max(map(int, re.findall(r"\d+", ground))) < 40
 
 
-def test_without_script_nothing_is_missing(browser: "Browser", many: Folder) -> None:
+def test_without_script_nothing_is_missing(browser: Browser, many: Folder) -> None:
     """The worst are first, sheets open by their fragments, and no control is shown that is dead."""
     with opened(browser, many.fleet, java_script_enabled=False) as page:
         assert page.locator("#table tbody tr").count() == len(many.names)
@@ -177,7 +173,7 @@ def test_without_script_nothing_is_missing(browser: "Browser", many: Folder) -> 
         assert not sheet.is_visible()
 
 
-def test_a_sheet_opens_and_closes_by_keyboard(browser: "Browser", many: Folder) -> None:
+def test_a_sheet_opens_and_closes_by_keyboard(browser: Browser, many: Folder) -> None:
     """Focus goes into it, and back to where it was opened."""
     with opened(browser, many.fleet) as page:
         link = page.locator("#table tbody th a").nth(60)
@@ -187,19 +183,19 @@ def test_a_sheet_opens_and_closes_by_keyboard(browser: "Browser", many: Folder) 
         assert sheet.get_attribute("aria-label") == link.inner_text()
         assert page.evaluate("document.activeElement.closest('.sheet:target') !== null")
         page.keyboard.press("Escape")
-        page.wait_for_function("!document.querySelector('.sheet:target')")
+        expect(page.locator(".sheet:target")).to_have_count(0)
         assert page.evaluate("document.activeElement.textContent") == link.inner_text()
 
 
 # -- sorting and filtering
 
 
-def column(page: "Page", number: int) -> list[str]:
+def column(page: Page, number: int) -> list[str]:
     """What a column shows, row by row, of the rows that are shown."""
     return page.locator(f"#table tbody tr:not([hidden]) > :nth-child({number})").all_inner_texts()
 
 
-def test_a_click_sorts(browser: "Browser", many: Folder) -> None:
+def test_a_click_sorts(browser: Browser, many: Folder) -> None:
     """Names as words, life left as numbers, dates as dates; a second click turns it round."""
     with opened(browser, many.fleet) as page:
         worst = column(page, 1)
@@ -223,7 +219,7 @@ def test_a_click_sorts(browser: "Browser", many: Folder) -> None:
         assert sorted(column(page, 1)) == sorted(worst), "no row is lost"
 
 
-def test_the_filter_shows_what_is_asked_for(browser: "Browser", many: Folder) -> None:
+def test_the_filter_shows_what_is_asked_for(browser: Browser, many: Folder) -> None:
     """Words, outcome, mode and group together; and says how many there are."""
     with opened(browser, many.fleet) as page:
         shown = page.locator("#shown")
@@ -236,7 +232,7 @@ def test_the_filter_shows_what_is_asked_for(browser: "Browser", many: Folder) ->
         page.get_by_label("Outcome", exact=True).select_option("planned")
         assert {text.split("\n")[0] for text in column(page, 4)} <= {"planned"}
         page.get_by_role("button", name="Clear").click()
-        page.wait_for_function("document.getElementById('shown').textContent === '200 sources'")
+        expect(shown).to_have_text("200 sources")
         page.get_by_label("Mode", exact=True).select_option("require")
         assert {text.split()[0] for text in column(page, 3)} == {"require"}
         page.get_by_label("Mode", exact=True).select_option("")
@@ -248,7 +244,7 @@ def test_the_filter_shows_what_is_asked_for(browser: "Browser", many: Folder) ->
         assert shown.inner_text() == "0 of 200 sources"
 
 
-def test_a_group_leads_to_its_rows(browser: "Browser", many: Folder) -> None:
+def test_a_group_leads_to_its_rows(browser: Browser, many: Folder) -> None:
     """So that a team finds its own."""
     with opened(browser, many.fleet) as page:
         group = page.locator("details.group", has_text="warehouse")
@@ -331,7 +327,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     return write(tmp_path_factory.mktemp("hostile"), members, now)
 
 
-def test_a_planted_script_stays_text(browser: "Browser", hostile: Folder) -> None:
+def test_a_planted_script_stays_text(browser: Browser, hostile: Folder) -> None:
     """In every field that a server, a certificate or a person could have put it into."""
     for file in (hostile.fleet, hostile.execution, *hostile.root.rglob("records/**/*.html")):
         with opened(browser, file) as page:
@@ -343,7 +339,7 @@ def test_a_planted_script_stays_text(browser: "Browser", hostile: Folder) -> Non
             assert page.evaluate(_STICKS_OUT) == []
 
 
-def test_nothing_but_the_pages_own_script_may_run(browser: "Browser", few: Folder) -> None:
+def test_nothing_but_the_pages_own_script_may_run(browser: Browser, few: Folder) -> None:
     """The policy in the page forbids it, even to who could write into the page."""
     spoiled = few.root / "reports" / "spoiled.html"
     html = few.fleet.read_text()
@@ -359,7 +355,7 @@ def test_nothing_but_the_pages_own_script_may_run(browser: "Browser", few: Folde
 # -- size
 
 
-def test_a_thousand_sources_are_there_within_a_second(browser: "Browser", most: Folder) -> None:
+def test_a_thousand_sources_are_there_within_a_second(browser: Browser, most: Folder) -> None:
     """Loaded and ready to be filtered; the best of three, since other tests run beside it."""
     ready, typed = [], []
     for _ in range(3):

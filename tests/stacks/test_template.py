@@ -440,8 +440,10 @@ def test_the_bucket_is_private_encrypted_versioned_and_speaks_tls_only(
     assert all(bucket["PublicAccessBlockConfiguration"].values())
     assert bucket["BucketEncryption"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    rule, latest = bucket["LifecycleConfiguration"]["Rules"]
     assert (rule["ExpirationInDays"], rule["Status"]) == (400, "Enabled")
+    assert (latest["Prefix"], latest["Status"]) == ("reports/latest", "Enabled")
+    assert latest["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
     denied = [
         s
         for s in only(template, "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]

@@ -11,7 +11,7 @@ NOW = datetime(2026, 11, 30, 13, 13, tzinfo=UTC)
 RUN = "arn:aws:states:eu-west-1:111122223333:execution:Certifier-Machine/Source:5c1c"
 AT = Situation(
     name="orders",
-    place=Site.of(RUN, "Certifier", "https://docs.example.com/certifier/operate/runbook.md"),
+    place=Site.of(RUN, "Certifier", "https://docs.example.com/certifier/"),
     run=RUN,
     bucket="certifier-records",
     record="records/orders/20261130T131100Z-5c1c",

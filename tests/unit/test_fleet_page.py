@@ -132,6 +132,23 @@ def test_what_only_time_brings_needs_a_person_too() -> None:
     assert page.first_expiry.name == "ended"
 
 
+def test_certified_does_not_say_more_than_was_verified() -> None:
+    """A fleet of sources that verify nothing is told so, beside "all are certified"."""
+    page = a_page(*(a_source(mode, ssl_mode=mode) for mode in ("none", "require", "verify-ca")))
+    assert page.headline == "All 3 sources are certified"
+    assert "2 connect without verifying who answers." in fleet_html(page)
+    assert "without verifying" not in fleet_html(a_page(a_source("a", ssl_mode="verify-full")))
+
+
+def test_what_is_near_is_named_and_nothing_that_is_far() -> None:
+    """Six certificates at most, all of the next twelve months."""
+    days = [20, 100, 364, 370, 4000]
+    chains = [Digest(record="r", chain=(a_certificate(f"{n:032x}", n),)) for n in days]
+    page = a_page(*(a_source(f"s{n}", digest=each) for n, each in enumerate(chains)))
+    assert [each.days for each in page.soonest] == [20, 100, 364]
+    assert page.lanes[0].later == 2
+
+
 def test_an_open_breaker_is_never_good() -> None:
     """Even when every source is certified."""
     page = a_page(a_source("a"), breaker=Breaker(open_since=NOW))
@@ -146,8 +163,8 @@ def test_an_open_breaker_is_never_good() -> None:
     ("life", "days", "expected"),
     [
         (90, -1, Lateness.EXPIRED),
-        (90, 15, Lateness.LATE),
-        (90, 16, Lateness.DUE),
+        (90, 14, Lateness.LATE),
+        (90, 15, Lateness.DUE),
         (90, 30, Lateness.DUE),
         (90, 31, Lateness.FINE),
         (6, 1, Lateness.LATE),
@@ -283,6 +300,7 @@ def test_several_installations_are_one_page() -> None:
     page = fleet_page(shown, NOW)
     html = fleet_html(page)
     assert len({row.id for row in page.rows}) == 2
+    assert {row.place for row in page.rows} == {"one", "two"}
     assert page.tone is Tone.BAD
     assert "three could not be read" in html
     assert "there is no stack &lt;b&gt;" in html
