@@ -107,7 +107,8 @@ def _standing(
         window = record.spec.get("restart_tasks") if record else None
         yield "until", opening(state.opens_at, window, now)
     if each.days_left is not None:
-        yield "expires", f"in {counted(each.days_left, 'day')}: {printable(state.expires or '')}"
+        what = f": {printable(state.expires)}" if state.expires else ""
+        yield "expires", f"in {counted(each.days_left, 'day')}{what}"
     if state.recorded_at is not None:
         yield "last run", f"{clock_time(state.recorded_at)}, {span(now - state.recorded_at)} ago"
     if state.due_at is not None:

@@ -250,7 +250,8 @@ def show(
         heads = [head.replace("_", " ") for head in (*COLUMNS[:-1], "why")]
         terminal.rows([_wide(each, now) for each in rest], heads=heads)
     else:
-        groups = [[each] for each in rest] if listed else folded(rest)
+        whole = listed or terminal.width is None  # a pipe is searched for names
+        groups = [[each] for each in rest] if whole else folded(rest)
         terminal.rows([_row(group, now) for group in groups])
     if not listed:
         rows = list(_counted(fleet))

@@ -140,8 +140,13 @@ class Terminal:
                 head.append_text(cell)
                 head.append(" " * (wide - cell.cell_len + 2))
             hang = head.cell_len
-            fits = hang + NARROWEST // 2 <= self.width
-            self.line(head, row[-1], indent=indent, hang=hang if fits else 4)
+            if indent + hang + row[-1].cell_len <= self.width:
+                self.line(head, row[-1], indent=indent)
+            elif indent + hang + NARROWEST <= self.width:
+                self.line(head, row[-1], indent=indent, hang=hang)
+            else:
+                self.line(head, indent=indent)
+                self.line(row[-1], indent=indent + 4)
 
     def gap(self) -> None:
         """Print an empty line."""

@@ -16,6 +16,7 @@ from certifier.models import errors_first
 from certifier.run.event import run_id
 from certifier.run.intent import IntendedChange
 from certifier.run.record import Certification
+from certifier.run.settled import open_first
 from certifier.run.summary import Summary
 from certifier.text import size
 from certifier.vocabulary import Outcome, SslMode
@@ -73,7 +74,7 @@ def certification_page(record: Certification) -> str:
         "certification.html",
         record=record,
         sentence=_sentence(record),
-        findings=errors_first(record.findings),
+        findings=open_first(record.findings, record.settled),
         modes=_modes(record),
         slots=_slots(record),
         changes=_changes(record),

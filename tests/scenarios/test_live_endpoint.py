@@ -592,7 +592,7 @@ def test_row_2_new_fails_and_the_old_ones_connect_again(live: Live) -> None:
     assert live.endpoint == before
     assert "connection_timeout" in live.causes
     assert verdicts(live) == {"before": True, "canary": True, "new": False, "old": True}
-    assert any("rolled_back" in subject for subject, _ in live.cloud.notices)
+    assert any("rolled back" in subject for subject, _ in live.cloud.notices)
     assert live.unfinished == []
 
 

@@ -13,7 +13,7 @@ import pytest
 from certifier.cli import certify, main
 from sandbox.acts import SLOT_FAILURE
 from sandbox.aws.deploy import STACK
-from sandbox.world import ENDPOINT, HOST, NAME, World
+from sandbox.world import ENDPOINT, HOST, NAME, PAIR, World
 from tests.scenarios.live import Live
 
 Command = Callable[..., int]
@@ -462,3 +462,67 @@ def test_doctor_looks_at_what_goes_wrong_first(
     assert set(rows) >= {"bundles", "schedule", "last run"}
     assert command("doctor", "--json") == 1
     assert {check["what"] for check in json.loads(capsys.readouterr().out)} >= {"you", "version"}
+
+
+# -- 5, 6: one cause everywhere, and the page of a run that finished another one's work
+
+
+def test_every_place_names_the_same_cause(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status, JSON with its severity, record, report and mail: that of the weightiest finding."""
+    live.certified(task=False)
+    live.world.put_pair()
+    live.world.cloud.put_secret(PAIR, {**live.world.pair(), "private_key": "x"})
+    live.world.recertify()
+    assert live.outcome == "refused"
+    cause = live.world.record()["cause"]
+    assert cause in live.causes
+    assert command("status", "--json") == 0
+    (source,) = json.loads(capsys.readouterr().out)["sources"]
+    assert (source["cause"], source["severity"]) == (cause, "error")
+    assert command("status") == 0
+    assert capsys.readouterr().out.splitlines()[2].split("\t")[4].split()[0] == cause
+    report = live.world.record()["parent"].rsplit(":", 1)[-1]
+    (line,) = json.loads(live.cloud.objects("reports/")[f"reports/{report}.json"])["lines"]
+    assert line["cause"] == cause
+    subject, _ = live.cloud.notices[-1]
+    assert subject.endswith(f"orders refused: {cause}")
+
+
+def test_the_page_of_a_run_that_finished_another_shows_its_tasks(live: Live) -> None:
+    """How long the task did not run; what is settled says so, comes last, and is in no mail."""
+    live.certified()
+    before = len(live.cloud.notices)
+    live.cloud.stop_child_at("Test connection")
+    live.change()
+    assert live.status() == "stopped"
+    live.tick(2)
+    live.tick()
+    assert (live.status(), live.unfinished) == ("running", [])
+    finishing = [
+        json.loads(body)
+        for key, body in sorted(live.cloud.objects(f"records/{NAME}/").items())
+        if key.endswith(".json") and b"interrupted_run_finished" in body
+    ][-1]
+    assert finishing["settled"] == ["interrupted_run_finished"]
+    assert finishing["tasks"]["stopped_seconds"] > 60
+    pages = live.cloud.objects(f"records/{NAME}/")
+    key = next(
+        key
+        for key, body in sorted(pages.items(), reverse=True)
+        if key.endswith(".html") and b"interrupted_run_finished" in body
+    )
+    page = pages[key].decode()
+    assert "Stopped by an earlier run, and started again by this one" in page
+    assert f"{finishing['tasks']['stopped_seconds']:.0f} seconds" in page
+    assert "settled by this run" in page
+    assert "interrupted" not in "".join(str(mail) for mail in live.cloud.notices[before:])
+
+
+def test_what_was_not_reached_is_not_called_unneeded(live: Live) -> None:
+    """A run that was refused before it had a plan says nothing of a rehearsal."""
+    live.change(host="nowhere.invalid")
+    assert live.outcome == "refused"
+    assert '<dd><span class="soft">not reached</span>' in _page(live)
+    assert "not needed" not in _page(live)
