@@ -59,6 +59,10 @@ sandbox: setup .venv-awscli/.stamp ## an AWS account on this machine, to try eve
 synth: setup ## the CloudFormation template, into cdk.out/
 	npx cdk synth --quiet --no-notices
 
+.PHONY: template
+template: setup ## the same with its assets, for `aws cloudformation package`, into build/template/: TEMPLATE="certifier:batch=20"
+	$(PYTHON) -m stacks.template build/template $(TEMPLATE)
+
 ##@ Check
 .PHONY: test
 test: setup ## all checks and tests, fastest first
@@ -68,7 +72,7 @@ test: setup ## all checks and tests, fastest first
 	$(MAKE) unit
 	$(MAKE) probe
 	$(MAKE) adapters
-	$(MAKE) template
+	$(MAKE) synthesized
 	$(MAKE) browser
 	$(MAKE) scenarios
 	$(MAKE) served
@@ -99,8 +103,8 @@ probe: setup ## the probe against real servers and real libpq
 adapters: setup ## AWS adapters, stand-ins and Lambda handlers
 	$(PYTEST) $(PARALLEL) $(ADAPTER_TESTS)
 
-.PHONY: template
-template: setup ## the synthesized template and the state machine
+.PHONY: synthesized
+synthesized: setup ## the synthesized template and the state machine
 	$(PYTEST) $(PARALLEL) $(TEMPLATE_TESTS)
 
 .PHONY: browser

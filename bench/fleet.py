@@ -1,25 +1,40 @@
-"""Many sources in the sandbox: calls, transitions and time for each; do they grow linearly?
+"""Many sources in the sandbox: what a fleet uses of DMS and of the account, unchanged and rotating.
 
-``python -m bench.fleet [N]`` onboards N sources (default 40) on one server, recertifies half of
-them, then all, and compares the two. Time is processor time of this process; calls per second are
-on the sandbox's clock, where the wait between two looks at DMS is the deployed one. What a
-certification uses is held against the figures that docs/operate/costs.md is computed from.
+``python -m bench.fleet [N ...]`` (default 10 and 40; 1,000 takes an hour or two) onboards the most
+sources that are asked for on one server, then certifies N of them unchanged, and N of them once a
+new CA has been put into their secret. Time is on the sandbox's clock, at the deployed pace, with a
+connection test that takes ``TEST_SECONDS``. It fails when something grows faster than the fleet,
+when DMS gets more than half of what it allows, when an answer is too long, or when a certification
+uses more than docs/operate/costs.md is computed from.
+
+The clock adds up the calls of children that work at the same time, so that the rate of calls is one
+of a single caller; ``at most`` is what ``max_concurrency`` of them could make of it.
 """
 
+import resource
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.table import Table
 
+from handbook import costs
 from handbook.costs import FIGURES
 from sandbox.aws import Execution
-from sandbox.dms.switches import Quotas
+from sandbox.aws.cloud import CALL_SECONDS
+from sandbox.dms.switches import Durations, Quotas
 from sandbox.world import World
+from stacks.settings import Settings
 
-SOURCES = 40
+SIZES = (10, 40)
+PER_RUN = 40
+"""Sources that are registered at once: moto copies its table for each."""
+TEST_SECONDS = 25.0
+"""How long DMS takes to test a connection; an assumption, until somebody has measured it."""
+START_SECONDS = 0.3
+"""Of an invocation, besides the calls that it makes; an assumption."""
 DMS_BUDGET = 8.0
 """Calls a second that DMS allows an account; we stay inside half of it."""
 ANSWER_LIMIT = 8 * 1024
@@ -27,37 +42,51 @@ OF_THE_RUN = 3
 """Invocations of an execution besides its children: Select, Tidy, Report."""
 ITEMS_IN_A_TRANSACTION = 4
 """State, undo log, breaker and registration, at most."""
+GROWTH = 1.15
+"""How much more one source of the largest fleet may use than one of the smallest."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One run over ``sources`` sources."""
+    """One run over ``sources`` sources; ``used`` by the names of ``Figures``, for each source."""
 
+    kind: str
     sources: int
     dms_calls: int
     transitions: int
+    lambda_seconds: float
+    object_bytes: int
     processor: float
     virtual: float
+    longest_answer: int
     used: Mapping[str, float]
 
     @property
-    def rows(self) -> list[tuple[str, float]]:
-        """What is compared, per source; the last one is a rate of the whole run."""
-        return [
-            ("DMS calls per source", self.dms_calls / self.sources),
-            ("transitions per source", self.transitions / self.sources),
-            ("processor time per source, ms", 1000 * self.processor / self.sources),
-            ("DMS calls per second", self.dms_calls / self.virtual),
-        ]
+    def per_source(self) -> Mapping[str, float]:
+        """What must not grow with the fleet."""
+        n = self.sources
+        return {
+            "DMS calls": self.dms_calls / n,
+            "transitions": self.transitions / n,
+            "Lambda seconds": self.lambda_seconds / n,
+            "DynamoDB reads": self.used["item_reads"],
+            "DynamoDB writes": self.used["item_writes"],
+            "S3 requests": self.used["object_writes"] + self.used["object_reads"],
+            "KB kept in S3": self.object_bytes / n / 1024,
+        }
 
     @property
-    def above(self) -> list[str]:
-        """What a certification uses more of than docs/operate/costs.md says."""
-        return [
-            f"{name}: {used:.1f}, not {getattr(FIGURES, name)}"
-            for name, used in self.used.items()
-            if used > getattr(FIGURES, name)
-        ]
+    def rate(self) -> float:
+        """DMS calls a second, if one child works at a time."""
+        return self.dms_calls / self.virtual
+
+    @property
+    def at_most(self) -> float:
+        """DMS calls a second, if as many children as may work do so without a pause."""
+        alone = self.virtual / self.sources
+        busy = max(alone, self.lambda_seconds / self.sources)
+        at_once = int(Settings.model_fields["max_concurrency"].default)
+        return at_once * self.dms_calls / (self.sources * busy)
 
 
 class Count:
@@ -85,66 +114,137 @@ def used_per_source(count: Count, sources: int, transitions: int) -> dict[str, f
         "object_writes": count("s3", "PutObject", "ListObjectsV2"),
         "object_reads": count("s3", "GetObject"),
         "secret_reads": count("secretsmanager"),
+        "events": count("events", "PutEvents"),
     }
     return {name: total / sources for name, total in totals.items()}
 
 
-def measure(world: World, names: list[str]) -> Measured:
-    """Recertify the named sources, which have not changed."""
-    calls, clock = len(world.cloud.calls), world.cloud.clock.now()
+def measure(world: World, kind: str, names: Sequence[str]) -> Measured:
+    """Certify the named sources."""
+    calls, clock, kept = len(world.cloud.calls), world.cloud.clock.now(), _bytes(world)
     began = time.process_time()
-    run = world.cloud.run({"names": names}).wait(timeout=3600)
+    run = world.cloud.run({"names": [*names]}).wait(timeout=7200)
     took = time.process_time() - began
     children = run.children
     assert {child.outcome for child in children} == {"certified"}
     assert len(children) == len(names)
+    count = Count(world, calls)
+    transitions = sum(child.transitions for child in children)
+    steps = world.cloud.calls.of(since=calls)
+    of_steps = sum(call.caller not in ("machine", "events") for call in steps)
     return Measured(
+        kind=kind,
         sources=len(names),
-        dms_calls=len(world.cloud.calls.of("dms", since=calls)),
-        transitions=sum(child.transitions for child in children),
+        dms_calls=count("dms"),
+        transitions=transitions,
+        lambda_seconds=of_steps * CALL_SECONDS + count("lambda", "Invoke") * START_SECONDS,
+        object_bytes=_bytes(world) - kept,
         processor=took,
         virtual=(world.cloud.clock.now() - clock).total_seconds(),
-        used=used_per_source(
-            Count(world, calls), len(names), sum(child.transitions for child in children)
-        ),
+        longest_answer=longest_answer(run),
+        used=used_per_source(count, len(names), transitions),
     )
 
 
+def _bytes(world: World) -> int:
+    """Return how many bytes are in the bucket."""
+    pages = world.cloud.client("s3").get_paginator("list_objects_v2")
+    found = pages.paginate(Bucket=world.cloud.bucket)
+    return sum(item["Size"] for page in found for item in page.get("Contents", ()))
+
+
 def longest_answer(execution: Execution) -> int:
-    """Return how long the longest answer of a step was, in bytes, children included."""
+    """Return how long the longest answer of a step was, in bytes; Report's is the machine's own."""
     details = "taskSucceededEventDetails"
     return max(
         len(event[details]["output"])
-        for each in (execution, *execution.children)
+        for each in execution.children
         for event in each.history
         if details in event
     )
 
 
+def monthly(measured: Measured) -> float:
+    """Return what a fleet of that many costs in a month, from what was counted."""
+    counted = {name: used for name, used in measured.used.items() if hasattr(FIGURES, name)}
+    figures = replace(
+        FIGURES,
+        **{name: round(used, 1) for name, used in counted.items()},  # type: ignore[arg-type]
+        record_bytes=round(measured.object_bytes / measured.sources),
+    )
+    return sum(costs.parts(measured.sources, figures).values())
+
+
+def broken(few: Measured, many: Measured) -> list[str]:
+    """Return every bound that is not held."""
+    found = []
+    for what, used in many.per_source.items():
+        if used > few.per_source[what] * GROWTH:
+            found.append(f"{many.kind}: {what} grow: {few.per_source[what]:.1f} to {used:.1f}")
+    if many.at_most > DMS_BUDGET / 2:
+        found.append(f"{many.kind}: {many.at_most:.1f} DMS calls a second")
+    if many.longest_answer > ANSWER_LIMIT:
+        found.append(f"{many.kind}: an answer of {many.longest_answer} bytes")
+    if many.kind == "unchanged":
+        found += [
+            f"{name}: {used:.1f}, and costs.md says {getattr(FIGURES, name)}"
+            for name, used in many.used.items()
+            if used > getattr(FIGURES, name)
+        ]
+    return found
+
+
 def main(arguments: list[str]) -> int:
-    """Print the comparison; exit status 1 when a bound is not held."""
-    sources = int(arguments[0]) if arguments else SOURCES
-    names = [f"fleet-{number}" for number in range(sources)]
-    console = Console(highlight=False)
-    with World.start(quotas=Quotas(endpoints_per_instance=sources + 10)) as world:
-        specs = [world.source(name=name, endpoint=f"{name}-source") for name in names]
-        console.print(f"[dim]onboarding {sources} sources …[/]")
-        onboarded = world.cloud.run({"sources": specs}).wait(timeout=7200)
-        assert onboarded.status == "SUCCEEDED", onboarded.cause
-        half = measure(world, names[: sources // 2])
-        whole = measure(world, names)
-        answer = longest_answer(onboarded)
-    table = Table("", f"{half.sources} sources", f"{whole.sources} sources", "ratio")
-    for (what, few), (_, many) in zip(half.rows, whole.rows, strict=True):
-        table.add_row(what, f"{few:.2f}", f"{many:.2f}", f"{many / few:.2f}")
+    """Print what was measured; exit status 1 when a bound is not held."""
+    sizes = sorted({int(each) for each in arguments}) or list(SIZES)
+    names = [f"fleet-{number:04}" for number in range(sizes[-1])]
+    console = Console(highlight=False, width=120)
+    measured: list[Measured] = []
+    with World.start(
+        quotas=Quotas(endpoints_per_instance=sizes[-1] + 10),
+        durations=replace(Durations(), testing=TEST_SECONDS),
+    ) as world:
+        for at in range(0, len(names), PER_RUN):
+            part = names[at : at + PER_RUN]
+            console.print(f"[dim]onboarding {at + len(part)} of {len(names)} sources …[/]")
+            specs = [world.source(name=name, endpoint=f"{name}-source") for name in part]
+            onboarded = world.cloud.run({"sources": specs}).wait(timeout=7200)
+            assert onboarded.status == "SUCCEEDED", onboarded.cause
+        for size in sizes:
+            console.print(f"[dim]{size} sources, unchanged and rotating …[/]")
+            measured.append(measure(world, "unchanged", names[:size]))
+            world.issue()
+            world.serve()
+            world.put_pair()
+            measured.append(measure(world, "rotating", names[:size]))
+            # All of them follow, so that the next size begins with an unchanged fleet.
+            if size < len(names):
+                measure(world, "rotating", names[size:])
+    table = Table("for each source", *(f"{m.sources} {m.kind}" for m in measured))
+    for what in measured[0].per_source:
+        table.add_row(what, *(f"{m.per_source[what]:.1f}" for m in measured))
+    table.add_row(
+        "processor ms (sandbox)", *(f"{1000 * m.processor / m.sources:.0f}" for m in measured)
+    )
+    table.add_section()
+    table.add_row("whole run: minutes", *(f"{m.virtual / 60:.1f}" for m in measured))
+    table.add_row("DMS calls a second", *(f"{m.rate:.2f}" for m in measured))
+    table.add_row(f"at most, of {DMS_BUDGET:.0f}", *(f"{m.at_most:.2f}" for m in measured))
+    table.add_row("longest answer, bytes", *(str(m.longest_answer) for m in measured))
+    table.add_row(
+        f"$ a month ({costs.PRICED})",
+        *(f"{monthly(m):.2f}" if m.kind == "unchanged" else "" for m in measured),
+    )
     console.print(table)
-    rate = whole.dms_calls / whole.virtual
-    console.print(f"longest answer of a step: {answer} bytes of {ANSWER_LIMIT}")
-    console.print(f"DMS budget used: {rate:.2f} of {DMS_BUDGET} calls a second")
-    for name, used in whole.used.items():
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    console.print(f"peak memory of this process, the whole account in it: {peak:.0f} MiB")
+    of_kind = [[m for m in measured if m.kind == kind] for kind in ("unchanged", "rotating")]
+    found = [problem for each in of_kind for problem in broken(each[0], each[-1])]
+    for name, used in of_kind[0][-1].used.items():
         console.print(f"{name}: {used:.1f} per source; costs.md says {getattr(FIGURES, name)}")
-    held = rate <= DMS_BUDGET / 2 and answer <= ANSWER_LIMIT and not whole.above
-    return 0 if held else 1
+    for problem in found:
+        console.print(f"[red]{problem}[/]")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -86,11 +86,25 @@ class Finding(Fact):
     stage: Stage | None = None
 
 
+_GRAVEST = frozenset({Cause.TASK_NOT_RESTARTED, Cause.BROKEN_AFTER_ROLLBACK, Cause.BROKEN_BEFORE})
+
+
 def errors_in(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Return the findings that stop a certification."""
     return tuple(found for found in findings if found.severity is Severity.ERROR)
 
 
 def errors_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings by weight, and within one weight in the order in which they were made."""
-    return tuple(sorted(findings, key=lambda found: found.severity.weight))
+    """Return findings by weight, and within one weight in the order in which they were made.
+
+    Of errors those come first that say what does not run: the rule for "the cause", everywhere.
+    """
+    return tuple(
+        sorted(findings, key=lambda found: (found.severity.weight, found.cause not in _GRAVEST))
+    )
+
+
+def weightiest(findings: tuple[Finding, ...]) -> Finding | None:
+    """Return the finding that matters most, advice left out: the one rule for "the cause"."""
+    weighty = [found for found in findings if found.severity is not Severity.ADVICE]
+    return next(iter(errors_first(weighty)), None)

@@ -4,10 +4,11 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
@@ -50,6 +51,47 @@ def printable(text: str, limit: int = 1024) -> str:
         return head if len(head) <= limit else head[: limit - 1] + "…"
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in head)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+def counted(count: int, word: str, words: str | None = None) -> str:
+    """Return a number of things: ``1 source``, ``2 sources``, ``2,000 sources``."""
+    return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
+def span(length: timedelta) -> str:
+    """Return a length of time in its two largest units that matter: ``41 min``, ``6 d 13 h``."""
+    seconds = max(int(length.total_seconds()), 0)
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 1:
+        return f"{seconds} s"
+    if hours < 1:
+        rest = seconds % 60
+        return f"{minutes} min {rest} s" if minutes < 5 and rest else f"{minutes} min"
+    if days < 1:
+        rest = minutes % 60
+        return f"{hours} h {rest} min" if hours < 6 and rest else f"{hours} h"
+    rest = hours % 24
+    return f"{days} d {rest} h" if days < 10 and rest else f"{days} d"
+
+
+def clock_time(moment: datetime, zone: str | None = None) -> str:
+    """Return an instant for people, to the minute: ``Sun 6 Dec 02:00 Europe/Berlin``.
+
+    Args:
+        zone: an IANA name; default: UTC.
+    """
+    local = moment.astimezone(UTC if zone is None else ZoneInfo(zone))
+    days, months = (
+        ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+        (*("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),),
+    )
+    day = f"{days[local.weekday()]} {local.day} {months[local.month - 1]}"
+    return f"{day} {local:%H:%M} {zone or 'UTC'}"
+
+
+def name_in(arn: str) -> str:
+    """Return the end of an ARN, which is what people know it by; of a task its resource id."""
+    return arn.rsplit(":", 1)[-1]
 
 
 def instant(moment: datetime) -> str:

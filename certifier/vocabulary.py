@@ -12,11 +12,22 @@ class Outcome(StrEnum):
     """How one certification ended."""
 
     CERTIFIED = "certified"  # proven: by our probe and by the DMS test
+    TASK_STOPPED = "task_stopped"  # proven too, but a task that we stopped does not run again
     REFUSED = "refused"  # our checks or the rehearsal said no; endpoint and tasks untouched
     ROLLED_BACK = "rolled_back"  # changed, DMS could not connect, rolled back
     FAILED = "failed"  # unexpected; or it does not connect; or given up once a task was stopped
     PLANNED = "planned"  # plan mode, or waiting for its window
     DEFERRED = "deferred"  # another execution has the source, or the breaker is open
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether DMS connects with the settings of the source; nothing is said of its tasks."""
+        return self in (Outcome.CERTIFIED, Outcome.TASK_STOPPED)
+
+    @property
+    def words(self) -> str:
+        """What people read."""
+        return "task is stopped" if self is Outcome.TASK_STOPPED else self.value.replace("_", " ")
 
 
 class Severity(StrEnum):
@@ -103,6 +114,7 @@ class Metric(StrEnum):
     """What is measured of an installation (``certifier.run.measures``), by CloudWatch's name."""
 
     CERTIFIED = "Certified"
+    TASK_STOPPED = "Task_stopped"
     REFUSED = "Refused"
     ROLLED_BACK = "Rolled_back"
     FAILED = "Failed"
@@ -275,6 +287,7 @@ class Cause(StrEnum):
     WINDOW_CLOSED = "window_closed"
     WINDOW_MISSED = "window_missed"
     NO_REPLICATION_INSTANCE = "no_replication_instance"
+    REPLICATION_INSTANCE_CHOSEN = "replication_instance_chosen"
     INSTANCE_UNAVAILABLE = "instance_unavailable"
     DMS_CERTIFICATE_CONFLICT = "dms_certificate_conflict"
     DMS_QUOTA = "dms_quota"

@@ -21,7 +21,7 @@ class Figures:
     """What is used; all but the last four are counted in the sandbox.
 
     Attributes:
-        transitions: of the child execution over one unchanged source, three looks at DMS included.
+        transitions: of the child execution over one unchanged source, two looks at DMS included.
         invocations: of functions, in that child execution.
         item_reads, item_writes: units of DynamoDB; an item in a transaction counts twice.
         object_writes, object_reads: requests to S3.
@@ -35,25 +35,27 @@ class Figures:
         page_item_bytes: of a source in the table, which the page of the fleet reads (assumed).
         page_gigabyte_seconds: of a source on that page (assumed: 15 ms at 512 MB).
         page_bytes: of a source on that page and beside it; a version is kept for a day (assumed).
+        events: on the bus.
         alarms, dashboards: of the stack.
     """
 
-    transitions: int = 18
-    invocations: int = 9
-    item_reads: int = 24
-    item_writes: int = 14
+    transitions: int = 15
+    invocations: int = 8
+    item_reads: int = 26
+    item_writes: int = 22
     object_writes: int = 10
     object_reads: int = 19
-    secret_reads: int = 3
+    secret_reads: int = 5
     metrics: int = 8
     idle_transitions: int = 4
     run_transitions: int = 8
     gigabyte_seconds: float = 0.75
     log_bytes: int = 2_000
-    record_bytes: int = 150_000
+    record_bytes: int = 60_000
     page_item_bytes: int = 6_000
     page_gigabyte_seconds: float = 0.0075
     page_bytes: int = 6_000
+    events: int = 1
     alarms: int = 8
     dashboards: int = 1
 
@@ -80,6 +82,7 @@ PRICES: Mapping[str, tuple[float, str]] = MappingProxyType(
         "object_write": (5e-6, "S3: $5.00 for a million PUT and LIST requests"),
         "object_read": (0.4e-6, "S3: $0.40 for a million GET requests"),
         "stored_byte": (0.023e-9, "S3: $0.023 for a GB and month"),
+        "event": (1e-6, "EventBridge: $1.00 for a million events of one's own"),
         "trace": (5e-6, "X-Ray: $5.00 for a million traces"),
         "secret_read": (5e-6, "Secrets Manager: $0.05 for 10,000 calls"),
     }
@@ -117,6 +120,7 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
         "X-Ray": invocations * p["trace"],
         "CloudWatch alarms": used.alarms * p["alarm"],
         "CloudWatch dashboard": used.dashboards * p["dashboard"],
+        "EventBridge": certifications * used.events * p["event"],
         "Secrets Manager calls": certifications * used.secret_reads * p["secret_read"],
         "CloudWatch Logs": invocations * used.log_bytes * p["log_byte"],
         "DynamoDB": certifications
@@ -204,6 +208,7 @@ _MEANINGS: Mapping[str, str] = {
     "page_item_bytes": "bytes of a source in the table, read for each page of the fleet",
     "page_gigabyte_seconds": "GB-seconds of a source on such a page: 15 ms at 512 MB",
     "page_bytes": "bytes of a source on such a page, whose versions are kept for a day",
+    "events": "events on the bus",
     "alarms": "alarms of the stack, whatever the fleet",
     "dashboards": "dashboards of the stack, whatever the fleet",
 }
@@ -224,6 +229,10 @@ A month has {DAYS} days and {TICKS:,} ticks. For *n* sources there are {DAYS} *n
 - The largest part of a large fleet is state transitions: one certification of each source a day.
   There is no metric of a single source: for a large fleet those would cost more than all the rest.
   What is known of one source is in `certifier status --json` and in its record.
+- The first look at a connection test comes after 30 seconds when no task is stopped: by then it
+  has usually ended, and an unchanged source needs two looks. Fewer states than that would mean
+  steps that do more than one thing, and are repeated as one: not worth some dollars.
+- `dashboard: false` saves $3 where an account has three dashboards already.
 - An interface endpoint for a probe in your network costs about $7 a month for each zone and
   service, more than all of this. Share those that you have.
 """

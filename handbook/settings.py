@@ -19,6 +19,7 @@ _TEXTS: Mapping[str, str] = {
     "kms_keys": "ARNs of keys",
     "bundle_buckets": "names of buckets",
     "notify": "addresses",
+    "docs_url": "an address that begins with `https://`",
     "event_bus": "a name or an ARN",
     "runbook": "a URL or a path, at most 300 characters",
     "probe_subnets": "ids, `subnet-…`",

@@ -41,6 +41,9 @@ def _play(folder: Path) -> int:
     except PostgresError as error:
         console.print(f"[red]PostgreSQL could not be started:[/] {error}")
         return 1
+    except KeyboardInterrupt:  # the server and the account have ended with their contexts
+        console.print("\n[dim]ended; nothing is left behind[/]")
+        return 130
     return 0
 
 

@@ -27,6 +27,7 @@ from sandbox.aws import Execution
 from sandbox.aws.machine import Where
 from sandbox.fleet import fleet, page_of, settle
 from sandbox.pki import Authority
+from sandbox.story_page import GLOSSARY, Scene, story_page
 from sandbox.world import CREDENTIALS, HOST, NAME, PAIR, World
 
 COLOURS = {
@@ -36,6 +37,7 @@ COLOURS = {
     "refused": "bold yellow",
     "rolled_back": "bold yellow",
     "failed": "bold red",
+    "task_stopped": "bold red",
 }
 WEIGHTS = {"error": "red", "warning": "yellow", "advice": "cyan"}
 DRAWN = 196
@@ -56,9 +58,11 @@ class Story:
         self.watched = NAME
         self._source_of = source_of
         self._last = ""
+        self.scenes: list[Scene] = []
 
     def scene(self, letter: str, title: str, caption: str) -> None:
         """Begin a scene: what happens, in the words of whom it happens to."""
+        self.scenes.append(Scene(letter, title, caption))
         self.console.print()
         self.console.print(Rule(f"[bold]{letter}. {title}[/]", align="left", style="dim"))
         self.console.print(Padding(Text(caption, style="italic"), (0, 0, 0, 3)))
@@ -353,6 +357,8 @@ class Demo:
 
     def _show(self, name: str = NAME, *, evidence: bool = False) -> None:
         record = self.world.record(name)
+        keys = (key for key in self.world.cloud.objects(f"records/{name}/") if key[-5:] == ".html")
+        self.story.scenes[-1].records.append((name, record["outcome"], max(keys)))
         self.story.outcome(record, self._took)
         if evidence:
             self.story.evidence(record)
@@ -423,6 +429,8 @@ def save_fleet(world: World, folder: Path) -> None:
 def play(folder: Path, console: Console) -> None:
     """Tell the whole story, and leave its records and reports in ``folder``."""
     console.print("[bold]Certifier[/]: DMS endpoints for PostgreSQL on TLS that really verifies")
+    for line in GLOSSARY:
+        console.print(f"[dim]{line}[/]")
     console.print("[dim]starting PostgreSQL, synthesizing the CDK app, deploying it into moto …[/]")
     with World.start() as world:
         console.print(
@@ -434,6 +442,7 @@ def play(folder: Path, console: Console) -> None:
         Demo(world, story).play_all()
         records, reports = save(world, folder)
         save_fleet(world, folder)
+        (folder / "index.html").write_text(story_page(story.scenes), encoding="utf-8")
     console.print()
     console.print(Rule(style="dim"))
     console.print(
@@ -446,3 +455,4 @@ def play(folder: Path, console: Console) -> None:
         f"[bold]{folder / 'fleet.html'}[/]: the page of a fleet, these sources and "
         f"{DRAWN} more that are drawn"
     )
+    console.print(f"Open [bold]{folder / 'index.html'}[/]: the story in its order")

@@ -37,7 +37,7 @@ from certifier.evidence import (
     Verdicts,
 )
 from certifier.fleet.page import InstallationFacts, fleet_page
-from certifier.models import Finding
+from certifier.models import Finding, weightiest
 from certifier.report import certification_page
 from certifier.report.fleet import fleet_html
 from certifier.run.documents import Change, ImportedCertificate
@@ -53,7 +53,6 @@ from certifier.run.record import (
     Verified,
 )
 from certifier.run.state import SourceState
-from certifier.run.summary import weightiest
 from certifier.source import Source, parse_source
 from certifier.vocabulary import Cause, Mode, Origin, Outcome, Severity, SslMode, Stage, Witness
 from sandbox.aws import Cloud

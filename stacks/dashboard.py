@@ -20,6 +20,7 @@ OUTCOMES = (
     (Metric.REFUSED, cloudwatch.Color.ORANGE),
     (Metric.ROLLED_BACK, cloudwatch.Color.PURPLE),
     (Metric.FAILED, cloudwatch.Color.RED),
+    (Metric.TASK_STOPPED, cloudwatch.Color.PINK),
 )
 
 

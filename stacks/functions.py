@@ -47,7 +47,7 @@ class StepFunction:
 
 STEPS = (
     StepFunction("register_sources", seconds=120),
-    StepFunction("select_sources", ("BATCH", "TOPIC"), seconds=120),
+    StepFunction("select_sources", ("BATCH", "TOPIC", "DOCS_URL"), seconds=120),
     StepFunction("claim_source"),
     StepFunction("read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS", "PROBE_ADDRESSES")),
     StepFunction("probe_tls", ("POLICY", "PROBE_ADDRESSES"), in_network=True),
@@ -59,8 +59,10 @@ STEPS = (
     StepFunction("test_connection"),
     StepFunction("resume_tasks"),
     StepFunction("import_certificate"),
-    StepFunction("record_certification", ("TOPIC", "EVENT_BUS", "BREAKER_LIMIT", "POLICY")),
-    StepFunction("tidy", ("TOPIC",), seconds=120),
+    StepFunction(
+        "record_certification", ("TOPIC", "EVENT_BUS", "DOCS_URL", "BREAKER_LIMIT", "POLICY")
+    ),
+    StepFunction("tidy", ("TOPIC", "DOCS_URL"), seconds=120),
     StepFunction("report", seconds=120),
 )
 

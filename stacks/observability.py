@@ -117,7 +117,7 @@ class Alarms(Construct):
             "CertificatesLate",
             "A source depends on a certificate that should have been renewed by now",
             of(Metric.LATE_CERTIFICATES, "Sum", Duration.days(1)),
-            first=status,
+            first="certifier status --expiring 14",
         )
         waits = self._alarm(
             "TasksWait",
@@ -177,7 +177,7 @@ class Alarms(Construct):
         alarm = cloudwatch.Alarm(
             self,
             alarm_id,
-            alarm_description=f"{says}. Runbook: {runbook} - First: {first}",
+            alarm_description=f"{says}. First: {first}. Then: {runbook}",
             metric=metric,
             threshold=threshold,
             evaluation_periods=periods,

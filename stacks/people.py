@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -32,10 +33,16 @@ class People(Construct):
         storage: Storage,
         run: sfn.StateMachine,
         onboard: sfn.StateMachine,
+        topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, construct_id)
         self._stack = Stack.of(self)
-        look = self._look(storage, run, onboard)
+        look = [
+            *self._look(storage, run, onboard),
+            # What `certifier doctor` looks at.
+            _allow(["sns:ListSubscriptionsByTopic"], [topic.topic_arn]),
+            _allow(["scheduler:ListSchedules"], ["*"]),  # it knows no resources
+        ]
         start, register = self._start(run), self._start(onboard)
         self.reader = self._policy("Reader", "Certifier: look at sources, records and runs", look)
         self.runner = self._policy(

@@ -112,6 +112,8 @@ class Settings(Policy):
         bundle_buckets: the buckets from which a source may take its CA bundle.
         notify: e-mail addresses that are notified of what needs a person; each must confirm its
             subscription.
+        docs_url: where these documents are published, for the links in notices and alarms, and on
+            the dashboard; without it they name the path in the repository.
         event_bus: the EventBridge bus that gets an event for each certification, by its name, or by
             its ARN when it is another account's or Region's.
         batch: sources that one tick of the schedule (every ten minutes) takes at most.
@@ -124,8 +126,6 @@ class Settings(Policy):
         signature_hashes: other hashes are a finding.
         max_validity_days: server certificates that are valid for longer are a finding.
         raise_to_error: policy findings that refuse a source instead of warning, by their cause.
-        runbook: where the people on call find the runbook; the links of alarms and of the dashboard
-            begin with it.
         dashboard: whether there is one; the first three of an account are free.
         probe_subnets, probe_security_groups: where the probe runs; without them, outside any VPC.
         probe_hosts: the only hosts that a source may name, for the probe and for DMS, as patterns
@@ -154,6 +154,7 @@ class Settings(Policy):
     ] = ()
     notify: Annotated[tuple[Email, ...], Field(max_length=20), BeforeValidator(_split)] = ()
 
+    docs_url: Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9._~:/-]{1,200})?$")] = ""
     event_bus: EventBus = "default"
 
     batch: Annotated[int, Field(ge=1, le=500)] = 50
@@ -161,7 +162,6 @@ class Settings(Policy):
     poll_seconds: Annotated[int, Field(ge=12, le=60)] = 15
     breaker_limit: Annotated[int, Field(ge=1, le=100)] = 3
 
-    runbook: Annotated[str, Field(pattern=r"^[!-~]{1,300}$")] = "docs/operate/runbook.md"
     dashboard: bool = True
 
     # Lambda takes so many.
@@ -183,6 +183,11 @@ class Settings(Policy):
     record_days: Annotated[int, Field(ge=30, le=3650)] = 400
     retain_data: bool = True
 
+    @property
+    def runbook(self) -> str:
+        """Where the people on call find the runbook."""
+        return f"{self.docs_url.rstrip('/') or 'docs'}/operate/runbook.md"
+
     @field_validator("signature_hashes", "raise_to_error", mode="before")
     @classmethod
     def _split_policy(cls, value: object) -> object:
@@ -203,6 +208,10 @@ class Settings(Policy):
     def probe_addresses(self) -> dict[str, object]:
         """Return where the probe may connect to, as it reads it from PROBE_ADDRESSES."""
         return {"local": self.probe_local, "hosts": self.probe_hosts, "ports": self.probe_ports}
+
+    def probe_place(self) -> str:
+        """Return where the probe runs, for people."""
+        return " ".join(self.probe_subnets) or "outside any VPC"
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> Self:

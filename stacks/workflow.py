@@ -84,11 +84,14 @@ class Pace:
         poll_seconds: the wait between two rounds of any loop.
         max_concurrency: children of one run that work at the same time. DMS allows the account
             8 calls a second, so single digits.
+        usual_test: seconds before the first look at a test of DMS, which usually ends by then; a
+            look that comes too early is three states and an invocation for nothing.
         rehearse, pause, pause_back, configure, test, resume: minutes that each loop goes on. A step
             decides for itself in its last round; the machine's own bound is the net below it.
     """
 
     poll_seconds: int = 15
+    usual_test: int = 30
     max_concurrency: int = 5
     rehearse: int = 15
     pause: int = 25
@@ -489,6 +492,7 @@ class Workflow(Construct):
             "Test connection",
             "test_connection",
             minutes=self._pace.test,
+            first=self._pace.usual_test,
             extras={"settings": SettingsUnderTest.NEW.value},
             assign=_flags(proven="passed"),
             failed=rolled_back,
@@ -605,12 +609,15 @@ class Workflow(Construct):
         step: str,
         *,
         minutes: int,
+        first: int = 0,
         failed: sfn.IChainable,
         lost: sfn.IChainable,
         extras: Mapping[str, Any] | None = None,
         assign: Mapping[str, Any] | None = None,
     ) -> _Loop:
         """Call a convergent step until it says ``done``, for at most ``minutes``.
+
+        ``first``: seconds of the first wait while no task is stopped, if longer than the others.
 
         The caller adds to ``done`` where the machine goes then; running out of rounds is an error
         of the step.
@@ -626,11 +633,13 @@ class Workflow(Construct):
             failed=failed,
             lost=lost,
         )
-        wait = sfn.Wait.jsonata(
-            self,
-            f"{name}: wait",
-            time=sfn.WaitTime.duration(Duration.seconds(self._pace.poll_seconds)),
-        )
+        poll = self._pace.poll_seconds
+        seconds = sfn.WaitTime.duration(Duration.seconds(poll))
+        if first > poll:
+            seconds = sfn.WaitTime.seconds(
+                f"{{% ${counter} = 1 and $not($paused) ? {first} : {poll} %}}"
+            )
+        wait = sfn.Wait.jsonata(self, f"{name}: wait", time=seconds)
         done = (
             sfn.Choice.jsonata(self, f"{name}: done?")
             .when(

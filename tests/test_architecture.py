@@ -55,7 +55,15 @@ ROOMS = (
     Room(
         "stacks",
         ("stacks/",),
-        frozenset({"stacks", "certifier.models", "certifier.errors", "certifier.vocabulary"}),
+        frozenset(
+            {
+                "stacks",
+                "certifier.models",
+                "certifier.errors",
+                "certifier.version",
+                "certifier.vocabulary",
+            }
+        ),
         frozenset({"aws_cdk", "constructs", "jsii", "pydantic", "pydantic_core"}),
     ),
     Room(
@@ -103,7 +111,7 @@ ROOMS = (
         "command line",
         ("certifier/cli.py", "certifier/cli/", "certifier/__main__.py"),
         frozenset({"certifier"}),
-        PURE_LIBRARIES | {"rich"},
+        PURE_LIBRARIES | {"rich", "shtab"},
     ),
     PURE,
 )

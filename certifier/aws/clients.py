@@ -86,6 +86,13 @@ class Clients:
         with translated():
             return cls(boto3.Session(profile_name=profile, region_name=region))
 
+    def caller(self) -> str | None:
+        """Return the ARN of whoever calls; ``None`` when AWS does not say so."""
+        try:
+            return str(self.client("sts").get_caller_identity()["Arn"])
+        except (ClientError, BotoCoreError, CertifierError):
+            return None
+
     @overload
     def client(self, service: Literal["acm"]) -> "ACMClient": ...
     @overload
@@ -98,6 +105,8 @@ class Clients:
     def client(self, service: Literal["events"]) -> "EventBridgeClient": ...
     @overload
     def client(self, service: Literal["rds"], region: str | None = None) -> Any: ...
+    @overload
+    def client(self, service: Literal["scheduler", "sts"]) -> Any: ...
     @overload
     def client(self, service: Literal["s3"]) -> "S3Client": ...
     @overload

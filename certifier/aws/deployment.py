@@ -14,12 +14,20 @@ if TYPE_CHECKING:
 
 
 class Deployment(Fact):
-    """The outputs of the stack that the command line needs."""
+    """The outputs of the stack that the command line needs.
+
+    What has ``None`` for a default is only shown: a stack of an older version does not have it.
+    """
 
     machine: str
     onboard: str
     table: str
     bucket: str
+    topic: str | None = None
+    version: str | None = None
+    secret_prefixes: str | None = None
+    bundle_buckets: str | None = None
+    probe_place: str | None = None
 
 
 _OUTPUTS = {
@@ -27,6 +35,13 @@ _OUTPUTS = {
     "onboard": "OnboardStateMachine",
     "table": "TableName",
     "bucket": "BucketName",
+}
+_SHOWN = {
+    "topic": "Topic",
+    "version": "Version",
+    "secret_prefixes": "SecretPrefixes",
+    "bundle_buckets": "BundleBuckets",
+    "probe_place": "ProbePlace",
 }
 
 
@@ -50,4 +65,5 @@ def find_deployment(client: "CloudFormationClient", stack: str) -> Deployment:
         lacks = f"it lacks the outputs {', '.join(missing)}"
         seen = f"the stack {stack} is not a Certifier of this version: {lacks}"
         raise Refused(Cause.AWS_DENIED, seen=seen)
-    return Deployment(**{field: outputs[name] for field, name in _OUTPUTS.items()})
+    known = {field: outputs.get(name) for field, name in (_OUTPUTS | _SHOWN).items()}
+    return Deployment.model_validate(known)

@@ -581,6 +581,11 @@ class Dms:
             if wanted is None or one["ReplicationInstanceArn"] in wanted
         )
 
+    def only_instance(self) -> ReplicationInstance | None:
+        """Return the one replication instance of the account and Region, if it can be used."""
+        found = [each for each in self.instances() if each.status != "deleting"]
+        return found[0] if len(found) == 1 and found[0].status == "available" else None
+
     # ---- quotas and tags
 
     def quotas(self) -> dict[str, Quota]:

@@ -172,6 +172,7 @@ _WEIGHT = (
     Outcome.DEFERRED,
     Outcome.PLANNED,
     Outcome.CERTIFIED,
+    Outcome.TASK_STOPPED,
     Outcome.REFUSED,
     Outcome.ROLLED_BACK,
     Outcome.FAILED,

@@ -73,6 +73,15 @@ class States:
             answer = self._client.start_execution(stateMachineArn=machine, name=name, input=event)
         return answer["executionArn"]
 
+    def running(self, machine: str) -> list[str]:
+        """Return the ARNs of at most 100 executions of a machine that run, the newest first."""
+        with translated():
+            answer = self._client.list_executions(
+                stateMachineArn=machine, statusFilter="RUNNING", maxResults=100
+            )
+        newest = sorted(answer["executions"], key=lambda each: each["startDate"], reverse=True)
+        return [each["executionArn"] for each in newest]
+
     def current_state(self, execution: str) -> str | None:
         """Return the state that an execution entered last; ``None`` when that is not known."""
         try:
@@ -87,3 +96,36 @@ class States:
             if (entered := event.get("stateEnteredEventDetails")) is not None:
                 return entered["name"]
         return None
+
+    def durations(self, execution: str) -> dict[str, float] | None:
+        """Return the seconds that an execution spent at each step, its waits included.
+
+        ``None``: its history is not known any more.
+        """
+        entered: list[tuple[datetime, str, bool]] = []
+        end: datetime | None = None
+        pages = self._client.get_paginator("get_execution_history").paginate(
+            executionArn=execution, PaginationConfig={"MaxItems": _HISTORY_LIMIT}
+        )
+        try:
+            for event in (event for page in pages for event in page["events"]):
+                end = event["timestamp"]
+                if (state := event.get("stateEnteredEventDetails")) is not None:
+                    entered.append((end, state["name"], event["type"] == "TaskStateEntered"))
+        except (ClientError, BotoCoreError) as error:
+            if code_of(error) == "ExecutionDoesNotExist":
+                return None
+            raise translate(error) from None
+        return None if end is None else _spent(entered, end)
+
+
+_HISTORY_LIMIT = 5_000  # events; a run with all its loops has fewer
+
+
+def _spent(entered: list[tuple[datetime, str, bool]], end: datetime) -> dict[str, float]:
+    """Return the seconds of each task; what comes between two tasks counts for the first."""
+    tasks = [(when, name) for when, name, is_task in entered if is_task]
+    spent: dict[str, float] = {}
+    for (begun, name), until in zip(tasks, [when for when, _ in tasks[1:]] + [end], strict=True):
+        spent[name] = spent.get(name, 0.0) + (until - begun).total_seconds()
+    return spent

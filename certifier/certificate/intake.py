@@ -505,7 +505,9 @@ class _Intake:
         ordered = path.certificates if leaf in self.server.given else path.certificates[1:]
         if not in_order(pool, ordered):
             self.repaired(f"the chain was put in order: {_titles(path.certificates)}")
-        if len(given) > len(pool):
+        full = _as_servers_take_it(self.server.given, path)
+        repeats = full and self.chain.given == self.server.given[1:]  # certbot writes both
+        if len(given) > len(pool) and not repeats:
             twice = tuple(one for one in pool if given.count(one) > 1)
             self.repaired(f"certificates given more than once were taken once: {_titles(twice)}")
         if path.end is not End.OPEN and len(path.certificates) > 1 and path.top in pool:

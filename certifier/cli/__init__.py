@@ -6,29 +6,67 @@ certificate), 2 wrong usage or a file that cannot be opened. Never a traceback.
 
 import argparse
 import contextlib
+import difflib
 import io
 import os
+import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from typing import NoReturn
 
-# In the order of the help: the laptop first, then AWS.
-COMMANDS = (
-    "probe",
-    "inspect",
-    "explain",
-    "make-certificates",
-    "schema",
-    "discover",
-    "certify",
-    "status",
-    "report",
-    "approve",
-    "forget",
-    "reset-breaker",
-)
+from certifier.version import VERSION
+
+ON_THE_LAPTOP: Mapping[str, str] = {
+    "probe": "certifier probe orders.db.example.com:5432 --ca-bundle root.crt",
+    "inspect": "certifier inspect --certificate fullchain.pem --host orders.db.example.com",
+    "explain": "certifier explain 'SSL error: certificate verify failed'",
+    "make-certificates": "certifier make-certificates certificates --host orders.db.example.com",
+    "schema": "certifier schema > source.schema.json",
+    "completion": "source <(certifier completion bash)",
+}
+IN_AWS: Mapping[str, str] = {
+    "discover": "certifier discover --probe",
+    "certify": "certifier certify orders.json --plan",
+    "watch": "certifier watch",
+    "status": "certifier status --failing",
+    "report": "certifier report --output fleet.html",
+    "show": "certifier show orders",
+    "history": "certifier history orders",
+    "open": "certifier open orders",
+    "approve": "certifier approve orders",
+    "pause": "certifier pause orders --why 'the database is being moved'",
+    "unpause": "certifier unpause orders",
+    "release": "certifier release orders orders-to-warehouse",
+    "forget": "certifier forget orders",
+    "reset-breaker": "certifier reset-breaker",
+    "doctor": "certifier doctor",
+}
+EXAMPLES: Mapping[str, str] = {**ON_THE_LAPTOP, **IN_AWS}
+"""An example of each command."""
+COMMANDS = tuple(EXAMPLES)
+"""In the order of the help: the laptop first, then AWS."""
 _INTERRUPTED = 130
+_URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]*@")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what was meant by a wrong word, and shows no password of an address."""
+
+    def error(self, message: str) -> NoReturn:
+        wrong = re.match(r"argument \S+: invalid choice: '([^']*)'", message)
+        if wrong:
+            words = [word for action in self._actions for word in action.choices or ()]
+            kind = "command" if wrong[1] and self.prog == "certifier" else "choice"
+            message = f"there is no {kind} {wrong[1]!r}{did_you_mean(wrong[1], map(str, words))}"
+        super().error(_URL_PASSWORD.sub(r"\1***@", message))
+
+
+def did_you_mean(word: str, known: Iterator[str] | Sequence[str]) -> str:
+    """Return the question that ends a sentence about a word that nobody knows; may be empty."""
+    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,22 +78,62 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What is not a character, or not one that the terminal has, becomes \xNN.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    if sys.stdout is None:
+        return _nowhere("standard output is closed")
     try:
-        args = _parser(arguments).parse_args(arguments)
-        status: int = args.run(args)
+        status = _run(arguments)
         sys.stdout.flush()
     except SystemExit as over:  # argparse: 0 after --help, 2 after wrong usage
         return over.code if isinstance(over.code, int) else 2
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:  # `certifier status | head`: nobody reads on, which is not an error
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.close()
+        _silence()
         return 0
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            return _bug(error)
+        _silence()
+        return _nowhere(f"the output cannot be written: {os.strerror(error.errno)}")
     except Exception as error:  # noqa: BLE001 - the outermost edge: a bug is reported, not shown in full
-        print(f"certifier: unexpected {type(error).__name__}; please report it", file=sys.stderr)
-        return 1
+        return _bug(error)
     return status
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parser = _parser(arguments)
+    if not arguments:
+        parser.print_help()
+        return 0
+    args = parser.parse_args(arguments)
+    status: int = args.run(args)
+    return status
+
+
+def _bug(error: Exception) -> int:
+    return _complain(f"unexpected {type(error).__name__}; please report it", 1)
+
+
+def _nowhere(why: str) -> int:
+    return _complain(why, 2)
+
+
+def _complain(sentence: str, status: int) -> int:
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"certifier: {sentence}", file=sys.stderr)
+    return status
+
+
+def _silence() -> None:
+    """Let nothing more be written to standard output, not even what Python still has of it."""
+    try:
+        handle = sys.stdout.fileno()
+    except (OSError, ValueError, AttributeError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, handle)
+    os.close(nowhere)
 
 
 def at_once(path: str, flags: int) -> int:
@@ -70,13 +148,61 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
     `certifier probe` on a laptop then needs no boto3, and starts faster.
     """
-    parser = argparse.ArgumentParser(
-        prog="certifier",
-        description="Keeps AWS DMS endpoints for PostgreSQL on TLS that really verifies.",
-        epilog="exit status: 0 yes; 1 no; 2 wrong usage, or a file that cannot be opened",
-    )
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     asked = [name for name in COMMANDS if name in arguments[:1]]
-    for name in asked or COMMANDS:
+    return parser_of(asked or COMMANDS)
+
+
+def parser_of(names: Sequence[str], *, grouped: bool = True) -> argparse.ArgumentParser:
+    """Return the parser of some of the commands, listed in two groups or as argparse does."""
+    parser = Parser(
+        prog="certifier",
+        usage="certifier [--help] [--version] COMMAND ...",
+        description="Keeps AWS DMS endpoints for PostgreSQL on TLS that really verifies.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"certifier {VERSION}")
+    subparsers = parser.add_subparsers(
+        prog="certifier",
+        metavar="COMMAND",
+        required=True,
+        help=argparse.SUPPRESS if grouped else "what to do",
+        parser_class=Parser,
+    )
+    for name in names:
         import_module(f"{__name__}.{name.replace('-', '_')}").register(subparsers)
+        if name in subparsers.choices:
+            _with_example(subparsers.choices[name], EXAMPLES[name])
+    helps = {action.dest: action.help or "" for action in subparsers._choices_actions}  # noqa: SLF001
+    parser.epilog = "\n".join(_epilog(helps))
     return parser
+
+
+def _epilog(helps: Mapping[str, str]) -> Iterator[str]:
+    for title, group in (("on your laptop", ON_THE_LAPTOP), ("in AWS", IN_AWS)):
+        shown = [name for name in group if name in helps]
+        if shown:
+            yield f"{title}:"
+            yield from (f"  {name:<19}{helps[name]}" for name in shown)
+            yield f"  for example: {next(iter(group.values()))}"
+            yield ""
+    yield "certifier COMMAND --help says more, with an example of each command."
+    yield "exit status: 0 yes; 1 no; 2 wrong usage, or a file that cannot be opened"
+
+
+def _with_example(parser: argparse.ArgumentParser, example: str) -> None:
+    """End the help of a command with an example of it."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = "\n".join(_filled(parser.description or ""))
+    more = "" if parser.epilog is None else "\n" + "\n".join(_filled(parser.epilog))
+    parser.epilog = f"example: {example}{more}"
+
+
+def _filled(text: str, width: int = 90) -> Iterator[str]:
+    line = ""
+    for word in text.split():
+        if line and len(line) + 1 + len(word) > width:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}".strip()
+    yield line

@@ -3,42 +3,36 @@
 import argparse
 import json
 import secrets
+import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.spinner import Spinner
-from rich.table import Table
-from rich.text import Text
-
 from certifier.aws.states import ExecutionState
+from certifier.cli import did_you_mean
+from certifier.cli.endings import Ended, show_endings, show_plans
+from certifier.cli.following import RUNNING, follow, viewing
 from certifier.cli.installation import Installation, add_options, complain, find, guarded
-from certifier.cli.status import STYLES
+from certifier.cli.records import read_record
+from certifier.cli.terminal import Terminal
 from certifier.run.answer import reason_of
+from certifier.run.event import run_id
 from certifier.run.summary import Line, Summary
 from certifier.source import InvalidSource, Source, parse_source
-from certifier.text import printable
-from certifier.vocabulary import Outcome
+from certifier.text import clock_time, printable
+from certifier.vocabulary import Mode, Outcome
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
 
-POLL_SECONDS = 2.0
-UNSEEN_POLLS = 30
-"""How often in a row, for about a minute, Step Functions may not know what it has started."""
 EVENT_LIMIT = 262_144 - 2_048
 """Characters of input: an execution takes 262,144, and passes them on with names of its own."""
-LOOKED_AT = 10
-"""How many sources are asked for their present state in each round."""
-SHOWN = 20
-"""How many sources the live view shows one by one."""
 SOURCE_LIMIT = 1024 * 1024
-RUNNING = "RUNNING"
+WOULD_CHANGE = 2
+"""The exit status of ``--plan --exit-code`` when a run would change something."""
+INTERRUPTED = 130
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -47,13 +41,24 @@ def register(subparsers: "Subparsers") -> None:
         "certify",
         help="start a run in AWS, follow it, print the outcome",
         description="Register the sources of files and certify them, or certify registered ones by"
-        " name. Exit status 0 when all are certified (with --plan: planned).",
+        " name. What waits for its window is not certified yet.",
+        epilog="exit status: 0 all are certified (with --plan: none would be refused); 1 not, or"
+        " not yet; 2 wrong usage (with --plan --exit-code: something would change)",
     )
     parser.add_argument(
         "what", nargs="*", metavar="FILE|NAME", help="source files (*.json), or registered names"
     )
     parser.add_argument("--all", action="store_true", help="every registered source")
-    parser.add_argument("--plan", action="store_true", help="only say what would be done")
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="change nothing: show each field from and to, which tasks would stop, and when",
+    )
+    parser.add_argument(
+        "--exit-code",
+        action="store_true",
+        help="with --plan: exit status 2 when something would change",
+    )
     parser.add_argument("--detach", action="store_true", help="start, and do not wait")
     parser.add_argument(
         "--timeout", type=float, default=120.0, metavar="MINUTES", help="how long to follow (120)"
@@ -86,6 +91,9 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
     if len(text) > EVENT_LIMIT:
         return complain("certify", _too_large(event, text))
     place = find(args)
+    if unknown := _unknown(event, place):
+        complain("certify", unknown)
+        return 1
     name = f"certify-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     # Registering has a door of its own, with a permission of its own. Its run has the same name.
     door = place.deployment.onboard if "sources" in event else place.deployment.machine
@@ -93,15 +101,46 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
     if args.detach:
         print(json.dumps({"execution": execution}) if args.json else execution)
         return 0
-    console = Console(stderr=True) if args.json else Console()
-    with _view(console) as view:
-        state = _follow(place, execution, view, sleep, timedelta(minutes=args.timeout))
+    return see_it_end(args, place, execution, sleep, command="certify")
+
+
+def _unknown(event: dict[str, Any], place: Installation) -> str:
+    """Return which names nobody has registered, or somebody has paused; empty: all may run."""
+    states = {name: place.store.state(name) for name in event.get("names", ())}
+    unknown = [name for name, state in states.items() if state is None]
+    if not unknown:
+        holds = {name: state.on_hold for name, state in states.items() if state and state.on_hold}
+        paused = [f"{name}: {hold.words(name)}" for name, hold in holds.items()]
+        return "" if event.get("mode") == "plan" else "\n  ".join(paused)
+    known = [state.name for state in place.store.states_all()]
+    return "\n  ".join(
+        f"{name!r} is not a registered source{did_you_mean(name, known)}" for name in unknown
+    )
+
+
+def see_it_end(
+    args: argparse.Namespace,
+    place: Installation,
+    execution: str,
+    sleep: Callable[[float], None],
+    *,
+    command: str,
+) -> int:
+    """Follow an execution and print how it ended; return the exit status."""
+    terminal = Terminal.on_stderr() if args.json else Terminal()
+    run = run_id(execution)
+    try:
+        with viewing(terminal) as view:
+            state = follow(place, execution, view, timedelta(minutes=args.timeout), sleep)
+    except KeyboardInterrupt:
+        on = "the run goes on in AWS, no longer followed; follow it again with"
+        complain(command, f"{on}\n  certifier watch {run}")
+        return INTERRUPTED
     if state is None or state.status == RUNNING:
         known = "not known to Step Functions yet" if state is None else "still running"
-        complain("certify", f"{known}, and no longer followed: {execution}")
+        complain(command, f"{known}, and no longer followed: {execution}")
         return 1
-    _tell(args, console, place, state)
-    return 0 if state.status == "SUCCEEDED" else 1
+    return _tell(args, terminal, place, state)
 
 
 # -- what to run
@@ -172,126 +211,131 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
             problems.extend(f"{where}: {problem}" for problem in wrong.problems)
 
 
-# -- following
-
-
-Word = str | Outcome
-View = Callable[[Mapping[str, Word]], None]
-
-
-def _follow(
-    place: Installation,
-    execution: str,
-    view: View,
-    sleep: Callable[[float], None],
-    patience: timedelta,
-) -> ExecutionState | None:
-    """Show what each source is doing until the execution ends, or patience does."""
-    run_id = execution.rsplit(":", 1)[-1]
-    names: tuple[str, ...] = ()
-    unseen = 0
-    for _ in range(max(1, int(patience.total_seconds() / POLL_SECONDS))):
-        state = place.states.describe(execution)
-        unseen = unseen + 1 if state is None else 0
-        if not names:
-            manifest = place.documents.read_manifest(f"runs/{run_id}/manifest.json")
-            names = tuple(item["name"] for item in manifest)
-        outcomes = place.documents.outcomes(run_id)
-        view(_words(place, names, outcomes))
-        if unseen >= UNSEEN_POLLS or (state is not None and state.status != RUNNING):
-            return state
-        sleep(POLL_SECONDS)
-    return state
-
-
-def _words(
-    place: Installation, names: tuple[str, ...], outcomes: Mapping[str, Outcome]
-) -> dict[str, Word]:
-    """Return for each source its outcome, or the state of the machine that it is in."""
-    words: dict[str, Word] = {}
-    asked = 0
-    for name in names:
-        words[name] = outcomes.get(name, "waiting")
-        if name in outcomes or asked == LOOKED_AT:
-            continue
-        asked += 1
-        remembered = place.store.state(name)
-        if remembered is not None and remembered.claim is not None:
-            running = place.states.current_state(remembered.claim.execution)
-            words[name] = running or "running"
-    return words
-
-
-@contextmanager
-def _view(console: Console) -> Iterator[View]:
-    """Give a view: a live table on a terminal, a line for each change anywhere else."""
-    if console.is_terminal:
-        with Live(console=console, transient=True, refresh_per_second=8) as live:
-            yield lambda words: live.update(_live(words))
-        return
-    shown: dict[str, Word] = {}
-
-    def changes(words: Mapping[str, Word]) -> None:
-        for name, word in words.items():
-            if shown.get(name) != word:
-                console.print(Text(f"{printable(name)}: {printable(str(word))}"))
-        shown.update(words)
-
-    yield changes
-
-
-def _live(words: Mapping[str, Word]) -> RenderableType:
-    done = [word for word in words.values() if isinstance(word, Outcome)]
-    head = Spinner("dots", text=Text(f"{len(done)} of {len(words)} done"))
-    table = Table(box=None, show_header=False, pad_edge=False)
-    busy = sorted(words.items(), key=lambda item: isinstance(item[1], Outcome))
-    for name, word in busy[:SHOWN]:
-        style = STYLES[word] if isinstance(word, Outcome) else "dim" if word == "waiting" else ""
-        table.add_row(Text(printable(name)), Text(printable(str(word)), style=style))
-    return Group(head, table)
-
-
 # -- the end
 
 
 def _tell(
-    args: argparse.Namespace, console: Console, place: Installation, state: ExecutionState
-) -> None:
-    """Print how every source ended, and where the evidence lies."""
-    run_id = state.arn.rsplit(":", 1)[-1]
-    body = place.documents.get(f"reports/{run_id}.json")
+    args: argparse.Namespace, terminal: Terminal, place: Installation, state: ExecutionState
+) -> int:
+    """Print how every source ended, and where the evidence lies; return the exit status."""
+    run = run_id(state.arn)
+    body = place.documents.get(f"reports/{run}.json")
     summary = None if body is None else Summary.model_validate_json(body)
+    now = datetime.now(UTC)
+    endings = [_ended(place, line) for line in summary.lines] if summary else []
+    planned = summary is not None and summary.mode is Mode.PLAN
     if args.json:
-        payload = {
-            "execution": state.arn,
-            "status": state.status,
-            "cause": None if state.cause is None else reason_of(state.cause),
-            "summary": None if summary is None else summary.model_dump(mode="json"),
-        }
-        print(json.dumps(payload, indent=2))
-        return
+        print(json.dumps(_payload(state, summary, endings), indent=2))
+        return _status(args, state, endings, planned=planned)
     bucket = f"s3://{place.documents.bucket}"
-    for line in summary.lines if summary else ():
-        _tell_line(console, line, bucket)
-    if state.status != "SUCCEEDED":
-        why = printable(reason_of(state.cause or ""))
-        console.print(Text(f"{state.status}: {why}", style="bold red"))
+    if planned:
+        show_plans(terminal, endings, now=now, do=_to_do_it(args, endings))
+    else:
+        show_endings(terminal, endings, bucket=bucket, now=now)
+        _tell_of_registration(terminal, endings)
+    if state.status != "SUCCEEDED" and (summary is None or summary.problem or not endings):
+        why = printable(reason_of(state.cause or ""), 4000)
+        terminal.line(f"{state.status}: {why}", style="bold red")
     if summary is not None:
-        console.print(Text(f"report: {bucket}/reports/{run_id}.html", style="dim"))
+        terminal.line(f"report: {bucket}/reports/{run}.html", style="dim")
+    return _status(args, state, endings, planned=planned)
 
 
-def _tell_line(console: Console, line: Line, bucket: str) -> None:
-    text = Text(printable(line.name), style="bold")
-    text.append(f"  {line.outcome.value}", style=STYLES[line.outcome])
-    if line.ssl_mode:
-        text.append(f"  {line.ssl_mode}")
-    if line.days_left is not None:
-        text.append(f"  {line.days_left} days left")
-    if line.pending_restarts:
-        text.append(f"  {line.pending_restarts} tasks waiting for a restart", style="bold red")
-    console.print(text)
-    if line.seen:
-        cause = f"{line.cause}: " if line.cause else ""
-        console.print(Text(f"  {cause}{printable(line.seen)}"))
-    if line.record:
-        console.print(Text(f"  {bucket}/{line.record}.html", style="dim"))
+def _status(
+    args: argparse.Namespace, state: ExecutionState, endings: Sequence[Ended], *, planned: bool
+) -> int:
+    if state.status != "SUCCEEDED":
+        return 1
+    if not planned:
+        return 0 if all(e.line.outcome is Outcome.CERTIFIED for e in endings) else 1
+    changes = (e.record.intent for e in endings if e.record is not None)
+    would = any(intent is not None and intent.changes_anything for intent in changes)
+    return WOULD_CHANGE if would and getattr(args, "exit_code", False) else 0
+
+
+def _to_do_it(args: argparse.Namespace, endings: Sequence[Ended]) -> str:
+    """Return the command that makes what was planned."""
+    what = list(getattr(args, "what", ())) or [ended.line.name for ended in endings]
+    words = ["--all"] if getattr(args, "all", False) else [shlex.quote(word) for word in what]
+    where = [
+        f"--{name} {shlex.quote(value)}"
+        for name in ("region", "profile")
+        if (value := getattr(args, name, None))
+    ]
+    return " ".join(["certifier certify", *words, *where])
+
+
+def _payload(
+    state: ExecutionState, summary: Summary | None, endings: Sequence[Ended]
+) -> dict[str, Any]:
+    """Return the end as JSON says it: the summary, and of each source findings and plan."""
+    sources = [
+        {
+            "name": ended.line.name,
+            "outcome": ended.line.outcome.value,
+            "opens_at": None if ended.line.opens_at is None else ended.line.opens_at.isoformat(),
+            "next_due": None if ended.line.next_due is None else ended.line.next_due.isoformat(),
+            "held_by": ended.held_by or None,
+            "findings": [
+                found.model_dump(mode="json")
+                for found in (ended.record.findings if ended.record else ())
+            ],
+            "plan": ended.record.intent.model_dump(mode="json")
+            if ended.record and ended.record.intent
+            else None,
+        }
+        for ended in endings
+    ]
+    return {
+        "execution": state.arn,
+        "status": state.status,
+        "cause": None if state.cause is None else reason_of(state.cause),
+        "summary": None if summary is None else summary.model_dump(mode="json"),
+        "sources": sources,
+    }
+
+
+RECORDS_READ = 200
+"""Of how many sources the records are read, for their findings."""
+
+
+def _ended(place: Installation, line: Line) -> Ended:
+    record = None if line.record is None else read_record(place.documents, line.record)
+    held_by = _held_by(place, line) if line.outcome is Outcome.DEFERRED else ""
+    steps = None
+    if record is not None and line.outcome is not Outcome.DEFERRED:
+        steps = place.states.durations(record.run)
+    return Ended(line, record, held_by, steps)
+
+
+def _held_by(place: Installation, line: Line) -> str:
+    """Return who has a source that a run left alone, since when, and at which step that is."""
+    state = place.store.state(line.name)
+    if state is None:
+        return ""
+    if state.held_by_breaker:
+        since = place.store.breaker().open_since
+        when = "" if since is None else f" since {clock_time(since)}"
+        return f"the circuit breaker, open{when}: certifier reset-breaker, once you have looked"
+    if state.claim is None:
+        return "another execution had it, which has ended meanwhile"
+    step = place.states.current_state(state.claim.execution)
+    at = f", now at {step}" if step else ""
+    who = run_id(state.claim.execution)
+    return f"the execution {who} has it since {clock_time(state.claim.since)}{at}"
+
+
+def _tell_of_registration(terminal: Terminal, endings: Sequence[Ended]) -> None:
+    """Say of sources that were refused at first sight that they are registered all the same."""
+    good = (Outcome.CERTIFIED, Outcome.PLANNED)
+    new = [
+        ended.line.name
+        for ended in endings
+        if ended.record is not None and ended.record.version == 1 and ended.line.outcome not in good
+    ]
+    for name in new:
+        terminal.line(
+            f"{printable(name)} is registered all the same, and is tried again;"
+            f" to drop it: certifier forget {printable(name)}",
+            hang=2,
+        )

@@ -19,16 +19,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from certifier.aws.clients import Clients
+from certifier.aws.deployment import find_deployment
 from certifier.aws.dms import Dms
 from certifier.aws.secrets import SecretFacts, Secrets
+from certifier.aws.store import Store
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.certificate.trust_sets import TrustWord
 from certifier.cli.installation import add_options, clients, complain, guarded
 from certifier.cli.new_files import write_new
+from certifier.cli.terminal import Terminal
 from certifier.endpoint.facts import (
     Connection,
     DataProvider,
@@ -47,7 +49,7 @@ from certifier.roots import Roots
 from certifier.run.consent import consent_command, consents
 from certifier.run.proposal import proposed_words
 from certifier.source import Source, word_mistake
-from certifier.text import printable
+from certifier.text import counted, printable
 from certifier.vocabulary import SslMode
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ class Discovered(Fact):
         could_be: the strictest mode that would connect, by our probe; ``None``: not probed, or no
             mode does.
         why_not: why a stricter mode would not connect.
+        source: the registered source that keeps it; ``None``: none does, or there is no
+            installation here.
     """
 
     kind: Literal["endpoint"] = "endpoint"
@@ -103,6 +107,7 @@ class Discovered(Fact):
     ca_bundle: TrustWord | None = None
     could_be: SslMode | None = None
     why_not: str | None = None
+    source: str | None = None
 
 
 class Surface(Fact):
@@ -151,10 +156,13 @@ def register(subparsers: "Subparsers") -> None:
         help="look at each host from here, without login, and say which mode would connect",
     )
     parser.add_argument(
-        "--emit", type=Path, metavar="DIR", help="write a source file for each, to start from"
+        "--emit",
+        type=Path,
+        metavar="DIR",
+        help="write a source file to start from for each that no source keeps yet",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    add_options(parser, stack=False)
+    add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -167,8 +175,9 @@ def _run(args: argparse.Namespace, roots: Roots) -> int:
     services = clients(args)
     dms, secrets = Dms(services.client("dms")), Secrets(services.client("secretsmanager"))
     now = datetime.now(UTC)
+    keepers = _keepers(services, args.stack)
     seen = [
-        (_with_word(_with_consent(each, dms, secrets), pem, roots, now), pem)
+        (_with_source(_with_word(_with_consent(each, dms, secrets), pem, roots, now), keepers), pem)
         for each, pem in _look(dms, now)
     ]
     found = [discovered for discovered, _ in seen]
@@ -251,6 +260,31 @@ def _of(endpoint: Endpoint, account: _Account, now: datetime) -> tuple[Discovere
         },
     )
     return discovered, pem
+
+
+def _keepers(services: Clients, stack: str) -> Mapping[str, str]:
+    """Return which source has which endpoint, by identifier or ARN in lower case.
+
+    Empty where no Certifier is deployed yet, or one may not look into its table.
+    """
+    try:
+        deployment = find_deployment(services.client("cloudformation"), stack)
+        states = Store(services.client("dynamodb"), deployment.table).states_all()
+    except Refused:
+        return {}
+    return {
+        key.lower(): state.name
+        for state in states
+        for key in (state.endpoint, state.endpoint_arn, *state.owned)
+        if key
+    }
+
+
+def _with_source(discovered: Discovered, keepers: Mapping[str, str]) -> Discovered:
+    for key in (discovered.arn, discovered.identifier):
+        if (name := keepers.get(key.lower())) is not None:
+            return discovered.model_copy(update={"source": name})
+    return discovered
 
 
 def _with_consent(discovered: Discovered, dms: Dms, secrets: Secrets) -> Discovered:
@@ -403,63 +437,63 @@ def _strictest(report: ProbeReport) -> tuple[SslMode | None, str | None]:
 
 
 def _show(found: Sequence[Discovered], *, probed: bool) -> None:
-    console = Console()
+    terminal = Terminal()
     if not found:
-        console.print("No PostgreSQL endpoint in this account and Region.")
+        terminal.line("No PostgreSQL endpoint in this account and Region.")
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in (
-        "endpoint",
-        "host",
-        "mode",
-        "CA days left",
-        "tests",
-        "tasks",
-        "consents to",
-        "could be raised",
-    ):
-        table.add_column(column, overflow="fold")
     for each in found:
-        table.add_row(*(Text(printable(cell)) for cell in _row(each, probed=probed)))
-    console.print(table)
+        _show_one(terminal, each, probed=probed)
     weak = sum(1 for each in found if not each.ssl_mode.verifies)
-    console.print(Text(f"{len(found)} endpoints, {weak} of them verify nothing", style="dim"))
+    kept = sum(1 for each in found if each.source is not None)
+    terminal.gap()
+    total = counted(len(found), "endpoint")
+    terminal.line(f"{total} · {weak} verify nothing · {kept} kept by Certifier", style="dim")
 
 
 def _show_surfaces(surfaces: Sequence[Surface]) -> None:
-    """Print what is not managed, in a table of its own."""
+    """Print what is not managed, below what is."""
     if not surfaces:
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("also connects", "host", "mode", "certificate", "CA days left", "managed"):
-        table.add_column(column, overflow="fold")
+    terminal = Terminal()
+    terminal.gap()
     for each in surfaces:
+        place = f"{each.host}:{each.port}" if each.host else "host in its secret"
         through = f" through {each.of}" if each.of else ""
-        cells = (
-            f"{each.identifier} ({each.kind.replace('_', ' ')}{through})",
-            f"{each.host}:{each.port}" if each.host else "–",
-            each.ssl_mode.value,
-            each.certificate_arn or "–",
-            "–" if each.ca_days_left is None else str(each.ca_days_left),
-            f"no, because {each.why_not_managed}",
-        )
-        table.add_row(*(Text(printable(cell, 400)) for cell in cells))
-    console = Console()
-    console.print()
-    console.print(table)
+        kind = f"{each.kind.replace('_', ' ')}{through}"
+        style = "green" if each.ssl_mode.verifies else "yellow"
+        parts = [Text(printable(each.identifier), style="bold")]
+        parts.append(Text(f"  {each.ssl_mode.value}", style=style))
+        parts.append(Text(printable(f"  {kind} · {place}")))
+        terminal.line(*parts, hang=2)
+        details = [] if each.certificate_arn is None else [each.certificate_arn]
+        if each.ca_days_left is not None:
+            details.append(f"CA {counted(each.ca_days_left, 'day')} left")
+        details.append(f"managed: no, because {each.why_not_managed}")
+        terminal.line(printable(" · ".join(details), 2000), indent=4)
 
 
-def _row(each: Discovered, *, probed: bool) -> tuple[str, ...]:
-    return (
-        f"{each.identifier} ({each.endpoint_type})",
-        f"{each.host}:{each.port}" if each.host else "in its secret",
-        each.ssl_mode.value,
-        "–" if each.ca_days_left is None else str(each.ca_days_left),
-        ", ".join(sorted(set(each.connections.values()))) or "never tested",
-        ", ".join(f"{name} {status}" for name, status in sorted(each.tasks.items())) or "–",
-        _consents(each),
-        _advice(each, probed=probed),
-    )
+def _show_one(terminal: Terminal, each: Discovered, *, probed: bool) -> None:
+    """Print an endpoint in two lines: what it is, and what there is to do about it."""
+    style = "green" if each.ssl_mode.verifies else "yellow"
+    place = f"{each.host}:{each.port}" if each.host else "host in its secret"
+    parts = [Text(printable(each.identifier), style="bold")]
+    parts.append(Text(f"  {each.ssl_mode.value}", style=style))
+    kept = f"kept by {each.source}" if each.source else "not kept"
+    parts.append(Text(printable(f"  {kept} · {each.endpoint_type} · {place}"), style=""))
+    terminal.line(*parts, hang=2)
+    terminal.line(printable(" · ".join(_details(each, probed=probed)), 2000), indent=4)
+
+
+def _details(each: Discovered, *, probed: bool) -> Iterator[str]:
+    if each.ca_days_left is not None:
+        yield f"CA {counted(each.ca_days_left, 'day')} left"
+    yield ", ".join(sorted(set(each.connections.values()))) or "never tested"
+    yield ", ".join(f"{name} {status}" for name, status in sorted(each.tasks.items())) or "no task"
+    if each.source is None:
+        yield f"consents to {_consents(each)}"
+    advice = _advice(each, probed=probed)
+    if advice:
+        yield advice
 
 
 def _consents(each: Discovered) -> str:
@@ -482,12 +516,14 @@ def _of_mode(each: Discovered, *, probed: bool) -> str:
     if each.authentication == "iam":
         return "uses IAM authentication; left alone"
     if each.ssl_mode is SslMode.VERIFY_FULL:
-        return "–"
+        return ""
     if not probed:
-        return "perhaps: look with --probe"
+        return "could perhaps be raised: --probe"
     if each.could_be is not None and each.could_be.strength > each.ssl_mode.strength:
-        return f"to {each.could_be.value} today" + (f"; {each.why_not}" if each.why_not else "")
-    return each.why_not or "–"
+        return f"could be {each.could_be.value} today" + (
+            f"; {each.why_not}" if each.why_not else ""
+        )
+    return each.why_not or ""
 
 
 # -- files to start from
@@ -507,7 +543,7 @@ def _emit(
     lines: list[str] = []
     taken: set[str] = set()
     for each in found:
-        if each.read_only or each.authentication == "iam":
+        if each.read_only or each.authentication == "iam" or each.source is not None:
             continue
         name = _name(each.identifier, taken)
         taken.add(name)

@@ -5,7 +5,9 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from certifier.cli import did_you_mean
 from certifier.diagnosis import explain
+from certifier.text import printable
 from certifier.vocabulary import Cause
 
 if TYPE_CHECKING:
@@ -38,7 +40,11 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(payload, indent=2, ensure_ascii=False))
     else:
         at = f"  at {found.stage}" if found.stage else ""
-        print(f"{found.cause}{at}\n  seen    {found.seen}\n  remedy  {found.remedy}")
+        print(f"{found.cause}{at}\n  seen  {found.seen}\n  do    {found.remedy}")
+    if found.cause is Cause.UNKNOWN and (meant := did_you_mean(args.text, list(Cause))):
+        print(
+            f"certifier explain: {printable(args.text, 80)} is not a cause{meant}", file=sys.stderr
+        )
     return 1 if found.cause is Cause.UNKNOWN else 0
 
 

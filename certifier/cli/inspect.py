@@ -24,6 +24,7 @@ from certifier.certificate.secret import PLAIN, NotASecret, parse_secret
 from certifier.certificate.trust_sets import TrustWord
 from certifier.cli import at_once
 from certifier.cli.named_trust import named_bundle
+from certifier.cli.terminal import DO, SAID, SEEN
 from certifier.models import Finding, Policy, errors_first, errors_in
 from certifier.roots import Roots
 from certifier.text import printable
@@ -219,7 +220,7 @@ def _of_certificate(facts: CertificateFacts, now: datetime) -> Iterator[str]:
 
 
 def _of_finding(found: Finding) -> Iterator[str]:
-    yield f"  seen       {found.seen}"
+    yield f"  {SEEN}       {found.seen}"
     if found.raw is not None:
-        yield f"  raw        {found.raw}"
-    yield f"  remedy     {found.remedy}"
+        yield f"  {SAID}       {found.raw}"
+    yield f"  {DO}         {found.remedy}"

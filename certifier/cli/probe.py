@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.certificate.trust_sets import TrustWord
 from certifier.cli import at_once
+from certifier.cli.address import NotAnAddress, parse_address
 from certifier.cli.named_trust import named_bundle
+from certifier.cli.terminal import Terminal
 from certifier.evidence import SlotFacts
-from certifier.models import Finding
 from certifier.probe import (
     TLS_VERSIONS,
     AddressPolicy,
@@ -33,14 +31,13 @@ from certifier.probe import (
 from certifier.roots import Roots
 from certifier.run.proposal import named_trust_fits
 from certifier.text import printable, size
-from certifier.vocabulary import Severity, SslMode
+from certifier.vocabulary import SslMode
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
 
 _FILE_LIMIT = 16 * 1024 * 1024
 _MODES = ", ".join(("none", "disable", *list(SslMode)[1:]))
-_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.ADVICE: "cyan"}
 _NAMES_SHOWN = 8
 _SYSTEM = "system"  # libpq's word
 _SLOTS_SHOWN = 8
@@ -60,8 +57,13 @@ def register(subparsers: "Subparsers") -> None:
         epilog="exit status: 0 the mode passes; 1 it does not; 2 wrong usage, or a file that cannot"
         " be opened",
     )
-    parser.add_argument("host", metavar="HOST", help="the name that is dialled and verified")
-    parser.add_argument("--port", type=int, default=5432, metavar="N", help="default 5432")
+    parser.add_argument(
+        "host",
+        metavar="HOST",
+        help="the name that is dialled and verified; also HOST:PORT, or libpq's address"
+        " postgres://USER:PASSWORD@HOST:PORT/DATABASE, whose password is never printed",
+    )
+    parser.add_argument("--port", type=int, metavar="N", help="default 5432")
     parser.add_argument(
         "--address", metavar="IP", help="dial this address; HOST stays the name that is verified"
     )
@@ -75,7 +77,6 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--ssl-mode",
         type=_ssl_mode,
-        default=SslMode.VERIFY_FULL,
         metavar="MODE",
         help=f"the mode that decides the exit status: {_MODES}; default verify-full",
     )
@@ -127,7 +128,7 @@ def run(
     """Probe and print: 0 when the mode passes, 1 when it does not, 2 for wrong usage."""
     roots = roots or Roots()
     try:
-        request = _request(args, roots)
+        request = _request(_with_address(args), roots)
     except Unusable as problem:
         print(f"certifier probe: {printable(str(problem))}", file=sys.stderr)
         return 2
@@ -138,7 +139,7 @@ def run(
     if args.json:
         print(report.model_dump_json(indent=2))
     else:
-        show(report, Console(highlight=False, emoji=False, markup=False))
+        show(report, Terminal())
     return 0 if report.passed else 1
 
 
@@ -167,7 +168,7 @@ def _request(args: argparse.Namespace, roots: Roots) -> ProbeRequest:
             address=args.address,
             database=args.database,
             user=args.user,
-            password=_password(args.password_env),
+            password=_password(args),
             ssl_mode=args.ssl_mode,
             ca_bundle=None if system else _trust(args, roots),
             system_trust=system,
@@ -186,9 +187,30 @@ def _request(args: argparse.Namespace, roots: Roots) -> ProbeRequest:
         raise Unusable(str(error)) from None
 
 
-def _password(variable: str | None) -> Callable[[], str] | None:
+def _with_address(args: argparse.Namespace) -> argparse.Namespace:
+    """Return the arguments with what HOST says besides the host; an option counts more."""
+    try:
+        address = parse_address(args.host)
+        mode = SslMode.VERIFY_FULL if address.ssl_mode is None else _ssl_mode(address.ssl_mode)
+    except (NotAnAddress, argparse.ArgumentTypeError) as error:
+        raise Unusable(str(error)) from None
+    bundle = Path(address.ca_bundle) if address.ca_bundle else None
+    said = {
+        "port": 5432 if address.port is None else address.port,
+        "user": address.user,
+        "database": address.database,
+        "ssl_mode": mode,
+        "ca_bundle": bundle,
+    }
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    whole = {**vars(args), **said, **given, "host": address.host}
+    return argparse.Namespace(**whole, password=address.password)
+
+
+def _password(args: argparse.Namespace) -> Callable[[], str] | None:
+    variable, known = args.password_env, args.password
     if variable is None:
-        return None
+        return None if known is None or args.user is None else lambda: known
     value = os.environ.get(variable)
     if value is None:
         raise Unusable(f"--password-env: the environment has no variable {variable}")
@@ -243,58 +265,33 @@ def _tls(word: str) -> str:
 # ---- the sheet
 
 
-def show(report: ProbeReport, console: Console) -> None:
+def show(report: ProbeReport, terminal: Terminal) -> None:
     """Print the report for people: verdict, why, evidence. Text only, no markup is read."""
     evidence = report.evidence
     word = Text("PASS", "bold green") if report.passed else Text("FAIL", "bold red")
     place = f"{printable(evidence.host)}, port {evidence.port}"
-    console.print(word.append(f"  {report.ssl_mode} to {place}", "not bold default"))
-    console.print()
-    grid = _grid(columns=3)
-    for mode in list(SslMode)[1:]:
-        grid.add_row(mode.value, *_of_verdict(report.verdicts.of(mode)))
+    terminal.line(word, f"  {report.ssl_mode} to {place}", hang=2)
+    terminal.gap()
+    modes = [(mode.value, _of_verdict(report.verdicts.of(mode))) for mode in list(SslMode)[1:]]
     reading = report.verdicts.require.dms_reading
     if reading.differs:
-        grid.add_row("require in DMS", _passed(passed=reading.passed), Text(reading.seen))
-    console.print(grid)
+        modes.append(("require in DMS", _verdict(reading.seen, passed=reading.passed)))
+    terminal.facts(modes)
     for finding in report.findings:
-        console.print()
-        _print_finding(finding, console)
-    console.print()
-    facts = _grid()
-    for label, value in _of_evidence(evidence):
-        facts.add_row(label, Text(value))
-    console.print(facts)
+        terminal.gap()
+        terminal.finding(finding)
+    terminal.gap()
+    terminal.facts((label, Text(value)) for label, value in _of_evidence(evidence))
 
 
-def _grid(columns: int = 2) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    for _ in range(columns - 1):
-        grid.add_column(overflow="fold")  # a fingerprint is of no use with its end cut off
-    return grid
-
-
-def _of_verdict(verdict: Verdict) -> tuple[Text, Text]:
+def _of_verdict(verdict: Verdict) -> Text:
     why = verdict.seen if verdict.cause is None else f"{verdict.cause}: {verdict.seen}"
-    return _passed(passed=verdict.passed), Text(printable(why))
+    return _verdict(why, passed=verdict.passed)
 
 
-def _passed(*, passed: bool) -> Text:
-    return Text("pass", "green") if passed else Text("fail", "red")
-
-
-def _print_finding(finding: Finding, console: Console) -> None:
-    head = Text(f"{finding.severity}: {finding.cause}", _STYLES[finding.severity])
-    if finding.stage is not None:
-        head.append(f"  at {finding.stage}", "dim")
-    console.print(head)
-    body = _grid()
-    rows = (("seen", finding.seen), ("raw", finding.raw), ("do", finding.remedy))
-    for label, text in rows:
-        if text:
-            body.add_row(label, Text(printable(text, 2048)))
-    console.print(Padding(body, (0, 0, 0, 2)))
+def _verdict(why: str, *, passed: bool) -> Text:
+    word = Text("pass", "green") if passed else Text("fail", "red")
+    return word.append(f"  {printable(why)}", "default")
 
 
 def _of_evidence(evidence: Evidence) -> Iterator[tuple[str, str]]:

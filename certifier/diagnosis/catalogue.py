@@ -1228,10 +1228,18 @@ _PLANNING = (
     ),
     _row(
         Cause.NO_REPLICATION_INSTANCE,
-        why="No replication instance is named, and none has a connection or task on the endpoint, "
-        "so nothing can be tested.",
+        why="No replication instance is named, none has a connection or task on the endpoint, and "
+        "the account has none, or more than one, so nothing says where to test from.",
         remedy="Name replication_instances in the source, by their ARNs: `aws dms "
         "describe-replication-instances` lists them.",
+    ),
+    _row(
+        Cause.REPLICATION_INSTANCE_CHOSEN,
+        why="No replication instance is named, and none has a connection or task on the endpoint; "
+        "the only one of the account and Region was taken.",
+        remedy="Nothing has to be done; name replication_instances in the source before there is "
+        "a second one.",
+        severity=_ADVICE,
     ),
     _row(
         Cause.INSTANCE_UNAVAILABLE,

@@ -14,12 +14,11 @@ from typing import TypeVar
 from certifier.certificate.lifetime import Lifetime
 from certifier.diagnosis import CATALOGUE
 from certifier.fleet.digest import FINGERPRINT, CertificateDigest, Digest, VerdictDigest
-from certifier.models import Finding, Policy
+from certifier.models import Finding, Policy, weightiest
 from certifier.run.ending import Ending
 from certifier.run.history import DAYS, LETTERS, NO_RUN, PastRun
 from certifier.run.notice import attention
 from certifier.run.state import Breaker, SourceState
-from certifier.run.summary import weightiest
 from certifier.source import Source
 from certifier.vocabulary import Cause, Outcome, SslMode
 
@@ -112,6 +111,7 @@ _STATUS_TONES = {
     Status.CERTIFIED: Tone.GOOD,
 }
 _OF_OUTCOME = {
+    Outcome.TASK_STOPPED: Status.TASK,
     Outcome.CERTIFIED: Status.CERTIFIED,
     Outcome.REFUSED: Status.REFUSED,
     Outcome.ROLLED_BACK: Status.ROLLED_BACK,
@@ -564,6 +564,8 @@ def _row(
 
 
 def _status(state: SourceState) -> Status:
+    if state.on_hold is not None:
+        return Status.DEFERRED
     return Status.NEW if state.outcome is None else _OF_OUTCOME[state.outcome]
 
 
@@ -906,7 +908,8 @@ def _days(rows: Sequence[SourceRow], now: datetime) -> tuple[DayBar, ...]:
         letters.pop(NO_RUN, None)
         good = sum(count for letter, count in letters.items() if letter in _GOOD)
         warn = sum(count for letter, count in letters.items() if letter in _WARN)
-        found.append(DayBar(day=day, good=good, warn=warn, bad=letters[LETTERS[Outcome.FAILED]]))
+        bad = sum(letters[LETTERS[each]] for each in (Outcome.FAILED, Outcome.TASK_STOPPED))
+        found.append(DayBar(day=day, good=good, warn=warn, bad=bad))
     return tuple(found)
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from certifier.models import errors_first
 from certifier.run.event import run_id
+from certifier.run.intent import IntendedChange
 from certifier.run.record import Certification
+from certifier.run.settled import open_first
 from certifier.run.summary import Summary
 from certifier.text import size
 from certifier.vocabulary import Outcome, SslMode
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 SYMBOLS: Mapping[Outcome, str] = MappingProxyType(
     {
         Outcome.CERTIFIED: "✓",
+        Outcome.TASK_STOPPED: "■",
         Outcome.REFUSED: "✕",
         Outcome.ROLLED_BACK: "↺",
         Outcome.FAILED: "!",
@@ -36,6 +39,8 @@ SYMBOLS: Mapping[Outcome, str] = MappingProxyType(
 
 SENTENCES: Mapping[Outcome, str] = MappingProxyType(
     {
+        Outcome.TASK_STOPPED: "DMS connects with the settings of the source, but a task that was "
+        "stopped for the change does not run again. It is tried again.",
         Outcome.REFUSED: "A check said no. The endpoint was not changed.",
         Outcome.ROLLED_BACK: "DMS could not connect with the new settings. The endpoint was "
         "rolled back, and DMS connects with its old settings.",
@@ -69,9 +74,10 @@ def certification_page(record: Certification) -> str:
         "certification.html",
         record=record,
         sentence=_sentence(record),
-        findings=errors_first(record.findings),
+        findings=open_first(record.findings, record.settled),
         modes=_modes(record),
         slots=_slots(record),
+        changes=_changes(record),
         probe=record.probe,
         evidence=(record.probe or {}).get("evidence"),
         days_class=_days_class(record.days_left),
@@ -82,6 +88,7 @@ def certification_page(record: Certification) -> str:
 def summary_page(summary: Summary) -> str:
     """Return the page of one execution, as HTML; records are linked by relative addresses."""
     weight = [
+        Outcome.TASK_STOPPED,
         Outcome.FAILED,
         Outcome.ROLLED_BACK,
         Outcome.REFUSED,
@@ -114,6 +121,13 @@ def _modes(record: Certification) -> list[dict[str, Any]]:
         if verdict is not None:
             rows.append({"mode": mode.value, "wanted": mode.value == wanted, **verdict})
     return rows
+
+
+def _changes(record: Certification) -> tuple[IntendedChange, ...]:
+    """Return the changes, with the CAs behind digests where the record names them."""
+    if record.intent is not None:
+        return record.intent.changes
+    return tuple(IntendedChange(**dict(change)) for change in record.changes)
 
 
 def _slots(record: Certification) -> list[dict[str, Any]]:

@@ -42,6 +42,7 @@ _MARKS: Mapping[Outcome, str] = MappingProxyType(
         Outcome.REFUSED: "w",
         Outcome.ROLLED_BACK: "w",
         Outcome.FAILED: "f",
+        Outcome.TASK_STOPPED: "f",
     }
 )
 """The class of a mark; those in a row that look alike are one mark of several times its width."""

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from certifier.models import Fact, Finding, errors_first
+from certifier.models import Fact, Finding, errors_first, weightiest
 from certifier.run.record import Certification
-from certifier.run.summary import weightiest
+from certifier.run.settled import still_open
 from certifier.vocabulary import Cause, Origin, Outcome, Severity, SslMode
 
 SOURCE = "certifier"
@@ -29,6 +29,7 @@ class DetailType(StrEnum):
     """The ``detail-type`` of an event: one for each outcome, and one beside it."""
 
     SUCCEEDED = "Certification Succeeded"
+    TASK_STOPPED = "Certification Task Stopped"
     REFUSED = "Certification Refused"
     ROLLED_BACK = "Certification Rolled Back"
     FAILED = "Certification Failed"
@@ -40,6 +41,7 @@ class DetailType(StrEnum):
 OF_OUTCOME: Mapping[Outcome, DetailType] = MappingProxyType(
     {
         Outcome.CERTIFIED: DetailType.SUCCEEDED,
+        Outcome.TASK_STOPPED: DetailType.TASK_STOPPED,
         Outcome.REFUSED: DetailType.REFUSED,
         Outcome.ROLLED_BACK: DetailType.ROLLED_BACK,
         Outcome.FAILED: DetailType.FAILED,
@@ -127,9 +129,9 @@ def announcements(
 
 
 def _detail(record: Certification, where: str, installation: str) -> Detail:
-    weighty = weightiest(record.findings)
+    weighty = weightiest(still_open(record.findings, record.settled))
     endpoint, waiting = record.endpoint, record.tasks.pending_restarts
-    outcome = record.outcome.value.replace("_", " ")
+    outcome = record.outcome.words
     return Detail(
         installation=installation,
         name=record.source,

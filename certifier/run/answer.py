@@ -7,6 +7,7 @@ cause 32,768 characters (API of Step Functions), and neither error could be caug
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 
 from certifier.models import Fact
 from certifier.run.summary import Line, Summary
@@ -31,6 +32,7 @@ class SourceResult(Fact):
         days_left: whole days until the first certificate expires that the source depends on; null
             when unknown.
         record: key of the record in the bucket, without its suffix; null when there is none.
+        opens_at: the window that its change waits for; null when it does not wait for one.
     """
 
     name: str
@@ -40,6 +42,7 @@ class SourceResult(Fact):
     certificate_arn: str | None
     days_left: int | None
     record: str | None
+    opens_at: datetime | None = None
 
 
 class RunAnswer(Fact):
@@ -96,6 +99,7 @@ def _fitting(lines: tuple[Line, ...], room: int) -> tuple[SourceResult, ...]:
             certificate_arn=line.certificate_arn,
             days_left=line.days_left,
             record=line.record,
+            opens_at=line.opens_at,
         )
         room -= len(result.model_dump_json().encode()) + 2
         if room < 0:

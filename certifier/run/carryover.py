@@ -18,7 +18,7 @@ from certifier.run.state import SourceState
 from certifier.run.undo import new_are_sent
 from certifier.run.weakening import REMEMBERED_EVENTS, event_key
 from certifier.source import Source
-from certifier.vocabulary import Cause, Outcome
+from certifier.vocabulary import Cause
 
 ANCHORS = 1000
 """How many CA fingerprints are remembered of a source; the largest public bundle has 150."""
@@ -39,7 +39,7 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
             "bad_changes": due.bad_changes,
             "change_after": due.change_after,
         }
-    elif end.outcome is Outcome.CERTIFIED:
+    elif end.outcome.is_proven:
         kept |= dict.fromkeys(("bad_change", "bad_changes", "change_after"))
     if record.expires_at is not None:
         kept |= {"expires_at": record.expires_at, "expires": record.expires}
@@ -55,7 +55,7 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
         kept["applied_version"] = version
         if dossier.undo is not None and version == dossier.undo.old_password_version:
             kept["reapplied_version"] = version  # once is enough
-    if end.outcome is Outcome.CERTIFIED and endpoint is not None and not dossier.finishes_another:
+    if end.outcome.is_proven and endpoint is not None and not dossier.finishes_another:
         arn = endpoint.fields.certificate_arn
         kept |= {
             "certified_at": record.recorded_at,
@@ -91,7 +91,7 @@ def pending_anchors(
     if dossier.material is None or dossier.material.bundle_pem is None:
         return {}
     waiting: tuple[str, ...] = ()
-    if end.outcome is not Outcome.CERTIFIED:
+    if not end.outcome.is_proven:
         bundle = facts_in(dossier.material.bundle_pem)
         waiting = tuple(facts.sha256 for facts in unapproved(source, bundle, state))
     return {} if waiting == state.pending_anchors else {"pending_anchors": waiting}

@@ -205,11 +205,27 @@ class Asked(Fact):
     busy: int = 0
 
 
+class StoppedTask(Fact):
+    """A task that we stopped and that does not run again.
+
+    Attributes:
+        since: when it was stopped, as far as DMS says so; else when we meant to stop it.
+        status: DMS's word; ``None``: it was not looked at.
+        said: DMS's own words about why it does not run.
+    """
+
+    arn: str
+    identifier: str
+    since: datetime
+    status: str | None = None
+    said: str | None = None
+
+
 class TaskWork(Fact):
     """What Pause tasks or Resume tasks did.
 
     ``stopped_seconds`` is the longest time that a task did not run, in seconds. ``asked``: by ARN,
-    the tasks that this run wants to start.
+    the tasks that this run wants to start. ``stopped``: those that do not run at its end.
     """
 
     tasks: tuple[str, ...] = ()
@@ -217,6 +233,7 @@ class TaskWork(Fact):
     stopped_seconds: float | None = None
     findings: tuple[Finding, ...] = ()
     asked: Mapping[str, Asked] = {}
+    stopped: tuple[StoppedTask, ...] = ()
 
 
 class ImportedCertificate(Fact):

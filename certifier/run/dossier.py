@@ -33,12 +33,14 @@ from certifier.run.documents import (
     Probed,
     Rehearsal,
     SlotsAfter,
+    StoppedTask,
     TaskWork,
     UndoLog,
     refusal_of,
 )
 from certifier.run.public_trust import settled
 from certifier.run.state import Pause
+from certifier.text import name_in
 
 F = TypeVar("F", bound=Fact)
 
@@ -85,6 +87,21 @@ class Dossier(Fact):
     def pending_restarts(self) -> tuple[str, ...]:
         """Return the ARNs of the tasks that do not run again."""
         return tuple(pause.task_arn for pause in self.pauses)
+
+    @property
+    def stopped(self) -> tuple[StoppedTask, ...]:
+        """Return the same tasks with what Resume tasks saw of them, the longest stopped first."""
+        seen = {task.arn: task for task in self.resumed.stopped} if self.resumed else {}
+        tasks = (
+            seen.get(pause.task_arn)
+            or StoppedTask(
+                arn=pause.task_arn,
+                identifier=name_in(pause.task_arn),
+                since=pause.stop_date or pause.since,
+            )
+            for pause in self.pauses
+        )
+        return tuple(sorted(tasks, key=lambda task: (task.since, task.arn)))
 
     @property
     def slots(self) -> tuple[SlotFacts, ...] | None:

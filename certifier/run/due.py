@@ -156,7 +156,7 @@ def waits_for_window(
     Args:
         opens_at: the opening that the plan of this run waits for.
     """
-    if outcome is Outcome.CERTIFIED:
+    if outcome.is_proven:
         return Waits()
     if outcome is not Outcome.PLANNED or opens_at is None:
         return Waits(state.opens_at, state.missed_windows)
@@ -172,7 +172,7 @@ def _backs_off(end: Ending, mendable: tuple[Finding, ...]) -> bool:
     match end.outcome:
         case Outcome.FAILED:
             return True
-        case Outcome.CERTIFIED:
+        case Outcome.CERTIFIED | Outcome.TASK_STOPPED:
             return bool(mendable)
         case Outcome.REFUSED:  # as long as one needs a person, soon is of no use
             errors = errors_in(end.findings)

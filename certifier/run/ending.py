@@ -12,6 +12,7 @@ from certifier.models import Finding, errors_in
 from certifier.run.dossier import Dossier
 from certifier.run.drift import acm_behind
 from certifier.run.event import Problem
+from certifier.run.settled import settled_causes
 from certifier.vocabulary import Cause, Decision, Outcome, Witness
 
 
@@ -28,6 +29,7 @@ class Ending:
         ended_badly: tasks were stopped, or the endpoint changed, and it is not certified: the same
             change is not made again soon.
         unfinished: an undo log stays, for the next run to finish.
+        settled: the causes among the findings that the run has settled itself.
     """
 
     outcome: Outcome
@@ -37,10 +39,14 @@ class Ending:
     held_by_breaker: bool = False
     ended_badly: bool = False
     unfinished: bool = False
+    settled: frozenset[Cause] = frozenset()
 
 
 def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
-    """Return how the execution ``run`` ended, from what its steps left and what went wrong."""
+    """Return how the execution ``run`` ended, from what its steps left and what went wrong.
+
+    Whatever was proven, a source whose task we stopped, and that does not run, is not certified.
+    """
     outcome = _outcome(found, problem, run)
     findings = found.findings
     findings += _of_problem(problem, findings)
@@ -49,6 +55,8 @@ def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
     began = found.undo is not None or found.stopped_tasks
     badly = began and outcome in (Outcome.ROLLED_BACK, Outcome.FAILED)
     refused = outcome is Outcome.REFUSED
+    if outcome is Outcome.CERTIFIED and found.pending_restarts:
+        outcome = Outcome.TASK_STOPPED
     return Ending(
         outcome=outcome,
         findings=findings,
@@ -57,6 +65,8 @@ def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
         held_by_breaker=outcome is Outcome.DEFERRED,
         ended_badly=_may_be_repeated(found) and (badly or (began and refused)),
         unfinished=found.undo is not None and not erase,
+        settled=settled_causes(found, outcome, undo_is_done=erase)
+        & {each.cause for each in findings},
     )
 
 

@@ -26,6 +26,7 @@ LETTERS: Mapping[Outcome, str] = MappingProxyType(
         Outcome.REFUSED: "r",
         Outcome.ROLLED_BACK: "b",
         Outcome.FAILED: "f",
+        Outcome.TASK_STOPPED: "s",
     }
 )
 """By weight: of two runs on one day, the later row of this table is kept."""

@@ -15,6 +15,7 @@ Measures = Mapping[Metric, float]
 
 _OF_OUTCOME: Mapping[Outcome, Metric] = {
     Outcome.CERTIFIED: Metric.CERTIFIED,
+    Outcome.TASK_STOPPED: Metric.TASK_STOPPED,
     Outcome.REFUSED: Metric.REFUSED,
     Outcome.ROLLED_BACK: Metric.ROLLED_BACK,
     Outcome.FAILED: Metric.FAILED,

@@ -1,16 +1,24 @@
 """Who must be notified of what: only of what has changed for a person."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from certifier.certificate import Expiring
 from certifier.diagnosis import finding
 from certifier.evidence import SlotFacts
-from certifier.models import Finding
+from certifier.models import Finding, errors_first
 from certifier.run.dossier import Dossier
 from certifier.run.due import may_clear_by_itself
 from certifier.run.ending import Ending, _has
+from certifier.run.mail import (
+    Notice,
+    Situation,
+    about_findings,
+    about_stopped,
+    about_the_end,
+    weighty,
+)
+from certifier.run.settled import still_open
 from certifier.run.state import SourceState
 from certifier.run.weakening import event_key, is_event
 from certifier.text import size
@@ -28,20 +36,12 @@ REMEMBERED = timedelta(days=1)
 _PENDING = "pending_restart:"
 
 
-BAD = frozenset({Outcome.REFUSED, Outcome.ROLLED_BACK, Outcome.FAILED})
+BAD = frozenset({Outcome.TASK_STOPPED, Outcome.REFUSED, Outcome.ROLLED_BACK, Outcome.FAILED})
 """Outcomes that need a person, or at least one that knows."""
 
 
 _OF_ONE_RUN = frozenset({Cause.REHEARSED_BY_PROBE_ONLY, Cause.CA_EXPIRED_DROPPED})
 """Warnings that say how a run went, not how the source is: nobody is woken for them."""
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What a person reads: one line, and the rest."""
-
-    subject: str
-    message: str
 
 
 def attention(
@@ -179,52 +179,46 @@ def _is_over(needs: Iterable[str], notified: Notified) -> bool:
     return _is_bad(notified) and not _is_bad(needs)
 
 
-def retained_wal(found: Dossier) -> str:
-    """Return what the server keeps because of pending restarts, for people; empty without one.
+def retained_wal(found: Dossier) -> tuple[str, ...]:
+    """Return what the server keeps because of pending restarts, a line for each slot.
 
     Nothing says which slot is a task's: those that nobody reads from are named.
     """
     if not found.pending_restarts:
-        return ""
+        return ()
     slots = found.slots
     if slots is None:
-        return "How much WAL the server keeps for its replication slots was not seen.\n"
+        return ("how much the server keeps for its replication slots was not seen",)
     lines = [_kept(slot, found.retained_before) for slot in slots if not slot.active]
-    if not lines:
-        return "The server has no replication slot that nobody reads from.\n"
-    return "The server keeps WAL for replication slots that nobody reads from:\n" + "".join(lines)
+    return tuple(lines) or ("the server has no replication slot that nobody reads from",)
 
 
 def _kept(slot: SlotFacts, before: Mapping[str, int]) -> str:
     """Return a line on one slot; its status, where the server may drop that WAL or has."""
     status = "" if slot.wal_status in (None, "reserved") else f" ({slot.wal_status})"
     if slot.retained_bytes is None:
-        return f"  {slot.name}: no WAL{status}\n"
+        return f"{slot.name} retains no WAL{status}"
     grown = ""
     if (then := before.get(slot.name)) is not None:
-        grown = f", {size(max(slot.retained_bytes - then, 0))} more than before the pause"
-    return f"  {slot.name}: {size(slot.retained_bytes)} of WAL{grown}{status}\n"
+        grown = f", {size(max(slot.retained_bytes - then, 0))} more than before the stop"
+    return f"{slot.name} retains {size(slot.retained_bytes)}{grown}{status}"
 
 
 def notice(
-    name: str,
+    at: Situation,
     end: Ending,
     *,
     needs: tuple[str, ...],
     notified: Notified,
     now: datetime,
-    where: str,
     events: tuple[Finding, ...] = (),
-    wal: str = "",
 ) -> Notice | None:
     """Return the notice for people now; ``None`` when nothing has changed for them.
 
     Args:
         needs: what needs a person now (``attention``).
         notified: of what people have been notified, and when.
-        where: where the record lies.
         events: of which nobody has been notified yet (``new_events``).
-        wal: what the server keeps because of tasks waiting for a restart (``retained_wal``).
     """
     quiet = is_quiet(end, needs, notified, now)
     fresh = frozenset() if quiet else news(needs, notified, now)
@@ -232,24 +226,12 @@ def notice(
     if not (fresh or over or events) or (quiet and end.outcome is Outcome.DEFERRED):
         return None
     if over and not needs and not events:
-        return Notice(
-            f"Certifier: {name} is {end.outcome.value} again",
-            f"{name}: {end.outcome.value}. Nothing needs a person any more.\n\nRecord: {where}\n",
-        )
+        return about_the_end(at, end.outcome)
     earlier = [event for event in events if event not in end.findings]
-    weighty = [f for f in (*end.findings, *earlier) if f.severity is not Severity.ADVICE]
+    findings = list(weighty((*still_open(end.findings, end.settled), *earlier)))
     alone = not fresh  # then events are why anybody is notified; otherwise they come last
-    weighty.sort(key=lambda f: (f.severity.weight, (f in events) is not alone))
-    lead = weighty[0].cause.value if weighty else "see the record"
-    blocks = [
-        f"[{found.severity.value}] {found.cause.value} ({found.place.value})\n"
-        f"  seen:   {found.seen}\n"
-        f"  remedy: {found.remedy}\n"
-        for found in weighty
-    ]
-    return Notice(
-        f"Certifier: {name} {end.outcome.value}: {lead}",
-        f"{name}: {end.outcome.value}\n\n"
-        + "\n".join([*blocks, *([wal] if wal else [])])
-        + f"\nRecord: {where}\n",
-    )
+    findings = list(errors_first(findings))
+    findings.sort(key=lambda f: (f.severity.weight, (f in events) is not alone))
+    if at.stopped and not alone:
+        return about_stopped(at, end.outcome, findings)
+    return about_findings(at, end.outcome, findings)

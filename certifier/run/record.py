@@ -15,21 +15,24 @@ from pydantic import Field
 from certifier.certificate import CertificateFacts, Expiring, expiring, share_left
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.evidence import ProbeReport, SlotFacts
-from certifier.models import Fact, Finding
+from certifier.models import Fact, Finding, weightiest
 from certifier.run.documents import (
     Change,
     ImportedCertificate,
     InstanceTest,
     Material,
     Rehearsal,
+    StoppedTask,
     TaskWork,
     Versions,
 )
 from certifier.run.dossier import Dossier, facts_in
 from certifier.run.ending import Ending
 from certifier.run.event import Problem, RecordEvent
+from certifier.run.intent import Intent, intent
+from certifier.run.settled import still_open
 from certifier.text import printable
-from certifier.vocabulary import Mode, Origin, Outcome, SslMode
+from certifier.vocabulary import Cause, Decision, Mode, Origin, Outcome, SslMode
 
 FORMAT = "certifier.certification/2"
 
@@ -73,11 +76,17 @@ class EndpointRecord(Fact):
 
 
 class TaskRecord(Fact):
-    """The tasks that the change concerned. ``stopped_seconds``: seconds, the longest of them."""
+    """The tasks that the change concerned.
+
+    Attributes:
+        stopped: those with a pending restart: since when, and what DMS says.
+        stopped_seconds: how long the longest of the resumed ones did not run.
+    """
 
     paused: tuple[str, ...] = ()
     resumed: tuple[str, ...] = ()
     pending_restarts: tuple[str, ...] = ()
+    stopped: tuple[StoppedTask, ...] = ()
     stopped_seconds: float | None = None
 
 
@@ -133,6 +142,9 @@ class Certification(Fact):
         spec: the source as this run used it.
         probe: the report of our own TLS connection (docs/reference/probe-json.md).
         changes: what the plan found to differ; made when ``changed``.
+        settled: the causes among the findings that the run has settled itself.
+        reached: what Plan changes decided; ``None``: the run did not come so far.
+        intent: what a run would do, of a plan and of a change that waits for its window.
         intended_leaf_sha256: the certificate that the server is meant to serve.
         days_left, expires, expires_at: the expiry that comes first, and of what.
         share_left: the least share of its life, from 1 to 0, that a certificate has left.
@@ -154,6 +166,7 @@ class Certification(Fact):
     verified: Verified = Field(default_factory=Verified)
     endpoint: EndpointRecord | None = None
     changes: tuple[Change, ...] = ()
+    intent: Intent | None = None
     changed: bool = False
     rolled_back: bool = False
     opens_at: datetime | None = None
@@ -171,6 +184,9 @@ class Certification(Fact):
     expires: str | None = None
     expires_at: datetime | None = None
     findings: tuple[Finding, ...] = ()
+    cause: Cause | None = None
+    settled: tuple[Cause, ...] = ()
+    reached: Decision | None = None
     next_due: datetime | None = None
 
 
@@ -216,6 +232,7 @@ def certification(
         ),
         endpoint=_endpoint_record(endpoint, dossier) if endpoint else None,
         changes=plan.changes if plan else (),
+        intent=_intent(event, dossier, end),
         changed=dossier.applied is not None and dossier.rolled_back is None,
         rolled_back=dossier.rolled_back is not None and dossier.rolled_back.rolled_back,
         opens_at=plan.opens_at if plan else None,
@@ -237,8 +254,24 @@ def certification(
         expires=first.what if first else None,
         expires_at=first.not_after if first else None,
         findings=end.findings,
+        cause=cause_of(end),
+        settled=tuple(sorted(end.settled)),
+        reached=plan.decision if plan else None,
         next_due=next_due,
     )
+
+
+def cause_of(end: Ending) -> Cause | None:
+    """Return the cause of an ending: that of the weightiest finding, what is settled left out."""
+    weighty = weightiest(still_open(end.findings, end.settled))
+    return weighty.cause if weighty else None
+
+
+def _intent(event: RecordEvent, dossier: Dossier, end: Ending) -> Intent | None:
+    if event.mode is not Mode.PLAN and end.outcome is not Outcome.PLANNED:
+        return None
+    refused = end.outcome is not Outcome.PLANNED
+    return intent(event.source.spec, dossier, refused=refused)
 
 
 def _by_probe(report: ProbeReport) -> Proof:
@@ -332,6 +365,7 @@ def _tasks(dossier: Dossier) -> TaskRecord:
         paused=paused.tasks,
         resumed=resumed.tasks,
         pending_restarts=dossier.pending_restarts,
+        stopped=dossier.stopped,
         stopped_seconds=resumed.stopped_seconds,
     )
 

@@ -64,6 +64,19 @@ class Marker(Fact):
     forgotten: bool = False
 
 
+class OnHold(Fact):
+    """A source that is not run on purpose: by whom, why, and since when."""
+
+    by: str
+    why: str
+    since: datetime
+
+    def words(self, name: str) -> str:
+        """Return the sentence for whoever asks for the source."""
+        since = f"{self.since:%Y-%m-%d %H:%M} UTC"
+        return f"{self.by} has paused it since {since}: {self.why}; certifier unpause {name}"
+
+
 class SourceState(Fact):
     """What is remembered of a source between runs.
 
@@ -105,6 +118,7 @@ class SourceState(Fact):
         bad_change, bad_changes, change_after: the change that ended badly last, how often in a row,
             and until when it is not made again.
         restart_tries: how many runs in a row have left a task waiting for a restart.
+        on_hold: it is not run, whoever starts it, until somebody ends that.
     """
 
     name: str
@@ -155,6 +169,7 @@ class SourceState(Fact):
     bad_changes: int = 0
     change_after: datetime | None = None
     restart_tries: int = 0
+    on_hold: OnHold | None = None
     history: History = History()
 
     @property

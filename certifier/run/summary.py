@@ -1,13 +1,14 @@
 """How an execution over several sources ended."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from certifier.models import Fact, Finding
+from certifier.models import Fact, weightiest
 from certifier.run.event import Problem
 from certifier.run.record import Certification
+from certifier.run.settled import still_open
 from certifier.run.state import SourceState
-from certifier.vocabulary import Cause, Mode, Origin, Outcome, Severity
+from certifier.vocabulary import Cause, Mode, Origin, Outcome
 
 
 def failure(
@@ -17,6 +18,7 @@ def failure(
     planned: bool,
     problem: Problem | None,
     reasons: Mapping[str, str],
+    waiting: Collection[str] = (),
 ) -> str:
     """Return why an execution failed, naming who it concerns; empty when it did not.
 
@@ -25,6 +27,7 @@ def failure(
         direct: a person or a pipeline started it, and wants every source to be certified.
         planned: in plan mode, where a source that is not refused is ``planned``.
         reasons: the cause behind an outcome, by source.
+        waiting: the sources whose change waits for the window that their owner has set.
     """
     if problem is not None:
         return f"{problem.error}: {problem.cause}" if problem.cause else problem.error
@@ -34,7 +37,7 @@ def failure(
     others = [
         f"{name}: {outcome.value}" + (f" ({reasons[name]})" if name in reasons else "")
         for name, outcome in sorted(outcomes.items())
-        if outcome not in good
+        if outcome not in good and name not in waiting
     ]
     shown = "; ".join(others[:_NAMED])
     return shown + (f"; and {len(others) - _NAMED} more" if len(others) > _NAMED else "")
@@ -47,7 +50,7 @@ SUMMARY_FORMAT = "certifier.summary/2"
 
 
 class Line(Fact):
-    """One source in the summary of an execution."""
+    """One source in the summary of an execution. ``opens_at``: the window that it waits for."""
 
     name: str
     outcome: Outcome
@@ -59,6 +62,13 @@ class Line(Fact):
     days_left: int | None = None
     pending_restarts: int = 0
     record: str | None = None
+    opens_at: datetime | None = None
+    next_due: datetime | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether its change waits for its window."""
+        return self.outcome is Outcome.PLANNED and self.opens_at is not None
 
 
 class Summary(Fact):
@@ -86,6 +96,8 @@ class ChildOutcome(Fact):
     Attributes:
         cause, seen: the finding that matters most; ``None`` when there is none.
         record: key of the record in the bucket, without its suffix.
+        opens_at: the window that its change waits for; never of a plan that was only asked for.
+        next_due: when the source is due again.
     """
 
     name: str
@@ -99,11 +111,14 @@ class ChildOutcome(Fact):
     certificate_arn: str | None = None
     days_left: int | None = None
     pending_restarts: int = 0
+    opens_at: datetime | None = None
+    next_due: datetime | None = None
 
 
 def child_outcome(record: Certification, key: str) -> ChildOutcome:
     """Return what the report of the parent execution needs to know of a recorded run."""
-    weighty = weightiest(record.findings)
+    weighty = weightiest(still_open(record.findings, record.settled))
+    waits = record.mode is Mode.APPLY and record.outcome is Outcome.PLANNED
     endpoint = record.endpoint
     return ChildOutcome(
         name=record.source,
@@ -117,13 +132,9 @@ def child_outcome(record: Certification, key: str) -> ChildOutcome:
         certificate_arn=endpoint.fields.certificate_arn if endpoint else None,
         days_left=record.days_left,
         pending_restarts=len(record.tasks.pending_restarts),
+        opens_at=record.opens_at if waits else None,
+        next_due=record.next_due,
     )
-
-
-def weightiest(findings: tuple[Finding, ...]) -> Finding | None:
-    """Return the finding that matters most, advice left out: the one rule for "the cause"."""
-    weighty = [found for found in findings if found.severity is not Severity.ADVICE]
-    return min(weighty, key=lambda found: found.severity.weight, default=None)
 
 
 def child_outcome_again(run: str, state: SourceState, now: datetime) -> ChildOutcome:
@@ -141,4 +152,6 @@ def child_outcome_again(run: str, state: SourceState, now: datetime) -> ChildOut
         certificate_arn=state.certificate_arn,
         days_left=None if state.expires_at is None else (state.expires_at - now).days,
         pending_restarts=len(state.pending_restarts),
+        opens_at=state.opens_at if state.outcome is Outcome.PLANNED else None,
+        next_due=state.due_at,
     )

@@ -126,7 +126,8 @@ def _with_tasks(
     instances = _instances(source, context, endpoint.arn if endpoint and look else None, tasks)
     findings = planned.findings + by_tasks.findings
     if planned.changes and not instances and not errors_in(findings):
-        findings += (_no_instance(source, endpoint),)
+        instances, found = _only_instance(source, context, endpoint)
+        findings += (found,)
     decision = by_tasks.decision
     if event.mode is Mode.PLAN:
         decision = Decision.PLANNED
@@ -178,6 +179,18 @@ def _instances(
         return ()
     connected = {each.instance_arn for each in context.dms.connections(endpoint_arn)}
     return each_once(connected.union(task.instance_arn for task in tasks))
+
+
+def _only_instance(
+    source: Source, context: StepContext[PlanSettings], endpoint: Endpoint | None
+) -> tuple[tuple[str, ...], Finding]:
+    """Return the only replication instance that there is, and that it was taken; or why none."""
+    alone = context.dms.only_instance()
+    if alone is None:
+        return (), _no_instance(source, endpoint)
+    seen = f"the source names no replication instance; {alone.identifier} is the only one here"
+    chosen = finding(Cause.REPLICATION_INSTANCE_CHOSEN, place=Witness.PLAN, seen=seen)
+    return (alone.arn,), chosen
 
 
 def _no_instance(source: Source, endpoint: Endpoint | None) -> Finding:

@@ -37,7 +37,7 @@ from certifier.run.public_trust import settled
 from certifier.run.state import SourceState
 from certifier.source import ProbePolicy, Source
 from certifier.steps.context import StepContext, StepSettings
-from certifier.vocabulary import Cause, Outcome, Severity, SslMode, Stage
+from certifier.vocabulary import Cause, Severity, SslMode, Stage
 
 TIMEOUT = 20.0
 """Seconds for one probe; with an overlap there are two, and both fit the function's limit."""
@@ -160,7 +160,7 @@ def _older_clients(source: Source, material: Material, state: SourceState) -> bo
     there = material.endpoint
     trusted = material.trusted.digest if material.trusted else None
     return source.ssl_mode.verifies and (
-        state.outcome is not Outcome.CERTIFIED
+        not (state.outcome and state.outcome.is_proven)
         or there is None
         or there.fields.ssl_mode is not source.ssl_mode
         or trusted != material.bundle_digest

@@ -192,6 +192,8 @@ def usable_instances(
 ) -> tuple[str, ...]:
     """Return the instances that tests run from: the source's own list, else those in use.
 
+    Where there is neither, the only one of the account and Region.
+
     Raises:
         Refused: there is none (``no_replication_instance``).
     """
@@ -207,6 +209,8 @@ def usable_instances(
         if arn == endpoint_arn
     }
     found = found or {task.instance_arn for task in context.dms.tasks(endpoint_arn)}
+    if not found and (alone := context.dms.only_instance()) is not None:
+        return (alone.arn,)
     if not found:
         seen = (
             "the source names no replication instance, and none has a connection or a task on the "

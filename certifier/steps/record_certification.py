@@ -22,14 +22,14 @@ from certifier.report import certification_page
 from certifier.run.announcement import announcements
 from certifier.run.carryover import anchors, answered, events, pending_anchors, remembered
 from certifier.run.documents import Document
-from certifier.run.dossier import Dossier, gathered
+from certifier.run.dossier import Dossier, facts_in, gathered
 from certifier.run.due import next_due, waits_for_window
 from certifier.run.ending import Ending, ending
 from certifier.run.event import RecordEvent, run_id
 from certifier.run.history import History, PastRun
+from certifier.run.mail import Notice, Situation, about_breaker
 from certifier.run.measures import Measures, of_certification
 from certifier.run.notice import (
-    Notice,
     attention,
     expiry_words,
     new_events,
@@ -38,20 +38,26 @@ from certifier.run.notice import (
     retained_wal,
     unreported,
 )
-from certifier.run.record import Certification, certification, expiries
+from certifier.run.record import Certification, cause_of, certification, expiries, trusted_pem
+from certifier.run.site import Site
 from certifier.run.state import Pause, Recording, SourceState
-from certifier.run.summary import child_outcome, child_outcome_again, weightiest
+from certifier.run.summary import child_outcome, child_outcome_again
 from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
+from certifier.text import name_in
 from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
 
 
 class RecordSettings(StepSettings):
-    """Whom to notify, people and machines; the bound on bad ends in a day; the policy."""
+    """Whom to notify, people and machines; the bound on bad ends in a day; the policy.
+
+    ``docs_url``: where the documents are published, for the links in notices.
+    """
 
     topic: str
     event_bus: str = "default"
     breaker_limit: int
+    docs_url: str = ""
     policy: Json[Policy]
 
 
@@ -122,7 +128,6 @@ def _record(
         change=dossier.change,
     )
     key = _key(event, state.claim.since if state.claim else now)
-    where = f"s3://{context.documents.bucket}/{key}.html"
     needs = attention(
         end,
         pending_restarts=dossier.pending_restarts,
@@ -132,16 +137,8 @@ def _record(
     )
     version = event.source.version
     new = new_events(end.findings, state, version)
-    due_notice = notice(
-        event.name,
-        end,
-        needs=needs,
-        notified=state.notified,
-        now=now,
-        where=where,
-        events=new,
-        wal=retained_wal(dossier) if event.source.spec.endpoint_type == "source" else "",
-    )
+    at = _situation(event, context, dossier, key=key, next_due=due.at)
+    due_notice = notice(at, end, needs=needs, notified=state.notified, now=now, events=new)
     needed = due_notice is not None and bool(needs or new)
     unsent = None if due_notice is None else _publish(context, due_notice)
     sent = due_notice is not None
@@ -186,23 +183,47 @@ def _record(
         breaker_limit=context.settings.breaker_limit,
     )
     if done.opened:
-        _publish(context, _breaker_opened(event.name, context.settings.breaker_limit, where))
+        _publish(context, about_breaker(at, context.settings.breaker_limit))
     context.documents.write_child_outcome(run_id(event.parent), child_outcome(record, key))
     measure(of_certification(record, dossier.pauses, now))
     return Answer(outcome=end.outcome)
 
 
 def _history(state: SourceState, end: Ending, now: datetime, key: str) -> History:
-    weighty = weightiest(end.findings)
-    cause = weighty.cause.value if weighty else None
-    return state.history.after(PastRun(at=now, outcome=end.outcome, cause=cause, record=key))
+    cause = cause_of(end)
+    word = cause.value if cause else None
+    return state.history.after(PastRun(at=now, outcome=end.outcome, cause=word, record=key))
 
 
-def _breaker_opened(name: str, limit: int, where: str) -> Notice:
-    return Notice(
-        "Certifier: changes are stopped",
-        f"{limit} changes ended badly within 24 hours, the last one of {name}. No further change "
-        f"begins until `certifier reset-breaker`.\n\nRecord: {where}\n",
+def _situation(
+    event: RecordEvent,
+    context: StepContext[RecordSettings],
+    dossier: Dossier,
+    *,
+    key: str,
+    next_due: datetime | None,
+) -> Situation:
+    """Return what a mail about the source must know."""
+    spec, endpoint = event.source.spec, dossier.final_endpoint
+    pem = trusted_pem(endpoint.fields.certificate_arn, dossier)[1] if endpoint else None
+    resumed = dossier.resumed
+    return Situation(
+        name=event.name,
+        place=Site.of(event.run, context.settings.installation, context.settings.docs_url),
+        run=event.run,
+        bucket=context.documents.bucket,
+        record=key,
+        host=f"{spec.host}:{spec.port}",
+        endpoint=endpoint.identifier if endpoint else name_in(spec.endpoint),
+        now=context.now(),
+        stopped=dossier.stopped,
+        restarted=len(resumed.tasks) if resumed else 0,
+        stopped_seconds=resumed.stopped_seconds if resumed else None,
+        trusts=tuple(facts.title for facts in facts_in(pem)),
+        wal=retained_wal(dossier) if spec.endpoint_type == "source" else (),
+        next_due=next_due,
+        opens_at=dossier.plan.opens_at if dossier.plan else None,
+        zone=str(spec.window.zone) if spec.window else None,
     )
 
 

@@ -1,7 +1,8 @@
 """Report: what one execution did with all its sources, and whether it counts as failed.
 
 Scheduled and event runs succeed when the machinery worked; people have been notified for
-each source. A direct start fails unless all its sources are certified (in plan mode: planned).
+each source. A direct start fails unless all its sources are certified (in plan mode: planned), or
+wait for the windows that their owners have set.
 
 Then the page of the whole fleet is written, as ``reports/latest.html``.
 """
@@ -59,6 +60,7 @@ def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
         planned=event.mode is Mode.PLAN,
         problem=event.problem,
         reasons={line.name: line.cause for line in lines if line.cause},
+        waiting={line.name for line in lines if line.waits},
     )
     summary = Summary(
         execution=event.execution,
@@ -128,4 +130,6 @@ def _line(name: str, ending: ChildOutcome | None) -> Line:
         days_left=ending.days_left,
         pending_restarts=ending.pending_restarts,
         record=ending.record,
+        opens_at=ending.opens_at,
+        next_due=ending.next_due,
     )

@@ -14,12 +14,13 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import ReplicationTask
 from certifier.errors import Busy, Refused
 from certifier.models import Finding
-from certifier.run.documents import RESUMED, Asked, Asking, TaskWork
+from certifier.run.documents import RESUMED, Asked, Asking, StoppedTask, TaskWork
 from certifier.run.event import Done, PolledEvent
 from certifier.run.state import Pause
 from certifier.run.whose_stop import not_ours
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import ATTEMPTS, explained, prove
+from certifier.text import name_in
 from certifier.vocabulary import Cause, Witness
 
 NOT_TAKEN = "DMS does not take the start, although both endpoints connect"
@@ -42,10 +43,12 @@ def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
     tasks, findings, still = list(before.tasks), list(before.findings), before.stopped_seconds
     asked = dict(before.asked)
     pending: list[tuple[str, Finding]] = []
+    pauses: dict[str, Pause] = {}
     unsure = False
     for pause in context.store.pauses_of(event.name):
         if not held.leave(pause.task_arn):
             continue  # another source still needs it stopped, and will start it
+        pauses[pause.task_arn] = pause
         match _moved(event, context, held, pause, asked):
             case Finding() as reason if reason.cause is Cause.TASK_NOT_RESTARTED:
                 pending.append((pause.task_arn, reason))
@@ -65,10 +68,23 @@ def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
         pending_restarts=tuple(arn for arn, _ in pending),
         stopped_seconds=still,
         asked=asked,
+        stopped=tuple(_stopped(context, pauses[arn], why) for arn, why in pending) if over else (),
         findings=(*findings, *((reason for _, reason in pending) if over else ())),
     )
     context.write(event, RESUMED, work)
     return Done(done=over)
+
+
+def _stopped(context: StepContext[StepSettings], pause: Pause, reason: Finding) -> StoppedTask:
+    """Return what people must know of a task that keeps waiting, with DMS's own words."""
+    task = context.dms.task(pause.task_arn)
+    return StoppedTask(
+        arn=pause.task_arn,
+        identifier=name_in(pause.task_arn) if task is None else task.identifier,
+        since=pause.stop_date or pause.since,
+        status=None if task is None else task.status,
+        said=reason.raw or (None if task is None else task.message),
+    )
 
 
 def _is_over(

@@ -13,7 +13,10 @@ from pydantic import Json
 from certifier.errors import InvalidEvent, Refused, Unexpected
 from certifier.models import Fact
 from certifier.run.event import Event, run_id
+from certifier.run.mail import about_unreadable
 from certifier.run.measures import Measures, of_tick
+from certifier.run.site import Site
+from certifier.run.state import OnHold
 from certifier.run.summary import ChildOutcome
 from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
@@ -36,10 +39,14 @@ SET_ASIDE = timedelta(hours=1)
 
 
 class SelectSettings(StepSettings):
-    """How many sources that can start one tick takes at most, and where people are notified."""
+    """How many sources that can start one tick takes at most, and where people are notified.
+
+    ``docs_url``: where the documents are published, for the links in notices.
+    """
 
     batch: Json[int]
     topic: str
+    docs_url: str = ""
 
 
 class SelectEvent(Event):
@@ -67,7 +74,8 @@ def run(
     """Choose, register and make due what is asked for, and write the manifest.
 
     Raises:
-        InvalidEvent: the event, or a source in it, is not understood; nothing was stored.
+        InvalidEvent: the event, or a source in it, is not understood; nothing was stored. Or all
+            that was asked for by its name is on hold.
     """
     request = parse_event(event.event)
     mode = request.mode
@@ -82,19 +90,15 @@ def run(
             chosen = _due(context)
         case OfSecret() | OfCertificate() | OfIntended() | OfHost() as choice:
             chosen = _affected(choice, context)
-    good = []
-    for name, spec in chosen.items():
-        why = context.store.unreadable(name)
-        if spec is not None and why is None:
-            good.append(spec)
-            continue
-        word = _unreadable(name, event.execution, why or "its SPEC was not valid")
-        context.documents.write_child_outcome(run_id(event.execution), word)
+    asked = isinstance(request.choice, Named | Onboarded)
+    good = _runnable(chosen, event.execution, context, mode=mode, asked=asked)
     if mode is not Mode.PLAN and not isinstance(request.choice, AllDue):
         # If their run is cut off, or finds the source busy, what was asked for is not forgotten.
         context.store.set_due([source.name for source, _ in good], context.now())
     if mode is not Mode.PLAN:
-        _set_aside(sorted(chosen.keys() - {source.name for source, _ in good}), context)
+        left = sorted(chosen.keys() - {source.name for source, _ in good})
+        site = Site.of(event.execution, context.settings.installation, context.settings.docs_url)
+        _set_aside(left, context, site)
     items = [
         {
             "name": source.name,
@@ -117,6 +121,43 @@ def run(
 
 Chosen = Mapping[str, tuple[Source, int] | None]
 """Sources and their versions by name; ``None``: the table's spec is not valid any more."""
+
+
+def _runnable(
+    chosen: Chosen,
+    execution: str,
+    context: StepContext[SelectSettings],
+    *,
+    mode: Mode,
+    asked: bool,
+) -> list[tuple[Source, int]]:
+    """Return the sources that can be run, and write of the others why not.
+
+    Args:
+        asked: by their names, so that it must be said of each that is on hold.
+
+    Raises:
+        InvalidEvent: all that was asked for is on hold.
+    """
+    good: list[tuple[Source, int]] = []
+    held: dict[str, OnHold] = {}
+    for name, spec in chosen.items():
+        why = context.store.obstacle(name)
+        if isinstance(why, OnHold) and mode is not Mode.PLAN:
+            held[name] = why
+        elif spec is not None and (why is None or isinstance(why, OnHold)):
+            good.append(spec)
+        else:
+            seen = why if isinstance(why, str) else "its SPEC was not valid"
+            word = _unreadable(name, execution, seen)
+            context.documents.write_child_outcome(run_id(execution), word)
+    if not asked:
+        return good
+    if held and not good:
+        raise InvalidEvent(*(f"{name}: {hold.words(name)}" for name, hold in held.items()))
+    for name, hold in held.items():
+        context.documents.write_child_outcome(run_id(execution), _on_hold(name, execution, hold))
+    return good
 
 
 def _due(context: StepContext[SelectSettings]) -> Chosen:
@@ -147,7 +188,7 @@ def _how_many_are_due(taken: int, context: StepContext[SelectSettings]) -> int:
     return max(context.store.due_count(context.now()), taken)
 
 
-def _set_aside(names: Iterable[str], context: StepContext[SelectSettings]) -> None:
+def _set_aside(names: Iterable[str], context: StepContext[SelectSettings], site: Site) -> None:
     """Make due later what cannot be run, so that it takes nobody's turn, and notify people once."""
     for name in names:
         why = context.store.unreadable(name)
@@ -155,21 +196,18 @@ def _set_aside(names: Iterable[str], context: StepContext[SelectSettings]) -> No
             continue
         noted = context.store.set_aside_for(name)
         if noted != why:
+            sent = about_unreadable(site, name, why)
             try:
-                context.topic(context.settings.topic).publish(*_cannot_run(name, why))
+                context.topic(context.settings.topic).publish(sent.subject, sent.message)
                 noted = why
             except (Refused, Unexpected):
                 noted = noted or ""  # the next time tries again
         context.store.set_aside(name, context.now() + SET_ASIDE, noted)
 
 
-def _cannot_run(name: str, why: str) -> tuple[str, str]:
-    return (
-        f"Certifier: {name} cannot be run",
-        f"{name}: {why}. Its endpoint is left as it is, and other sources are not concerned. It is "
-        "tried again every hour. Deploy the version of Certifier that wrote it; a SPEC can also be "
-        "registered again.\n",
-    )
+def _on_hold(name: str, execution: str, hold: OnHold) -> ChildOutcome:
+    """Return the word for the report: who asks for it by its name must know."""
+    return ChildOutcome(name=name, outcome=Outcome.DEFERRED, run=execution, seen=hold.words(name))
 
 
 def _unreadable(name: str, execution: str, why: str) -> ChildOutcome:

@@ -14,6 +14,8 @@ from certifier.endpoint.facts import DmsCertificate
 from certifier.errors import Refused, Unexpected
 from certifier.ownership import STACK_TAG, certificate_prefix, is_ours
 from certifier.run.event import Event, Nothing
+from certifier.run.mail import about_undeleted
+from certifier.run.site import Site
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Mode
 
@@ -22,9 +24,10 @@ KEPT = timedelta(days=7)
 
 
 class TidySettings(StepSettings):
-    """Where people are notified of what cannot be deleted."""
+    """Where people are notified of what cannot be deleted, and where the documents are."""
 
     topic: str
+    docs_url: str = ""
 
 
 class TidyEvent(Event):
@@ -91,11 +94,10 @@ def _let_go(
     if context.now() - since < KEPT or not context.store.take_unused(certificate.digest, since):
         return
     if (why := unknown or _not_deleted(certificate, context)) is not None:
-        context.topic(context.settings.topic).publish(
-            "Certifier: a DMS certificate cannot be deleted",
-            f"Nobody has used {certificate.identifier} ({certificate.arn}) for a week, and it "
-            f"cannot be deleted: {why}. It is tried again in a week.\n",
-        )
+        settings = context.settings
+        site = Site.of(certificate.arn, settings.installation, settings.docs_url)
+        sent = about_undeleted(site, certificate.identifier, certificate.arn, why)
+        context.topic(settings.topic).publish(sent.subject, sent.message)
 
 
 def _not_deleted(certificate: DmsCertificate, context: StepContext[TidySettings]) -> str | None:

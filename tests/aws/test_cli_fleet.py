@@ -88,18 +88,13 @@ def test_status_shows_the_fleet(
     register(store, "sales")
     assert command(status) == 0
     out = capsys.readouterr().out
-    line = next(line for line in out.splitlines() if line.startswith("orders"))
-    assert line.split() == [
-        "orders",
-        "certified",
-        "verify-full",
-        "12",
-        *("3", "h", "ago"),
-        *("in", "24", "h"),
-        "1",
+    first, _, *rows = out.splitlines()
+    assert first == ("2 sources · 1 needs a person · changes allowed · first expiry in 12 days")
+    assert [row.split("\t")[:2] for row in rows[:2]] == [
+        ["orders", "task is stopped"],
+        ["sales", "not run yet"],
     ]
-    assert "sales   not run yet" in out
-    assert "2 sources: 1 certified, 1 not run yet" in out
+    assert "12 d orders" in out
     assert command(status, "--json", "orders") == 0
     payload = json.loads(capsys.readouterr().out)
     assert [source["name"] for source in payload["sources"]] == ["orders"]
@@ -209,8 +204,8 @@ def test_discover_lists_every_endpoint_and_changes_nothing(
     out = capsys.readouterr().out
     assert "127.0.0.1:1" in out
     assert "never tested" in out
-    assert "perhaps: look with --probe" in out
-    assert "2 endpoints, 1 of them verify nothing" in out
+    assert "could perhaps be raised: --probe" in out
+    assert "2 endpoints · 1 verify nothing · 0 kept by Certifier" in out
     assert command(discover, "--json") == 0
     orders, sales = json.loads(capsys.readouterr().out)
     assert (orders["ssl_mode"], orders["ca_days_left"]) == ("require", None)

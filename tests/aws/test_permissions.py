@@ -18,7 +18,7 @@ from tests.aws.certifications import SPEC
 from tests.docs.markdown import ROOT, blocks, read
 
 TEXT = read(ROOT / "docs/operate/permissions.md")
-LOCAL = {"probe", "inspect", "explain", "make-certificates", "schema"}
+LOCAL = {"completion", "probe", "inspect", "explain", "make-certificates", "schema"}
 PREFIXES = {"stepfunctions": "states"}
 
 
@@ -82,6 +82,14 @@ def installed(aws: boto3.Session, store: Store, bucket: str, monkeypatch: Any) -
 RUNS = {
     "discover": ["discover"],
     "status": ["status"],
+    "watch": ["watch"],
+    "show": ["show", "orders"],
+    "history": ["history", "orders"],
+    "open": ["open", "orders", "--no-browser"],
+    "doctor": ["doctor"],
+    "pause": ["pause", "orders", "--why", "a move"],
+    "unpause": ["unpause", "orders"],
+    "release": ["release", "orders", "nothing"],
     "report": ["report", "--output", "/dev/null"],
     "certify": ["certify", "orders", "--timeout", "0.001"],
     "approve": ["approve", "orders"],

@@ -266,12 +266,12 @@ def test_a_refusal_notifies_once_and_its_end_too(world: World) -> None:
         world.claim(run)
         world.leave(run, read_material__refused=refusal)
         assert world.record(problem, run=run) == "refused"
-    assert world.notices() == ["Certifier: orders refused: no_private_key"]
+    assert world.notices() == ["Certifier eu-west-1: orders refused: no_private_key"]
     assert world.state().due_at == NOW + timedelta(days=1)
     world.claim(f"{RUN}-3")
     world.leave(f"{RUN}-3", **unchanged())
     assert world.record(run=f"{RUN}-3") == "certified"
-    assert world.notices() == ["Certifier: orders is certified again"]
+    assert world.notices() == ["Certifier eu-west-1: orders is certified again"]
 
 
 def test_an_endpoint_that_was_rolled_back_keeps_its_old_password_version(world: World) -> None:
@@ -296,7 +296,7 @@ def test_an_endpoint_that_was_rolled_back_keeps_its_old_password_version(world: 
     assert (record["changed"], record["rolled_back"]) == (False, True)
     assert "\x1b" not in json.dumps(record["tests"], ensure_ascii=False)
     (subject,) = world.notices()
-    assert subject.startswith("Certifier: orders rolled_back")
+    assert subject.startswith("Certifier eu-west-1: orders rolled back")
 
 
 def test_the_third_bad_end_opens_the_breaker_and_notifies(world: World) -> None:
@@ -308,7 +308,7 @@ def test_the_third_bad_end_opens_the_breaker_and_notifies(world: World) -> None:
     world.store.hold("orders", RUN).write_undo(LOG)
     world.leave(**changed(**{"test_connection-new": dms_says(False)}))
     assert world.record({"error": "Unexpected", "cause": "KeyError"}) == "failed"
-    assert "Certifier: changes are stopped" in world.notices()
+    assert "Certifier eu-west-1: changes are stopped" in world.notices()
     assert world.store.breaker().opened_by == RUN
     assert world.store.undo("orders") == LOG
 
@@ -316,15 +316,15 @@ def test_the_third_bad_end_opens_the_breaker_and_notifies(world: World) -> None:
 def test_a_task_that_waits_for_a_restart_notifies_at_once_and_is_due_in_ten_minutes(
     world: World,
 ) -> None:
-    """A certified source with a task that does not run again needs a person now."""
+    """A source with a task that does not run again is not certified, and needs a person now."""
     world.store.hold("orders", RUN).pause(TASK, NOW)
     world.leave(**unchanged())
-    assert world.record() == "certified"
+    assert world.record() == "task_stopped"
     state = world.state()
     assert state.due_at == NOW + timedelta(minutes=10)
     assert state.pending_restarts == (TASK,)
     (subject,) = world.notices()
-    assert subject == "Certifier: orders certified: task_not_restarted"
+    assert subject == "Certifier eu-west-1: orders: task TASK1 IS STOPPED"
 
 
 def test_who_asks_while_a_run_is_under_way_gets_another(world: World) -> None:
@@ -479,7 +479,7 @@ def test_a_ca_that_was_never_there_before_notifies(world: World) -> None:
         world.claim(run)
         world.leave(run, **unchanged(read_material=material(bundle_pem=both)))
         world.record(run=run)
-    assert world.notices() == ["Certifier: orders certified: new_trust_anchor"]
+    assert world.notices() == ["Certifier eu-west-1: orders certified: new_trust_anchor"]
     assert len(world.state().anchors) == 2
 
 
@@ -497,7 +497,7 @@ def test_every_new_ca_is_notified_once_however_many_came_before(world: World) ->
         world.claim(run)
         world.leave(run, **unchanged(read_material=material(bundle_pem=bundle)))
         world.record(run=run)
-        assert world.notices() == ["Certifier: orders certified: new_trust_anchor"]
+        assert world.notices() == ["Certifier eu-west-1: orders certified: new_trust_anchor"]
     assert set(fingerprints) < set(world.state().anchors)
     assert world.state().notified == {}
 

@@ -253,9 +253,23 @@ def test_the_commands_for_dms_are_those_that_dms_takes(
             called(clients, command(operation), TASK=TASK)
 
 
+UNREACHABLE = 1
 CERTIFIER = {
-    "certifier status": 0,
-    "certifier status orders --json": 0,
+    "certifier status --failing": 0,
+    "certifier status --expiring 14": 0,
+    "certifier show orders": 0,
+    "certifier history orders": 0,
+    "certifier discover --probe": 0,
+    "certifier watch": 1,  # nothing runs
+    "certifier doctor": 1,  # nobody is notified
+    "certifier approve orders": 1,  # nothing waits
+    "certifier pause orders --why 'the database is being moved'": 1,  # the source has a claim
+    "certifier unpause orders": 1,
+    "certifier release orders orders-to-warehouse": 1,  # no task of that name waits
+    "certifier probe orders.db.example.com:5432": UNREACHABLE,
+    "certifier probe orders.db.example.com --ca-bundle certificates/root.crt": 2,  # not here
+    "certifier inspect --certificate certificates/server.crt --private-key"
+    " certificates/server.key --ca-bundle certificates/root.crt --host orders.db.example.com": 2,
     "certifier explain 'SSL error: certificate verify failed'": 0,
     "certifier reset-breaker": 0,
     "certifier forget orders": 1,  # the source of this test has a claim
@@ -263,7 +277,7 @@ CERTIFIER = {
 }
 
 
-def test_every_command_of_certifier_is_one(installed: None) -> None:
+def test_every_command_of_certifier_is_one(installed: None, standin: DmsStandIn) -> None:
     """Each runs against the installation, and ends as expected of a source in mid-change."""
     shown = set(of("certifier"))
     assert shown == set(CERTIFIER)

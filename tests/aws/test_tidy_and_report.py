@@ -215,7 +215,7 @@ def test_what_may_not_be_deleted_notifies(
         tidy(NOW + timedelta(days=day))
     assert names(dms) == {first.arn}
     ((subject, text),) = inbox.received()
-    assert subject == "Certifier: a DMS certificate cannot be deleted"
+    assert subject == "Certifier eu-west-1: a DMS certificate cannot be deleted"
     assert "not authorized: dms:x" in text
     assert second.arn not in text
 

@@ -590,6 +590,7 @@ def test_a_wrong_password_is_the_rehearsals_word(fleet: Fleet, spec: dict[str, A
 def test_without_any_instance_the_plan_says_so_already(fleet: Fleet) -> None:
     """Once the endpoint has a connection, that is where tests run from."""
     endpoint = fleet.plain()
+    fleet.world.cloud.dms.add_instance("replication-2")
     for mode in ("plan", "apply"):
         assert endpoint.adopt(mode, replication_instances=None).status == "FAILED"
         assert endpoint.found("no_replication_instance")["place"] == "plan"

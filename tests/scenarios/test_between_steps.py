@@ -162,7 +162,11 @@ def test_a_task_that_a_person_stops_after_we_have_started_it_stays_stopped(live:
     live.certified()
     live.dms.durations = Durations(task_starting=1_200)
     live.change()
-    assert (live.outcome, live.status(), live.unfinished) == ("certified", "starting", [live.task])
+    assert (live.outcome, live.status(), live.unfinished) == (
+        "task_stopped",
+        "starting",
+        [live.task],
+    )
     live.cloud.clock.advance(1_300)
     assert live.status() == "running"
     live.dms.set_task(live.task, status="stopped")
@@ -206,7 +210,7 @@ def test_a_task_that_may_not_start_keeps_no_other_one_from_starting(live: Live) 
         "Resume tasks", lambda: live.dms.set_instance_status(live.world.instance, "modifying")
     )
     live.change()
-    assert (live.outcome, live.mode) == ("certified", "verify-full")
+    assert (live.outcome, live.mode) == ("task_stopped", "verify-full")
     assert (live.status(), live.status(other)) == ("stopped", "running")
     assert live.unfinished == [live.task]
     assert "not available" in live.found("task_not_restarted")["seen"]

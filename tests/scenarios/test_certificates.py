@@ -574,7 +574,7 @@ def test_a_bundle_from_s3_is_held_to_its_digest_and_a_new_anchor_is_reported(
     assert team.run() == "certified"
     assert team.causes == set()
     subjects = [subject for subject, _ in world.cloud.notices[before:]]
-    assert subjects == ["Certifier: frombucket certified: new_trust_anchor"]
+    assert subjects == ["Certifier eu-west-1: frombucket certified: new_trust_anchor"]
 
 
 def test_a_bundle_from_a_secret_is_followed_when_it_changes(

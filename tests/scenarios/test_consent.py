@@ -317,7 +317,7 @@ def test_a_source_is_not_weakened_by_registering_it_again(live: Live) -> None:
     live.world.onboard(**weaker, replaces=1)
     assert (live.outcome, live.mode) == ("certified", "require")
     (notice,) = live.cloud.notices[sent:]
-    assert notice[0] == "Certifier: orders certified: endpoint_weakened"
+    assert notice[0] == "Certifier eu-west-1: orders certified: endpoint_weakened"
     assert "verify-ca becomes require" in notice[1]
     live.world.recertify()
     assert len(live.cloud.notices) == sent + 1

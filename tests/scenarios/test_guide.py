@@ -286,7 +286,6 @@ def test_every_command_of_the_guide_works(reader: Reader) -> None:
         "port": world.server.port,
         "credentials": world.arn("dms/orders"),
         "server_certificate": world.arn(PAIR),
-        "replication_instances": [world.instance],
     }
     (reader.folder / "orders.json").write_text(json.dumps(source))
     with path_of(reader) as programs:

@@ -20,7 +20,7 @@ def test_an_expiry_is_mailed_as_it_comes_nearer(live: Live) -> None:
         live.tick(minutes=DAY)
         sent += [(18 - day - 1, subject) for subject, _ in live.cloud.notices[before:]]
     assert [subject for _, subject in sent] == [
-        "Certifier: orders certified: certificate_expires_soon"
+        "Certifier eu-west-1: orders certified: certificate_expires_soon"
     ] * 3
     assert [left for left, _ in sent] == [5, 3, 1] or [left for left, _ in sent] == [6, 3, 1]
     assert live.world.record()["late"] != []

@@ -279,10 +279,35 @@ def test_a_task_in_passing_is_waited_for(live: Live, status: str) -> None:
 @pytest.mark.shows("no_replication_instance")
 def test_a_source_that_nothing_tests_names_no_instance(live: Live) -> None:
     """Neither the source nor a connection or task says where DMS should test from."""
+    live.dms.add_instance("replication-2")
     live.change(replication_instances=None)
     assert live.outcome == "refused"
     assert "no_replication_instance" in live.causes
     assert live.dms.endpoints() == []
+
+
+@pytest.mark.shows("replication_instance_chosen")
+def test_the_only_instance_is_taken_when_the_source_names_none(live: Live) -> None:
+    """As the guide's example does; the record says which one, and the next run needs no guess."""
+    live.change(replication_instances=None)
+    assert live.outcome == "certified"
+    assert "replication-1" in live.found("replication_instance_chosen")["seen"]
+    live.world.recertify()
+    assert live.outcome == "certified"
+    assert "replication_instance_chosen" not in live.causes
+
+
+def test_an_endpoint_that_is_right_is_tested_from_the_only_instance(live: Live) -> None:
+    """Also when nothing has to be changed, so that no plan has chosen it."""
+    live.certified(task=False)
+    for connection in live.client.describe_connections()["Connections"]:
+        live.client.delete_connection(
+            EndpointArn=connection["EndpointArn"],
+            ReplicationInstanceArn=connection["ReplicationInstanceArn"],
+        )
+    live.cloud.clock.advance(30)
+    live.world.onboard(ssl_mode="verify-ca", restart_tasks=True, replication_instances=None)
+    assert live.outcome == "certified"
 
 
 def test_instances_are_those_with_a_connection_when_the_source_names_none(live: Live) -> None:
@@ -567,7 +592,7 @@ def test_row_2_new_fails_and_the_old_ones_connect_again(live: Live) -> None:
     assert live.endpoint == before
     assert "connection_timeout" in live.causes
     assert verdicts(live) == {"before": True, "canary": True, "new": False, "old": True}
-    assert any("rolled_back" in subject for subject, _ in live.cloud.notices)
+    assert any("rolled back" in subject for subject, _ in live.cloud.notices)
     assert live.unfinished == []
 
 
@@ -776,16 +801,17 @@ def test_a_task_that_does_not_stop_ends_the_change(live: Live) -> None:
 
 @pytest.mark.shows("task_not_restarted")
 def test_a_task_that_fails_when_it_starts_still_waits(live: Live) -> None:
-    """The certification is good, the task is not: notified at once, tried every ten minutes."""
+    """The settings are proven, the task is not: notified at once, tried every ten minutes."""
     live.certified()
     live.when(
         "Resume tasks", lambda: live.dms.set_task(live.task, start_failure="the slot is in use")
     )
     live.change()
-    assert (live.outcome, live.mode, live.unfinished) == ("certified", "verify-full", [live.task])
+    assert (live.outcome, live.mode) == ("task_stopped", "verify-full")
+    assert live.unfinished == [live.task]
     assert "the slot is in use" in str(live.found("task_not_restarted")["raw"])
     assert live.due_in() <= 10
-    assert any("task_not_restarted" in body for _, body in live.cloud.notices)
+    assert any("IS STOPPED" in subject for subject, _ in live.cloud.notices)
     live.tick()
     assert live.unfinished == [live.task]
     live.dms.set_task(live.task, start_failure=None)

@@ -87,7 +87,7 @@ def test_a_rotation_is_started_by_the_secrets_event(world: World) -> None:
     assert world.trusted().strip() == world.authority.certificate_pem.decode().strip()
     assert set(world.causes()) == {"new_trust_anchor", "endpoint_ca_differs"}
     (notice,) = world.cloud.notices
-    assert notice[0] == "Certifier: orders certified: new_trust_anchor"
+    assert notice[0] == "Certifier eu-west-1: orders certified: new_trust_anchor"
 
 
 def test_a_renewal_ahead_of_the_server_trusts_old_and_new_until_it_follows(world: World) -> None:

@@ -92,11 +92,11 @@ def test_the_notice_of_a_pending_restart_says_what_the_server_keeps(world: World
     when(world, "Pause tasks", lambda: write(world))
     change(world)
     assert world.unfinished() == [task]
-    (told,) = (text for subject, text in world.cloud.notices if "task_not_restarted" in subject)
+    (told,) = (text for subject, text in world.cloud.notices if "IS STOPPED" in subject)
     (line,) = (line for line in told.splitlines() if SLOT in line)
     grown = seen(world, "after")["retained_bytes"] - seen(world, "before")["retained_bytes"]
     assert grown > 500 * KILOBYTE
-    assert line.endswith(f", {grown / KILOBYTE:.1f} kB more than before the pause")
+    assert line.endswith(f", {grown / KILOBYTE:.1f} kB more than before the stop")
 
     at_pause = world.record()["slots"]["at_pause"]
     assert at_pause == {SLOT: seen(world, "before")["retained_bytes"]}
@@ -125,9 +125,9 @@ def test_a_run_that_finishes_another_tells_it_too(world: World) -> None:
         if "undo" in world.unfinished():
             world.cloud.tick()
     assert "interrupted_run_finished" in world.causes()
-    ((_, told),) = world.cloud.notices[before:]
-    assert "task_not_restarted" in told
-    assert " more than before the pause" in told
+    ((subject, told),) = world.cloud.notices[before:]
+    assert "IS STOPPED" in subject
+    assert " more than before the stop" in told
     world.cloud.dms.set_task(task, start_failure=None)
     world.cloud.tick()
     assert world.unfinished() == []

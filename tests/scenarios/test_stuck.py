@@ -204,7 +204,7 @@ def test_an_item_that_cannot_be_read_concerns_its_own_source_alone(live: Live, k
     live.tick(6)
     sent = live.cloud.notices[before:]
     about = [subject for subject, _ in sent if "cannot be run" in subject]
-    assert about == [f"Certifier: {NAME} cannot be run"]
+    assert about == [f"Certifier eu-west-1: {NAME} cannot be run"]
     store = Store(table, live.cloud.table)
     assert {state.name for state in store.states_all()} == {NAME, "other"}
     assert live.world.renew()[-1].status == "SUCCEEDED"

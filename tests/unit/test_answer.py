@@ -50,6 +50,7 @@ def test_the_endpoint_of_each_source_can_be_gone_on_from() -> None:
         "certificate_arn": f"{ARN}cert:{'C' * 26}",
         "days_left": 12,
         "record": f"records/orders/20261124T090000Z-{'r' * 73}",
+        "opens_at": None,
     }
 
 

@@ -274,6 +274,20 @@ ROWS: list[Row] = [
     ),
     ("a full chain", lambda: pair(certificate=pki().leaf.fullchain_pem, chain=None), True, []),
     (
+        "a full chain, and the chain once more, as certbot writes both",
+        lambda: pair(certificate=pki().leaf.fullchain_pem),
+        True,
+        [],
+    ),
+    (
+        "a full chain, and another chain",
+        lambda: pair(
+            certificate=pki().leaf.fullchain_pem, chain=bundle(pki().issuing, pki().issuing)
+        ),
+        True,
+        [SPLIT],
+    ),
+    (
         "a full chain, out of order",
         lambda: pair(certificate=pki().leaf.chain_pem + pki().leaf.certificate_pem, chain=None),
         True,

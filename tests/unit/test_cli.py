@@ -24,7 +24,7 @@ def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
     assert "exit status" in out
 
 
-@pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["probe"], ["--no-such-option"]])
+@pytest.mark.parametrize("arguments", [["no-such-command"], ["probe"], ["--no-such-option"]])
 def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """And the usage is on stderr."""
     assert main(arguments) == 2

@@ -4,7 +4,8 @@ import io
 
 from rich.console import Console
 
-from certifier.cli.certify import Word, _live, _view
+from certifier.cli.following import Word, _live, viewing
+from certifier.cli.terminal import Terminal
 from certifier.vocabulary import Outcome
 
 
@@ -24,7 +25,7 @@ def test_the_live_view_shows_what_is_busy_first_and_stays_short() -> None:
 def test_without_a_terminal_each_change_is_a_line() -> None:
     """A pipeline's log gets one line for each step of each source, and none twice."""
     out = io.StringIO()
-    with _view(Console(file=out, width=80)) as view:
+    with viewing(Terminal(out)) as view:
         view({"orders": "Probe TLS"})
         view({"orders": "Probe TLS", "sales": "waiting"})
         view({"orders": Outcome.CERTIFIED, "sales": "waiting"})

@@ -34,6 +34,7 @@ from certifier.run.state import BadEnd, Breaker, Pause, SourceState
 from certifier.run.summary import failure
 from certifier.text import size
 from certifier.vocabulary import Cause, Decision, Outcome, SettingsUnderTest, Severity, Witness
+from tests.unit.situations import AT, STOPPED, situation
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -434,25 +435,21 @@ def test_a_deferred_run_says_which_tasks_wait_once() -> None:
     """A task that a killed run had stopped, while the breaker was open: somebody is notified."""
     end = an_ending(Outcome.DEFERRED, seen(Cause.BREAKER_OPEN))
     needs = attention(end, pending_restarts=("arn:task",), waiting_since=None, now=NOW)
-    assert notice("orders", end, needs=needs, notified={}, now=NOW, where="s3://x") is not None
-    assert (
-        notice(
-            "orders", end, needs=needs, notified=dict.fromkeys(needs, NOW), now=NOW, where="s3://x"
-        )
-        is None
-    )
+    assert notice(AT, end, needs=needs, notified={}, now=NOW) is not None
+    known = dict.fromkeys(needs, NOW)
+    assert notice(AT, end, needs=needs, notified=known, now=NOW) is None
     none = attention(end, pending_restarts=(), waiting_since=None, now=NOW)
-    assert notice("orders", end, needs=none, notified={}, now=NOW, where="s3://x") is None
+    assert notice(AT, end, needs=none, notified={}, now=NOW) is None
 
 
 def test_a_change_that_waits_after_a_bad_end_needs_no_notice() -> None:
     """What people were notified of the bad end is still so; a task that waits since is new."""
     waits = an_ending(Outcome.PLANNED, seen(Cause.CHANGE_BACKS_OFF))
     known = {"failed": NOW, "not_applied!": NOW}
-    assert notice("orders", waits, needs=(), notified=known, now=NOW, where="") is None
+    assert notice(AT, waits, needs=(), notified=known, now=NOW) is None
     assert notified_from_now_on(waits, (), known, sent=False, now=NOW) == known
     new = ("pending_restart:arn:task",)
-    assert notice("orders", waits, needs=new, notified=known, now=NOW, where="") is not None
+    assert notice(AT, waits, needs=new, notified=known, now=NOW) is not None
     assert new[0] in notified_from_now_on(waits, new, known, sent=True, now=NOW)
 
 
@@ -516,41 +513,26 @@ def test_a_person_is_notified_once_and_when_it_is_over() -> None:
     """The same trouble is notified once, another one again, and its end too."""
     bad = an_ending(Outcome.REFUSED, seen(Cause.HOSTNAME_MISMATCH), seen(Cause.CHAIN_REPAIRED))
     needs = attention(bad, pending_restarts=(), waiting_since=None, now=NOW)
-    got = notice("orders", bad, needs=needs, notified={}, now=NOW, where="s3://b/k")
+    got = notice(AT, bad, needs=needs, notified={}, now=NOW)
     assert got is not None
-    assert got.subject == "Certifier: orders refused: hostname_mismatch"
-    assert "s3://b/k" in got.message
+    assert got.subject == "Certifier eu-west-1: orders refused: hostname_mismatch"
+    assert "records/orders/" in got.message.replace("%2F", "/")
     assert "chain_repaired" not in got.message
-    assert (
-        notice("orders", bad, needs=needs, notified=dict.fromkeys(needs, NOW), now=NOW, where="")
-        is None
-    )
+    known = dict.fromkeys(needs, NOW)
+    assert notice(AT, bad, needs=needs, notified=known, now=NOW) is None
     good = an_ending(Outcome.CERTIFIED)
-    over = notice("orders", good, needs=(), notified=dict.fromkeys(needs, NOW), now=NOW, where="")
+    over = notice(AT, good, needs=(), notified=known, now=NOW)
     assert over is not None
-    assert over.subject == "Certifier: orders is certified again"
-    assert notice("orders", good, needs=(), notified={}, now=NOW, where="") is None
-    assert (
-        notice(
-            "orders", good, needs=(), notified={"certificate_expires_soon": NOW}, now=NOW, where=""
-        )
-        is None
-    )
-    assert (
-        notice("orders", an_ending(Outcome.DEFERRED), needs=("x",), notified={}, now=NOW, where="")
-        is None
-    )
-    got = notice(
-        "orders",
-        good,
-        needs=("pending_restart:t",),
-        notified={},
-        now=NOW,
-        where="s3://b/k",
-        wal="12 MB of WAL\n",
-    )
+    assert over.subject == "Certifier eu-west-1: orders is certified again"
+    assert notice(AT, good, needs=(), notified={}, now=NOW) is None
+    soon = {"certificate_expires_soon": NOW}
+    assert notice(AT, good, needs=(), notified=soon, now=NOW) is None
+    deferred = an_ending(Outcome.DEFERRED)
+    assert notice(AT, deferred, needs=("x",), notified={}, now=NOW) is None
+    stopped = situation(stopped=(STOPPED,), wal=("s retains 12 MB",))
+    got = notice(stopped, good, needs=("pending_restart:t",), notified={}, now=NOW)
     assert got is not None
-    assert got.message.endswith("12 MB of WAL\n\nRecord: s3://b/k\n")
+    assert "  WAL          s retains 12 MB\n" in got.message
 
 
 def slot(name: str, retained: int | None, status: str | None = "reserved") -> SlotFacts:
@@ -573,13 +555,13 @@ def seen_by_probe(slots: tuple[SlotFacts, ...] | None) -> Probed:
     [
         (None, None, "was not seen"),
         ((), None, "has no replication slot"),
-        ((slot("s", 3 * MEGABYTE),), None, "  s: 3.0 MB of WAL, 2.0 MB more than before the pause"),
-        ((slot("s", 1),), (slot("s", 2 * MEGABYTE),), "  s: 2.0 MB of WAL, 1.0 MB more than"),
+        ((slot("s", 3 * MEGABYTE),), None, "s retains 3.0 MB, 2.0 MB more than before the stop"),
+        ((slot("s", 1),), (slot("s", 2 * MEGABYTE),), "s retains 2.0 MB, 1.0 MB more than"),
         ((slot("s", 1),), (), "has no replication slot"),
-        ((slot("s", 512),), None, "  s: 512 bytes of WAL, 0 bytes more than"),
-        ((slot("new", MEGABYTE),), None, "  new: 1.0 MB of WAL\n"),
-        ((slot("s", None, "lost"),), None, "  s: no WAL (lost)\n"),
-        ((slot("new", 0, "unreserved"),), None, "  new: 0 bytes of WAL (unreserved)\n"),
+        ((slot("s", 512),), None, "s retains 512 bytes, 0 bytes more than"),
+        ((slot("new", MEGABYTE),), None, "new retains 1.0 MB"),
+        ((slot("s", None, "lost"),), None, "s retains no WAL (lost)"),
+        ((slot("new", 0, "unreserved"),), None, "new retains 0 bytes (unreserved)"),
         ((SlotFacts(name="s", active=True, retained_bytes=1),), None, "has no replication slot"),
     ],
 )
@@ -593,8 +575,8 @@ def test_what_pending_restarts_let_the_server_keep(
         PAUSE.model_copy(update={"retained": {"s": MEGABYTE}}),
     )
     found: dict[str, Any] = {"probed": seen_by_probe(slots), "slots_after": SlotsAfter(slots=again)}
-    assert said in retained_wal(Dossier(pauses=pauses, **found))
-    assert retained_wal(Dossier(**found)) == ""
+    assert said in "\n".join(retained_wal(Dossier(pauses=pauses, **found)))
+    assert retained_wal(Dossier(**found)) == ()
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_a_refusal_tells_every_reason_with_its_remedy(
     assert out.startswith("refused\n")
     for cause in ("certificate_expired", "hostname_mismatch", "chain_incomplete"):
         assert f"error: {cause}\n" in out
-    assert out.count("  remedy ") >= 3
+    assert out.count("\n  do  ") >= 3
 
 
 def test_errors_come_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from certifier.run.notice import (
     unreported,
 )
 from certifier.vocabulary import Cause, Outcome, Severity, Witness
+from tests.unit.situations import AT
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -93,7 +94,7 @@ def mails(days: int, every: timedelta, *, until: int) -> list[int]:
             now=now,
             expiries=expiry_words((one,), warning_days=WARNING_DAYS, now=now),
         )
-        got = notice("orders", end, needs=needs, notified=told, now=now, where="s3://b/k")
+        got = notice(AT, end, needs=needs, notified=told, now=now)
         if got is not None:
             sent.append(-((now - one.not_after) // DAY))  # rounded up
         told = notified_from_now_on(end, needs, told, sent=got is not None, now=now)
@@ -136,7 +137,7 @@ def test_a_renewal_ends_it_without_a_mail() -> None:
     """Nobody was woken for a warning, so nobody is notified of its end."""
     told: Notified = {"expires:leaf:20260530:window": START}
     good = Ending(Outcome.CERTIFIED, ())
-    assert notice("orders", good, needs=(), notified=told, now=START, where="") is None
+    assert notice(AT, good, needs=(), notified=told, now=START) is None
     assert notified_from_now_on(good, (), told, sent=False, now=START + 2 * DAY) == {}
 
 
@@ -149,7 +150,7 @@ def test_what_comes_and_goes_is_one_mail_a_day() -> None:
         now = START + timedelta(hours=hour)
         end = Ending(Outcome.CERTIFIED, (found,) if hour % 2 == 0 else ())
         needs = attention(end, pending_restarts=(), waiting_since=None, now=now)
-        got = notice("orders", end, needs=needs, notified=told, now=now, where="")
+        got = notice(AT, end, needs=needs, notified=told, now=now)
         sent += got is not None
         told = notified_from_now_on(end, needs, told, sent=got is not None, now=now)
     assert sent == 2
@@ -160,11 +161,11 @@ def test_a_task_that_is_stopped_again_is_news() -> None:
     end = Ending(Outcome.CERTIFIED, ())
     needs = attention(end, pending_restarts=("t",), waiting_since=None, now=START)
     told = notified_from_now_on(end, needs, {}, sent=True, now=START)
-    over = notice("orders", end, needs=(), notified=told, now=START + DAY / 24, where="")
+    over = notice(AT, end, needs=(), notified=told, now=START + DAY / 24)
     assert over is not None
     assert "again" in over.subject
     told = notified_from_now_on(end, (), told, sent=True, now=START + DAY / 24)
-    assert notice("orders", end, needs=needs, notified=told, now=START + DAY / 12, where="")
+    assert notice(AT, end, needs=needs, notified=told, now=START + DAY / 12)
 
 
 def test_a_cause_that_becomes_an_error_is_news() -> None:
@@ -178,4 +179,4 @@ def test_a_cause_that_becomes_an_error_is_news() -> None:
     needs = attention(light, pending_restarts=(), waiting_since=None, now=START)
     told = notified_from_now_on(light, needs, {}, sent=True, now=START)
     more = attention(heavy, pending_restarts=(), waiting_since=None, now=START)
-    assert notice("orders", heavy, needs=more, notified=told, now=START, where="") is not None
+    assert notice(AT, heavy, needs=more, notified=told, now=START) is not None

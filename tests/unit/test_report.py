@@ -67,7 +67,7 @@ def a_record(**fields: Any) -> Certification:
 def test_the_outcome_comes_first_as_a_word(outcome: Outcome) -> None:
     """A run that left nothing but its outcome still gives a whole page."""
     page = Page(certification_page(a_record(outcome=outcome)))
-    assert page.words().index(outcome.value) < page.words().index("Endpoint")
+    assert page.words().index(outcome.words) < page.words().index("Endpoint")
     assert "This run connected nowhere" in page.words()
 
 
@@ -193,17 +193,17 @@ def test_slots_that_nobody_reads_from_show_what_the_server_keeps() -> None:
 
 
 def test_the_summary_puts_what_needs_a_person_first() -> None:
-    """Failed before rolled back before refused; certified sources come last."""
+    """What does not run first, then failed, rolled back, refused; certified sources come last."""
     lines = tuple(
         Line(name=outcome.value[:3], outcome=outcome, days_left=days, record="records/x/y")
-        for outcome, days in zip(Outcome, (3, 20, 90, None, 1, 2), strict=True)
+        for outcome, days in zip(Outcome, (3, 5, 20, 90, None, 1, 2), strict=True)
     )
     summary = Summary(
         execution="arn", mode=Mode.APPLY, origin=Origin.EVENT, reported_at=NOW, lines=lines
     )
     page = Page(summary_page(summary))
     words = page.words().partition("Days left")[2]
-    names = ["fai", "rol", "ref", "pla", "def", "cer"]
+    names = ["tas", "fai", "rol", "ref", "pla", "def", "cer"]
     assert sorted(names, key=lambda name: words.index(f" {name} ")) == names
     assert set(page.addresses) == {"#content", "latest.html", "../records/x/y.html"}
     assert "started by an event" in page.words()

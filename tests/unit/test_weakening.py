@@ -15,9 +15,11 @@ from certifier.run.state import Registration, SourceState
 from certifier.run.weakening import event_key, lowers_or_moves, weakening
 from certifier.source import Source, parse_source
 from certifier.vocabulary import Cause, Outcome, SslMode, Witness
+from tests.unit.situations import AT
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dms/orders-AbCdEf"
 OTHER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dms/other-AbCdEf"
+
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
 
@@ -174,18 +176,16 @@ def test_every_move_is_notified_once_however_many_came_before() -> None:
         end = Ending(Outcome.CERTIFIED, (lasting, moved(where)))
         new = new_events(end.findings, state, version)
         needs = attention(end, pending_restarts=(), waiting_since=None, now=NOW)
-        told = notice(
-            "orders", end, needs=needs, notified=state.notified, now=NOW, where="s3", events=new
-        )
+        told = notice(AT, end, needs=needs, notified=state.notified, now=NOW, events=new)
         subjects.append(told and told.subject)
         keys = tuple(event_key(each, version) for each in new)
         told_of = notified_from_now_on(end, needs, state.notified, sent=told is not None, now=NOW)
         state = state.model_copy(update={"events": (*state.events, *keys), "notified": told_of})
     assert subjects == [
-        "Certifier: orders certified: endpoint_moved",
+        "Certifier eu-west-1: orders certified: endpoint_moved",
         None,
-        "Certifier: orders certified: endpoint_moved",
-        "Certifier: orders certified: endpoint_moved",
+        "Certifier eu-west-1: orders certified: endpoint_moved",
+        "Certifier eu-west-1: orders certified: endpoint_moved",
     ]
     assert state.notified == {"key_too_small": NOW}
 
@@ -195,6 +195,6 @@ def test_an_event_that_could_not_be_sent_is_sent_later() -> None:
     state = SourceState(name="orders", unsent=(moved("b"),))
     end = Ending(Outcome.CERTIFIED, ())
     new = new_events((), state, 1)
-    told = notice("orders", end, needs=(), notified={}, now=NOW, where="s3", events=new)
+    told = notice(AT, end, needs=(), notified={}, now=NOW, events=new)
     assert told is not None
     assert "moves from a to b" in told.message

@@ -21,7 +21,7 @@ from certifier.aws.store.items import (
 from certifier.aws.store.reads import Reads
 from certifier.aws.table import ConditionFailed, Write, packed, unpacked
 from certifier.errors import Busy, InvalidEvent, Unexpected
-from certifier.run.state import OF_ENDPOINT, Registration, SourceState
+from certifier.run.state import OF_ENDPOINT, OnHold, Registration, SourceState
 from certifier.source import Source
 
 _PAGES = 100
@@ -274,6 +274,13 @@ class Sources(Reads):
                 return f"its {kind} in the table is not valid in this version of Certifier"
         return None
 
+    def obstacle(self, name: str) -> str | OnHold | None:
+        """Return why a source is not run now: it cannot be, or it is on hold."""
+        if (why := self.unreadable(name)) is not None:
+            return why
+        state = self.state(name)
+        return None if state is None else state.on_hold
+
     def set_aside(self, name: str, until: datetime, why: str) -> None:
         """Make a source that cannot be run due later, once people were notified of ``why``."""
         self._table.wrote(
@@ -295,12 +302,12 @@ class Sources(Reads):
             self._ask(name, now)
 
     def _ask(self, name: str, now: datetime) -> None:
-        """Make a source due, unless somebody has forgotten it meanwhile."""
+        """Make a source due, unless somebody has forgotten it, or put it on hold."""
         self._table.wrote(
             self._table.change_op(
                 source_key(name, "STATE"),
                 "SET due_at = :now, due_partition = if_not_exists(due_partition, :due)",
-                "attribute_exists(pk)",
+                "attribute_exists(pk) AND attribute_not_exists(on_hold)",
                 {":now": stamp(now), ":due": DUE},
             )
         )

@@ -1,0 +1,62 @@
+"""``certifier release``: let a task that Certifier stopped stay stopped."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from certifier.aws.store import InUse
+from certifier.cli.installation import Installation, add_options, find, guarded
+from certifier.cli.records import read_record
+from certifier.text import name_in, printable
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
+
+
+def register(subparsers: "Subparsers") -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "release",
+        help="let a task that was stopped for a change stay stopped",
+        description="Drop a pending restart: Certifier does not start the task again for this"
+        " source. The task itself is left as it is. Refused while a run has the source.",
+        epilog="exit status: 0 done; 1 it does not wait for that source, or is in use; 2 wrong"
+        " usage",
+    )
+    parser.add_argument("name", metavar="NAME", help="a registered source")
+    parser.add_argument("task", metavar="TASK", help="the task: its identifier, or its ARN")
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Release the task: 0 done, 1 it does not wait, or a run has the source."""
+    return guarded("release", lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    place, name, task = find(args), printable(args.name, 80), printable(args.task, 300)
+    arn = _arn(place, args.name, args.task)
+    done = False if arn is None else place.store.release(args.name, arn, datetime.now(UTC))
+    match done:
+        case InUse(by=by):
+            print(f"certifier release: {name} has {printable(by)}", file=sys.stderr)
+            return 1
+        case False:
+            print(f"certifier release: {task} does not wait for {name}", file=sys.stderr)
+            return 1
+    print(f"{task} stays as it is; {name} does not start it again, and is due now")
+    return 0
+
+
+def _arn(place: Installation, name: str, task: str) -> str | None:
+    """Return the ARN of a task that waits for a source, by its ARN, its end, or its identifier."""
+    waiting = [pause.task_arn for pause in place.store.pauses_of(name)]
+    for arn in waiting:
+        if task in (arn, name_in(arn)):
+            return arn
+    state = place.store.state(name)
+    record = read_record(place.documents, state.record) if state and state.record else None
+    known = {one.identifier: one.arn for one in record.tasks.stopped} if record else {}
+    return known.get(task) if known.get(task) in waiting else None

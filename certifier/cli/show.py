@@ -1,0 +1,156 @@
+"""``certifier show``: the newest record of a source, in the terminal."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from certifier.cli import did_you_mean
+from certifier.cli.installation import Installation, add_options, complain, find, guarded
+from certifier.cli.plans import opening, show_intent
+from certifier.cli.records import read_record
+from certifier.cli.status import STYLES as STANDINGS
+from certifier.cli.terminal import Cell, Terminal
+from certifier.run.event import run_id
+from certifier.run.record import Certification
+from certifier.run.settled import open_first
+from certifier.run.standing import Stands, stands
+from certifier.text import clock_time, counted, name_in, printable, size, span
+from certifier.vocabulary import SslMode
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
+
+
+def register(subparsers: "Subparsers") -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "show",
+        help="a source: how it stands, its last record, every finding with what to do",
+        description="Show how a source stands, and the record of its last run: findings, tasks,"
+        " what was changed, what was verified and by whom.",
+        epilog="exit status: 0; 1 not registered; 2 wrong usage",
+    )
+    parser.add_argument("name", metavar="NAME", help="a registered source")
+    parser.add_argument("--json", action="store_true", help="print the record, as JSON")
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the source: 0, or 1 when nobody registered it."""
+    return guarded("show", lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    place, now = find(args), datetime.now(UTC)
+    state = place.store.state(args.name)
+    if state is None:
+        return missing("show", args.name, place)
+    record = read_record(place.documents, state.record) if state.record else None
+    if args.json:
+        print("null" if record is None else json.dumps(record.model_dump(mode="json"), indent=2))
+        return 0
+    each = stands(state, place.store.pauses_of(args.name), now)
+    show(Terminal(), each, record, now)
+    return 0
+
+
+def missing(command: str, name: str, place: Installation) -> int:
+    """Say that nobody registered a source, and what was meant; return the exit status."""
+    known = [state.name for state in place.store.states_all()]
+    complain(command, f"{name!r} is not a registered source{did_you_mean(name, known)}")
+    return 1
+
+
+def show(terminal: Terminal, each: Stands, record: Certification | None, now: datetime) -> None:
+    """Print how a source stands, and its last record."""
+    state = each.state
+    word = Text(each.standing.words, style=STANDINGS[each.standing])
+    head = Text(printable(each.name), style="bold")
+    mode = f"  {state.ssl_mode}" if state.ssl_mode else ""
+    terminal.line(head, "  ", word, mode, hang=2)
+    terminal.facts(_standing(each, record, now), indent=2)
+    if record is None:
+        terminal.line("no record: no run has ended yet, or it is of another version", indent=2)
+        return
+    for found in open_first(record.findings, record.settled):
+        done = found.cause in record.settled
+        terminal.gap()
+        terminal.finding(found, indent=2, of="settled by this run" if done else "")
+    terminal.gap()
+    if record.intent is not None and record.intent.changes_anything:
+        show_intent(terminal, record.model_copy(update={"findings": ()}), now)
+        terminal.gap()
+    terminal.facts(_record(record), indent=2)
+
+
+def _standing(
+    each: Stands, record: Certification | None, now: datetime
+) -> Iterator[tuple[str, Cell]]:
+    state = each.state
+    if record is not None:
+        for task in record.tasks.stopped:
+            since = f"{task.identifier}, since {clock_time(task.since)} ({span(now - task.since)})"
+            yield "stopped", Text(printable(since), style="bold red")
+            yield "DMS says", printable(task.said or "nothing", 2000)
+    if state.on_hold is not None:
+        hold = state.on_hold
+        yield "paused", printable(f"by {hold.by} since {clock_time(hold.since)}: {hold.why}")
+    if state.claim is not None:
+        claim = state.claim
+        yield "running", f"{run_id(claim.execution)}, since {clock_time(claim.since)}"
+    if each.standing.value == "waits_for_its_window" and state.opens_at is not None:
+        window = record.spec.get("restart_tasks") if record else None
+        yield "until", opening(state.opens_at, window, now)
+    if each.days_left is not None:
+        what = f": {printable(state.expires)}" if state.expires else ""
+        yield "expires", f"in {counted(each.days_left, 'day')}{what}"
+    if state.recorded_at is not None:
+        yield "last run", f"{clock_time(state.recorded_at)}, {span(now - state.recorded_at)} ago"
+    if state.due_at is not None:
+        left = f"in {span(state.due_at - now)}" if state.due_at > now else "now"
+        yield "again", f"{clock_time(state.due_at)}, {left}"
+    elif state.on_hold is None:
+        yield "again", "when asked"
+
+
+def _record(record: Certification) -> Iterator[tuple[str, Cell]]:
+    spec = record.spec
+    yield "host", printable(f"{spec['host']}:{spec.get('port', 5432)}")
+    if record.endpoint is not None:
+        made = ", created by this run" if record.endpoint.created else ""
+        mode = record.endpoint.fields.ssl_mode or SslMode.NONE
+        yield "endpoint", printable(f"{record.endpoint.identifier}, {mode.value}{made}")
+    for change in record.changes if record.changed or record.rolled_back else ():
+        back = ", rolled back" if record.rolled_back else ""
+        values = f"{(change.old or 'none')[:40]} → {(change.new or 'none')[:40]}"
+        yield "changed", printable(f"{change.field}: {values}{back}")
+    if record.trust is not None and record.trust.anchors:
+        names = ", ".join(facts.title for facts in record.trust.anchors[:4])
+        more = len(record.trust.anchors) - 4
+        yield "trusts", printable(names + (f", and {more} more" if more > 0 else ""))
+    for label, proof in (
+        ("probe", record.verified.probe),
+        ("rehearsal", record.verified.rehearsal),
+        ("DMS test", record.verified.dms_test),
+    ):
+        if proof is not None:
+            yield label, f"connected, {proof.words}" if proof.connected else "did not connect"
+        else:
+            yield label, "not reached" if record.reached is None else "not needed"
+    if record.tasks.paused or record.tasks.resumed:
+        names = ", ".join(name_in(arn) for arn in record.tasks.resumed or record.tasks.paused)
+        took = record.tasks.stopped_seconds
+        still = "" if took is None else f"; the longest did not run for {took:.0f} s"
+        yield "tasks", printable(f"stopped and started again: {names}{still}")
+    for slot in record.slots.after or record.slots.before or ():
+        if not slot.active:
+            kept = "" if slot.retained_bytes is None else f", retains {size(slot.retained_bytes)}"
+            yield "slot", printable(f"{slot.name}: nobody reads from it{kept}")
+    yield "run", Text(run_id(record.run), style="dim")
+    yield "version", f"{record.version} of the source"
+    yield "page", Text(f"certifier open {record.source}", style="dim")

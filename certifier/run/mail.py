@@ -1,0 +1,261 @@
+"""What a mail about one source says. The first line answers: does replication run, do I get up.
+
+Pure: from what the run knows. Every address opens in a browser, and DMS's own words are never left
+out.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from certifier.models import Fact, Finding
+from certifier.run import runbook
+from certifier.run.documents import StoppedTask
+from certifier.run.site import Site
+from certifier.text import clock_time, counted, span
+from certifier.vocabulary import Cause, Outcome, Severity
+
+SUBJECT = 100  # characters (SNS Publish)
+_LABEL = 13
+_FINDINGS = 20
+_SUBJECT_NAMES = 2
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a person reads: one line, and the rest."""
+
+    subject: str
+    message: str
+
+
+class Situation(Fact):
+    """One source at the end of a run, as far as a mail speaks of it.
+
+    Attributes:
+        run: ARN of the child execution.
+        bucket, record: where the record lies; its key without suffix.
+        host: with its port; ``endpoint``: the identifier.
+        stopped: the tasks that we stopped and that do not run, the longest stopped first.
+        restarted: how many tasks were stopped and run again.
+        stopped_seconds: how long the longest of those did not run.
+        trusts: the CAs with which DMS connects now.
+        wal: what the server keeps for slots that nobody reads from, a line each.
+        next_due: when the source is due again; ``opens_at``: the window that a change waits for,
+            in ``zone``.
+    """
+
+    name: str
+    place: Site
+    run: str
+    bucket: str
+    record: str
+    host: str
+    endpoint: str
+    now: datetime
+    stopped: tuple[StoppedTask, ...] = ()
+    restarted: int = 0
+    stopped_seconds: float | None = None
+    trusts: tuple[str, ...] = ()
+    wal: tuple[str, ...] = ()
+    next_due: datetime | None = None
+    opens_at: datetime | None = None
+    zone: str | None = None
+
+
+def subject(place: Site, rest: str) -> str:
+    """Return a subject, which begins with where it is."""
+    whole = f"Certifier {place.region}: {rest}"
+    return whole if len(whole) <= SUBJECT else whole[: SUBJECT - 3] + "..."
+
+
+def about_stopped(at: Situation, outcome: Outcome, findings: Sequence[Finding]) -> Notice:
+    """Return the mail on tasks that do not run."""
+    tasks = at.stopped
+    names = ", ".join(task.identifier for task in tasks[:_SUBJECT_NAMES])
+    names += f" and {len(tasks) - _SUBJECT_NAMES} more" if len(tasks) > _SUBJECT_NAMES else ""
+    be = "task {} IS STOPPED" if len(tasks) == 1 else "tasks {} ARE STOPPED"
+    first = tasks[0]
+    them = "it" if len(tasks) == 1 else "them"
+    has = "has" if len(tasks) == 1 else "have"
+    lines = [
+        f"{names} {has} not run since {first.since:%H:%M} UTC ({span(at.now - first.since)})."
+        f" Certifier stopped {them} for a change and could not restart {them}.",
+        "",
+    ]
+    for task in tasks:
+        of = "" if len(tasks) == 1 else f"{task.identifier}: "
+        said = task.said or f"nothing; the task is {task.status or 'not to be seen'}"
+        lines.append(_fact("DMS says", f"{of}{said}"))
+    lines.append(_fact("The change", _change(at, outcome)))
+    lines += [_fact("" if number else "WAL", kept) for number, kept in enumerate(at.wal)]
+    lines += [_fact("Next try", _next_try(at)), ""]
+    links = [("Task", at.place.task(task.identifier)) for task in tasks[:_SUBJECT_NAMES]]
+    lines += list(_look(at, runbook.TASK_STOPPED, links))
+    rest = [f for f in findings if f.cause is not Cause.TASK_NOT_RESTARTED]
+    if rest:
+        lines += ["", *_blocks(rest)]
+    text = "\n".join([*lines, _foot(at)]) + "\n"
+    return Notice(subject(at.place, f"{at.name}: {be.format(names)}"), text)
+
+
+def about_findings(at: Situation, outcome: Outcome, findings: Sequence[Finding]) -> Notice:
+    """Return the mail on whatever else needs a person; ``findings``: the weightiest first."""
+    lead = findings[0] if findings else None
+    word = outcome.words if outcome is not Outcome.PLANNED else _waits_word(at)
+    cause = lead.cause.value if lead else "see the record"
+    lines = [_first_line(at, outcome), ""]
+    lines += _blocks(findings)
+    lines += [_fact("Source", f"{at.name}: endpoint {at.endpoint}, host {at.host}")]
+    if at.opens_at is not None:
+        when = f"{clock_time(at.opens_at, at.zone)}, in {span(at.opens_at - at.now)}"
+        lines.append(_fact("Window opens", when))
+    lines += [_fact("Next run" if outcome.is_proven else "Next try", _next_try(at)), ""]
+    anchor = runbook.section(outcome, lead.cause if lead else None)
+    lines += list(_look(at, anchor, [("Endpoint", at.place.endpoint(at.endpoint))]))
+    text = "\n".join([*lines, _foot(at)]) + "\n"
+    return Notice(subject(at.place, f"{at.name} {word}: {cause}"), text)
+
+
+def about_the_end(at: Situation, outcome: Outcome) -> Notice:
+    """Return the mail that nothing needs a person any more."""
+    lines = [f"{at.name}: {outcome.words}. Nothing needs a person any more.", ""]
+    if at.restarted:
+        lines.append(_fact("Tasks", _restarted(at)))
+    lines += [_fact("Source", f"endpoint {at.endpoint}, host {at.host}"), ""]
+    lines += list(_look(at, runbook.FINE, []))
+    text = "\n".join([*lines, _foot(at)]) + "\n"
+    return Notice(subject(at.place, f"{at.name} is {outcome.words} again"), text)
+
+
+def about_breaker(at: Situation, limit: int) -> Notice:
+    """Return the mail that the circuit breaker has opened."""
+    lines = [
+        f"Changes are stopped: {limit} changes ended badly within 24 hours, the last one of "
+        f"{at.name}. What has begun is finished; no further change begins.",
+        "",
+        _fact("Look", "certifier status --failing"),
+        _fact("Then", "certifier reset-breaker, once you know what they have in common"),
+        _fact("Runbook", at.place.runbook(runbook.BREAKER)),
+        _fact("Record", at.place.file(at.bucket, f"{at.record}.html")),
+        _foot(at),
+    ]
+    return Notice(subject(at.place, "changes are stopped"), "\n".join(lines) + "\n")
+
+
+def about_unreadable(site: Site, name: str, why: str) -> Notice:
+    """Return the mail on a source that this version cannot run."""
+    lines = [
+        f"{name} is not run: {why}. Its endpoint is left as it is, and other sources are not"
+        " concerned. It is tried again every hour.",
+        "",
+        _fact("Then", "deploy the version that wrote it; a SPEC can also be registered again"),
+        _fact("Runbook", site.runbook(runbook.NOT_RUN)),
+        site.words,
+    ]
+    return Notice(subject(site, f"{name} cannot be run"), "\n".join(lines) + "\n")
+
+
+def about_undeleted(site: Site, identifier: str, arn: str, why: str) -> Notice:
+    """Return the mail on a DMS certificate that nobody uses and that cannot be deleted."""
+    lines = [
+        f"Nobody has used the DMS certificate {identifier} for a week, and it cannot be deleted:"
+        f" {why}. Nothing depends on it. It is tried again in a week.",
+        "",
+        _fact("ARN", arn),
+        _fact("Runbook", site.runbook(runbook.NOT_DELETED)),
+        site.words,
+    ]
+    return Notice(subject(site, "a DMS certificate cannot be deleted"), "\n".join(lines) + "\n")
+
+
+def _first_line(at: Situation, outcome: Outcome) -> str:
+    """Return whether replication runs, as far as the run knows."""
+    name = at.name
+    match outcome:
+        case Outcome.REFUSED:
+            return f"Nothing was changed for {name}: a check said no. {_restarted(at)}."
+        case Outcome.ROLLED_BACK:
+            return (
+                f"A change to {name} was rolled back: DMS connects with the old settings. "
+                f"{_restarted(at)}."
+            )
+        case Outcome.FAILED:
+            return f"{name} needs you: it is not proven that DMS connects. {_restarted(at)}."
+        case Outcome.PLANNED:
+            return f"Nothing was changed for {name} yet: the change waits. {_restarted(at)}."
+        case _:
+            return f"{name} is certified: DMS connects. This needs a person all the same."
+
+
+def _restarted(at: Situation) -> str:
+    if at.stopped:
+        return f"{counted(len(at.stopped), 'task')} of it do not run"
+    if not at.restarted:
+        return "No task was stopped"
+    longest = "" if at.stopped_seconds is None else f", after {_seconds(at.stopped_seconds)}"
+    run = "runs" if at.restarted == 1 else "run"
+    return f"{counted(at.restarted, 'task')} that it stopped {run} again{longest}"
+
+
+def _seconds(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _change(at: Situation, outcome: Outcome) -> str:
+    trusts = f": DMS connects with {', '.join(at.trusts[:3])}" if at.trusts else ""
+    if outcome.is_proven:
+        return f"is done and proven{trusts}"
+    if outcome is Outcome.ROLLED_BACK:
+        return f"was rolled back{trusts}"
+    return "is not proven: see the findings"
+
+
+def _next_try(at: Situation) -> str:
+    if at.next_due is None:
+        return "when somebody asks: certifier certify " + at.name
+    due = at.next_due
+    day = "" if due.date() == at.now.date() else f"{clock_time(due).rsplit(' ', 2)[0]} "
+    left = f", in {span(due - at.now)}" if due > at.now else ", at the next tick of the schedule"
+    then = "; then less often, at last hourly" if at.stopped else ""
+    return f"{day}{due:%H:%M} UTC{left}{then}"
+
+
+def _waits_word(at: Situation) -> str:
+    return "waits for its window" if at.opens_at is not None else "waits"
+
+
+def _look(at: Situation, anchor: str, links: Sequence[tuple[str, str]]) -> Iterator[str]:
+    yield _fact("Look", f"certifier show {at.name}")
+    yield _fact("Runbook", at.place.runbook(anchor))
+    for label, address in links:
+        yield _fact(label, address)
+    yield _fact("Record", at.place.file(at.bucket, f"{at.record}.html"))
+    yield _fact("Run", at.place.execution(at.run))
+
+
+def _fact(label: str, value: str) -> str:
+    return f"  {label.ljust(_LABEL - 1)} {value}".rstrip()
+
+
+def _blocks(findings: Sequence[Finding]) -> list[str]:
+    """Return what was seen, what others said and what to do, for each finding."""
+    lines: list[str] = []
+    for found in findings[:_FINDINGS]:
+        lines.append(f"{found.severity.value}: {found.cause.value}")
+        rows = (("seen", found.seen), ("said", found.raw), ("do", found.remedy))
+        lines += [f"  {label.ljust(4)}  {text}" for label, text in rows if text]
+        lines.append("")
+    if len(findings) > _FINDINGS:
+        lines += [f"and {counted(len(findings) - _FINDINGS, 'more', 'more')} in the record", ""]
+    return lines
+
+
+def _foot(at: Situation) -> str:
+    return f"{at.place.words} · run {at.run.rsplit(':', 1)[-1]} · {at.now:%Y-%m-%d %H:%M} UTC"
+
+
+def weighty(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return the findings that a mail speaks of: no advice."""
+    return tuple(found for found in findings if found.severity is not Severity.ADVICE)

@@ -1,0 +1,104 @@
+"""What the records of a source say one after the other: a line for each run, equal ones in one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from certifier.models import weightiest
+from certifier.run.record import Certification
+from certifier.run.settled import still_open
+from certifier.text import name_in, span
+from certifier.vocabulary import Cause, Mode, Outcome
+
+
+@dataclass(frozen=True)
+class Past:
+    """One line: what the run at ``last`` came to, and ``count`` equal ones since ``first``."""
+
+    first: datetime
+    last: datetime
+    outcome: Outcome
+    what: str
+    count: int = 1
+    is_plan: bool = False
+
+
+def past(records: Sequence[Certification]) -> list[Past]:
+    """Return the lines of a source's records, the newest first.
+
+    Args:
+        records: the newest first; that of a plan is one like any other.
+    """
+    lines: list[Past] = []
+    for number, record in enumerate(records):
+        before = records[number + 1] if number + 1 < len(records) else None
+        line = Past(
+            first=record.recorded_at,
+            last=record.recorded_at,
+            outcome=record.outcome,
+            what="; ".join(_parts(record, before)),
+            is_plan=record.mode is Mode.PLAN,
+        )
+        newer = lines[-1] if lines else None
+        if newer is not None and replace(newer, first=line.first, last=line.last, count=1) == line:
+            lines[-1] = replace(newer, first=line.first, count=newer.count + 1)
+        else:
+            lines.append(line)
+    return lines
+
+
+def _parts(record: Certification, before: Certification | None) -> Iterator[str]:
+    """Yield what a run did, the most important first."""
+    for task in record.tasks.stopped:
+        yield f"{task.identifier} does not run: {task.said or 'DMS does not say why'}"
+    if Cause.INTERRUPTED_RUN_FINISHED in record.settled:
+        yield "finished an interrupted run"
+    if record.outcome in (Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.REFUSED):
+        yield _cause(record)
+    if record.changed or record.rolled_back:
+        yield _changes(record, before)
+    if record.outcome is Outcome.PLANNED and record.opens_at is not None:
+        yield f"waits until {record.opens_at:%Y-%m-%d %H:%M} UTC"
+    if record.tasks.stopped_seconds is not None:
+        longest = span(timedelta(seconds=record.tasks.stopped_seconds))
+        yield f"{_tasks(record)} stopped for {longest}"
+
+
+def _tasks(record: Certification) -> str:
+    count = len(record.tasks.resumed)
+    return "task" if count == 1 else f"{count} tasks"
+
+
+def _cause(record: Certification) -> str:
+    weighty = weightiest(still_open(record.findings, record.settled))
+    if weighty is None:
+        return "no cause was recorded"
+    failed = [test.instance_arn for test in record.tests if not test.passed]
+    where = f" from {name_in(failed[0])}" if failed else ""
+    return f"{weighty.cause.value}{where}"
+
+
+def _changes(record: Certification, before: Certification | None) -> str:
+    """Return what was changed: CAs by their names, whatever else by its values."""
+    parts = []
+    for change in record.changes:
+        if change.field == "certificate":
+            old = _trusted(before)
+            new = _trusted(record)
+            parts.append(f"{old} → {new}" if old != new else "CAs changed, and rolled back")
+        elif change.field == "password":
+            parts.append("password")
+        else:
+            parts.append(f"{change.field} {change.old or 'none'} → {change.new or 'none'}")
+    back = ", rolled back" if record.rolled_back else ""
+    if record.endpoint is not None and record.endpoint.created:
+        return "endpoint created"
+    return ", ".join(parts) + back
+
+
+def _trusted(record: Certification | None) -> str:
+    """Return the CAs that the endpoint trusted after a run, by their common names."""
+    anchors = record.trust.anchors if record is not None and record.trust is not None else ()
+    names = [facts.title.partition("CN=")[2].partition(",")[0] or facts.title for facts in anchors]
+    more = len(names) - 3
+    return " + ".join(names[:3]) + (f" + {more} more" if more > 0 else "") if names else "other CAs"

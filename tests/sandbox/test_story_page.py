@@ -1,0 +1,23 @@
+"""The one page of the demo to open."""
+
+from sandbox.story_page import GLOSSARY, Scene, story_page
+
+
+def test_the_scenes_come_in_their_order_with_their_records() -> None:
+    """Each with its caption, and a link to the page of each record; text is escaped."""
+    page = story_page(
+        [
+            Scene(
+                "a",
+                "Onboard <it>",
+                "A pipeline starts.",
+                [("orders", "certified", "records/x.html")],
+            ),
+            Scene("b", "Recertify it", "A day later."),
+        ]
+    )
+    assert page.index("a. Onboard &lt;it&gt;") < page.index("b. Recertify it")
+    assert '<a href="records/x.html">orders: certified</a>' in page
+    assert '<a href="fleet.html">' in page
+    assert all(line in page for line in GLOSSARY)
+    assert len(GLOSSARY) == 2
