@@ -30,7 +30,7 @@ OVERDUE = DAY
 WAITING = timedelta(hours=1)
 """So long after its time a source counts as waiting; a tick comes every ten minutes."""
 WEEKS = 52
-YEAR = 365
+YEAR = 7 * WEEKS
 SOON = 6
 """Certificates that are named under the timeline."""
 T = TypeVar("T")
@@ -427,7 +427,7 @@ class FleetPage:
     @property
     def soonest(self) -> tuple[Expiry, ...]:
         """What expires first within the year."""
-        return tuple(each for each in self.expiries if each.days <= YEAR)[:SOON]
+        return tuple(each for each in self.expiries if each.days < YEAR)[:SOON]
 
     @property
     def needing(self) -> int:

@@ -239,7 +239,9 @@ def test_the_filter_shows_what_is_asked_for(browser: Browser, many: Folder) -> N
         page.get_by_role("checkbox", name="Needs a person").check()
         headline = page.locator("h1").inner_text()
         assert headline.startswith(f"{len(column(page, 1))} of 200 sources need")
-        page.get_by_label("Group", exact=True).select_option("hr")
+        page.get_by_label("Group", exact=True).select_option("orders")
+        assert {name.split("-")[0] for name in column(page, 1)} == {"orders"}
+        page.get_by_label("Search in the table").fill("no such words")
         assert column(page, 1) == []
         assert shown.inner_text() == "0 of 200 sources"
 
