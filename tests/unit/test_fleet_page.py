@@ -133,7 +133,7 @@ def test_what_only_time_brings_needs_a_person_too() -> None:
 
 
 def test_certified_does_not_say_more_than_was_verified() -> None:
-    """A fleet of sources that verify nothing is told so, beside "all are certified"."""
+    """A fleet of sources that verify nothing is shown so, beside "all are certified"."""
     page = a_page(*(a_source(mode, ssl_mode=mode) for mode in ("none", "require", "verify-ca")))
     assert page.headline == "All 3 sources are certified"
     assert "2 connect without verifying who answers." in fleet_html(page)
