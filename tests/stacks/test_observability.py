@@ -4,8 +4,6 @@ import json
 import re
 from typing import Any
 
-import pytest
-
 from certifier.vocabulary import Metric
 from tests.docs.markdown import anchors, read
 from tests.stacks.conftest import ROOT, flat, of_type, synthesize
@@ -30,7 +28,7 @@ def test_every_alarm_links_into_the_runbook_and_says_the_first_command(
     for name, properties in found.items():
         says = flat(properties["AlarmDescription"])
         assert len(says) < 1024
-        link, command = re.findall(r"Runbook: (\S+) - First: (.+)$", says)[0]
+        command, link = re.findall(r"First: (.+)\. Then: (\S+)$", says)[0]
         path, _, anchor = link.partition("#")
         assert path == "docs/operate/runbook.md"
         assert anchor in anchors(RUNBOOK), name
@@ -43,13 +41,11 @@ def test_every_alarm_links_into_the_runbook_and_says_the_first_command(
 
 def test_the_runbook_of_a_team_is_linked_instead() -> None:
     """In every alarm and on the dashboard."""
-    one = synthesize({"certifier:runbook": "https://wiki.example.com/certifier"})
+    one = synthesize({"certifier:docs_url": "https://wiki.example.com/certifier"})
     for properties in alarms(one).values():
-        assert "Runbook: https://wiki.example.com/certifier#" in flat(
-            properties["AlarmDescription"]
-        )
+        assert "Then: https://wiki.example.com/certifier" in flat(properties["AlarmDescription"])
     (dashboard,) = of_type(one, "AWS::CloudWatch::Dashboard").values()
-    assert "(https://wiki.example.com/certifier)" in flat(dashboard["DashboardBody"])
+    assert "(https://wiki.example.com/certifier" in flat(dashboard["DashboardBody"])
 
 
 def body(template: dict[str, Any]) -> list[dict[str, Any]]:
@@ -103,13 +99,3 @@ def test_the_dashboard_can_be_left_out() -> None:
     """It costs $3 a month."""
     one = synthesize({"certifier:dashboard": "false"})
     assert of_type(one, "AWS::CloudWatch::Dashboard") == {}
-
-
-@pytest.mark.parametrize("wrong", ["", "two words", "x" * 301])
-def test_a_link_is_one_word(wrong: str) -> None:
-    """Anything else would not lead anywhere at night."""
-    from stacks.settings import InvalidSettings, Settings
-
-    given = {"certifier:secret_prefixes": ["dms/"], "certifier:runbook": wrong}
-    with pytest.raises(InvalidSettings, match="runbook"):
-        Settings.from_context(given)
