@@ -88,9 +88,9 @@ def test_data_providers_and_serverless_replications_are_listed(
     assert {one["managed"] for one in told[2:]} == {False}
     assert discovered() == 0
     out = capsys.readouterr().out
-    assert "old-orders (data provider)" in out
-    assert "orders-to-lake (serverless replication through orders)" in out
-    assert "no, because DMS tests no connection of a data provider" in out
+    assert "old-orders  verify-ca  data provider · p:5432" in out
+    assert "orders-to-lake  verify-full  serverless replication through orders" in out
+    assert "managed: no, because DMS tests no connection of a data provider" in out
     assert "no, because DMS tests the connections of a serverless replication only" in out
 
 
