@@ -162,9 +162,9 @@ class Acm:
     def _find_or_import(self, source: str, pair: Pair, *, old: AcmCertificate | None) -> Reconciled:
         """Adopt what an earlier run has imported and could not remember, or import anew.
 
-        A tag proves nothing: whoever may set one could have us write over a certificate of theirs, or
-        of somebody else's load balancer. So what only a tag says is ours is never written over. It
-        is adopted if it is the very same certificate and nothing uses it.
+        A tag proves nothing: whoever may set one could have us write over a certificate of theirs,
+        or of somebody else's load balancer. So what only a tag says is ours is never written over.
+        It is adopted if it is the very same certificate and nothing uses it.
         """
         leaf, unsettled = pair.facts, old.arn if old else None
         tagged = [one for one in self.tagged(source, leaf) if one.arn != unsettled]
