@@ -102,7 +102,22 @@ class Everything:
     """Every registered source."""
 
 
-Choice = AllDue | OfSecret | OfCertificate | OfIntended | OfHost | Onboarded | Named | Everything
+@dataclass(frozen=True)
+class NotifyTest:
+    """No source: one notice, so that a person sees whether notices arrive."""
+
+
+Choice = (
+    NotifyTest
+    | AllDue
+    | OfSecret
+    | OfCertificate
+    | OfIntended
+    | OfHost
+    | Onboarded
+    | Named
+    | Everything
+)
 
 
 @dataclass(frozen=True)
@@ -207,6 +222,10 @@ def _needed(event: Mapping[str, Any], field: str, found: list[str]) -> str:
 def _direct(event: Mapping[str, Any]) -> Request:
     if "sources" in event:
         raise InvalidEvent(f"sources: {_OTHER_DOOR}")
+    if set(event) == {"notify_test"}:
+        if event["notify_test"] is not True:
+            raise InvalidEvent("notify_test: must be true")
+        return Request(NotifyTest(), origin=Origin.DIRECT)
     if set(event) == {"onboarded"}:
         return Request(_onboarded(event["onboarded"]), origin=Origin.DIRECT)
     mode, problems = _mode(event, ("names", "all"), _ALLOWED)

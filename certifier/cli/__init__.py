@@ -42,6 +42,7 @@ IN_AWS: Mapping[str, str] = {
     "forget": "certifier forget orders",
     "reset-breaker": "certifier reset-breaker",
     "doctor": "certifier doctor",
+    "notify-test": "certifier notify-test",
 }
 EXAMPLES: Mapping[str, str] = {**ON_THE_LAPTOP, **IN_AWS}
 """An example of each command."""

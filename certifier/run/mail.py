@@ -156,6 +156,17 @@ def about_unreadable(site: Site, name: str, why: str) -> Notice:
     return Notice(subject(site, f"{name} cannot be run"), "\n".join(lines) + "\n")
 
 
+def about_nothing(site: Site) -> Notice:
+    """Return the mail of ``certifier notify-test``."""
+    lines = [
+        "Notices arrive. Somebody asked for this one with `certifier notify-test`; nothing needs a"
+        " person.",
+        "",
+        site.words,
+    ]
+    return Notice(subject(site, "a test of the notices"), "\n".join(lines) + "\n")
+
+
 def about_undeleted(site: Site, identifier: str, arn: str, why: str) -> Notice:
     """Return the mail on a DMS certificate that nobody uses and that cannot be deleted."""
     lines = [

@@ -13,7 +13,7 @@ from pydantic import Json
 from certifier.errors import InvalidEvent, Refused, Unexpected
 from certifier.models import Fact
 from certifier.run.event import Event, run_id
-from certifier.run.mail import about_unreadable
+from certifier.run.mail import about_nothing, about_unreadable
 from certifier.run.measures import Measures, of_tick
 from certifier.run.site import Site
 from certifier.run.state import OnHold
@@ -24,6 +24,7 @@ from certifier.triggers import (
     AllDue,
     Everything,
     Named,
+    NotifyTest,
     OfCertificate,
     OfHost,
     OfIntended,
@@ -88,6 +89,9 @@ def run(
             chosen = context.store.specs_all()
         case AllDue():
             chosen = _due(context)
+        case NotifyTest():
+            chosen = {}
+            context.topic(context.settings.topic).publish(*_test_notice(event, context))
         case OfSecret() | OfCertificate() | OfIntended() | OfHost() as choice:
             chosen = _affected(choice, context)
     asked = isinstance(request.choice, Named | Onboarded)
@@ -117,6 +121,12 @@ def run(
         mode=mode,
         origin=request.origin,
     )
+
+
+def _test_notice(event: SelectEvent, context: StepContext[SelectSettings]) -> tuple[str, str]:
+    settings = context.settings
+    sent = about_nothing(Site.of(event.execution, settings.installation, settings.docs_url))
+    return sent.subject, sent.message
 
 
 Chosen = Mapping[str, tuple[Source, int] | None]

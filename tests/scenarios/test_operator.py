@@ -45,6 +45,34 @@ def lines(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
 
+# -- whether notices arrive
+
+
+def test_a_test_notice_goes_the_whole_way(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the function, the role and the topic of every other one; no source is run for it."""
+    before = len(live.cloud.notices)
+    assert command("notify-test") == 0
+    assert capsys.readouterr().out.startswith("sent:")
+    ((subject, message),) = live.cloud.notices[before:]
+    assert "a test of the notices" in subject
+    assert "nothing needs a person" in message
+
+
+def test_a_test_notice_that_cannot_be_sent_says_why(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The right is missing: the command fails, as a notice would."""
+    statements = live.cloud._rights._of_role("select_sources")
+    for statement in list(statements):
+        if "sns:Publish" in statement["Action"]:
+            statements.remove(statement)
+    assert command("notify-test") == 1
+    live.cloud._rights._statements.clear()
+    assert "was not sent" in capsys.readouterr().err
+
+
 # -- 2: the plan
 
 

@@ -13,6 +13,7 @@ WHO = {
     **dict.fromkeys(("status", "watch", "show", "history", "open", "doctor"), "ReaderPolicy"),
     "report": "ReaderPolicy",
     "certify": "RegistrarPolicy",
+    "notify-test": "RunnerPolicy",
     **dict.fromkeys(("approve", "pause", "unpause", "release"), "RegistrarPolicy"),
     "forget": "RegistrarPolicy",
     "reset-breaker": "RegistrarPolicy",
