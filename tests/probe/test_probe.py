@@ -284,7 +284,7 @@ def test_another_certificate_than_the_intended_one(postgres: Postgres) -> None:
 
 
 def test_policy_is_not_part_of_the_verdict(postgres: Postgres, serving: Any) -> None:
-    """Expiry soon and long validity are warnings, also when a source raises them to errors."""
+    """Expiry soon and long validity refuse nothing, also when a source raises them to errors."""
     now = datetime.now(UTC)
     serving(
         _ROOT.issue(
@@ -294,7 +294,10 @@ def test_policy_is_not_part_of_the_verdict(postgres: Postgres, serving: Any) -> 
     found = {Cause.CERTIFICATE_EXPIRES_SOON, Cause.VALIDITY_TOO_LONG}
     report = ask(postgres)
     assert report.passed
-    assert causes(report) == dict.fromkeys(found, Severity.WARNING)
+    assert causes(report) == {
+        Cause.CERTIFICATE_EXPIRES_SOON: Severity.WARNING,
+        Cause.VALIDITY_TOO_LONG: Severity.ADVICE,
+    }
     strict = ask(postgres, certificate_policy=Policy(raise_to_error=tuple(found)))
     assert strict.passed
     assert set(causes(strict)) == found
@@ -302,8 +305,11 @@ def test_policy_is_not_part_of_the_verdict(postgres: Postgres, serving: Any) -> 
 
 def test_an_anchor_that_ends_soon_is_reported(postgres: Postgres, serving: Any) -> None:
     """The server does not send its root, but nothing verifies once that has expired."""
-    root = Authority.root("Ends soon", not_after=datetime.now(UTC) + timedelta(days=9))
-    serving(root.issue(dns=[_HOST]))
+    now = datetime.now(UTC)
+    root = Authority.root(
+        "Ends soon", not_before=now - timedelta(days=90), not_after=now + timedelta(days=9)
+    )
+    serving(root.issue(dns=[_HOST], not_after=now + timedelta(days=90)))
     report = ask(postgres, ca_bundle=root.certificate_pem)
     assert report.passed
     assert causes(report) == {Cause.CERTIFICATE_EXPIRES_SOON: Severity.WARNING}

@@ -27,7 +27,14 @@ def test_the_probe_prints_what_the_readme_shows(
     root = Authority.root("Example root")
     (tmp_path / "root.crt").write_bytes(root.certificate_pem)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
+    # As on a terminal of that size that has no colours; into a pipe, nothing wraps.
+    for name, value in {
+        "COLUMNS": "100",
+        "LINES": "40",
+        "TERM": "dumb",
+        "TTY_COMPATIBLE": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
     arguments, lines = shown("probe")
     with Postgres.start(tls=root.issue(dns=["db-1.example.com"]), hba=Access.TLS_ONLY) as server:
         assert main([*arguments, "--address", server.host, "--port", str(server.port)]) == 1

@@ -142,7 +142,7 @@ def test_findings_are_sorted_by_weight_and_say_seen_remedy_and_raw() -> None:
     words = Page(certification_page(a_record(findings=found))).words()
     assert words.index("dns_failed") < words.index("mode_could_be_raised")
     assert "seen no such name" in words
-    assert "raw NXDOMAIN" in words
+    assert "said NXDOMAIN" in words
     assert found[1].remedy in words
 
 
