@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
 
 _POLL = 2.0  # seconds
-_ROUNDS = 60
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -26,6 +25,9 @@ def register(subparsers: "Subparsers") -> None:
         description="Start an execution that runs no source and sends one notice: by the same"
         " function, with the same rights and to the same topic as every other one.",
         epilog="exit status: 0 it was sent; 1 it was not; 2 wrong usage",
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=2.0, metavar="MINUTES", help="how long to wait (2)"
     )
     add_options(parser)
     parser.set_defaults(run=run)
@@ -41,12 +43,12 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
     name = f"notify-test-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     event = json.dumps({"notify_test": True})
     execution = place.states.start(place.deployment.machine, name, event)
-    for _ in range(_ROUNDS):
-        state = place.states.describe(execution)
-        if state is not None and state.status != "RUNNING":
-            break
+    state = place.states.describe(execution)
+    ends = time.monotonic() + 60 * args.timeout
+    while (state is None or state.status == "RUNNING") and time.monotonic() < ends:
         sleep(_POLL)
-    else:
+        state = place.states.describe(execution)
+    if state is None or state.status == "RUNNING":
         complain("notify-test", f"it still runs: certifier watch {name}")
         return 1
     if state.status != "SUCCEEDED":

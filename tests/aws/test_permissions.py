@@ -87,7 +87,7 @@ RUNS = {
     "history": ["history", "orders"],
     "open": ["open", "orders", "--no-browser"],
     "doctor": ["doctor"],
-    "notify-test": ["notify-test"],
+    "notify-test": ["notify-test", "--timeout", "0.001"],
     "pause": ["pause", "orders", "--why", "a move"],
     "unpause": ["unpause", "orders"],
     "release": ["release", "orders", "nothing"],

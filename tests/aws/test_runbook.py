@@ -45,6 +45,10 @@ def command(operation: str, word: str = "") -> str:
     return found
 
 
+EXECUTIONS = ("FAILED", "TIMED_OUT", "RUNNING", '"$MACHINE" --max-results')
+"""A word of each command that lists executions."""
+
+
 def called(clients: Clients, text: str, **variables: str) -> Any:
     """What a command answers."""
     return Aws(clients.client)(text, variables)
@@ -186,7 +190,12 @@ def test_a_failed_execution_says_why(names: dict[str, str], clients: Clients) ->
     """The last failures are listed, and one is described by its cause."""
     started = clients.client("stepfunctions").start_execution(stateMachineArn=names["MACHINE"])
     arn = started["executionArn"]
-    assert called(clients, command("list-executions"), **names) == {"executions": []}
+    for word in EXECUTIONS[:2]:
+        line = command("list-executions", word)
+        assert called(clients, line, **names) == {"executions": []}
+    for word in EXECUTIONS[2:]:
+        (one,) = called(clients, command("list-executions", word), **names)["executions"]
+        assert one["executionArn"] == arn
     assert called(clients, command("describe-execution"), EXECUTION=arn) in ("", "None")
 
 
@@ -255,6 +264,7 @@ def test_the_commands_for_dms_are_those_that_dms_takes(
 
 UNREACHABLE = 1
 CERTIFIER = {
+    "certifier status": 0,
     "certifier status --failing": 0,
     "certifier status --expiring 14": 0,
     "certifier show orders": 0,
@@ -300,11 +310,11 @@ def test_every_command_of_aws_is_tried_here() -> None:
         command("describe-stacks", "StateMachine"),
         command("describe-stacks", "TableName"),
         command("describe-stacks", "Topic"),
+        *(command("list-executions", word) for word in EXECUTIONS),
         *map(
             command,
             (
                 "get-queue-url",
-                "list-executions",
                 "describe-execution",
                 "stop-execution",
                 "receive-message",
