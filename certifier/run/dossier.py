@@ -184,11 +184,16 @@ def gathered(
     """Return the dossier of a run: its documents, and what the table holds of it.
 
     Args:
-        known_anchors: fingerprints of the CAs that earlier runs have seen; empty: none has run.
+        known_anchors: fingerprints of the CAs that earlier runs have seen; empty: none has run,
+            and what an adopted endpoint trusts is what was there before.
     """
     probed = read(PROBED)
     material = settled(read(MATERIAL), probed)
     refusals = (read(refusal_of(step)) for step in LEFT_BY)
+    trusted = material.trusted if material else None
+    known = known_anchors or tuple(
+        facts.sha256 for facts in facts_in(trusted.pem if trusted else None)
+    )
     return Dossier(
         material=material,
         probed=probed,
@@ -212,7 +217,7 @@ def gathered(
         new_anchors=tuple(
             f"{facts.title} (SHA-256 {facts.sha256})"
             for facts in trusted_facts(material)
-            if known_anchors and facts.sha256 not in known_anchors
+            if known and facts.sha256 not in known
         ),
         acm_leaf=acm_leaf,
         lives_in_acm=lives_in_acm,
