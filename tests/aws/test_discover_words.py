@@ -119,6 +119,7 @@ def test_the_global_bundle_of_rds_has_the_word_too(
     assert told(capsys)["orders"]["ca_bundle"] == "rds"
 
 
+@pytest.mark.real_clock("OpenSSL verifies the host by the machine's clock")
 def test_a_look_at_the_host_finds_the_word_and_what_it_would_allow(
     dms: Dms, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,8 @@ import pytest
 from certifier.roots import TrustStoreUnreachable, fetch, fetch_rds_bundle, verifying_context
 from sandbox.pki import Authority
 
+pytestmark = pytest.mark.real_clock("OpenSSL verifies the store by the machine's clock")
+
 CA = Authority.root("Trust store CA")
 BODY = b"# a bundle\n" * 100
 
