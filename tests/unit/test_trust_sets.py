@@ -2,14 +2,13 @@
 
 import json
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certifier.certificate import Certificate, bundle_digest, certificate_facts, certificates_in
-from certifier.certificate.bundle import trust_bundle
 from certifier.certificate.trust_sets import (
     BY_WORD,
     SETS,
@@ -24,7 +23,7 @@ from certifier.roots import Roots, TrustStoreUnreachable, bundle_url
 from certifier.roots.__main__ import main as refresh
 from certifier.run.rds_trust import Unknown, rds_trust, thumbprint
 from certifier.source import InvalidSource, parse_source
-from certifier.vocabulary import Cause, Severity, Witness
+from certifier.vocabulary import Cause, Severity
 from sandbox.pki import Authority
 
 ROOTS = Roots()
@@ -33,10 +32,6 @@ RDS_HOST = "orders.abc123.eu-west-1.rds.amazonaws.com"
 
 
 # -- the table
-
-
-TAKEN = datetime(2026, 11, 29, tzinfo=UTC)
-"""When the sets were taken; in ten years some of these roots have expired."""
 
 
 @pytest.mark.parametrize("one", SETS, ids=lambda one: one.word.value)
@@ -54,13 +49,6 @@ def test_every_set_says_where_and_when_it_was_read() -> None:
         assert re.search(r"[a-z]+\.(org|com)", one.source) or "AWS" in one.source
         assert date.fromisoformat(one.read_on) >= date(2026, 11, 29)
     assert set(BY_WORD) == set(TrustWord) - {TrustWord.RDS, TrustWord.PUBLIC}
-
-
-@pytest.mark.parametrize("word", [*BY_WORD, TrustWord.PUBLIC])
-def test_the_intake_takes_every_set_without_a_finding(word: TrustWord) -> None:
-    """Nothing in them was expired when they were taken, is not a CA, or cannot be read."""
-    pem = ROOTS.offline(word, None).encode()
-    assert trust_bundle(pem, TAKEN, place=Witness.INTAKE).findings == ()
 
 
 @pytest.mark.parametrize(
