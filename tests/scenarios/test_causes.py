@@ -385,7 +385,7 @@ CASES = [
         Case(
             Cause.CERTIFICATE_EXPIRES_SOON,
             None,
-            lambda: issuing().issue(*NAMES, not_after=NOW + 9 * DAY),
+            lambda: issuing().issue(*NAMES, not_before=NOW - 60 * DAY, not_after=NOW + 9 * DAY),
         ),
         marks=pytest.mark.shows("certificate_expires_soon"),
     ),
