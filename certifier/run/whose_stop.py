@@ -12,6 +12,16 @@ SAME_STOP = timedelta(seconds=5)
 """StopDates of one stop may differ by their rounding, and clocks by as much."""
 
 
+def begins_anew(pause: Pause | None, task: ReplicationTask) -> bool:
+    """Whether to stop this running task is a new stop: not one that another source has begun.
+
+    What is noted of an earlier stop is over once that one was seen, or the task was started since.
+    """
+    if pause is None or pause.stop_date is not None or pause.started_at is not None:
+        return True
+    return task.start_date is not None and task.start_date > pause.since + SAME_STOP
+
+
 def not_ours(pause: Pause, task: ReplicationTask) -> str | None:
     """Return why a task is not stopped by our stop; ``None`` when it does.
 

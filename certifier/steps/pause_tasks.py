@@ -18,7 +18,7 @@ from certifier.run.documents import MATERIAL, PAUSED, PLAN, PROBED, REHEARSAL, T
 from certifier.run.event import PolledEvent, run_id
 from certifier.run.plan import PASSING, RUNNING, waiting
 from certifier.run.undo import must_write_old, why_not_of_source
-from certifier.run.whose_stop import not_ours
+from certifier.run.whose_stop import begins_anew, not_ours
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import explained, prove
 from certifier.vocabulary import Action, Cause, Severity, Witness
@@ -86,7 +86,9 @@ def run(event: PauseEvent, context: StepContext[PauseSettings]) -> Paused:
         for task in running:
             if not _is_open(event, context.now()):
                 break  # the next round refuses what still runs
-            _note(held, context, task, endpoint, seen, anew=True)
+            pause = pauses.get(task.arn)
+            anew, turn = begins_anew(pause, task), pause.turn if pause else 0
+            _note(held, context, task, endpoint, seen, anew=anew, turn=turn)
             _stop(held, context, task)
     for task in tasks:
         pause = pauses.get(task.arn)
@@ -154,6 +156,7 @@ def _note(
     seen: Mapping[str, int] | None,
     *,
     anew: bool = False,
+    turn: int | None = None,
 ) -> None:
     """Note that this source needs the task stopped. The slots that it has seen are its source's."""
     retained = seen if task.source_endpoint_arn == endpoint.arn else None
@@ -163,6 +166,7 @@ def _note(
         endpoints=(task.source_endpoint_arn, task.target_endpoint_arn),
         retained=retained,
         anew=anew,
+        turn=turn,
     )
 
 

@@ -291,11 +291,11 @@ def test_every_command_of_certifier_is_one(installed: None, standin: DmsStandIn)
     """Each runs against the installation, and ends as expected of a source in mid-change."""
     shown = set(of("certifier"))
     assert shown == set(CERTIFIER)
-    for line in CERTIFIER:  # in this order: what is started is seen by what comes after it
+    for line, status in CERTIFIER.items():  # in this order: a start is seen by what comes after it
         argv = words(line)[1:]
         if argv[0] == "certify":
             argv.append("--detach")  # moto's machine would not end
-        assert main(argv) == CERTIFIER[line], line
+        assert main(argv) == status, line
 
 
 def test_every_command_of_aws_is_tried_here() -> None:

@@ -577,6 +577,18 @@ def test_a_stop_that_dms_took_from_anybody_of_us_is_ours(both: Store) -> None:
     assert paused(both).stop_taken is None
 
 
+def test_a_stop_that_another_source_has_begun_is_joined(both: Store) -> None:
+    """Both have read the task running and no pause: the second takes nothing from the first."""
+    orders, sales = both.hold(*ORDERS), both.hold(*SALES)
+    orders.pause(TASK, NOW, anew=True, turn=0)
+    orders.note_stop(TASK, taken=True)
+    sales.pause(TASK, NOW, anew=True, turn=0)
+    sales.note_stop(TASK, taken=False)
+    assert (paused(both).stop_taken, paused(both).sources) == (True, ("orders", "sales"))
+    orders.pause(TASK, NOW + MINUTE, anew=True, turn=paused(both).turn)
+    assert paused(both).stop_taken is None
+
+
 def test_a_source_in_the_middle_of_something_is_not_forgotten(
     store: Store, claimed: Claimed
 ) -> None:

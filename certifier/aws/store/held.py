@@ -201,20 +201,26 @@ class Held:
         endpoints: Iterable[str] = (),
         retained: Mapping[str, int] | None = None,
         anew: bool = False,
+        turn: int | None = None,
     ) -> None:
         """Note that the source needs ``task`` stopped; written before the stop.
+
+        A stop that another source has begun meanwhile is joined: what is noted of it stays.
 
         Args:
             endpoints: the ARNs of the two that the task connects.
             retained: bytes of WAL by slot; ``None`` when this source has not seen the task's slots.
             anew: the task runs, so what is noted of an earlier stop is over.
+            turn: of the pause as this source has read it, 0 without one; ``None``: whatever it is.
         """
         noted: dict[str, Any] = {"since": stamp(now)}
         if endpoints := tuple(endpoints):
             noted["endpoints"] = list(endpoints)
         if retained is not None:
             noted["retained"] = dict(retained)
+        condition = None
         if anew:
+            condition = None if turn is None else "attribute_not_exists(turn) OR turn = :read"
             sets = [f"{field} = :{field}" for field in noted]
             over = [f for f in OF_A_STOP if f not in noted]
             gone = f" REMOVE {', '.join(over)}"
@@ -223,13 +229,18 @@ class Held:
         write = self._table.change_op(
             pause_key(task),
             f"ADD sources :one, turn :turn SET {', '.join(sets)}{gone}",
+            condition,
             values={
                 ":one": {self.name},
                 ":turn": int(anew),
+                **({} if condition is None else {":read": turn}),
                 **{f":{f}": value for f, value in noted.items()},
             },
         )
         if not self._change_pause(write):
+            if condition is not None:
+                self.pause(task, now, endpoints=endpoints, retained=retained)
+                return
             raise ClaimLost(self.name)  # whoever goes on would stop a task that nobody knows of
 
     def note_stop(self, task: str, *, taken: bool) -> None:
