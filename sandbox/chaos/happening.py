@@ -172,7 +172,7 @@ class Happening:
         self._at_states[self._rng.randrange(self._size.states)] = name
 
     def _act(self, name: str) -> None:
-        self._acting = True
+        self._acting = self._watch.acted = True
         try:
             ACTS[name](self._world, self._watch, self._rng)
         finally:

@@ -111,7 +111,7 @@ class Player:
         return dict(counts)
 
     def _play(self, case: Pair) -> dict[str, Any]:
-        watch = Watch(self._world, self._story.names)
+        watch = Watch(self._world, self._story.names, self._story.ends)
         happening = Happening(self._world, self._story, watch, case, self._size, self._workers)
         happening.play()
         for minutes in PATIENCE:

@@ -34,11 +34,16 @@ class Begun:
 class Watch:
     """Follows a world from its making on: who has started and stopped what, who was notified.
 
+    Args:
+        names: the sources.
+        ends: the outcomes with which they may end, where no person acts.
+
     Attributes:
         touched: identifiers of endpoints that a person has changed or deleted.
+        acted: a person has acted at all, so that a run may rightly say no.
     """
 
-    def __init__(self, world: World, names: tuple[str, ...]) -> None:
+    def __init__(self, world: World, names: tuple[str, ...], ends: tuple[str, ...]) -> None:
         self._world = world
         self._names = names
         self._people: set[int] = set()
@@ -49,7 +54,12 @@ class Watch:
         self._ran = {
             t["ReplicationTaskArn"] for t in world.cloud.dms.tasks() if t["Status"] == "running"
         }
+        self._connected = {
+            e["EndpointIdentifier"] for e in self._all() if self._does_not_connect(e) is None
+        }
+        self._ends = ends
         self.touched: set[str] = set()
+        self.acted = False
         self._recorded: list[tuple[str, str, dict[str, Any]]] = []
         world.cloud.on_state(self._at_state)
 
@@ -178,6 +188,8 @@ class Watch:
                 elif outcome == Outcome.CERTIFIED:
                     found.append(f"{name} is certified, and {identifier} is gone")
                 continue
+            if outcome not in self._ends and not self.acted:
+                found.append(f"{name} is {outcome}: {self._world.causes(name)}")
             why = self._does_not_connect(endpoint)
             if outcome == Outcome.CERTIFIED:
                 if endpoint["SslMode"] != spec["ssl_mode"]:
@@ -187,7 +199,7 @@ class Watch:
             elif identifier not in self.touched:
                 if self._settings(endpoint) not in (before, *self._certified(identifier)):
                     found.append(f"{identifier} is not as before, and {name} is {outcome}")
-                if before is not None and why is not None:
+                if identifier in self._connected and why is not None:
                     found.append(f"{name} is {outcome}, and DMS does not connect: {why}")
         return found
 
