@@ -107,6 +107,37 @@ def _host(value: str) -> str:
     return value
 
 
+def node_of(value: str, port: int) -> tuple[str, int]:
+    """Return host and port of a node; without a port of its own, that of the source."""
+    if value.startswith("["):
+        host, _, rest = value[1:].partition("]")
+        return host, int(rest.removeprefix(":") or port)
+    host, colon, own = value.rpartition(":")
+    if not colon or ":" in host:  # a name, or an IPv6 address without brackets
+        return value, port
+    return host, int(own)
+
+
+def _is_node(value: str) -> str:
+    try:
+        host, port = node_of(value, 1)
+        _host(host)
+    except (ValueError, PydanticCustomError):
+        port = 0
+    if not 1 <= port <= 65535:
+        raise _wrong(
+            "must be a host name or an IP address, or one with a port: host:port, [address]:port"
+        )
+    return value
+
+
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+_Node = Annotated[str, AfterValidator(_is_node), Field(max_length=270)]
+
+
 def _ssl_mode(value: object) -> object:
     if value in _OPPORTUNISTIC:
         raise _wrong(
@@ -247,6 +278,16 @@ class Source(Fact):
     )
     port: StrictInt = Field(
         default=5432, ge=1, le=65535, description="The TCP port.", examples=[6432]
+    )
+    nodes: Annotated[tuple[_Node, ...], AfterValidator(_each_once)] = Field(
+        default=(),
+        max_length=16,
+        description="The servers behind the host, where the name alone does not lead to all of "
+        "them (a failover, a load balancer). Before an old CA is dropped, each of them must serve "
+        "a chain that no longer needs it, for the host's name. Each is a host name or an IP "
+        "address, with a port of its own where that is another one: host:port, [address]:port. "
+        "They are looked at over TLS alone: nobody logs in there.",
+        examples=[["db1.example.com", "10.0.12.8:6432"]],
     )
     database: str | None = Field(
         default=None,

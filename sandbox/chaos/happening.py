@@ -4,7 +4,7 @@ import json
 import random
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -73,6 +73,7 @@ class Happening:
         world: World,
         story: Story,
         watch: Watch,
+        *,
         case: Pair,
         size: Size,
         workers: inline.Workers,
@@ -202,9 +203,9 @@ class Happening:
                 strike(call)
 
     def _at_state(self, where: Where) -> None:
-        if self._case.what in (What.FAULTS, What.PEOPLE) and where.child:
-            if where.state == self._story.overtakes_at:
-                self._workers.run_next()
+        alone = self._case.what in (What.FAULTS, What.PEOPLE)
+        if alone and where.child and where.state == self._story.overtakes_at:
+            self._workers.run_next()
         if not self._acting:
             act = self._at_states.pop(self._states, None)
             self._states += 1
@@ -263,7 +264,7 @@ class Happening:
 
             def work() -> None:
                 self._mine.patience, self._mine.lost = patience, lost
-                with cloud._machines.at(where):
+                with cloud._machines.at(where) if where else nullcontext():
                     answers.append(timed(functions, function, event))
 
             hand = self._turns.start(work)

@@ -112,7 +112,9 @@ class Player:
 
     def _play(self, case: Pair) -> dict[str, Any]:
         watch = Watch(self._world, self._story.names, self._story.ends)
-        happening = Happening(self._world, self._story, watch, case, self._size, self._workers)
+        happening = Happening(
+            self._world, self._story, watch, case=case, size=self._size, workers=self._workers
+        )
         happening.play()
         for minutes in PATIENCE:
             names = [n for n in self._story.names if self._world.item(f"SPEC#{n}", "SPEC")]

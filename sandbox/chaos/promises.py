@@ -11,8 +11,8 @@ from certifier.ownership import canary_prefix
 from certifier.vocabulary import Outcome
 from sandbox.aws import Call
 from sandbox.aws.calls import NOT_STEPS
-from sandbox.aws.machine import Where
 from sandbox.aws.deploy import STACK
+from sandbox.aws.machine import Where
 from sandbox.dms.libpq import connect
 from sandbox.world import World
 
@@ -102,7 +102,9 @@ class Watch:
     def begun(self) -> list[Begun]:
         """Return what was started and stopped since, oldest first."""
         return [
-            Begun(call.params["ReplicationTaskArn"], call.operation[:-15].lower(), n in self._people)
+            Begun(
+                call.params["ReplicationTaskArn"], call.operation[:-15].lower(), n in self._people
+            )
             for n, call in enumerate(self._world.cloud.dms.log)
             if n >= self._since
             and call.error is None
@@ -122,11 +124,8 @@ class Watch:
     # -- nothing is left open
 
     def _left_open(self) -> list[str]:
-        found = []
         cloud = self._world.cloud
-        for execution in cloud.executions:
-            if execution.status == "RUNNING":
-                found.append(f"{execution.run_id} still runs")
+        found = [f"{one.run_id} still runs" for one in cloud.executions if one.status == "RUNNING"]
         for name in self._names:
             waits = self._waits()
             for what in self._world.unfinished(name):
@@ -173,42 +172,42 @@ class Watch:
     # -- endpoints
 
     def _of_endpoints(self) -> list[str]:
-        found = []
         now = {e["EndpointIdentifier"]: e for e in self._all()}
-        for name in self._names:
-            spec = self._spec(name)
-            if spec is None:
-                continue
-            identifier = spec["endpoint"]
-            endpoint, before = now.get(identifier), self._endpoints.get(identifier)
-            outcome = self._world.outcome(name)
-            if endpoint is None:
-                if before is not None and identifier not in self.touched:
-                    found.append(f"{identifier} is gone")
-                elif outcome == Outcome.CERTIFIED:
-                    found.append(f"{name} is certified, and {identifier} is gone")
-                continue
-            if outcome not in self._ends and not self.acted:
-                found.append(f"{name} is {outcome}: {self._world.causes(name)}")
-            why = self._does_not_connect(endpoint)
-            if outcome == Outcome.CERTIFIED:
-                if endpoint["SslMode"] != spec["ssl_mode"]:
-                    found.append(f"{name} is certified, with {endpoint['SslMode']}")
-                if why is not None:
-                    found.append(f"{name} is certified, and DMS does not connect: {why}")
-            elif identifier not in self.touched:
-                if self._settings(endpoint) not in (before, *self._certified(identifier)):
-                    found.append(f"{identifier} is not as before, and {name} is {outcome}")
-                if identifier in self._connected and why is not None:
-                    found.append(f"{name} is {outcome}, and DMS does not connect: {why}")
+        specs = {name: self._spec(name) for name in self._names}
+        return [
+            f"{name} is {self._world.outcome(name)}, and {why}"
+            for name, spec in specs.items()
+            if spec is not None
+            for why in self._of_endpoint(name, spec, now.get(spec["endpoint"]))
+        ]
+
+    def _of_endpoint(
+        self, name: str, spec: Mapping[str, Any], endpoint: Mapping[str, Any] | None
+    ) -> list[str]:
+        """Return why an endpoint is neither as before nor as its source's outcome says."""
+        identifier, outcome = spec["endpoint"], self._world.outcome(name)
+        before, touched = self._endpoints.get(identifier), identifier in self.touched
+        certified = outcome == Outcome.CERTIFIED
+        if endpoint is None:
+            gone = certified or (before is not None and not touched)
+            return [f"{identifier} is gone"] if gone else []
+        found = []
+        why = self._does_not_connect(endpoint)
+        if outcome not in self._ends and not self.acted:
+            found.append(f"nobody has acted: {self._world.causes(name)}")
+        if why is not None and (certified or (identifier in self._connected and not touched)):
+            found.append(f"DMS does not connect: {why}")
+        if certified and endpoint["SslMode"] != spec["ssl_mode"]:
+            found.append(f"{identifier} has {endpoint['SslMode']}")
+        as_it_was = (before, *self._certified(identifier))
+        if not certified and not touched and self._settings(endpoint) not in as_it_was:
+            found.append(f"{identifier} is not as before")
         return found
 
     def _certified(self, identifier: str) -> list[dict[str, Any]]:
         """Return the settings with which an endpoint was certified since."""
         well = {e.arn for e in self._world.cloud.executions if e.outcome == Outcome.CERTIFIED}
-        return [
-            seen for run, name, seen in self._recorded if run in well and name == identifier
-        ]
+        return [seen for run, name, seen in self._recorded if run in well and name == identifier]
 
     def _spec(self, name: str) -> dict[str, Any] | None:
         spec = self._world.item(f"SPEC#{name}", "SPEC").get("spec")
@@ -236,7 +235,7 @@ class Watch:
         started = {e.arn: e for e in self._world.cloud.executions}
         for arn in modified:
             run = started.get(arn or "")
-            if run is not None and run.outcome in (Outcome.PLANNED,):
+            if run is not None and run.outcome == Outcome.PLANNED:
                 found.append(f"{run.name} is {run.outcome}, and {run.run_id} has modified it")
         for name in self._names:
             if "unexpected" in self._world.causes(name):
@@ -259,5 +258,3 @@ class Watch:
                 if count > limit:
                     found.append(f"{task} has met {operation} {count} times")
         return found
-
-
