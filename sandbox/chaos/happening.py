@@ -108,7 +108,10 @@ class Happening:
             What.RUNS: self._draw_runs,
             What.PEOPLE: self._draw_people,
         }[self._case.what]()
-        with patch.object(deploy.Functions, "invoke", self._invoker()):
+        with (
+            patch.object(deploy.Functions, "invoke", self._invoker()),
+            patch.object(Execution, "wait", self._waiter()),
+        ):
             runs = self._story.act(self._world)
             self.join()
             cloud.faults.clear()
@@ -122,6 +125,15 @@ class Happening:
     def join(self) -> None:
         """Return when nothing is under way any more."""
         self._turns.wait_for(lambda: self._turns.alone)
+
+    def _waiter(self) -> Callable[..., Execution]:
+        """Return what waits for an execution that another hand may play."""
+
+        def wait(execution: Execution, timeout: float = 0) -> Execution:  # noqa: ARG001
+            self._turns.wait_for(lambda: execution.status != "RUNNING")
+            return execution
+
+        return wait
 
     # -- what is drawn
 
@@ -137,7 +149,7 @@ class Happening:
     def _draw_runs(self) -> None:
         for _ in range(self._rng.choice((1, 1, 2))):
             self._at_calls[self._rng.randrange(self._size.calls)] = self._start_another
-        if self._rng.random() < 0.3:
+        if self._rng.random() < 0.5:
             self._draw_fault(0, self._size.calls)
 
     def _draw_people(self) -> None:
