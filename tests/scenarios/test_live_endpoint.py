@@ -401,6 +401,8 @@ def test_an_old_ca_is_dropped_only_when_no_task_must_stop_for_it(live: Live) -> 
     live.world.serve()
     since = live.now
     live.change(restart_tasks=False)
+    assert "overlap_pending" in live.causes
+    live.tick(minutes=DAY)
     assert (live.outcome, live.status()) == ("certified", "running")
     assert "shrink_waits" in live.causes
     assert live.asked(since) == []
@@ -995,7 +997,7 @@ def test_an_event_in_the_middle_of_a_run_is_not_lost(live: Live) -> None:
     live.world.serve()
     live.tick()
     assert live.outcome == "certified"
-    assert live.world.trusted().strip() == live.world.authority.certificate_pem.decode().strip()
+    assert live.world.authority.certificate_pem.decode().strip() in live.world.trusted()
     assert live.status() == "running"
 
 
