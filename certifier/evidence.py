@@ -4,12 +4,13 @@
 escaped and capped.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from certifier.certificate import CertificateFacts
 from certifier.models import Fact, Finding
+from certifier.redactor import COMPUTED
 from certifier.vocabulary import Cause, SslMode, Stage
 
 
@@ -162,7 +163,7 @@ class OlderClientFacts(Fact):
     `leaf_sha256`, `names`: of the certificate; None and empty when there was no TLS for it.
     """
 
-    leaf_sha256: str | None = None
+    leaf_sha256: Annotated[str | None, COMPUTED] = None
     names: tuple[str, ...] = ()
 
 
@@ -206,7 +207,7 @@ class Evidence(Fact):
     chain_complete: bool = True
     anchor: CertificateFacts | None = None
     names: tuple[str, ...] = ()
-    leaf_sha256: str | None = None
+    leaf_sha256: Annotated[str | None, COMPUTED] = None
     served_intended: bool | None = None
     days_left: int | None = None
     login: LoginFacts | None = None
