@@ -125,8 +125,9 @@ class LoginFacts(Fact):
             the role may not see it.
         session_ssl, session_version, session_cipher: the probe's own row of ``pg_stat_ssl``.
         plaintext_sessions: other remote sessions without TLS; None when the role may not see them.
-        same_process: asked only when `session_ssl` is False: whether the server process that took
-            the login answers queries too, as behind a tunnel; False behind a pooler.
+        same_process: asked only when the server sees no TLS, or another than we do: whether the
+            server process that took the login answers queries too, as behind a tunnel; False behind
+            a pooler. `pooler`: the name of one that passes processes on, known by its commands.
         in_recovery: whether the server is a standby, which cannot be written to.
         slots: replication slots of every database, at most 50: inactive ones first, and those that
             keep WAL for longest; None when the server does not show them to the role.
@@ -144,6 +145,7 @@ class LoginFacts(Fact):
     plaintext_sessions: int | None = None
     in_recovery: bool | None = None
     same_process: bool | None = None
+    pooler: str | None = None
     slots: tuple[SlotFacts, ...] | None = None
 
 
