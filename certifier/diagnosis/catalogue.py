@@ -479,8 +479,7 @@ _LOGGING_IN = (
         'FATAL:  password authentication failed for user "postgres"',
         "server login has been failing, cached error: FATAL: password authentication failed for "
         'user "app" (server_login_retry)',
-        'ERROR:  authentication failed\nDETAIL:  username "app" or password does not exist in '
-        "backend",
+        'ERROR:  username "app" or password does not exist in backend',
         why="The password is wrong, the role does not exist (PostgreSQL says the same, so that "
         "nobody can guess roles), has no password, or its password has expired.",
         remedy="Compare the secret with the role: ALTER ROLE ... PASSWORD, or correct the secret. "
