@@ -184,12 +184,18 @@ class Happening:
         name = self._rng.choice(sorted(ACTS))
         self._at_states[self._rng.randrange(self._size.states)] = name
 
-    def _act(self, name: str) -> None:
-        self._acting = self._watch.acted = True
+    def _act(self, name: str, where: Where) -> None:
+        """Let somebody act; what is not taken is tried again at the next state."""
+        self._acting = True
         try:
-            ACTS[name](self._world, self._watch, self._rng)
+            taken = ACTS[name](self._world, self._watch, self._rng)
         finally:
             self._acting = False
+        if not taken:
+            self._at_states.setdefault(self._states, name)
+            return
+        self._watch.acted = True
+        self.happened.append(f"{'' if where.child else 'run: '}{where.state}: {name}")
 
     def _start_another(self, call: Call) -> None:
         names = self._story.names
@@ -222,9 +228,7 @@ class Happening:
             act = self._at_states.pop(self._states, None)
             self._states += 1
             if act is not None:
-                kind = "" if where.child else "run: "
-                self.happened.append(f"{kind}{where.state}: {act}")
-                self._act(act)
+                self._act(act, where)
 
     # -- several hands
 

@@ -1,4 +1,4 @@
-"""What people do while Certifier works: each act is theirs, with AWS's answer to it."""
+"""What people do while Certifier works. Each act says whether AWS, or we, have taken it."""
 
 from collections.abc import Callable, Mapping
 from random import Random
@@ -8,30 +8,29 @@ from certifier.aws.store import Store
 from sandbox.chaos.promises import Watch
 from sandbox.world import ENDPOINT, NAME, PAIR, World
 
-Act = Callable[[World, Watch, Random], object]
+Act = Callable[[World, Watch, Random], bool]
 
 
-def stop_task(world: World, watch: Watch, rng: Random) -> None:
+def stop_task(world: World, watch: Watch, rng: Random) -> bool:
     """Stop a task; DMS takes it when it runs."""
     arn = _task(world, rng)
     client = world.cloud.client("dms")
-    watch.person(lambda: arn and client.stop_replication_task(ReplicationTaskArn=arn))
+    return arn is not None and watch.person(
+        lambda: client.stop_replication_task(ReplicationTaskArn=arn)
+    )
 
 
-def start_task(world: World, watch: Watch, rng: Random) -> None:
+def start_task(world: World, watch: Watch, rng: Random) -> bool:
     """Start a task; DMS takes it when it is stopped and both endpoints connect."""
     arn = _task(world, rng)
     client = world.cloud.client("dms")
     how = "resume-processing"
-    watch.person(
-        lambda: (
-            arn
-            and client.start_replication_task(ReplicationTaskArn=arn, StartReplicationTaskType=how)
-        )
+    return arn is not None and watch.person(
+        lambda: client.start_replication_task(ReplicationTaskArn=arn, StartReplicationTaskType=how)
     )
 
 
-def modify_endpoint(world: World, watch: Watch, rng: Random) -> None:
+def modify_endpoint(world: World, watch: Watch, rng: Random) -> bool:
     """Modify the endpoint; DMS takes it when no task on it runs."""
     changes: list[dict[str, Any]] = [
         {"SslMode": "require"},
@@ -41,29 +40,30 @@ def modify_endpoint(world: World, watch: Watch, rng: Random) -> None:
     changed = rng.choice(changes)
     arn = (world.endpoint() or {}).get("EndpointArn")
     client = world.cloud.client("dms")
-    if arn and watch.person(
-        lambda: client.modify_endpoint(EndpointArn=arn, EngineName="postgres", **changed)
-    ):
-        watch.touched.add(ENDPOINT)
+    return arn is not None and watch.person(
+        lambda: client.modify_endpoint(EndpointArn=arn, EngineName="postgres", **changed),
+        touches=ENDPOINT,
+    )
 
 
-def delete_endpoint(world: World, watch: Watch, rng: Random) -> None:  # noqa: ARG001
+def delete_endpoint(world: World, watch: Watch, rng: Random) -> bool:  # noqa: ARG001
     """Delete the endpoint; DMS takes it when no task uses it."""
     arn = (world.endpoint() or {}).get("EndpointArn")
     client = world.cloud.client("dms")
-    if arn and watch.person(lambda: client.delete_endpoint(EndpointArn=arn)):
-        watch.touched.add(ENDPOINT)
+    return arn is not None and watch.person(
+        lambda: client.delete_endpoint(EndpointArn=arn), touches=ENDPOINT
+    )
 
 
-def delete_certificate(world: World, watch: Watch, rng: Random) -> None:
+def delete_certificate(world: World, watch: Watch, rng: Random) -> bool:
     """Delete a DMS certificate; DMS takes it when no endpoint has it."""
     client = world.cloud.client("dms")
-    if arns := [one["CertificateArn"] for one in world.cloud.dms.certificates()]:
-        arn = rng.choice(sorted(arns))
-        watch.person(lambda: client.delete_certificate(CertificateArn=arn))
+    arns = sorted(one["CertificateArn"] for one in world.cloud.dms.certificates())
+    arn = rng.choice(arns) if arns else None
+    return arn is not None and watch.person(lambda: client.delete_certificate(CertificateArn=arn))
 
 
-def edit(world: World, watch: Watch, rng: Random) -> None:  # noqa: ARG001
+def edit(world: World, watch: Watch, rng: Random) -> bool:  # noqa: ARG001
     """Register the source anew, with another spec; Onboard runs it."""
     changes: list[dict[str, Any]] = [
         {"restart_tasks": False},
@@ -72,18 +72,20 @@ def edit(world: World, watch: Watch, rng: Random) -> None:  # noqa: ARG001
         {"restart_tasks": True, "probe": "off"},
     ]
     world.onboard(**rng.choice(changes))
+    return True
 
 
-def forget(world: World, watch: Watch, rng: Random) -> None:  # noqa: ARG001
+def forget(world: World, watch: Watch, rng: Random) -> bool:  # noqa: ARG001
     """Forget the source; refused while a run has it."""
-    Store(world.cloud.client("dynamodb"), world.cloud.table).forget(NAME)
+    return Store(world.cloud.client("dynamodb"), world.cloud.table).forget(NAME) is True
 
 
-def rotate(world: World, watch: Watch, rng: Random) -> None:  # noqa: ARG001
+def rotate(world: World, watch: Watch, rng: Random) -> bool:  # noqa: ARG001
     """Put a new certificate of a new CA into the secret; PostgreSQL does not serve it yet."""
     world.issue()
     world.put_pair()
     world.cloud.emit_secret_label(PAIR)
+    return True
 
 
 def _task(world: World, rng: Random) -> str | None:

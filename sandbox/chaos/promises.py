@@ -71,8 +71,8 @@ class Watch:
                 for one in self._all()
             ]
 
-    def person(self, act: Callable[[], object]) -> bool:
-        """Let a person call DMS; say whether it was taken."""
+    def person(self, act: Callable[[], object], *, touches: str | None = None) -> bool:
+        """Let a person call DMS, about an endpoint perhaps; say whether it was taken."""
         before = len(self._world.cloud.dms.log)
         try:
             act()
@@ -80,6 +80,7 @@ class Watch:
             return False
         finally:
             self._people |= set(range(before, len(self._world.cloud.dms.log)))
+        self.touched |= {touches} if touches else set()
         return True
 
     def _all(self) -> list[dict[str, Any]]:

@@ -8,9 +8,7 @@ import pytest
 from sandbox.pki import Leaf
 from sandbox.postgres import Postgres
 from sandbox.world import PASSWORD, USER
-from tests.scenarios.live import Live
-
-DAY = 24 * 60
+from tests.scenarios.live import DAY, Live
 
 
 @dataclass
