@@ -6,6 +6,7 @@ prints its name, with which ``python -m sandbox.chaos.pairs`` plays it again.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,11 +22,11 @@ EACH, SHARES = 100, 3
 """How many cases of each story and kind ``make chaos`` plays in each of so many shares."""
 
 FEW = {
-    ("rotate", What.FAULTS): 8,
-    ("rollback", What.FAULTS): 6,
-    ("rotate", What.OVERLAP): 8,
-    ("shared", What.RUNS): 5,
-    ("rotate", What.PEOPLE): 8,
+    ("rotate", What.FAULTS): 6,
+    ("rollback", What.FAULTS): 4,
+    ("rotate", What.OVERLAP): 6,
+    ("shared", What.RUNS): 4,
+    ("rotate", What.PEOPLE): 6,
 }
 """How many ``make test`` plays."""
 
@@ -65,9 +66,9 @@ from certifier.aws.store import claims
 claims.TAKE_OVER = timedelta(days=365)
 """
 
-STARTS_WHAT_OTHERS_STOPPED = """
+TAKES_A_TASK_FOR_RUNNING = """
 from certifier.steps import resume_tasks
-resume_tasks.not_ours = lambda pause, task: None
+resume_tasks._move_on = lambda *_, **__: None
 """
 
 PLAYS = """
@@ -79,18 +80,18 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("planted", "case", "broken"),
+    ("planted", "count", "broken"),
     [
-        (NEVER_TAKES_OVER, ["rotate", "faults", "2"], "orders has claim"),
-        (STARTS_WHAT_OTHERS_STOPPED, ["rotate", "people", "1"], "which a person had stopped"),
+        (NEVER_TAKES_OVER, 6, "orders has claim"),
+        (TAKES_A_TASK_FOR_RUNNING, 2, "is stopped, and nobody knows"),
     ],
 )
 def test_a_broken_promise_is_reported_with_the_way_to_see_it_again(
-    planted: str, case: list[str], broken: str
+    planted: str, count: int, broken: str
 ) -> None:
     """A Certifier with a planted fault fails, and the case can be played alone."""
     done = subprocess.run(
-        [sys.executable, "-c", planted + PLAYS, *case],
+        [sys.executable, "-c", planted + PLAYS, "rotate", "faults", "1", str(count)],
         capture_output=True,
         text=True,
         check=False,
@@ -98,4 +99,4 @@ def test_a_broken_promise_is_reported_with_the_way_to_see_it_again(
     )
     assert done.returncode == 1, done.stderr
     assert broken in done.stderr
-    assert f"python -m sandbox.chaos.pairs {' '.join(case)} --say" in done.stderr
+    assert re.search(r"python -m sandbox\.chaos\.pairs rotate faults \d --say", done.stderr)
