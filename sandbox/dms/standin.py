@@ -20,6 +20,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, BaseResponse
 from moto.secretsmanager.models import secretsmanager_backends
 
+from certifier.certificate import certificates_in
 from sandbox.dms.certificates import Certificates
 from sandbox.dms.connections import Connections
 from sandbox.dms.endpoints import Endpoints
@@ -270,15 +271,21 @@ class DmsStandIn(World):
                 for endpoint in self.state.endpoints.values()
                 if endpoint.seen["EndpointIdentifier"] == identifier
             )
-        fields = ("SslMode", "CertificateArn", *PLAIN, "PostgreSQLSettings")
+        fields = ("SslMode", *PLAIN, "PostgreSQLSettings")
+        trusted = self._trusted(good)
 
         def judge(endpoint: Mapping[str, Any]) -> str | None:
             if endpoint["EndpointIdentifier"] != identifier:
                 return None
             same = all(endpoint.get(name) == good.get(name) for name in fields)
-            return None if same else words
+            return None if same and self._trusted(endpoint) == trusted else words
 
         self.judge = judge
+
+    def _trusted(self, endpoint: Mapping[str, Any]) -> tuple[bytes, ...]:
+        """The CAs of an endpoint, whatever the ARN of the DMS certificate that holds them."""
+        certificate = self.state.certificates.get(endpoint.get("CertificateArn", ""))
+        return certificates_in(certificate.seen.get("CertificatePem", "") if certificate else "")
 
     def endpoints(self) -> list[dict[str, Any]]:
         """Every endpoint as DescribeEndpoints shows it, without a call."""
