@@ -6,7 +6,7 @@ goes on with the fault, lets the schedule work, and reports what has come of it,
 goes on undisturbed. So a case shares all that came before it, and no case sees another.
 
 ``pairs`` plays two things at once, drawn by a seed: a second fault, a call that lands late, another
-execution, a person. Their end need not be that of the story; it keeps every promise of ``promises``.
+execution, a person. The end need not be that of the story; it keeps every promise of ``promises``.
 """
 
 from sandbox.chaos.explore import Case, Explorer, Result

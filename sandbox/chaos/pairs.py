@@ -39,6 +39,7 @@ from sandbox.world import World
 SECONDS = 60
 """Real seconds after which a case counts as hanging."""
 
+_TRAIL = 8
 PATIENCE = (*[10] * 12, *[60] * 12, *[24 * 60] * 3)
 """Minutes before each tick that is let work, while something is open."""
 
@@ -123,11 +124,11 @@ class Player:
             self._world.cloud.tick(minutes=minutes)
         broken = watch.broken()
         trail = [
-            f"{each.name} {each.status} {each.outcome}: {', '.join(each.states)}"
+            f"{each.name} {each.status} {each.outcome}: {', '.join(dict.fromkeys(each.states))}"
             for each in self._world.cloud.executions
             if broken and each.name is not None
         ]
-        return {"broken": broken, "happened": happening.happened, "trail": trail[-12:]}
+        return {"broken": broken, "happened": happening.happened, "trail": trail[:_TRAIL]}
 
 
 def _answer(out: int, work: Callable[[], dict[str, Any]]) -> NoReturn:
