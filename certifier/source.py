@@ -30,6 +30,9 @@ from certifier.text import printable
 from certifier.vocabulary import SslMode
 from certifier.window import Window, WindowError
 
+Engine = Literal["postgres", "aurora-postgresql", "aurora-postgresql-serverless"]
+"""The engines of an endpoint that Certifier keeps, in DMS's words."""
+
 _PARTITION = r"arn:aws[a-z-]*"
 _ENDPOINT_ARN = re.compile(_PARTITION + r":dms:[a-z0-9-]+:\d{12}:endpoint:[A-Za-z0-9-]+")
 _INSTANCE_ARN = re.compile(_PARTITION + r":dms:[a-z0-9-]+:\d{12}:rep:[A-Za-z0-9-]+")
@@ -233,7 +236,7 @@ class Source(Fact):
         "endpoint that exists.",
         examples=["target"],
     )
-    engine: Literal["postgres", "aurora-postgresql", "aurora-postgresql-serverless"] = Field(
+    engine: Engine = Field(
         default="postgres",
         description="The engine of the endpoint. Must be that of an endpoint that exists: it is "
         "never changed. aurora-postgresql-serverless is an engine of targets alone.",

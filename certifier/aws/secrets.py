@@ -140,6 +140,18 @@ class Secrets:
             return _incomplete(arn, value.seen, value.cause)
         return Secret(arn, pinned, value)
 
+    def require(self, arn: str, version: str | None) -> Secret:
+        """Return the secret at ``version``, without which a step may not go on.
+
+        Raises:
+            Refused: it cannot be read.
+            Retryable: the service asked us to slow down, or did not answer.
+        """
+        secret = self.read(arn, version)
+        if isinstance(secret, Finding):
+            raise Refused.because(secret)
+        return secret
+
     def tags(self, arn: str) -> Mapping[str, str] | Finding:
         """Return the tags of a secret, without reading its value; or ``secret_unreadable``.
 

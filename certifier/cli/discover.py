@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rich.text import Text
 
@@ -48,14 +48,14 @@ from certifier.rds_names import rds_name
 from certifier.roots import Roots
 from certifier.run.consent import consent_command, consents
 from certifier.run.proposal import proposed_words
-from certifier.source import Source, word_mistake
+from certifier.source import Engine, Source, word_mistake
 from certifier.text import counted, printable
 from certifier.vocabulary import SslMode
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
 
-ENGINES = frozenset({"postgres", "aurora-postgresql", "aurora-postgresql-serverless"})
+ENGINES = frozenset(get_args(Engine))
 PROVIDER_ENGINES = frozenset({"postgres", "aurora-postgresql"})
 """As ``DescribeDataProviders`` calls them (botocore: dms#CreateDataProviderMessage.Engine)."""
 PROBES_AT_ONCE = 8

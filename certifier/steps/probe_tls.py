@@ -13,7 +13,6 @@ from dataclasses import replace
 from pydantic import Json
 
 from certifier import probe
-from certifier.aws.secrets import Secret
 from certifier.certificate import union
 from certifier.endpoint.facts import EndpointFields
 from certifier.errors import Refused
@@ -104,8 +103,8 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         findings += (proposal,)
     probed = probed.model_copy(update={"findings": findings})
     context.write(event, PROBED, probed)
-    if errors := errors_in(findings):
-        raise Refused(errors[0].cause, findings=findings)
+    if errors_in(findings):
+        raise Refused.because(*findings)
     return Nothing()
 
 
@@ -210,10 +209,7 @@ def _password(
         return None
 
     def read() -> str:
-        secret = context.secrets.read(arn, material.versions.credentials)
-        if not isinstance(secret, Secret):
-            raise Refused(secret.cause, findings=(secret,))
-        return secret.text("password") or ""
+        return context.secrets.require(arn, material.versions.credentials).text("password") or ""
 
     return read
 

@@ -17,6 +17,7 @@ from certifier.certificate import material_from_secret
 from certifier.certificate.trust_sets import TrustWord
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
+from certifier.endpoint.fields import equal
 from certifier.errors import Busy, Refused
 from certifier.identity import same_host
 from certifier.models import Finding, Policy, errors_first, errors_in
@@ -78,7 +79,7 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
     tags = _consented(source, context, endpoint, findings)
     if any(found.cause in CLOSED for found in findings):
         context.write(event, MATERIAL, Material(endpoint=endpoint, findings=tuple(findings)))
-        raise Refused(findings[0].cause, findings=tuple(findings))
+        raise Refused.because(*findings)
     credentials = _credentials(source, context, tags, findings)
     findings.extend(_vouched(source, endpoint, credentials, tags))
     pair = _secret(source.server_certificate, context, tags, findings)
@@ -113,8 +114,8 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
         findings=errors_first(findings),
     )
     context.write(event, MATERIAL, material)
-    if errors := errors_in(material.findings):
-        raise Refused(errors[0].cause, findings=material.findings)
+    if errors_in(material.findings):
+        raise Refused.because(*material.findings)
     return Nothing()
 
 
@@ -371,7 +372,8 @@ def _trusted(
     arn = endpoint.fields.certificate_arn if endpoint else None
     if arn is None or bundle_digest is None:
         return None
-    if state.certificate_arn == arn and (known := state.certificate_digest) is not None:
+    known = state.certificate_digest
+    if known is not None and equal("certificate_arn", state.certificate_arn, arn):
         owned = public and context.roots.owners_with(known) is not None
         if owned or known == bundle_digest:
             return Trusted(arn=arn, digest=known)
