@@ -700,17 +700,17 @@ def _needs(rows: Sequence[SourceRow]) -> Iterator[Need]:
             key = (reason.rank, reason.title, reason.cause, reason.next)
             reasons[key].append((row, reason))
     for key in sorted(reasons, key=lambda key: (key[0], -len(reasons[key]), str(key))):
-        concerned = reasons[key]
-        row, reason = concerned[0]
+        affected = reasons[key]
+        row, reason = affected[0]
         yield Need(
             status=row.status,
             tone=reason.tone,
             title=reason.title,
             cause=reason.cause,
             seen=reason.seen,
-            alike=all(other.seen == reason.seen for _, other in concerned),
+            alike=all(other.seen == reason.seen for _, other in affected),
             next=reason.next,
-            rows=tuple(row for row, _ in concerned),
+            rows=tuple(row for row, _ in affected),
         )
 
 
@@ -805,12 +805,12 @@ def _authorities(rows: Sequence[SourceRow], now: datetime) -> tuple[Authority, .
 def _expiries(rows: Sequence[SourceRow], now: datetime) -> tuple[Expiry, ...]:
     """Return every certificate that counts, the first to expire first."""
     known: dict[tuple[Kind, str], CertificateDigest] = {}
-    concerned: dict[tuple[Kind, str], list[SourceRow]] = defaultdict(list)
+    affected: dict[tuple[Kind, str], list[SourceRow]] = defaultdict(list)
     for row in rows:
         for kind, each in _that_count(row):
             key = (kind, each.sha256)
             known.setdefault(key, each)
-            concerned[key].append(row)
+            affected[key].append(row)
     found = [
         Expiry(
             kind=kind,
@@ -818,7 +818,7 @@ def _expiries(rows: Sequence[SourceRow], now: datetime) -> tuple[Expiry, ...]:
             not_after=each.not_after,
             days=(each.not_after - now).days,
             late=lateness(each.not_before, each.not_after, now),
-            rows=tuple(concerned[kind, sha256]),
+            rows=tuple(affected[kind, sha256]),
         )
         for (kind, sha256), each in known.items()
         if each.not_after is not None
