@@ -28,7 +28,14 @@ def test_a_fleet_is_served(tmp_path: Path) -> None:
 
 # What lets a test of root's use root's interpreter and checkout as another user: it reads
 # everything, and may do nothing else that this user may not.
-AS_NOBODY = [
+AS_NOBODY = (
+    "setpriv",
+    "--reuid=nobody",
+    "--clear-groups",
+    "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",
+    "--bounding-set=-all,+dac_read_search",
+)
     "setpriv",
     "--reuid=nobody",
     "--clear-groups",
