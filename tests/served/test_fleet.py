@@ -36,13 +36,6 @@ AS_NOBODY = (
     "--ambient-caps=+dac_read_search",
     "--bounding-set=-all,+dac_read_search",
 )
-    "setpriv",
-    "--reuid=nobody",
-    "--clear-groups",
-    "--inh-caps=+dac_read_search",
-    "--ambient-caps=+dac_read_search",
-    "--bounding-set=-all,+dac_read_search",
-]
 
 
 def test_an_account_is_served_by_a_user_who_is_not_root(tmp_path: Path) -> None:
