@@ -20,7 +20,7 @@ def serve(folder: Path, *, port: int, speed: float, sources: int) -> int:
     """Serve an account until somebody ends it.
 
     Raises:
-        ValueError: this machine lacks what it needs, or that many sources are too many.
+        ValueError: this machine lacks what it needs.
     """
     with held_folder(folder) as held:
         account = Account(Options(speed=speed, sources=sources), held)
