@@ -110,11 +110,10 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _picture(_: argparse.Namespace) -> int:
-    from sandbox.serve.picture import PICTURE  # noqa: PLC0415 - it takes seconds
-    from sandbox.serve.picture import main as draw
+    from sandbox.serve import picture  # noqa: PLC0415 - it takes seconds
 
-    draw(PICTURE)
-    print(PICTURE)
+    picture.main(picture.PICTURE)
+    print(picture.PICTURE)
     return 0
 
 
