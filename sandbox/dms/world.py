@@ -310,7 +310,9 @@ def page(
     try:
         start = int(base64.b64decode(marker)) if marker else 0
     except ValueError:
-        raise invalid("Invalid marker") from None
+        start = -1
+    if start < 0:
+        raise invalid("Invalid marker")
     shown: dict[str, Any] = {key: items[start : start + size]}
     if start + size < len(items):
         shown["Marker"] = base64.b64encode(str(start + size).encode()).decode()
