@@ -117,7 +117,7 @@ def head(*lines: str) -> bytes:
 def test_a_wrong_request_is_an_error_of_aws(
     port: int, changed: dict[str, str], body: bytes, error: tuple[int, str]
 ) -> None:
-    """Unsigned, unknown, not JSON, something missing, another's page, a service that is not there."""
+    """Unsigned, unknown, not JSON, incomplete, another's page, a service that is not there."""
     assert said(asked(port, body=body, **changed)) == error
 
 
