@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError
 from sandbox.aws import calls
 from sandbox.aws.machine import CALLER_HEADER
 from sandbox.serve.folder import ADDRESS, CONTROL, CONTROL_HEADER, PORT
-from sandbox.serve.wire import Asked, NotServed, asked, error_body, protocol_of
+from sandbox.serve.wire import Asked, NotServed, asked, error_body, failure_of, protocol_of
 
 BODY_LIMIT = 64 * 1024 * 1024
 IDLE_SECONDS = 60.0
@@ -124,8 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(what.protocol, NotServed(501, "NotImplemented", str(missing)))
             return
         except Exception as error:  # noqa: BLE001  (an account goes on, whatever one call did)
-            reason = f"the sandbox could not answer: {type(error).__name__}"
-            self._error(what.protocol, NotServed(500, "InternalFailure", reason))
+            self._error(what.protocol, failure_of(what, body, error))
             return
         if answer is None:
             reason = f"the sandbox has no {what.service} {what.operation}"

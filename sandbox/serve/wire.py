@@ -44,6 +44,16 @@ _CREDENTIAL = re.compile(
 _REST = ("rest-json", "rest-xml")
 
 
+# How a service says that a page's token is not its own.
+_WRONG_TOKEN = {
+    "acm": "ValidationException",
+    "cloudformation": "ValidationError",
+    "secretsmanager": "InvalidNextTokenException",
+    "sns": "InvalidParameter",
+}
+_TOKEN = re.compile(rb"\b[Nn]ext_?[Tt]oken\b")
+
+
 class NotServed(Exception):
     """A request that the sandbox has no answer for: the HTTP status, an error code, and why."""
 
@@ -211,6 +221,18 @@ def _model(name: str) -> ServiceModel:
 @cache
 def _signing_names() -> dict[str, str]:
     return {_model(name).signing_name: name for name in SERVICES}
+
+
+def failure_of(what: Asked, body: bytes, error: Exception) -> NotServed:
+    """What to say of a call that moto did not survive.
+
+    It takes the tokens of pages apart without a look whether they are its own.
+    """
+    if isinstance(error, ValueError | LookupError) and _TOKEN.search(body):
+        code = _WRONG_TOKEN.get(what.service, "InvalidToken")
+        return NotServed(400, code, "the token of the page is not valid")
+    reason = f"the sandbox could not answer: {type(error).__name__}"
+    return NotServed(500, "InternalFailure", reason)
 
 
 def error_body(protocol: str, code: str, message: str) -> tuple[str, bytes]:
