@@ -78,6 +78,7 @@ def mail() -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
             body = json.dumps([["subject", "body\n" * 1000]] * 100).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))

@@ -191,7 +191,7 @@ def test_a_slow_client_keeps_nobody_waiting(port: int) -> None:
 
 
 def test_many_clients_at_once(port: int) -> None:
-    """Sixteen, four requests each; whoever is throttled is told so as DMS does."""
+    """Sixteen, four requests each; whoever is throttled gets the error of DMS."""
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: asked(port, body=b"{}"), range(64)))
     outcomes = {answer.status if answer.status == 200 else said(answer) for answer in answers}
@@ -267,7 +267,7 @@ def test_older_protocols_are_served(port: int) -> None:
         ("dynamodb", "scan", {"TableName": "none", "ExclusiveStartKey": {"pk": {"S": "x"}}}),
     ],
 )
-def test_a_foreign_page_token_is_no_failure_of_the_account(
+def test_a_foreign_page_token_does_not_fail_the_account(
     client: Callable[[str], Any], service: str, operation: str, given: dict[str, Any]
 ) -> None:
     """Refused as the client's fault, or a page; never a failure of ours."""
