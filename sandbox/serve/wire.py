@@ -42,6 +42,8 @@ _CREDENTIAL = re.compile(
     re.IGNORECASE,
 )
 _REST = ("rest-json", "rest-xml")
+_ANY_REGION = "us-east-1"
+"""S3 finds a bucket from here, wherever it is."""
 
 
 # How a service says that a page's token is not its own.
@@ -101,9 +103,12 @@ def asked(method: str, target: str, headers: Mapping[str, str], body: bytes) -> 
     except ValueError:
         raise NotServed(400, "InvalidURI", "the path of the request is not a URI") from None
     scope = _CREDENTIAL.search(headers.get("authorization", "") or query)
-    if scope is None:
+    if scope is not None:
+        region, signed = scope.groups()
+    elif {"AWSAccessKeyId", "Signature"} <= parse_qs(query).keys():
+        region, signed = _ANY_REGION, "s3"  # a presigned URL of signature version 2
+    else:
         raise NotServed(403, "MissingAuthenticationToken", "the request has no AWS signature")
-    region, signed = scope.groups()
     name = _signing_names().get(signed)
     if name is None:
         raise NotServed(501, "NotImplemented", f"the sandbox does not serve {signed}")
