@@ -121,6 +121,7 @@ def _acts(arguments: Sequence[str]) -> str | None:
     """What can be done, when it is asked for."""
     if arguments[:1] != ["do"] or not {"-h", "--help"} & {*arguments}:
         return None
+    leave_own_account()
     from sandbox import acts  # noqa: PLC0415 - it takes seconds
 
     listed = (

@@ -104,7 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
             reason = f"the request cannot be read: {type(error).__name__}"
             self._error("json", NotServed(400, "InvalidRequest", reason))
         except NotServed as refused:
-            self._error(protocol_of(self.command, self.path, self._names()), refused)
+            own = self.path.startswith(CONTROL)
+            protocol = protocol_of(self.command, self.path, self._names())
+            self._error("json" if own else protocol, refused)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _serve  # noqa: N815
 
