@@ -41,6 +41,9 @@ _CREDENTIAL = re.compile(
     r"Credential=[^/%]+(?:/|%2F)\d{8}(?:/|%2F)([a-z0-9-]+)(?:/|%2F)([a-z0-9-]+)(?:/|%2F)aws4_request",
     re.IGNORECASE,
 )
+# Signature version 2, which S3 alone still takes.
+_OLDER = re.compile(r"AWS [^:\s]+:\S+")
+_OLDER_QUERY = {"AWSAccessKeyId", "Signature"}
 _REST = ("rest-json", "rest-xml")
 _ANY_REGION = "us-east-1"
 """S3 finds a bucket from here, wherever it is."""
@@ -102,11 +105,12 @@ def asked(method: str, target: str, headers: Mapping[str, str], body: bytes) -> 
         query = urlsplit(target).query
     except ValueError:
         raise NotServed(400, "InvalidURI", "the path of the request is not a URI") from None
-    scope = _CREDENTIAL.search(headers.get("authorization", "") or query)
+    authorization = headers.get("authorization", "")
+    scope = _CREDENTIAL.search(authorization or query)
     if scope is not None:
         region, signed = scope.groups()
-    elif {"AWSAccessKeyId", "Signature"} <= parse_qs(query).keys():
-        region, signed = _ANY_REGION, "s3"  # a presigned URL of signature version 2
+    elif _OLDER.match(authorization) or _OLDER_QUERY <= parse_qs(query).keys():
+        region, signed = _ANY_REGION, "s3"
     else:
         raise NotServed(403, "MissingAuthenticationToken", "the request has no AWS signature")
     name = _signing_names().get(signed)
