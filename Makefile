@@ -181,6 +181,10 @@ format: $(VENV)/.stamp ## ruff's formatter and safe fixes
 docs: $(VENV)/.stamp ## write the generated documents again
 	$(PYTHON) -m handbook
 
+.PHONY: picture
+picture: setup .venv-awscli/.stamp ## draw docs/picture.svg again, from a session with a served account
+	$(PYTHON) -m sandbox picture
+
 COMPILE = $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 .PHONY: lock
 lock: $(VENV)/.stamp ## resolve the requirements again (UPGRADE=--upgrade for newer ones)

@@ -10,6 +10,7 @@ A write may have happened although the call raised: whoever calls again reads fi
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -41,6 +42,9 @@ OURS = "certifier-"
 
 _PAGE = 100
 _PAGES = 100  # ten times the largest quota of the service
+_LAST_ERROR = re.compile(
+    r"Last Error\s+(?P<why>\S.*?)\s*Stop Reason \w+ Error Level \w+\.?", re.DOTALL
+)
 _NAMED = 20  # how many certificates a finding names
 _BUSY_TASK = ("starting", "running")
 _NOT_FOUND = "ResourceNotFoundFault"
@@ -803,10 +807,17 @@ def _task(described: Mapping[str, Any]) -> ReplicationTask:
         migration_type=described["MigrationType"],
         full_load=running and (loads or reloads),
         start_date=begun.astimezone(UTC) if begun else None,
-        stop_reason=described.get("StopReason") or None,
+        stop_reason=redact_passwords(described.get("StopReason") or "") or None,
         stop_date=stopped.astimezone(UTC) if stopped else None,
-        message=_said(described),
+        message=_why_failed(described),
     )
+
+
+def _why_failed(described: Mapping[str, Any]) -> str | None:
+    """Return the words inside of what DMS says of a task that failed; StopReason has them all."""
+    said = _said(described)
+    found = _LAST_ERROR.fullmatch(said or "")
+    return found["why"] if found else said
 
 
 def _said(described: Mapping[str, Any]) -> str | None:
