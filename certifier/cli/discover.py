@@ -32,7 +32,7 @@ from certifier.certificate import CertificateFacts, certificate_facts, certifica
 from certifier.certificate.trust_sets import TrustWord
 from certifier.cli.installation import add_options, clients, complain, guarded
 from certifier.cli.new_files import write_new
-from certifier.cli.progress import Progress
+from certifier.cli.progress import ProgressLine
 from certifier.cli.terminal import Terminal
 from certifier.endpoint.facts import (
     Connection,
@@ -178,7 +178,7 @@ def _run(args: argparse.Namespace, roots: Roots) -> int:
     services = clients(args)
     dms, secrets = Dms(services.client("dms")), Secrets(services.client("secretsmanager"))
     now = datetime.now(UTC)
-    with Progress() as progress:
+    with ProgressLine() as progress:
         account = _account(dms, progress)
         looked = _with_consents(_endpoints(account, now), dms, secrets, progress)
         progress.show("reading what Certifier keeps")
@@ -230,7 +230,7 @@ _Looked = Sequence[tuple[Discovered, str | None]]
 """Endpoints, each with the PEM of the CAs that it trusts."""
 
 
-def _account(dms: Dms, progress: Progress) -> _Account:
+def _account(dms: Dms, progress: ProgressLine) -> _Account:
     """Return what DMS lists, each list once."""
     endpoints = progress.counted("reading endpoints", dms.all_endpoints())
     postgres = [each for each in endpoints if each.engine in ENGINES]
@@ -308,7 +308,7 @@ def _with_source(discovered: Discovered, keepers: Mapping[str, str]) -> Discover
     return discovered
 
 
-def _with_consents(looked: _Looked, dms: Dms, secrets: Secrets, progress: Progress) -> _Looked:
+def _with_consents(looked: _Looked, dms: Dms, secrets: Secrets, progress: ProgressLine) -> _Looked:
     """Return the endpoints with what their owners, and those of their secrets, consent to."""
     progress.show(f"reading the tags of {counted(len(looked), 'endpoint')}")
     tags = dms.tags_of(each.arn for each, _ in looked)

@@ -17,7 +17,7 @@ from certifier.text import printable
 T = TypeVar("T")
 
 
-class Progress:
+class ProgressLine:
     """The line, for as long as the ``with`` block lasts."""
 
     def __init__(self) -> None:
