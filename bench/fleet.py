@@ -1,25 +1,33 @@
 """Many sources in the sandbox: what a fleet uses of DMS and of the account, unchanged and rotating.
 
-``python -m bench.fleet [N ...]`` (default 10 and 40; 1,000 takes an hour or two) onboards the most
-sources that are asked for on one server, then certifies N of them unchanged, and N of them once a
-new CA has been put into their secret. Time is on the sandbox's clock, at the deployed pace, with a
+``python -m bench.fleet [N ...]`` (default 10 and 40; 10, 100 and 1,000 take most of an hour)
+onboards a fleet of each size on one server, then certifies each unchanged, and each once a new CA
+has been put into their secret. Then all are due at once, one of them left by a run that died, and
+the schedule ticks until none is. Time is on the sandbox's clock, at the deployed pace, with a
 connection test that takes ``TEST_SECONDS``. It fails when something grows faster than the fleet,
-when DMS gets more than half of what it allows, when an answer is too long, or when a certification
+when DMS gets more than half of what it allows, or throttles, when a source does not end certified,
+when what is unfinished does not come first, when an answer is too long, or when a certification
 uses more than docs/operate/costs.md is computed from.
 
-The clock adds up the calls of children that work at the same time, so that the rate of calls is one
-of a single caller; ``at most`` is what ``max_concurrency`` of them could make of it.
+The clock adds up the calls of children that work at the same time, so that its minutes and the rate
+of calls are those of a single caller; ``at most`` is what ``max_concurrency`` of them could make of
+it.
 """
 
+import json
 import resource
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
+from moto.s3.models import s3_backends
 from rich.console import Console
 from rich.table import Table
 
+from certifier.vocabulary import Metric
 from handbook import costs
 from handbook.costs import FIGURES
 from sandbox.aws import Execution
@@ -29,8 +37,9 @@ from sandbox.world import World
 from stacks.settings import Settings
 
 SIZES = (10, 40)
-PER_RUN = 40
-"""Sources that are registered at once: moto copies its table for each."""
+PER_RUN = 100
+"""Sources that are registered at once: an execution takes 256 KiB."""
+TICK_SECONDS = 600.0
 TEST_SECONDS = 25.0
 """How long DMS takes to test a connection; an assumption, until somebody has measured it."""
 START_SECONDS = 0.3
@@ -81,12 +90,43 @@ class Measured:
         return self.dms_calls / self.virtual
 
     @property
+    def side_by_side(self) -> float:
+        """Seconds that the run takes when as many children as may work do so without a pause."""
+        return max(self.virtual, self.lambda_seconds) / _setting("max_concurrency")
+
+    @property
     def at_most(self) -> float:
-        """DMS calls a second, if as many children as may work do so without a pause."""
-        alone = self.virtual / self.sources
-        busy = max(alone, self.lambda_seconds / self.sources)
-        at_once = int(Settings.model_fields["max_concurrency"].default)
-        return at_once * self.dms_calls / (self.sources * busy)
+        """DMS calls a second, in such a run."""
+        return self.dms_calls / self.side_by_side
+
+
+@dataclass(frozen=True)
+class AllDue:
+    """What became of a fleet that was due all at once.
+
+    Attributes:
+        ticks: until none was due any more.
+        dms_calls: of the busiest of them.
+        throttles: calls that DMS refused.
+        outcomes: how many sources ended in which way.
+        urgent_first: whether the one that a dead run had left was the first that a tick took.
+    """
+
+    sources: int
+    ticks: int
+    dms_calls: int
+    throttles: int
+    outcomes: Mapping[str | None, int]
+    urgent_first: bool
+
+    @property
+    def rate(self) -> float:
+        """DMS calls a second, when a tick's sources are done before the next tick."""
+        return self.dms_calls / TICK_SECONDS
+
+
+def _setting(name: str) -> int:
+    return int(Settings.model_fields[name].default)
 
 
 class Count:
@@ -146,11 +186,33 @@ def measure(world: World, kind: str, names: Sequence[str]) -> Measured:
     )
 
 
+def all_due(world: World, names: Sequence[str]) -> AllDue:
+    """Let all sources be due at once, one of them after a run that died; tick until none is."""
+    urgent = names[-1]
+    world.cloud.stop_child_at("Test connection")
+    world.cloud.run({"names": [urgent]}).wait(timeout=7200)
+    logged, busiest, order = len(world.cloud.log), 0, list[str]()
+    outcomes: Counter[str | None] = Counter()
+    minutes, ticks = 25.0 * 60, 0
+    while len(order) < len(names):
+        since = len(world.cloud.calls)
+        run = world.cloud.tick(minutes=minutes, wait=False).wait(timeout=7200)
+        minutes, ticks = TICK_SECONDS / 60, ticks + 1
+        children = run.children
+        if not children:
+            break
+        busiest = max(busiest, Count(world, since)("dms"))
+        outcomes.update(child.outcome for child in children)
+        key = f"runs/{run.run_id}/manifest.json"
+        order += [each["name"] for each in json.loads(world.cloud.objects(key)[key])]
+    throttles = sum(Metric.DMS_THROTTLES in line for line in world.cloud.log[logged:])
+    return AllDue(len(names), ticks, busiest, throttles, outcomes, order[0] == urgent)
+
+
 def _bytes(world: World) -> int:
-    """Return how many bytes are in the bucket."""
-    pages = world.cloud.client("s3").get_paginator("list_objects_v2")
-    found = pages.paginate(Bucket=world.cloud.bucket)
-    return sum(item["Size"] for page in found for item in page.get("Contents", ()))
+    """Return how many bytes are in the bucket; listing it takes longer than a fleet's work."""
+    keys = s3_backends[world.cloud.account]["aws"].buckets[world.cloud.bucket].keys
+    return sum(key.size for key in keys.values())
 
 
 def longest_answer(execution: Execution) -> int:
@@ -194,14 +256,30 @@ def broken(few: Measured, many: Measured) -> list[str]:
     return found
 
 
+def broken_when_due(due: AllDue) -> list[str]:
+    """Return every rule that a fleet which is due all at once has broken."""
+    found = []
+    if due.rate > DMS_BUDGET / 2:
+        found.append(f"all due: {due.rate:.1f} DMS calls a second")
+    if due.throttles:
+        found.append(f"all due: DMS throttled {due.throttles} steps")
+    if due.outcomes != {"certified": due.sources}:
+        found.append(f"all due: {dict(due.outcomes)}")
+    if not due.urgent_first:
+        found.append("all due: what a dead run had left was not the first")
+    return found
+
+
 def main(arguments: list[str]) -> int:
     """Print what was measured; exit status 1 when a bound is not held."""
     sizes = sorted({int(each) for each in arguments}) or list(SIZES)
-    names = [f"fleet-{number:04}" for number in range(sizes[-1])]
+    ends = [*accumulate(sizes)]
+    names = [f"fleet-{number:04}" for number in range(ends[-1])]
+    fleets = [names[end - size : end] for size, end in zip(sizes, ends, strict=True)]
     console = Console(highlight=False, width=120)
     measured: list[Measured] = []
     with World.start(
-        quotas=Quotas(endpoints_per_instance=sizes[-1] + 10),
+        quotas=Quotas(endpoints=len(names) + 10, endpoints_per_instance=len(names) + 10),
         durations=replace(Durations(), testing=TEST_SECONDS),
     ) as world:
         for at in range(0, len(names), PER_RUN):
@@ -210,16 +288,17 @@ def main(arguments: list[str]) -> int:
             specs = [world.source(name=name, endpoint=f"{name}-source") for name in part]
             onboarded = world.cloud.run({"sources": specs}).wait(timeout=7200)
             assert onboarded.status == "SUCCEEDED", onboarded.cause
-        for size in sizes:
-            console.print(f"[dim]{size} sources, unchanged and rotating …[/]")
-            measured.append(measure(world, "unchanged", names[:size]))
-            world.issue()
-            world.serve()
-            world.put_pair()
-            measured.append(measure(world, "rotating", names[:size]))
-            # All of them follow, so that the next size begins with an unchanged fleet.
-            if size < len(names):
-                measure(world, "rotating", names[size:])
+        for fleet in fleets:
+            console.print(f"[dim]{len(fleet)} sources, unchanged …[/]")
+            measured.append(measure(world, "unchanged", fleet))
+        world.issue()
+        world.serve()
+        world.put_pair()
+        for at, fleet in enumerate(fleets):
+            console.print(f"[dim]{len(fleet)} sources, rotating …[/]")
+            measured.insert(2 * at + 1, measure(world, "rotating", fleet))
+        console.print(f"[dim]{len(names)} sources, all due at once …[/]")
+        due = all_due(world, names)
     table = Table("for each source", *(f"{m.sources} {m.kind}" for m in measured))
     for what in measured[0].per_source:
         table.add_row(what, *(f"{m.per_source[what]:.1f}" for m in measured))
@@ -227,7 +306,11 @@ def main(arguments: list[str]) -> int:
         "processor ms (sandbox)", *(f"{1000 * m.processor / m.sources:.0f}" for m in measured)
     )
     table.add_section()
-    table.add_row("whole run: minutes", *(f"{m.virtual / 60:.1f}" for m in measured))
+    at_once = _setting("max_concurrency")
+    table.add_row("minutes, one at a time", *(f"{m.virtual / 60:.1f}" for m in measured))
+    table.add_row(
+        f"minutes, {at_once} at a time", *(f"{m.side_by_side / 60:.1f}" for m in measured)
+    )
     table.add_row("DMS calls a second", *(f"{m.rate:.2f}" for m in measured))
     table.add_row(f"at most, of {DMS_BUDGET:.0f}", *(f"{m.at_most:.2f}" for m in measured))
     table.add_row("longest answer, bytes", *(str(m.longest_answer) for m in measured))
@@ -238,10 +321,18 @@ def main(arguments: list[str]) -> int:
     console.print(table)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     console.print(f"peak memory of this process, the whole account in it: {peak:.0f} MiB")
+    console.print(
+        f"all {due.sources} due at once: {due.ticks} ticks of at most {_setting('batch')} sources,"
+        f" {due.dms_calls} DMS calls in the busiest, {due.rate:.2f} a second of {DMS_BUDGET:.0f};"
+        f" {due.throttles} throttles; {dict(due.outcomes)}"
+    )
     of_kind = [[m for m in measured if m.kind == kind] for kind in ("unchanged", "rotating")]
     found = [problem for each in of_kind for problem in broken(each[0], each[-1])]
+    found += broken_when_due(due)
     for name, used in of_kind[0][-1].used.items():
         console.print(f"{name}: {used:.1f} per source; costs.md says {getattr(FIGURES, name)}")
+    if not found:
+        console.print(f"linear: no figure of a source grows by more than {GROWTH - 1:.0%}")
     for problem in found:
         console.print(f"[red]{problem}[/]")
     return 1 if found else 0
