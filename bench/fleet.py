@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from math import ceil
 
 from moto.s3.models import s3_backends
 from rich.console import Console
@@ -49,8 +50,10 @@ DMS_BUDGET = 8.0
 ANSWER_LIMIT = 8 * 1024
 OF_THE_RUN = 3
 """Invocations of an execution besides its children: Select, Tidy, Report."""
-ITEMS_IN_A_TRANSACTION = 4
-"""State, undo log, breaker and registration, at most."""
+SMALL_ITEMS = 3
+"""Of a transaction, at most, besides the state of a source: undo log, breaker and registration."""
+READ_BYTES, WRITTEN_BYTES = 4096, 1024
+"""What a unit of DynamoDB reads (the item as it is now) and writes; twice that in a transaction."""
 GROWTH = 1.15
 """How much more one source of the largest fleet may use than one of the smallest."""
 
@@ -78,8 +81,8 @@ class Measured:
             "DMS calls": self.dms_calls / n,
             "transitions": self.transitions / n,
             "Lambda seconds": self.lambda_seconds / n,
-            "DynamoDB reads": self.used["item_reads"],
-            "DynamoDB writes": self.used["item_writes"],
+            "DynamoDB read units": self.used["item_reads"],
+            "DynamoDB write units": self.used["item_writes"],
             "S3 requests": self.used["object_writes"] + self.used["object_reads"],
             "KB kept in S3": self.object_bytes / n / 1024,
         }
@@ -141,16 +144,27 @@ class Count:
         return sum(not operations or call.operation in operations for call in calls)
 
 
-def used_per_source(count: Count, sources: int, transitions: int) -> dict[str, float]:
-    """Return what one certification used, by the names of ``Figures``."""
+def state_bytes(world: World) -> float:
+    """Return how long the state of a source is in the table, on average."""
+    states = [item for item in world.cloud.items() if item["sk"] == {"S": "STATE"}]
+    return sum(len(json.dumps(item)) for item in states) / len(states)
+
+
+def used_per_source(count: Count, sources: int, transitions: int, state: float) -> dict[str, float]:
+    """Return what one certification used, by the names of ``Figures``.
+
+    Args:
+        state: bytes of a source's state; every single read and write is taken for one of it.
+    """
+    to_read, to_write = ceil(state / READ_BYTES), ceil(state / WRITTEN_BYTES)
     reads = count("dynamodb", "GetItem", "Query", "Scan", "BatchGetItem")
     transactions = count("dynamodb", "TransactWriteItems")
     writes = count("dynamodb", "PutItem", "UpdateItem", "DeleteItem")
     totals = {
         "transitions": transitions,
         "invocations": count("lambda", "Invoke") - OF_THE_RUN,
-        "item_reads": reads,
-        "item_writes": writes + transactions * ITEMS_IN_A_TRANSACTION * 2,
+        "item_reads": reads * to_read,
+        "item_writes": writes * to_write + transactions * 2 * (to_write + SMALL_ITEMS),
         "object_writes": count("s3", "PutObject", "ListObjectsV2"),
         "object_reads": count("s3", "GetObject"),
         "secret_reads": count("secretsmanager"),
@@ -182,7 +196,7 @@ def measure(world: World, kind: str, names: Sequence[str]) -> Measured:
         processor=took,
         virtual=(world.cloud.clock.now() - clock).total_seconds(),
         longest_answer=longest_answer(run),
-        used=used_per_source(count, len(names), transitions),
+        used=used_per_source(count, len(names), transitions, state_bytes(world)),
     )
 
 
@@ -299,6 +313,7 @@ def main(arguments: list[str]) -> int:
             measured.insert(2 * at + 1, measure(world, "rotating", fleet))
         console.print(f"[dim]{len(names)} sources, all due at once …[/]")
         due = all_due(world, names)
+        state = state_bytes(world)
     table = Table("for each source", *(f"{m.sources} {m.kind}" for m in measured))
     for what in measured[0].per_source:
         table.add_row(what, *(f"{m.per_source[what]:.1f}" for m in measured))
@@ -320,6 +335,7 @@ def main(arguments: list[str]) -> int:
     )
     console.print(table)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    console.print(f"bytes of a state in the table: {state:.0f}")
     console.print(f"peak memory of this process, the whole account in it: {peak:.0f} MiB")
     console.print(
         f"all {due.sources} due at once: {due.ticks} ticks of at most {_setting('batch')} sources,"
