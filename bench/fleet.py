@@ -23,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import ceil
+from statistics import mean
+from typing import Any
 
 from moto.s3.models import s3_backends
 from rich.console import Console
@@ -144,27 +146,59 @@ class Count:
         return sum(not operations or call.operation in operations for call in calls)
 
 
-def state_bytes(world: World) -> float:
-    """Return how long the state of a source is in the table, on average."""
-    states = [item for item in world.cloud.items() if item["sk"] == {"S": "STATE"}]
-    return sum(len(json.dumps(item)) for item in states) / len(states)
+@dataclass(frozen=True)
+class StateSize:
+    """How long the state of a source is in the table, on average, and in units of DynamoDB."""
+
+    bytes: float
+    to_read: float
+    to_write: float
 
 
-def used_per_source(count: Count, sources: int, transitions: int, state: float) -> dict[str, float]:
+def state_size(world: World) -> StateSize:
+    """Return how long the states of all sources are."""
+    sizes = [
+        _length({"M": item})
+        for item in world.cloud.items()
+        if item["sk"]["S"] == "STATE" and item["pk"]["S"].startswith("SOURCE#")
+    ]
+    return StateSize(
+        mean(sizes),
+        mean(ceil(size / READ_BYTES) for size in sizes),
+        mean(ceil(size / WRITTEN_BYTES) for size in sizes),
+    )
+
+
+def _length(packed: Mapping[str, Any]) -> int:
+    """Return how long DynamoDB takes a value for (developer guide, "Item sizes and formats")."""
+    ((kind, value),) = packed.items()
+    match kind:
+        case "S" | "N":
+            return len(value.encode())
+        case "M":
+            return 3 + sum(len(name) + _length(each) + 1 for name, each in value.items())
+        case "L":
+            return 3 + sum(_length(each) + 1 for each in value)
+        case _:
+            return 1
+
+
+def used_per_source(
+    count: Count, sources: int, transitions: int, state: StateSize
+) -> dict[str, float]:
     """Return what one certification used, by the names of ``Figures``.
 
-    Args:
-        state: bytes of a source's state; every single read and write is taken for one of it.
+    Every single read and write of the table is taken for one of a source's state.
     """
-    to_read, to_write = ceil(state / READ_BYTES), ceil(state / WRITTEN_BYTES)
     reads = count("dynamodb", "GetItem", "Query", "Scan", "BatchGetItem")
     transactions = count("dynamodb", "TransactWriteItems")
     writes = count("dynamodb", "PutItem", "UpdateItem", "DeleteItem")
+    written = writes * state.to_write + transactions * 2 * (state.to_write + SMALL_ITEMS)
     totals = {
         "transitions": transitions,
         "invocations": count("lambda", "Invoke") - OF_THE_RUN,
-        "item_reads": reads * to_read,
-        "item_writes": writes * to_write + transactions * 2 * (to_write + SMALL_ITEMS),
+        "item_reads": reads * state.to_read,
+        "item_writes": written,
         "object_writes": count("s3", "PutObject", "ListObjectsV2"),
         "object_reads": count("s3", "GetObject"),
         "secret_reads": count("secretsmanager"),
@@ -196,7 +230,7 @@ def measure(world: World, kind: str, names: Sequence[str]) -> Measured:
         processor=took,
         virtual=(world.cloud.clock.now() - clock).total_seconds(),
         longest_answer=longest_answer(run),
-        used=used_per_source(count, len(names), transitions, state_bytes(world)),
+        used=used_per_source(count, len(names), transitions, state_size(world)),
     )
 
 
@@ -313,7 +347,7 @@ def main(arguments: list[str]) -> int:
             measured.insert(2 * at + 1, measure(world, "rotating", fleet))
         console.print(f"[dim]{len(names)} sources, all due at once …[/]")
         due = all_due(world, names)
-        state = state_bytes(world)
+        state = state_size(world)
     table = Table("for each source", *(f"{m.sources} {m.kind}" for m in measured))
     for what in measured[0].per_source:
         table.add_row(what, *(f"{m.per_source[what]:.1f}" for m in measured))
@@ -335,7 +369,7 @@ def main(arguments: list[str]) -> int:
     )
     console.print(table)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    console.print(f"bytes of a state in the table: {state:.0f}")
+    console.print(f"bytes of a state in the table: {state.bytes:.0f}")
     console.print(f"peak memory of this process, the whole account in it: {peak:.0f} MiB")
     console.print(
         f"all {due.sources} due at once: {due.ticks} ticks of at most {_setting('batch')} sources,"
