@@ -155,12 +155,13 @@ class StateSize:
     to_write: float
 
 
-def state_size(world: World) -> StateSize:
-    """Return how long the states of all sources are."""
+def state_size(world: World, names: Sequence[str]) -> StateSize:
+    """Return how long the states of these sources are."""
+    keys = {f"SOURCE#{name}" for name in names}
     sizes = [
         _length({"M": item})
         for item in world.cloud.items()
-        if item["sk"]["S"] == "STATE" and item["pk"]["S"].startswith("SOURCE#")
+        if item["sk"]["S"] == "STATE" and item["pk"]["S"] in keys
     ]
     return StateSize(
         mean(sizes),
@@ -230,7 +231,7 @@ def measure(world: World, kind: str, names: Sequence[str]) -> Measured:
         processor=took,
         virtual=(world.cloud.clock.now() - clock).total_seconds(),
         longest_answer=longest_answer(run),
-        used=used_per_source(count, len(names), transitions, state_size(world)),
+        used=used_per_source(count, len(names), transitions, state_size(world, names)),
     )
 
 
@@ -347,7 +348,7 @@ def main(arguments: list[str]) -> int:
             measured.insert(2 * at + 1, measure(world, "rotating", fleet))
         console.print(f"[dim]{len(names)} sources, all due at once …[/]")
         due = all_due(world, names)
-        state = state_size(world)
+        state = state_size(world, names)
     table = Table("for each source", *(f"{m.sources} {m.kind}" for m in measured))
     for what in measured[0].per_source:
         table.add_row(what, *(f"{m.per_source[what]:.1f}" for m in measured))
