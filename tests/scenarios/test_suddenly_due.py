@@ -40,7 +40,7 @@ def test_a_fleet_that_is_suddenly_due_stays_inside_half_of_what_dms_allows(world
         calls = world.cloud.calls.of("dms", since=since)
         of_a_tick = len(calls) / BATCH * deployed
         assert of_a_tick <= TICK_SECONDS * DMS_CALLS_A_SECOND / 2
-        taken += [child.name for child in children]
+        taken += [str(child.name) for child in children]
     assert sorted(taken) == names
     assert not [line for line in world.cloud.log if Metric.DMS_THROTTLES in line]
     bundle = world.authority.certificate_pem.decode().strip()
