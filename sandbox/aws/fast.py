@@ -68,8 +68,8 @@ class _Copies:
 def _transactions() -> Any:
     """A transaction keeps what it touches; moto copies the whole table, once for each write.
 
-    With a thousand sources in the table that took seconds for each transaction. Every table here has
-    a range key.
+    With a thousand sources in the table that took seconds for each transaction. Each table has a
+    range key.
     """
     plain = vars(DynamoDBBackend)["transact_write_items"]
 
