@@ -1,9 +1,9 @@
 """Many sources in the sandbox: what a fleet uses of DMS and of the account, unchanged and rotating.
 
 ``python -m bench.fleet [N ...]`` (default 10 and 40; 10, 100 and 1,000 take most of an hour)
-onboards a fleet of each size on one server, then certifies each unchanged, and each once a new CA
-has been put into their secret. Then all are due at once, one of them left by a run that died, and
-the schedule ticks until none is. Time is on the sandbox's clock, at the deployed pace, with a
+onboards a fleet of each size on one server, and certifies each unchanged. Then all are due at once,
+one of them left by a run that died, and the schedule ticks until none is. Then a new CA is put into
+their secret, and each fleet follows it. Time is on the sandbox's clock, at the deployed pace, with a
 connection test that takes ``TEST_SECONDS``. It fails when something grows faster than the fleet,
 when DMS gets more than half of what it allows, or throttles, when a source does not end certified,
 when what is unfinished does not come first, when an answer is too long, or when a certification
@@ -43,6 +43,8 @@ SIZES = (10, 40)
 PER_RUN = 100
 """Sources that are registered at once: an execution takes 256 KiB."""
 TICK_SECONDS = 600.0
+PATIENCE = 7200.0
+"""Real seconds for an execution."""
 TEST_SECONDS = 25.0
 """How long DMS takes to test a connection; an assumption, until somebody has measured it."""
 START_SECONDS = 0.3
@@ -212,7 +214,7 @@ def measure(world: World, kind: str, names: Sequence[str]) -> Measured:
     """Certify the named sources."""
     calls, clock, kept = len(world.cloud.calls), world.cloud.clock.now(), _bytes(world)
     began = time.process_time()
-    run = world.cloud.run({"names": [*names]}).wait(timeout=7200)
+    run = world.cloud.run({"names": [*names]}, wait=False).wait(timeout=PATIENCE)
     took = time.process_time() - began
     children = run.children
     assert {child.outcome for child in children} == {"certified"}
@@ -239,13 +241,13 @@ def all_due(world: World, names: Sequence[str]) -> AllDue:
     """Let all sources be due at once, one of them after a run that died; tick until none is."""
     urgent = names[-1]
     world.cloud.stop_child_at("Test connection")
-    world.cloud.run({"names": [urgent]}).wait(timeout=7200)
+    world.cloud.run({"names": [urgent]})
     logged, busiest, order = len(world.cloud.log), 0, list[str]()
     outcomes: Counter[str | None] = Counter()
     minutes, ticks = 25.0 * 60, 0
     while len(order) < len(names):
         since = len(world.cloud.calls)
-        run = world.cloud.tick(minutes=minutes, wait=False).wait(timeout=7200)
+        run = world.cloud.tick(minutes=minutes, wait=False).wait(timeout=PATIENCE)
         minutes, ticks = TICK_SECONDS / 60, ticks + 1
         children = run.children
         if not children:
@@ -284,6 +286,12 @@ def monthly(measured: Measured) -> float:
         record_bytes=round(measured.object_bytes / measured.sources),
     )
     return sum(costs.parts(measured.sources, figures).values())
+
+
+def in_a_line(measured: Measured) -> str:
+    """Return what was measured, for whoever waits for the rest."""
+    figures = ", ".join(f"{used:.1f} {what}" for what, used in measured.per_source.items())
+    return f"{measured.sources} {measured.kind}, for each: {figures}"
 
 
 def broken(few: Measured, many: Measured) -> list[str]:
@@ -335,19 +343,26 @@ def main(arguments: list[str]) -> int:
             part = names[at : at + PER_RUN]
             console.print(f"[dim]onboarding {at + len(part)} of {len(names)} sources …[/]")
             specs = [world.source(name=name, endpoint=f"{name}-source") for name in part]
-            onboarded = world.cloud.run({"sources": specs}).wait(timeout=7200)
+            onboarded = world.cloud.run({"sources": specs}, wait=False).wait(timeout=PATIENCE)
             assert onboarded.status == "SUCCEEDED", onboarded.cause
         for fleet in fleets:
             console.print(f"[dim]{len(fleet)} sources, unchanged …[/]")
             measured.append(measure(world, "unchanged", fleet))
+            console.print(in_a_line(measured[-1]))
+        console.print(f"[dim]{len(names)} sources, all due at once …[/]")
+        due = all_due(world, names)
+        console.print(
+            f"all {due.sources} due at once: {due.ticks} ticks of at most {_setting('batch')}"
+            f" sources, {due.dms_calls} DMS calls in the busiest, {due.rate:.2f} a second of"
+            f" {DMS_BUDGET:.0f}; {due.throttles} throttles; {dict(due.outcomes)}"
+        )
         world.issue()
         world.serve()
         world.put_pair()
         for at, fleet in enumerate(fleets):
             console.print(f"[dim]{len(fleet)} sources, rotating …[/]")
             measured.insert(2 * at + 1, measure(world, "rotating", fleet))
-        console.print(f"[dim]{len(names)} sources, all due at once …[/]")
-        due = all_due(world, names)
+            console.print(in_a_line(measured[2 * at + 1]))
         state = state_size(world, names)
     table = Table("for each source", *(f"{m.sources} {m.kind}" for m in measured))
     for what in measured[0].per_source:
@@ -372,11 +387,6 @@ def main(arguments: list[str]) -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     console.print(f"bytes of a state in the table: {state.bytes:.0f}")
     console.print(f"peak memory of this process, the whole account in it: {peak:.0f} MiB")
-    console.print(
-        f"all {due.sources} due at once: {due.ticks} ticks of at most {_setting('batch')} sources,"
-        f" {due.dms_calls} DMS calls in the busiest, {due.rate:.2f} a second of {DMS_BUDGET:.0f};"
-        f" {due.throttles} throttles; {dict(due.outcomes)}"
-    )
     of_kind = [[m for m in measured if m.kind == kind] for kind in ("unchanged", "rotating")]
     found = [problem for each in of_kind for problem in broken(each[0], each[-1])]
     found += broken_when_due(due)
