@@ -3,8 +3,8 @@
 ``python -m bench.fleet [N ...]`` (default 10 and 40; 10, 100 and 1,000 take most of an hour)
 onboards a fleet of each size on one server, and certifies each unchanged. Then all are due at once,
 one of them left by a run that died, and the schedule ticks until none is. Then a new CA is put into
-their secret, and each fleet follows it. Time is on the sandbox's clock, at the deployed pace, with a
-connection test that takes ``TEST_SECONDS``. It fails when something grows faster than the fleet,
+their secret, and each fleet follows it. Time is on the sandbox's clock, at the deployed pace, with
+a connection test that takes ``TEST_SECONDS``. It fails when something grows faster than the fleet,
 when DMS gets more than half of what it allows, or throttles, when a source does not end certified,
 when what is unfinished does not come first, when an answer is too long, or when a certification
 uses more than docs/operate/costs.md is computed from.
