@@ -119,6 +119,7 @@ class SourceState(Fact):
             and until when it is not made again.
         restart_tries: how many runs in a row have left a task waiting for a restart.
         on_hold: it is not run, whoever starts it, until somebody ends that.
+        group: which the tags of its endpoint name (``certifier.run.group``).
     """
 
     name: str
@@ -170,6 +171,7 @@ class SourceState(Fact):
     change_after: datetime | None = None
     restart_tries: int = 0
     on_hold: OnHold | None = None
+    group: str | None = None
     history: History = History()
 
     @property
