@@ -52,6 +52,7 @@ class Certifier(Construct):
                 "POLICY": json.dumps(settings.policy()),
                 "PROBE_ADDRESSES": json.dumps(settings.probe_addresses()),
                 "ALLOWED_BUNDLE_BUCKETS": json.dumps(settings.bundle_buckets),
+                "SHRINK_AFTER_HOURS": str(settings.shrink_after_hours),
                 "NEW_ANCHOR_NEEDS_CONSENT": json.dumps(settings.new_anchor_needs_consent),
                 "BATCH": str(settings.batch),
                 "BREAKER_LIMIT": str(settings.breaker_limit),

@@ -139,6 +139,8 @@ class Settings(Policy):
             the sandbox sets it, where PostgreSQL listens there.
         new_anchor_needs_consent: whether a CA that was never in a source's bundle waits until the
             source names the bundle's SHA-256 or somebody runs ``certifier approve``.
+        shrink_after_hours: hours for which every node of a host must have served the new chain in
+            every look before the old CA is dropped; 0: one look is enough.
         log_days: days for which function and machine logs are kept.
         record_days: days for which the records and reports of certifications are kept.
         retain_data: whether the table outlives the stack; the bucket always does, since one with
@@ -183,6 +185,7 @@ class Settings(Policy):
     probe_local: bool = False
 
     new_anchor_needs_consent: bool = False
+    shrink_after_hours: Annotated[int, Field(ge=0, le=720)] = 24
 
     log_days: Annotated[int, AfterValidator(_retention)] = 90
     record_days: Annotated[int, Field(ge=30, le=3650)] = 400

@@ -32,7 +32,7 @@ from certifier.run.documents import MATERIAL, Material, Trusted, Versions
 from certifier.run.event import Nothing, StepEvent
 from certifier.run.group import tagged_group
 from certifier.run.state import SourceState
-from certifier.source import CredentialsMode, Source
+from certifier.source import CredentialsMode, Source, node_of
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.named_roots import named_roots
 from certifier.vocabulary import Cause, Mode, Severity, Witness
@@ -132,9 +132,13 @@ def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding
 def _forbidden(source: Source, context: StepContext[ReadSettings]) -> Iterator[Finding]:
     """Yield that nobody may connect there, DMS no more than the probe, whether or not it probes."""
     policy = context.settings.probe_addresses
-    objection = objection_to(source.host, source.port, policy, context.resolve)
-    if objection is not None:
-        yield _found(Cause.ADDRESS_FORBIDDEN, objection)
+    for host, port in (
+        (source.host, source.port),
+        *(node_of(node, source.port) for node in source.nodes),
+    ):
+        objection = objection_to(host, port, policy, context.resolve)
+        if objection is not None:
+            yield _found(Cause.ADDRESS_FORBIDDEN, objection)
 
 
 def _consented(
