@@ -312,7 +312,7 @@ def grant(
             *may.dms_delete("DeleteCertificate", on=["cert"], tagged=[CA]),
             *publish,
         ),
-        "report": (),
+        "report": publish,
     }
     for name, function in functions.items():
         kept = (*_items(storage, ITEMS[name]), *_objects(storage, OBJECTS[name]))
@@ -412,8 +412,8 @@ ITEMS: Mapping[str, Items] = {
         reads=("Query",), writes={STATE: (UPDATE,), UNDO: (DELETE,), "BREAKER": (PUT, CHECK)}
     ),
     "tidy": Items(reads=("Query", "Scan"), writes={"TIDY": (PUT,), "UNUSED": (UPDATE, DELETE)}),
-    # The page of the fleet shows every source.
-    "report": Items(reads=("Scan",)),
+    # The page of the fleet shows every source; what it has notified people of is remembered.
+    "report": Items(reads=("Scan",), writes=_NOTES),
 }
 """What each function may do with the table."""
 
@@ -443,7 +443,7 @@ OBJECTS: Mapping[str, Objects] = {
     "test_connection": _of_step("test_connection"),
     "resume_tasks": _of_step("resume_tasks"),
     "import_certificate": _of_step("import_certificate"),
-    "record_certification": _of_step("record_certification", "records/*"),
+    "record_certification": _of_step("record_certification", "records/*", "runs/*/notices/*"),
     "tidy": Objects(),
     "report": Objects(reads=("runs/*", "records/*", "reports/latest.json"), writes=("reports/*",)),
 }
