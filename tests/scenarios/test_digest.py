@@ -33,7 +33,7 @@ def names(number: int) -> list[str]:
 
 
 def test_five_refusals_for_one_cause_are_one_mail(live: Live) -> None:
-    """With the names, and the report. A day later it is no news, a week later it is one mail."""
+    """With the names, and the report. A day later that is not news, a week later it is one mail."""
     before = len(live.cloud.notices)
     run = registered(live, names(5), server_certificate=without_consent(live.world))
     assert {live.world.outcome(n) for n in names(5)} == {"refused"}

@@ -86,7 +86,7 @@ def test_every_metric_of_ours_is_on_the_dashboard_and_of_the_installation(
     assert all(p["Dimensions"] == dimensions for p in of_alarms)
 
 
-def test_what_a_caller_has_asked_for_is_no_failure_of_the_machinery(
+def test_what_a_caller_has_asked_for_is_not_a_failure_of_the_machinery(
     template: dict[str, Any],
 ) -> None:
     """AWS's own count of failed executions, less those that Report has counted as the caller's.

@@ -106,7 +106,7 @@ def test_as_many_as_may_have_mails_of_their_own() -> None:
     assert [each.subject for each in sent] == [w.subject for w in (*waits, other)]
 
 
-def test_what_shares_a_cause_and_not_an_outcome_is_told_apart() -> None:
+def test_what_shares_a_cause_and_not_an_outcome_is_kept_apart() -> None:
     """The first line says what came of all of them."""
     waits = [
         waiting(f"orders-{n}", outcome, UNKNOWN)

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 from certifier.aws.store.breaker import BreakerReset
 from certifier.aws.store.claims import Claimed, Claims, NotClaimed
 from certifier.aws.store.held import Held, Recorded
-from certifier.aws.store.notices import Notices
+from certifier.aws.store.notices import NoticesSent
 from certifier.aws.store.onhold import OnHolds
 from certifier.aws.store.reads import Unfinished
 from certifier.aws.store.sources import InUse
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Claimed", "Held", "InUse", "NotClaimed", "Recorded", "Store", "Unfinished"]
 
 
-class Store(Claims, BreakerReset, Notices, OnHolds, Tidying):
+class Store(Claims, BreakerReset, NoticesSent, OnHolds, Tidying):
     """The table. See the module for its items."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:

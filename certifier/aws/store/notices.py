@@ -5,7 +5,7 @@ from certifier.aws.store.reads import Reads
 from certifier.run.pending import OnceSent
 
 
-class Notices(Reads):
+class NoticesSent(Reads):
     """A write that belongs to no claim: it counts only while the run that it is of was the last."""
 
     def note_sent_of(self, name: str, run: str, sent: OnceSent) -> bool:
