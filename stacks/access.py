@@ -423,7 +423,13 @@ _NOTES = {STATE: (UPDATE,)}
 ITEMS: Mapping[str, Items] = {
     "register_sources": Items(
         reads=("Query",),
-        writes={SPEC: (PUT,), STATE: (UPDATE,), OWNER: (PUT, DELETE), UNDO: (CHECK,)},
+        # What it deletes, it has just written: all are registered or none.
+        writes={
+            SPEC: (PUT, DELETE),
+            STATE: (UPDATE, DELETE),
+            OWNER: (PUT, DELETE),
+            UNDO: (CHECK,),
+        },
     ),
     "select_sources": Items(reads=("Query", "Scan"), writes=_NOTES),
     "claim_source": Items(
