@@ -4,12 +4,13 @@
 escaped and capped.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from certifier.certificate import CertificateFacts
 from certifier.models import Fact, Finding
+from certifier.redactor import COMPUTED
 from certifier.vocabulary import Cause, SslMode, Stage
 
 
@@ -124,8 +125,9 @@ class LoginFacts(Fact):
             the role may not see it.
         session_ssl, session_version, session_cipher: the probe's own row of ``pg_stat_ssl``.
         plaintext_sessions: other remote sessions without TLS; None when the role may not see them.
-        same_process: asked only when `session_ssl` is False: whether the server process that took
-            the login answers queries too, as behind a tunnel; False behind a pooler.
+        same_process: asked only when the server sees no TLS, or another than we do: whether the
+            server process that took the login answers queries too, as behind a tunnel; False behind
+            a pooler. `pooler`: the name of one that passes processes on, known by its commands.
         in_recovery: whether the server is a standby, which cannot be written to.
         slots: replication slots of every database, at most 50: inactive ones first, and those that
             keep WAL for longest; None when the server does not show them to the role.
@@ -143,6 +145,7 @@ class LoginFacts(Fact):
     plaintext_sessions: int | None = None
     in_recovery: bool | None = None
     same_process: bool | None = None
+    pooler: str | None = None
     slots: tuple[SlotFacts, ...] | None = None
 
 
@@ -164,7 +167,7 @@ class OlderClientFacts(Fact):
     `leaf_sha256`, `names`: of the certificate; None and empty when there was no TLS for it.
     """
 
-    leaf_sha256: str | None = None
+    leaf_sha256: Annotated[str | None, COMPUTED] = None
     names: tuple[str, ...] = ()
 
 
@@ -208,7 +211,7 @@ class Evidence(Fact):
     chain_complete: bool = True
     anchor: CertificateFacts | None = None
     names: tuple[str, ...] = ()
-    leaf_sha256: str | None = None
+    leaf_sha256: Annotated[str | None, COMPUTED] = None
     served_intended: bool | None = None
     days_left: int | None = None
     login: LoginFacts | None = None

@@ -1,18 +1,8 @@
 """How text from outside is shown: printable, without secrets, in units that people read."""
 
-import base64
-import json
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from enum import Enum
-from typing import Any, TypeVar
-from urllib.parse import quote, quote_plus
 from zoneinfo import ZoneInfo
-
-from pydantic import BaseModel
-
-M = TypeVar("M", bound=BaseModel)
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 LONGEST = 8_192  # characters of a text that are read
@@ -97,96 +87,3 @@ def name_in(arn: str) -> str:
 def instant(moment: datetime) -> str:
     """Write an instant for people, in UTC."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-_PIECE = 6
-"""So many characters of a secret in a row are hidden wherever they stand."""
-_HIDDEN = "***"
-
-
-class Redactor:
-    """Hides secrets by their value: whoever holds one knows exactly what must not be shown.
-
-    What is hidden: the secret, every piece of six characters or more of it, and the same of its
-    forms: quoted for libpq, SQL, JSON and Python, URL-encoded, base64 (wherever it begins), hex. A
-    shorter secret is hidden where it stands alone. Without a secret, nothing is.
-    """
-
-    def __init__(self, *secrets: str | None) -> None:
-        self._pieces: set[str] = set()
-        short: list[str] = []
-        for secret in filter(None, secrets):
-            if len(secret) < _PIECE:
-                short.append(re.escape(secret))
-            for form in _forms(secret):
-                starts = range(len(form) - _PIECE + 1)
-                self._pieces.update(form[i : i + _PIECE] for i in starts)
-        self._short = re.compile(rf"(?<!\w)(?:{'|'.join(short)})(?!\w)") if short else None
-
-    def __repr__(self) -> str:
-        return "Redactor()"
-
-    def __reduce__(self) -> str:
-        raise TypeError("what a redactor knows is not to be stored")
-
-    def text(self, text: str) -> str:
-        """Return ``text`` with three stars in place of whatever is of a secret."""
-        if self._short is not None:
-            text = self._short.sub(_HIDDEN, text)
-        if not self._pieces:
-            return text
-        parts: list[str] = []
-        shown, index = 0, 0
-        while index <= len(text) - _PIECE:
-            if text[index : index + _PIECE] not in self._pieces:
-                index += 1
-                continue
-            end = index + _PIECE
-            while end < len(text) and text[end - _PIECE + 1 : end + 1] in self._pieces:
-                end += 1
-            parts += [text[shown:index], _HIDDEN]
-            shown = index = end
-        return "".join([*parts, text[shown:]])
-
-    def model(self, model: M) -> M:
-        """Return the same facts, with every text in them, also in keys, cleaned."""
-        if not self._pieces and self._short is None:
-            return model
-        return type(model).model_validate(self._cleaned(model.model_dump()))
-
-    def _cleaned(self, value: Any) -> Any:
-        match value:
-            case Enum():
-                return value
-            case str():
-                return self.text(value)
-            case Mapping():
-                return {self._cleaned(key): self._cleaned(item) for key, item in value.items()}
-            case list() | tuple() | set() | frozenset():
-                return type(value)(self._cleaned(item) for item in value)
-            case _:
-                return value
-
-
-def _forms(secret: str) -> set[str]:
-    """Return a secret as programs write it."""
-    raw = secret.encode("utf-8", "surrogatepass")
-    escaped = secret.replace("\\", "\\\\")
-    forms = {
-        secret,
-        escaped.replace("'", "\\'"),
-        escaped.replace('"', '\\"'),
-        secret.replace("'", "''"),
-        json.dumps(secret)[1:-1],
-        repr(secret)[1:-1],
-        quote(raw, safe=""),
-        quote(raw),
-        quote_plus(raw),
-        raw.hex(),
-        raw.hex().upper(),
-    }
-    for before in range(3):  # of three bytes base64 makes four characters; the first ones differ
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            encoded = encode(b"\0" * before + raw).decode().rstrip("=")
-            forms.add(encoded[(0, 2, 3)[before] : len(raw) * 4 // 3])
-    return forms

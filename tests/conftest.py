@@ -1,11 +1,16 @@
 """What all tests share: the day on which they run, their marks, and their order."""
 
 import pytest
+from hypothesis import settings
 
 from tests import days
 
 # At once: the modules, and the other conftest files, make certificates while they are imported.
 days.travel()
+
+# A busy machine is not a fault: no example has a time limit of its own.
+settings.register_profile("without deadline", deadline=None)
+settings.load_profile("without deadline")
 
 REAL_CLOCK = pytest.mark.real_clock("libpq verifies this test's server by the machine's clock")
 

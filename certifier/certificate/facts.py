@@ -7,11 +7,12 @@ certificate, however odd, makes these functions raise.
 
 import hashlib
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import Field
 
 from certifier.models import Fact
+from certifier.redactor import COMPUTED
 from certifier.text import printable
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class CertificateFacts(Fact):
     key_bits: int | None = None
     signature: str | None = None
     signature_hash: str | None = None
-    sha256: str
-    spki_sha256: str | None = None
+    sha256: Annotated[str, COMPUTED]
+    spki_sha256: Annotated[str | None, COMPUTED] = None
     serial: str | None = None
     is_ca: bool | None = None
     self_signed: bool | None = None

@@ -479,10 +479,12 @@ _LOGGING_IN = (
         'FATAL:  password authentication failed for user "postgres"',
         "server login has been failing, cached error: FATAL: password authentication failed for "
         'user "app" (server_login_retry)',
+        'ERROR:  username "app" or password does not exist in backend',
         why="The password is wrong, the role does not exist (PostgreSQL says the same, so that "
         "nobody can guess roles), has no password, or its password has expired.",
         remedy="Compare the secret with the role: ALTER ROLE ... PASSWORD, or correct the secret. "
-        "rolvaliduntil in pg_roles shows an expiry. A pooler has a list of passwords of its own.",
+        "rolvaliduntil in pg_roles shows an expiry. A pooler has a list of passwords of its own "
+        "(in PgBouncer auth_file or auth_query, in pgpool pool_passwd).",
     ),
     _row(
         Cause.ROLE_NEEDS_IAM,
@@ -634,8 +636,9 @@ _LOGGING_IN = (
     ),
     _row(
         Cause.TLS_ENDS_AT_PROXY,
-        why="The login works, but the server's own row in pg_stat_ssl says that this session has "
-        "no TLS: a pooler, proxy or tunnel ends TLS, and what is behind it is not what was "
+        why="The login works, but TLS ends before PostgreSQL: its own row in pg_stat_ssl says that "
+        "this session has no TLS, or another, or it does not bind SCRAM to the TLS of this "
+        "connection. A pooler, proxy or tunnel ends TLS, and what is behind it is not what was "
         "verified. Certificate and TLS settings are its own: in PgBouncer client_tls_sslmode and "
         "client_tls_cert_file, in pgpool ssl_cert and ssl_key, in stunnel cert and key, in HAProxy "
         "crt; RDS Proxy serves a certificate of AWS.",

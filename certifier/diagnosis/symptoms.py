@@ -1005,7 +1005,10 @@ _LOGIN = (
         r"|password that was provided for the role \S+ is wrong"
         r"|error received from server in SCRAM exchange|SASL authentication failed\b"
         r"|password does not match for user|has an expired password|has no password assigned"
-        r"|does not have a valid SCRAM secret|server rejected OAuth bearer token",
+        r"|does not have a valid SCRAM secret|server rejected OAuth bearer token"
+        # pgpool
+        r"|(?:^|: )(?:SCRAM )?authentication failed(?:$| DETAIL)"
+        r"|or password does not exist in backend|pool_passwd file does not contain an entry",
         "the server does not accept the password",
     ),
     _sign(

@@ -10,6 +10,7 @@ from certifier.diagnosis import finding
 from certifier.evidence import DmsReading, Evidence, RequireVerdict, Verdict, Verdicts
 from certifier.models import Finding
 from certifier.probe import differences
+from certifier.probe.between import ends_before
 from certifier.probe.failure import StageFailed
 from certifier.probe.request import ProbeRequest
 from certifier.probe.seen import Observations
@@ -23,13 +24,6 @@ _ROOT_MISSING = (
 )
 # Verify codes that say: the issuer of something in the chain was not found.
 _ISSUER_NOT_FOUND = frozenset({20, 21})
-_A_TUNNEL = "; the server process is the one that took our login, so a tunnel or proxy ends TLS"
-_A_POOLER = "; another server process answers than took our login, so a pooler ends TLS"
-_REMEDY_OF_A_TUNNEL = (
-    "What is behind the tunnel was not verified: let it verify the server (in stunnel verifyChain, "
-    "checkHost and CAfile, in HAProxy `ssl verify required ca-file` on the server line), or point "
-    "the source at PostgreSQL itself. Change data capture works through it."
-)
 _NEWER_SIGNATURES = re.compile(r"ecdsa-with-SHA3-|ML-DSA-")
 _INTERMEDIATE = re.compile(
     r"\b(int|intermediate|issuing|sub(ordinate)?[ -]?ca|ica)\b", re.IGNORECASE
@@ -437,15 +431,13 @@ def _of_evidence(request: ProbeRequest, evidence: Evidence) -> Iterator[Finding]
             severity=request.certificate_policy.severity(Cause.TLS_VERSION_OLD),
             stage=Stage.QUERY,
         )
-    if evidence.login is not None and evidence.login.session_ssl is False:
-        through = evidence.login.same_process
+    if (between := ends_before(evidence)) is not None:
         yield finding(
             Cause.TLS_ENDS_AT_PROXY,
             place=Witness.PROBE,
-            seen="our connection has TLS, and the server says that this session has none"
-            + {None: "", True: _A_TUNNEL, False: _A_POOLER}[through],
+            seen=between.seen,
             stage=Stage.QUERY,
-            remedy=_REMEDY_OF_A_TUNNEL if through else None,
+            remedy=between.remedy,
         )
     if request.ssl_mode is not SslMode.NONE and evidence.plaintext and evidence.plaintext.accepted:
         yield finding(

@@ -20,6 +20,7 @@ from pg8000.exceptions import DatabaseError
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import explain, from_sqlstate
 from certifier.evidence import LoginFacts, SlotFacts
+from certifier.probe.between import differs
 from certifier.probe.dial import connection_lost
 from certifier.probe.failure import StageFailed, contained
 from certifier.probe.request import ProbeRequest
@@ -80,6 +81,7 @@ _NO_DIGEST = "could not find digest for NID UNDEF"
 _RECEIVE = 16 * 1024
 _HEADER = 5
 _DIGITS_OF_A_COUNT = 18
+_ASIDE = 2.0  # seconds for two questions that only explain
 _GOOD_BYE = b"X\0\0\0\4"
 
 
@@ -498,8 +500,10 @@ def log_in(
             progress.stage = Stage.QUERY
             rows = _ask(session)
             facts = _facts(progress, rows)
-            if facts.session_ssl is False:
-                facts = facts.model_copy(update={"same_process": _same_process(session, progress)})
+            if differs(facts, tls.version(), tls.cipher()[0]):
+                # All that matters has been answered: this only explains.
+                tls.deadline = tls.deadline.within(_ASIDE)
+                facts = facts.model_copy(update=_in_between(session, progress))
         except DatabaseError as error:
             raise refusal(_fields_in(error), progress.stage) from None
     done = clock()
@@ -508,20 +512,31 @@ def log_in(
     return LoggedIn(facts, logged_in - begin, done - logged_in)
 
 
-def _same_process(session: _Session, progress: Progress) -> bool | None:
-    """Whether the process that took the login answers queries too; None when it does not tell.
+def _in_between(session: _Session, progress: Progress) -> dict[str, Any]:
+    """Who ends TLS, by two questions; of :class:`LoginFacts`, what it does not tell is not there.
 
     A pooler hands out the processes of its own connections, and invents the number in the login. A
-    tunnel or proxy passes all of it on.
+    tunnel or proxy passes all of it on, and so does pgpool, which has a command of its own.
     """
     try:
         rows = session.ask("SELECT pg_catalog.pg_backend_pid()::text", 1)
+        process = _count(rows[0][0]) if rows else None
+        if process is None or progress.process is None:
+            return {}
+        if process != int.from_bytes(progress.process, "big"):
+            return {"same_process": False}
     except (DatabaseError, StageFailed):
-        return None
-    process = _count(rows[0][0]) if rows else None
-    if process is None or progress.process is None:
-        return None
-    return process == int.from_bytes(progress.process, "big")
+        return {}
+    pooler = "pgpool" if _answers_as_pgpool(session) else None
+    return {"same_process": True, "pooler": pooler}
+
+
+def _answers_as_pgpool(session: _Session) -> bool:
+    """Whether pgpool's own command is understood, which is a syntax error to PostgreSQL."""
+    try:
+        return bool(session.ask("PGPOOL SHOW port", 1))
+    except (DatabaseError, StageFailed):
+        return False
 
 
 def _ask(session: _Session) -> list[list[str | None]]:

@@ -48,7 +48,8 @@ from certifier.probe.library import library
 from certifier.probe.request import ProbeRequest
 from certifier.probe.seen import Observations, OlderSeen
 from certifier.probe.tls import ChainUnreadable, TlsConnection
-from certifier.text import Redactor, printable
+from certifier.redactor import Redactor
+from certifier.text import printable
 from certifier.vocabulary import Cause, SslMode, Stage
 
 CHAIN_SHOWN = 20

@@ -39,8 +39,6 @@ _OF_VERSIONS = frozenset(
 )
 _LIBPQ_OPENSSL = (3, 5)
 _SIGNATURES = frozenset({7, 8})  # X509_V_ERR_CERT_SIGNATURE_FAILURE, and the same of a CRL
-_LIBPQ_OPENSSL = (3, 5)
-_SIGNATURES = frozenset({7, 8})  # X509_V_ERR_CERT_SIGNATURE_FAILURE, and the same of a CRL
 _ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 

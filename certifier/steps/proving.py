@@ -11,11 +11,11 @@ from certifier.endpoint.connection_test import Move, next_move
 from certifier.endpoint.facts import Connection
 from certifier.errors import Busy, Refused
 from certifier.models import Finding
+from certifier.redactor import Redactor
 from certifier.run.documents import InstanceTest, Probed
 from certifier.run.event import StepEvent
 from certifier.run.state import Marker
 from certifier.steps.context import StepContext
-from certifier.text import Redactor
 from certifier.vocabulary import Cause, Stage, Witness
 
 ATTEMPTS = 3
@@ -227,7 +227,9 @@ def hidden(
     if not tests or not any(test.message for test in tests):
         return tests
     hide = Redactor(secret())
-    return tuple(hide.model(test) for test in tests)
+    return tuple(
+        test.model_copy(update={"message": hide.text(test.message or "") or None}) for test in tests
+    )
 
 
 def explained(

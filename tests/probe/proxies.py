@@ -25,6 +25,7 @@ _PACKAGES = {
     "pgbouncer": ("pgbouncer", "libc-ares2", "libevent-2.1-7"),
     "haproxy": ("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"),
     "stunnel4": ("stunnel4", "libwrap0"),
+    "pgpool": ("pgpool2", "libpgpool2", "libmemcached11", "libhashkit2"),
     "nginx": ("nginx", "libnginx-mod-stream"),
 }
 

@@ -147,7 +147,6 @@ def _old_versions() -> Iterator[None]:
 def _examples(share: int) -> settings:
     return settings(
         max_examples=max(_COMPARISONS // share // (_CLIENTS_PER_SERVER * len(MODES)), 1),
-        deadline=None,
         derandomize=not _FUZZING,
         database=None,
         print_blob=False,

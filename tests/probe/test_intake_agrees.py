@@ -54,7 +54,6 @@ def test_the_intake_refuses_nothing_that_libpq_accepts(postgres: Postgres) -> No
 
     @settings(
         max_examples=60,
-        deadline=None,
         database=None,
         derandomize=True,
         phases=[Phase.generate],

@@ -4,6 +4,7 @@ Skipped, with the reason, where a program is neither installed nor in the packag
 """
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,21 +35,21 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder() -> Iterator[Path]:
     """Certificate and key in the forms that they take, for every user to read."""
-    made = tmp_path_factory.mktemp("proxies")
     files = {
         "chain.pem": _LEAF.fullchain_pem,
         "key.pem": _LEAF.key_pem,
         "both.pem": _LEAF.fullchain_pem + _LEAF.key_pem,
         "users": f'"app" "{_PASSWORD}"\n"admin" "{_PASSWORD}"\n'.encode(),
     }
-    for name, content in files.items():
-        (made / name).write_bytes(content)
-        (made / name).chmod(0o644)
-    for one in (made, *made.parents[:2]):
-        one.chmod(0o755)
-    return made
+    with tempfile.TemporaryDirectory(prefix="proxies-") as name:
+        made = Path(name)
+        for file, content in files.items():
+            (made / file).write_bytes(content)
+            (made / file).chmod(0o644)
+        made.chmod(0o755)
+        yield made
 
 
 def look(port: int, **more: Any) -> ProbeReport:
@@ -126,6 +127,87 @@ def test_pgbouncer_without_tls(postgres: Postgres, folder: Path) -> None:
         report = look(port)
     assert said(report) == [(Cause.SSL_OFF, Stage.SSL_REQUEST)]
     assert "client_tls_sslmode" in report.findings[0].remedy
+
+
+# ---- pgpool
+
+
+def _pgpool(folder: Path, port: int, behind: int, more: str = "") -> list[str | Path]:
+    program = find("pgpool")
+    own = folder / f"pgpool-{port}"
+    own.mkdir()
+    own.chmod(0o777)
+    files = {
+        "pgpool.conf": f"""
+listen_addresses = '127.0.0.1'
+port = {port}
+socket_dir = '{own}'
+unix_socket_directories = '{own}'
+pcp_socket_dir = '{own}'
+pcp_port = {free_port()}
+logdir = '{own}'
+pid_file_name = '{own}/pgpool.pid'
+backend_clustering_mode = 'raw'
+backend_hostname0 = '127.0.0.1'
+backend_port0 = {behind}
+num_init_children = 2
+memqcache_total_size = 1MB
+enable_pool_hba = on
+pool_passwd = 'pool_passwd'
+{more}
+""",
+        "pool_hba.conf": "host all all all scram-sha-256\n",
+        "pool_passwd": f"app:TEXT{_PASSWORD}\n",
+        "pcp.conf": "",
+    }
+    for name, content in files.items():
+        (own / name).write_text(content)
+    another_user = ["setpriv", "--reuid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    return [*another_user, program, "-n", "-f", own / "pgpool.conf", "-a", own / "pool_hba.conf"]
+
+
+def _with_tls(folder: Path) -> str:
+    return f"ssl = on\nssl_cert = '{folder}/chain.pem'\nssl_key = '{folder}/key.pem'"
+
+
+def test_pgpool_ends_tls(postgres: Postgres, folder: Path) -> None:
+    """The login works, through a pooler that has TLS like ours towards the server too."""
+    port = free_port()
+    command = _pgpool(folder, port, postgres.port, _with_tls(folder))
+    with running(command, port, name="pgpool"):
+        report = look(port)
+        wrong = look(port, password=lambda: "not that")
+        unknown = look(port, database="nope")
+    assert report.passed
+    assert said(report) == [(Cause.TLS_ENDS_AT_PROXY, Stage.QUERY)]
+    assert "without channel binding" in report.findings[0].seen
+    assert "does not work through a pooler" in report.findings[0].remedy
+    assert said(wrong) == [(Cause.PASSWORD_REJECTED, Stage.LOGIN)]
+    assert "pool_passwd" in wrong.findings[0].remedy
+    assert said(unknown) == [(Cause.DATABASE_MISSING, Stage.LOGIN)]
+
+
+def test_pgpool_passes_on_the_process_and_is_a_pooler_all_the_same(folder: Path) -> None:
+    """It knows a command of its own, which a tunnel does not."""
+    port = free_port()
+    hba = ["host all all all scram-sha-256"]
+    with Postgres.start(hba=hba, users={"app": _PASSWORD}, databases=("orders",)) as plain:
+        command = _pgpool(folder, port, plain.port, _with_tls(folder))
+        with running(command, port, name="pgpool"):
+            report = look(port)
+    assert said(report) == [(Cause.TLS_ENDS_AT_PROXY, Stage.QUERY)]
+    assert same_process(report) is True
+    assert "pgpool answers for it, a pooler" in report.findings[0].seen
+    assert "does not work through a pooler" in report.findings[0].remedy
+
+
+def test_pgpool_without_tls(postgres: Postgres, folder: Path) -> None:
+    """It says no like PostgreSQL does, and the remedy names its settings too."""
+    port = free_port()
+    with running(_pgpool(folder, port, postgres.port), port, name="pgpool"):
+        report = look(port)
+    assert said(report) == [(Cause.SSL_OFF, Stage.SSL_REQUEST)]
+    assert "in pgpool: ssl = on" in report.findings[0].remedy
 
 
 # ---- stunnel

@@ -12,9 +12,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sandbox import postgres as module
 from sandbox.pki import Authority
-from sandbox.postgres import Access, Postgres, PostgresError, Stop, TlsFiles, available_majors
+from sandbox.postgres import (
+    Access,
+    Postgres,
+    PostgresError,
+    Stop,
+    TlsFiles,
+    available_majors,
+    end_orphans,
+)
+from sandbox.postgres import server as process
 
 pytestmark = pytest.mark.real_clock("PostgreSQL and libpq go by the machine's clock")
 ROOT = Authority.root()
@@ -135,8 +143,8 @@ def test_a_taken_port_is_not_taken_twice(monkeypatch: pytest.MonkeyPatch) -> Non
     """A port taken in between is replaced by another; one that was asked for is an error."""
     with Postgres.start() as first:
         offered = iter([first.port, first.port])
-        free = module._free_port
-        monkeypatch.setattr(module, "_free_port", lambda listen: next(offered, free(listen)))
+        free = process._free_port
+        monkeypatch.setattr(process, "_free_port", lambda listen: next(offered, free(listen)))
         with Postgres.start() as second:
             assert second.port != first.port
         with pytest.raises(PostgresError, match="did not start"):
@@ -189,7 +197,7 @@ def test_servers_of_a_dead_process_are_ended(end: str) -> None:
         check=True,
     )
     folder, port = done.stdout.split()
-    module._sweep(module._find_ground())
+    end_orphans()
     assert not Path(folder).exists()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(port)), timeout=5)

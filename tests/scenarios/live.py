@@ -7,6 +7,7 @@ from typing import Any
 from moto.acm.models import acm_backends
 
 from certifier.ownership import canary_prefix
+from certifier.run.record import Subject
 from sandbox.aws import Execution, Kind
 from sandbox.aws.deploy import STACK
 from sandbox.aws.machine import Where
@@ -25,6 +26,8 @@ from sandbox.world import (
 
 SECOND = "warehouse"
 CANARY = canary_prefix(STACK, NAME)
+DAY = 24 * 60
+NOT_TOUCHED = {"StopReplicationTask", "ModifyEndpoint"}
 
 
 def is_canary(endpoint: Mapping[str, Any]) -> bool:
@@ -210,3 +213,24 @@ class Live:
         """Return in how many minutes the source is due."""
         due = datetime.fromisoformat(self.world.state()["due_at"])
         return (due - self.cloud.clock.now()).total_seconds() / 60
+
+
+def with_new_settings(endpoint: Any) -> bool:
+    """The real endpoint, with its new settings."""
+    return bool(endpoint["EndpointIdentifier"] == ENDPOINT and endpoint["SslMode"] == "verify-full")
+
+
+def with_old_settings(endpoint: Any) -> bool:
+    """The real endpoint, with its old settings."""
+    return bool(endpoint["EndpointIdentifier"] == ENDPOINT and endpoint["SslMode"] == "verify-ca")
+
+
+def verdicts(live: Live) -> dict[str, bool]:
+    """What DMS said of the endpoint before, of the canary, and of the endpoint since."""
+    names = {
+        Subject.BEFORE: "before",
+        Subject.CANARY: "canary",
+        Subject.NOW: "new",
+        Subject.RETURNED: "old",
+    }
+    return {names[Subject(t["subject"])]: t["passed"] for t in live.world.record()["tests"]}

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certifier.certificate import CertificateFacts
+from certifier.certificate.names import Names
 from certifier.diagnosis import finding
-from certifier.text import Redactor
+from certifier.evidence import Address
+from certifier.redactor import Redactor
 from certifier.vocabulary import Cause, Witness
 
 SECRET = "k7#Vq9'x\\2m \"Zt/4wÄ"
@@ -71,6 +74,35 @@ def test_facts_are_cleaned_in_every_text() -> None:
     clean = Redactor(SECRET).model(found)
     assert (clean.seen, clean.raw) == ("said ***", "raw ***")
     assert clean.cause is Cause.PASSWORD_REJECTED
+
+
+@pytest.mark.parametrize("secret", ["connected", "outcome-1", "disconnected", "postgres"])
+def test_our_own_words_are_left_where_a_secret_reads_like_one(secret: str) -> None:
+    """Neither a field's name nor a word of ours is lost; what a server says is cleaned all the
+    same."""
+    address = Address(ip=f"10.0.0.1 {secret}", outcome="connected")
+    assert Redactor(secret).model(address) == Address(ip="10.0.0.1 ***", outcome="connected")
+
+
+def test_a_digest_is_left_whole() -> None:
+    """Six digits in common are chance, and a digest that lost them equals no other any more."""
+    facts = CertificateFacts(subject="CN=5fb70b31", sha256="5fb70b31" * 8)
+    clean = Redactor("5fb70b31").model(facts)
+    assert (clean.subject, clean.sha256) == ("CN=***", "5fb70b31" * 8)
+
+
+def test_facts_without_a_secret_in_them_are_the_same_object() -> None:
+    """Nothing is read, checked and made again."""
+    facts = CertificateFacts(subject="CN=orders", names=Names(dns=("a", "b")), sha256="0" * 64)
+    assert Redactor(SECRET).model(facts) is facts
+
+
+@given(secret=st.text("abc", min_size=6, max_size=9), text=st.text("abcd", max_size=40))
+def test_every_piece_is_found_wherever_it_stands(secret: str, text: str) -> None:
+    """What is looked at first, of a text, leaves out no place."""
+    pieces = {secret[i : i + 6] for i in range(len(secret) - 5)}
+    hidden = any(text[i : i + 6] in pieces for i in range(len(text) - 5))
+    assert ("***" in Redactor(secret).text(text)) is hidden
 
 
 def test_a_redactor_shows_nothing_of_what_it_knows() -> None:
