@@ -169,7 +169,7 @@ class Permissions:
             if action == "CreateEndpoint"
             else [CA, INSTALLATION]
         )
-        tag.add_condition("ForAllValues:StringEquals", {"aws:TagKeys": keys})
+        tag.add_condition("ForAllValues:StringEquals", {"aws:TagKeys": sorted(keys)})
         return (_made_here(make), _not_of_another(_made_here(tag)))
 
     def dms_delete(self, action: str, *, on: Sequence[str], tagged: Sequence[str]) -> Statements:
