@@ -111,6 +111,22 @@ def test_a_race_in_the_second_transaction_registers_all_or_none(
     assert kept(store) == {"mine": 1}
 
 
+def test_what_others_have_edited_meanwhile_is_not_taken_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have read our version and replaced it: theirs stays, all else is gone."""
+
+    def edited() -> None:
+        monkeypatch.undo()
+        store.register(spec("s-000", replaces=1, host="theirs.example.com"), NOW)
+        raise Unavailable("TransactWriteItems")
+
+    interrupted(store, monkeypatch, 2, edited)
+    with pytest.raises(Unavailable):
+        store.register_all(many(MANY), NOW)
+    assert kept(store) == {"s-000": 2}
+
+
 def test_what_loses_every_race_is_tried_again_by_the_machine(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

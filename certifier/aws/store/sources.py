@@ -146,12 +146,12 @@ class Sources(Reads):
     def _take_back(self, written: Iterable[Seen], now: datetime) -> None:
         """Forget what was registered for the first time, and register again what was before.
 
-        A source that a run has begun with meanwhile stays.
+        A source that a run has begun with meanwhile, or that others have edited, stays.
         """
         for source, before in written:
             with suppress(CertifierError):
                 if before.version == 0:
-                    self.forget(source.name)
+                    self.forget(source.name, version=1)
                 elif before.known is not None:
                     again = before.known.model_copy(update={"replaces": before.version + 1})
                     self.register(again, now)
@@ -212,10 +212,13 @@ class Sources(Reads):
             if keep is None or key != keep.lower()
         ]
 
-    def forget(self, name: str) -> InUse | bool:
+    def forget(self, name: str, *, version: int | None = None) -> InUse | bool:
         """Drop a source; the endpoint stays as it is. ``False`` when nobody registered it.
 
         ``InUse`` while it has a claim, an undo log or a pause.
+
+        Args:
+            version: the only one to be dropped; ``None``: whichever is registered.
 
         Raises:
             Busy: it is being edited or recorded at the same time.
@@ -224,7 +227,9 @@ class Sources(Reads):
             spec = self._table.get(source_key(name, "SPEC"))
             if spec is None:
                 return False
-            version = int(spec["version"])
+            there = int(spec["version"])
+            if version not in (None, there):
+                return False
             state = self.state(name)
             if held := self._holds(name, state):
                 return InUse(held)
@@ -235,7 +240,7 @@ class Sources(Reads):
             try:
                 table.transact(
                     [
-                        table.delete_op(source_key(name, "SPEC"), "version = :v", {":v": version}),
+                        table.delete_op(source_key(name, "SPEC"), "version = :v", {":v": there}),
                         table.delete_op(
                             source_key(name, "STATE"),
                             f"attribute_not_exists(claim) AND {unchanged}",
