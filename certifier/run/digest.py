@@ -6,17 +6,18 @@ of a notice only after it was sent, so an execution that dies before loses none:
 next run it is still news.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from certifier.models import Finding
 from certifier.run import runbook
+from certifier.run.event import run_id
 from certifier.run.mail import Notice, Situation, _fact, subject
 from certifier.run.pending import OnceSent, Pending
 from certifier.run.site import Site
-from certifier.text import counted
+from certifier.text import clock_time, counted, span
 from certifier.vocabulary import Cause, Outcome
 
 if TYPE_CHECKING:  # Report, which sends, has no use for what it takes to end a run
@@ -74,6 +75,7 @@ def pending(
         findings=sent.about,
         host=at.host,
         endpoint=at.endpoint,
+        next_due=at.next_due,
         subject=sent.subject,
         message=sent.message,
         once_sent=OnceSent(notified=_whole_seconds(notified), **after),
@@ -86,7 +88,13 @@ def _whole_seconds(notified: Mapping[str, datetime]) -> dict[str, datetime]:
 
 
 def mailings(
-    waiting: Iterable[Pending], site: Site, *, execution: str, bucket: str, report: str
+    waiting: Iterable[Pending],
+    site: Site,
+    *,
+    execution: str,
+    bucket: str,
+    report: str,
+    now: datetime,
 ) -> tuple[Mailing, ...]:
     """Return the mails to send: a digest for each cause of more than ``SHARED`` sources.
 
@@ -102,15 +110,21 @@ def mailings(
             found += [Mailing(Notice(one.subject, one.message), (one,)) for one in group]
             continue
         links = (
+            *_next_try(group, now),
             _fact("Runbook", site.runbook(runbook.section(outcome, cause))),
             _fact("Report", site.file(bucket, f"{report}.html")),
             _fact("Run", site.execution(execution)),
         )
-        found.append(Mailing(_digest(group, site, links, execution), tuple(group)))
+        found.append(
+            Mailing(
+                _digest(group, site, links, f"run {run_id(execution)} · {now:%Y-%m-%d %H:%M} UTC"),
+                tuple(group),
+            )
+        )
     return tuple(found)
 
 
-def _digest(group: list[Pending], site: Site, links: tuple[str, ...], execution: str) -> Notice:
+def _digest(group: list[Pending], site: Site, links: tuple[str, ...], run: str) -> Notice:
     lead, outcome = group[0].lead, group[0].outcome
     sources = counted(len(group), "source")
     lines = [_first_line(sources, outcome, lead), ""]
@@ -127,11 +141,19 @@ def _digest(group: list[Pending], site: Site, links: tuple[str, ...], execution:
         named = _fitting(rest, BY_NAME)
         more = f" and {len(rest) - len(named)} more" if len(named) < len(rest) else ""
         lines.append(f"Also: {', '.join(named)}{more}")
-    look = "certifier status" if lead is None else "certifier status --failing"
-    foot = f"{site.words} · run {execution.rsplit(':', 1)[-1]}"
-    lines += ["", _fact("Look", look), *links, foot]
+    failing = " --failing" if outcome in (Outcome.REFUSED, Outcome.FAILED) else ""
+    foot = f"{site.words} · {run}"
+    lines += ["", _fact("Look", f"certifier status{failing}"), *links, foot]
     what = f"{outcome.words} again" if lead is None else f"{outcome.words}: {lead.cause.value}"
     return Notice(subject(site, f"{sources} {what}"), "\n".join(lines) + "\n")
+
+
+def _next_try(group: Sequence[Pending], now: datetime) -> Iterator[str]:
+    """Yield when the first of them is looked at again, if one is by itself."""
+    due = [one.next_due for one in group if one.next_due is not None]
+    if due:
+        left = f", in {span(min(due) - now)}" if min(due) > now else ""
+        yield _fact("Next try", f"{clock_time(min(due))}{left}, for the first of them")
 
 
 def _fitting(texts: Sequence[str], room: int) -> list[str]:

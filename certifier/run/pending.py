@@ -31,6 +31,7 @@ class Pending(Fact):
         name, run: the source, and its child execution.
         findings: what the mail is about, the weightiest first; empty when it is over.
         host: with its port; ``endpoint``: the identifier.
+        next_due: when the source is due again.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Pending(Fact):
     findings: tuple[Finding, ...]
     host: str
     endpoint: str
+    next_due: datetime | None = None
     subject: str
     message: str
     once_sent: OnceSent

@@ -127,7 +127,9 @@ def _notify(event: ReportEvent, context: StepContext[ReportSettings], report: st
     settings = context.settings
     site = Site.of(event.execution, settings.installation, settings.docs_url)
     bucket, unsent = context.documents.bucket, 0
-    for mailing in mailings(waiting, site, execution=event.execution, bucket=bucket, report=report):
+    for mailing in mailings(
+        waiting, site, execution=event.execution, bucket=bucket, report=report, now=context.now()
+    ):
         try:
             context.topic(settings.topic).publish(mailing.mail.subject, mailing.mail.message)
         except (Refused, Unexpected):

@@ -58,7 +58,7 @@ def waiting(name: str, outcome: Outcome, *findings: Finding) -> Pending:
 
 def mails(*waits: Pending) -> list[Notice]:
     found = mailings(
-        waits, SITE, execution=EXECUTION, bucket="certifier-records", report="reports/77aa"
+        waits, SITE, execution=EXECUTION, bucket="certifier-records", report="reports/77aa", now=NOW
     )
     assert sorted(one.name for each in found for one in each.of) == sorted(w.name for w in waits)
     return [each.mail for each in found]
