@@ -109,7 +109,7 @@ def asked(method: str, target: str, headers: Mapping[str, str], body: bytes) -> 
     scope = _CREDENTIAL.search(authorization or query)
     if scope is not None:
         region, signed = scope.groups()
-    elif _OLDER.match(authorization) or _OLDER_QUERY <= parse_qs(query).keys():
+    elif _OLDER.match(authorization) or parse_qs(query).keys() >= _OLDER_QUERY:
         region, signed = _ANY_REGION, "s3"
     else:
         raise NotServed(403, "MissingAuthenticationToken", "the request has no AWS signature")
