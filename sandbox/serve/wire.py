@@ -156,9 +156,11 @@ def _check_document(model: ServiceModel, operation: str, body: bytes) -> None:
     if not isinstance(given, dict):
         raise NotServed(400, "SerializationException", "the body is not a JSON object")
     shape = model.operation_model(operation).input_shape
+    if shape is None:
+        return
     missing = [
         name
-        for name in (shape.required_members if shape else ())
+        for name in shape.required_members
         if shape.members[name].serialization.get("name", name) not in given
     ]
     if missing:
