@@ -25,7 +25,7 @@ PARALLEL ?= -n 2 --dist=worksteal
 CODE = $(wildcard app.py stacks lambdas certifier sandbox smoke handbook tests bench)
 
 # A folder that holds no test fails (pytest's exit status 5).
-UNIT_TESTS := tests/unit tests/docs tests/test_architecture.py tests/test_days.py
+UNIT_TESTS := tests/unit tests/docs $(wildcard tests/test_*.py)
 PROBE_TESTS := tests/probe
 ADAPTER_TESTS := tests/aws tests/sandbox tests/contract $(wildcard tests/lambdas)
 TEMPLATE_TESTS := tests/stacks

@@ -23,9 +23,14 @@ CANARY_TAG = "certifier:canary"
 """On a canary endpoint: the name of the source that it rehearses for."""
 CA_TAG = "certifier"
 """On a DMS certificate."""
+HOLDS_TAG = "certifier:holds"
+"""On a secret: what its owner says that it holds; see docs/operate/permissions.md."""
 
 _OURS = "certifier-"
 _CANARIES = f"{_OURS}canary-"
+CANARY_RESOURCES = f"{_CANARIES}*"
+"""What the ARN of a canary ends with. Who may delete can set a tag; what an ARN is, only who makes
+the endpoint can say."""
 _TOKEN = 7  # bytes
 _DIGITS = 40
 

@@ -20,7 +20,14 @@ from certifier.models import Fact, Finding, Policy
 from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
 from certifier.run.announcement import announcements
-from certifier.run.carryover import anchors, answered, events, pending_anchors, remembered
+from certifier.run.carryover import (
+    anchors,
+    answered,
+    events,
+    nodes,
+    pending_anchors,
+    remembered,
+)
 from certifier.run.documents import Document
 from certifier.run.dossier import Dossier, facts_in, gathered
 from certifier.run.due import next_due, waits_for_window
@@ -171,6 +178,7 @@ def _record(
                 **remembered(dossier, end, due, record),
                 **answered(dossier),
                 **pending_anchors(event.source.spec, dossier, end, state),
+                **nodes(event.source.spec, dossier, end, state, now),
                 **kept,
                 "opens_at": waits.opens_at,
                 "missed_windows": waits.missed,

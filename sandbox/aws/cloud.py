@@ -33,6 +33,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from certifier.ownership import SOURCE_TAG
 from certifier.roots import Roots
 from sandbox import audit
 from sandbox.acm import AcmStandIn, AcmSwitches
@@ -50,7 +51,7 @@ from sandbox.rds import RdsStandIn, unreachable
 
 REGION = "eu-west-1"
 TICK_MINUTES = 10
-CONSENT: Mapping[str, str] = {"certifier:source": "+"}
+CONSENT: Mapping[str, str] = {SOURCE_TAG: "+"}
 """The tag with which an owner lets every source use what bears it."""
 
 # A call takes that long on the sandbox's clock: below DMS's 8 a second, as one caller is in AWS.

@@ -4,12 +4,9 @@ A scenario is some thousand calls, and half of their time went into this.
 """
 
 import copy
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -23,6 +20,7 @@ from moto.core.base_backend import BaseBackend
 from moto.core.serialize import AttributePicker, XFormedAttributePicker
 from moto.core.utils import method_names_from_class
 from moto.dynamodb import models as dynamodb
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.stepfunctions.parser.asl.component.common.path import result_path
@@ -50,17 +48,52 @@ def installed() -> Iterator[None]:
         paths = cache(vars(result_path)["parse"])
         stack.enter_context(patch.object(BaseBackend, "urls", property(_urls())))
         stack.enter_context(patch.object(result_path, "parse", paths))
+        stack.enter_context(patch.object(dynamodb, "copy", _Copies))
+        stack.enter_context(patch.object(DynamoDBBackend, "transact_write_items", _transactions()))
         stack.enter_context(patch.object(UserAgentString, "to_string", lambda _: USER_AGENT))
         for name in ("canonical_request", "string_to_sign", "signature"):
             stack.enter_context(patch.object(SigV4Auth, name, lambda *_: ""))
-        copying = SimpleNamespace(deepcopy=_deepcopy, copy=copy.copy)
-        stack.enter_context(patch.object(dynamodb, "copy", copying))
-        transact = _noting_keys(dynamodb.DynamoDBBackend.transact_write_items)
-        stack.enter_context(
-            patch.object(dynamodb.DynamoDBBackend, "transact_write_items", transact)
-        )
         stack.enter_context(patch.object(SigV4Auth, "headers_to_sign", lambda *_: {}))
         yield
+
+
+class _Copies:
+    """``copy`` as moto's DynamoDB gets it: a table is not copied, see ``_transactions``."""
+
+    @staticmethod
+    def deepcopy(value: Any) -> Any:
+        return value if isinstance(value, Table) else copy.deepcopy(value)
+
+
+def _transactions() -> Any:
+    """A transaction keeps what it touches; moto copies the whole table, once for each write.
+
+    With a thousand sources in the table that took seconds for each transaction. Each table has a
+    range key.
+    """
+    plain = vars(DynamoDBBackend)["transact_write_items"]
+
+    def transact_write_items(self: DynamoDBBackend, transact_items: Sequence[Any]) -> None:
+        touched = []
+        for operation in transact_items:
+            ((kind, given),) = operation.items()
+            table = self.get_table(given["TableName"])
+            named = given["Item"] if kind == "Put" else given["Key"]
+            hash_key = DynamoType(named[table.hash_key_attr])
+            range_key = DynamoType(named[table.range_key_attr])
+            before = copy.deepcopy(table.get_item(hash_key, range_key))
+            touched.append((table, hash_key, range_key, before))
+        try:
+            plain(self, transact_items)
+        except Exception:
+            for table, hash_key, range_key, before in reversed(touched):
+                if before is None:
+                    table.delete_item(hash_key, range_key)
+                else:
+                    table.items[hash_key][range_key] = before
+            raise
+
+    return transact_write_items
 
 
 def _urls() -> Any:
@@ -90,50 +123,3 @@ def _remembering(picker: Any) -> Any:
         return keys
 
     return get_possible_keys
-
-
-_KEYS: ContextVar[Mapping[str, list[Mapping[str, Any]]] | None] = ContextVar("keys", default=None)
-"""What the transaction under way writes, by table: keys, or whole items."""
-
-
-def _noting_keys(plain: Any) -> Any:
-    """moto copies a table for every item of a transaction, to undo it; see :func:`_deepcopy`."""
-
-    def transact_write_items(self: Any, transact_items: list[dict[str, Any]]) -> None:
-        keys: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        for item in transact_items:
-            for write in item.values():
-                keys[str(write.get("TableName"))].append(
-                    write.get("Key") or write.get("Item") or {}
-                )
-        token = _KEYS.set(keys)
-        try:
-            plain(self, transact_items)
-        finally:
-            _KEYS.reset(token)
-
-    return transact_write_items
-
-
-def _deepcopy(value: Any) -> Any:
-    """``copy.deepcopy``; of a table in a transaction only those items that it may change."""
-    keys = _KEYS.get()
-    if keys is None or not isinstance(value, Table):
-        return copy.deepcopy(value)
-    return _backup(value, keys.get(value.name, ()))
-
-
-def _backup(table: Table, keys: Iterable[Mapping[str, Any]]) -> Table:
-    kept = copy.copy(table)
-    rows: Any = table.items
-    items: Any = defaultdict(
-        dict, {key: dict(row) if isinstance(row, dict) else row for key, row in rows.items()}
-    )
-    for key in keys:
-        place, name = items, DynamoType(key.get(table.hash_key_attr, {}))
-        if table.range_key_attr is not None:
-            place, name = items.get(name, {}), DynamoType(key.get(table.range_key_attr, {}))
-        if name in place:
-            place[name] = copy.deepcopy(place[name])
-    kept.items = items
-    return kept

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from certifier.ownership import SOURCE_TAG
 from sandbox.pki import Authority
 from sandbox.world import CREDENTIALS, NAME, PASSWORD, TRUST_BUCKET, USER, World
 
@@ -19,7 +20,7 @@ PER_INSTANCE = 90
 """Endpoints per replication instance: DMS takes 100, and a canary or two need room."""
 PER_RUN = 40
 """Sources in one execution."""
-_CONSENT = [{"Key": "certifier:source", "Value": "+"}]
+_CONSENT = [{"Key": SOURCE_TAG, "Value": "+"}]
 
 
 @dataclass(frozen=True)
