@@ -109,7 +109,7 @@ def asked(method: str, target: str, headers: Mapping[str, str], body: bytes) -> 
     scope = _CREDENTIAL.search(authorization or query)
     if scope is not None:
         region, signed = scope.groups()
-    elif _OLDER.match(authorization) or _OLDER_QUERY <= parse_qs(query).keys():
+    elif _OLDER.match(authorization) or parse_qs(query).keys() >= _OLDER_QUERY:
         region, signed = _ANY_REGION, "s3"
     else:
         raise NotServed(403, "MissingAuthenticationToken", "the request has no AWS signature")
@@ -156,9 +156,11 @@ def _check_document(model: ServiceModel, operation: str, body: bytes) -> None:
     if not isinstance(given, dict):
         raise NotServed(400, "SerializationException", "the body is not a JSON object")
     shape = model.operation_model(operation).input_shape
+    if shape is None:
+        return
     missing = [
         name
-        for name in (shape.required_members if shape else ())
+        for name in shape.required_members
         if shape.members[name].serialization.get("name", name) not in given
     ]
     if missing:
