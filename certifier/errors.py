@@ -11,6 +11,7 @@
     ├── Refused                  a person must act; the findings are written before it is raised
     ├── ClaimLost                another execution owns the source now; touch nothing
     ├── InvalidEvent             what started the machine is not understood; nothing was touched
+    │   └── UnreadableEvent      an event of AWS that a rule of ours has let through
     ├── InvalidSettings          the environment of a function, or the context of the app, is wrong
     └── Unexpected               a bug, or an unexpected answer; names the type alone
 
@@ -22,7 +23,7 @@ ASL knows no inheritance: Retry and Catch lists are generated from :func:`concre
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from certifier.vocabulary import Cause
+from certifier.vocabulary import Cause, Severity
 
 if TYPE_CHECKING:
     from certifier.models import Finding
@@ -67,6 +68,13 @@ class Refused(CertifierError):
         self.seen = seen
         self.findings = findings
 
+    @classmethod
+    def because(cls, *findings: "Finding") -> "Refused":
+        """Return the refusal for findings, whose cause is that of the first error among them."""
+        errors = (found for found in findings if found.severity is Severity.ERROR)
+        first = next(errors, findings[0])
+        return cls(first.cause, seen=first.seen, findings=findings)
+
 
 class ClaimLost(CertifierError):
     """Another execution owns the source. ``source`` is its name."""
@@ -99,6 +107,10 @@ class InvalidSettings(CertifierError):
     def __init__(self, *problems: str) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+
+
+class UnreadableEvent(InvalidEvent):
+    """An event of another service has not the shape that our rule stands for: nobody mistyped."""
 
 
 class Unexpected(CertifierError):

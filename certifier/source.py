@@ -30,6 +30,9 @@ from certifier.text import printable
 from certifier.vocabulary import SslMode
 from certifier.window import Window, WindowError
 
+Engine = Literal["postgres", "aurora-postgresql", "aurora-postgresql-serverless"]
+"""The engines of an endpoint that Certifier keeps, in DMS's words."""
+
 _PARTITION = r"arn:aws[a-z-]*"
 _ENDPOINT_ARN = re.compile(_PARTITION + r":dms:[a-z0-9-]+:\d{12}:endpoint:[A-Za-z0-9-]+")
 _INSTANCE_ARN = re.compile(_PARTITION + r":dms:[a-z0-9-]+:\d{12}:rep:[A-Za-z0-9-]+")
@@ -268,7 +271,7 @@ class Source(Fact):
         "endpoint that exists.",
         examples=["target"],
     )
-    engine: Literal["postgres", "aurora-postgresql", "aurora-postgresql-serverless"] = Field(
+    engine: Engine = Field(
         default="postgres",
         description="The engine of the endpoint. Must be that of an endpoint that exists: it is "
         "never changed. aurora-postgresql-serverless is an engine of targets alone.",
@@ -393,7 +396,9 @@ class Source(Fact):
     probe_login: StrictBool | None = Field(
         default=None,
         description="Whether the probe logs in, after TLS has been verified. Without it: when "
-        "credentials are given and ssl_mode verifies the server (verify-ca or verify-full).",
+        "credentials are given and ssl_mode verifies the server (verify-ca or verify-full). On a "
+        "connection that is not verified the probe then names the user and looks how the server "
+        "asks for the password, without answering; false: not even that.",
         examples=[False],
     )
     probe_plaintext: StrictBool = Field(

@@ -47,6 +47,7 @@ class Certifier(Construct):
                 "TOPIC": notices.topic.topic_arn,
                 "DOCS_URL": settings.docs_url,
                 "EVENT_BUS": settings.event_bus,
+                "GROUP_TAG": settings.group_tag,
                 "DMS_SECRET_ROLE": dms.role.role_arn,
                 "POLICY": json.dumps(settings.policy()),
                 "PROBE_ADDRESSES": json.dumps(settings.probe_addresses()),

@@ -90,6 +90,8 @@ EventBus = Annotated[
         r"[A-Za-z0-9._-][A-Za-z0-9._/-]{0,255}$"
     ),
 ]
+# What DMS takes as a key (botocore: dms#Tag.Key), without the words of other scripts.
+TagKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9 _.:/=+-]{0,128}$")]
 SubnetId = Annotated[str, Field(pattern=r"^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$")]
 SecurityGroupId = Annotated[str, Field(pattern=r"^sg-(?:[0-9a-f]{8}|[0-9a-f]{17})$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.*:_-]{1,255}$")]
@@ -116,6 +118,8 @@ class Settings(Policy):
             the dashboard; without it they name the path in the repository.
         event_bus: the EventBridge bus that gets an event for each certification, by its name, or by
             its ARN when it is another account's or Region's.
+        group_tag: the tag of an endpoint that names the group of its source, on the fleet page and
+            for ``certifier status --group``; without a tag, the source's name begins with it.
         batch: sources that one tick of the schedule (every ten minutes) takes at most.
         max_concurrency: sources certified at a time; DMS allows the account 8 calls a second.
         poll_seconds: seconds between two looks at DMS; under twelve, the history of a run whose
@@ -158,6 +162,7 @@ class Settings(Policy):
 
     docs_url: Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9._~:/-]{1,200})?$")] = ""
     event_bus: EventBus = "default"
+    group_tag: TagKey = "team"
 
     batch: Annotated[int, Field(ge=1, le=500)] = 50
     max_concurrency: Annotated[int, Field(ge=1, le=20)] = 5

@@ -43,6 +43,8 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
         }
     elif end.outcome.is_proven:
         kept |= dict.fromkeys(("bad_change", "bad_changes", "change_after"))
+    if dossier.material is not None and dossier.material.endpoint is not None:
+        kept["group"] = dossier.material.group
     if record.expires_at is not None:
         kept |= {"expires_at": record.expires_at, "expires": record.expires}
     endpoint = dossier.final_endpoint

@@ -54,9 +54,11 @@ class Material(Fact):
             (``certifier.run.public_trust``).
         named: the CAs come from a word: when there are more of them, nobody has decided that.
         leaf_sha256, leaf_pem, chain_pem, key_kind: the pair that PostgreSQL is meant to serve.
+        group: which the endpoint's tags name, once its owner has consented.
     """
 
     endpoint: Endpoint | None = None
+    group: str | None = None
     trusted: Trusted | None = None
     bundle_pem: str | None = None
     bundle_digest: str | None = None

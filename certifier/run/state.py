@@ -139,6 +139,7 @@ class SourceState(Fact):
             and until when it is not made again.
         restart_tries: how many runs in a row have left a task waiting for a restart.
         on_hold: it is not run, whoever starts it, until somebody ends that.
+        group: which the tags of its endpoint name (``certifier.run.group``).
     """
 
     name: str
@@ -192,6 +193,7 @@ class SourceState(Fact):
     change_after: datetime | None = None
     restart_tries: int = 0
     on_hold: OnHold | None = None
+    group: str | None = None
     history: History = History()
 
     @property
@@ -345,6 +347,10 @@ class Registration(Fact):
     unreadable: bool = False
     busy: str = ""
     owner: str | None = None
+
+    def holds(self, source: Source) -> bool:
+        """Whether ``source`` is registered just so."""
+        return self.known == source.model_copy(update={"replaces": None})
 
     def problems(self, source: Source) -> tuple[str, ...]:
         """Return one sentence for every reason why ``source`` cannot be registered."""

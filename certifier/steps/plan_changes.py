@@ -104,8 +104,8 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     if event.origin is not Origin.DIRECT:  # who starts a run themselves has looked
         plan = backing_off(plan, state.bad_change, state.change_after, context.now())
     context.write(event, PLAN, plan)
-    if errors := errors_in(plan.findings):
-        raise Refused(errors[0].cause, findings=plan.findings)
+    if errors_in(plan.findings):
+        raise Refused.because(*plan.findings)
     return Decided(decision=plan.decision)
 
 

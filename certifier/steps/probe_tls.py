@@ -13,7 +13,6 @@ from dataclasses import replace
 from pydantic import Json
 
 from certifier import probe
-from certifier.aws.secrets import Secret
 from certifier.certificate import union
 from certifier.endpoint.facts import EndpointFields
 from certifier.errors import Refused
@@ -121,13 +120,34 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         others = (f for f in findings if f.cause is not Cause.DIFFERENT_NODE_ANSWERS)
         findings = (*others, needed_again(dropped_at))
     findings = not_served_yet(findings, in_acm=source.acm_certificate is not None)
+    findings += _asks_unsafely(source, material, context)
     if (proposal := named_trust_fits(counted, context.roots.words_for)) is not None:
         findings += (proposal,)
     probed = probed.model_copy(update={"findings": findings})
     context.write(event, PROBED, probed)
-    if errors := errors_in(findings):
-        raise Refused(errors[0].cause, findings=findings)
+    if errors_in(findings):
+        raise Refused.because(*findings)
     return Nothing()
+
+
+def _asks_unsafely(
+    source: Source, material: Material, context: StepContext[ProbeSettings]
+) -> tuple[Finding, ...]:
+    """Return that the server asks for the password so that DMS would give it away.
+
+    Where the probe does not log in because nothing is verified, it says who would, and answers
+    nothing: what the server asks for is known before DMS answers. ``probe_login: false`` is the
+    owner's word that not even that is said.
+    """
+    there = material.endpoint.fields if material.endpoint else EndpointFields()
+    user = material.username or there.username
+    if source.logs_in or source.probe_login is not None or source.ssl_mode.verifies or not user:
+        return ()
+    request = replace(
+        _request(source, material, None, context), user=user, password=None, probe_plaintext=False
+    )
+    asked = probe.probe(request, resolve=context.resolve, now=context.now)
+    return tuple(f for f in asked.findings if f.cause is Cause.UNSAFE_PASSWORD_REQUEST)
 
 
 def _read_slots(
@@ -242,10 +262,7 @@ def _password(
         return None
 
     def read() -> str:
-        secret = context.secrets.read(arn, material.versions.credentials)
-        if not isinstance(secret, Secret):
-            raise Refused(secret.cause, findings=(secret,))
-        return secret.text("password") or ""
+        return context.secrets.require(arn, material.versions.credentials).text("password") or ""
 
     return read
 
