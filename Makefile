@@ -25,7 +25,7 @@ PARALLEL ?= -n 2 --dist=worksteal
 CODE = $(wildcard app.py stacks lambdas certifier sandbox smoke handbook tests bench)
 
 # A folder that holds no test fails (pytest's exit status 5).
-UNIT_TESTS := tests/unit tests/docs tests/test_architecture.py tests/test_days.py
+UNIT_TESTS := tests/unit tests/docs $(wildcard tests/test_*.py)
 PROBE_TESTS := tests/probe
 ADAPTER_TESTS := tests/aws tests/sandbox tests/contract $(wildcard tests/lambdas)
 TEMPLATE_TESTS := tests/stacks
@@ -183,6 +183,10 @@ format: $(VENV)/.stamp ## ruff's formatter and safe fixes
 .PHONY: docs
 docs: $(VENV)/.stamp ## write the generated documents again
 	$(PYTHON) -m handbook
+
+.PHONY: picture
+picture: setup .venv-awscli/.stamp ## draw docs/picture.svg again, from a session with a served account
+	$(PYTHON) -m sandbox picture
 
 COMPILE = $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 .PHONY: lock

@@ -23,7 +23,7 @@ ASL knows no inheritance: Retry and Catch lists are generated from :func:`concre
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from certifier.vocabulary import Cause
+from certifier.vocabulary import Cause, Severity
 
 if TYPE_CHECKING:
     from certifier.models import Finding
@@ -67,6 +67,13 @@ class Refused(CertifierError):
         self.cause = cause
         self.seen = seen
         self.findings = findings
+
+    @classmethod
+    def because(cls, *findings: "Finding") -> "Refused":
+        """Return the refusal for findings, whose cause is that of the first error among them."""
+        errors = (found for found in findings if found.severity is Severity.ERROR)
+        first = next(errors, findings[0])
+        return cls(first.cause, seen=first.seen, findings=findings)
 
 
 class ClaimLost(CertifierError):

@@ -23,10 +23,17 @@ CANARY_TAG = "certifier:canary"
 """On a canary endpoint: the name of the source that it rehearses for."""
 CA_TAG = "certifier"
 """On a DMS certificate."""
+HOLDS_TAG = "certifier:holds"
+"""On a secret: what its owner says that it holds; see docs/operate/permissions.md."""
 
 _OURS = "certifier-"
 _CANARIES = f"{_OURS}canary-"
 _MADE = f"{_OURS}made-"
+CANARY_RESOURCES = f"{_CANARIES}*"
+"""What the ARN of a canary ends with. Who may delete can set a tag; what an ARN is, only who makes
+the endpoint can say."""
+MADE_RESOURCES = f"{_MADE}*"
+"""The same of an endpoint that was made for a source."""
 _TOKEN = 7  # bytes
 _DIGITS = 40
 

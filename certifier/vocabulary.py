@@ -7,6 +7,9 @@ about it, is in ``certifier.diagnosis``.
 
 from enum import StrEnum
 
+EVENT_SOURCE = "certifier"
+"""The ``source`` of every event of ours on an EventBridge bus. No rule of the stack matches it."""
+
 
 class Outcome(StrEnum):
     """How one certification ended."""

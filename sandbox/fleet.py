@@ -498,9 +498,9 @@ def settle(cloud: Cloud, members: Iterable[Member]) -> None:
     for member in members:
         spec = member.spec.model_dump_json(exclude_defaults=True)
         table.write(
-            table.putting({**source_key(member.spec.name, "SPEC"), "spec": spec, "version": 1})
+            table.put_op({**source_key(member.spec.name, "SPEC"), "spec": spec, "version": 1})
         )
-        table.write(table.putting({**source_key(member.spec.name, "STATE"), **plain(member.state)}))
+        table.write(table.put_op({**source_key(member.spec.name, "STATE"), **plain(member.state)}))
         if member.record is not None and member.state.record is not None:
             body = member.record.model_dump_json(indent=2).encode()
             s3.put_object(Bucket=cloud.bucket, Key=f"{member.state.record}.json", Body=body)

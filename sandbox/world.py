@@ -19,6 +19,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from certifier.ownership import HOLDS_TAG
 from sandbox.aws import Cloud, Execution
 from sandbox.aws.cloud import CONSENT
 from sandbox.pki import Authority, Leaf
@@ -112,7 +113,7 @@ class World:
 
     def _marked(self, arn: str, holds: str) -> str:
         """Say on a secret what it holds, as its owner does."""
-        tags = [{"Key": "certifier:holds", "Value": holds}]
+        tags = [{"Key": HOLDS_TAG, "Value": holds}]
         self.cloud.client("secretsmanager").tag_resource(SecretId=arn, Tags=tags)
         return arn
 

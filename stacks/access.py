@@ -2,6 +2,10 @@
 
 The statements are written out because the ``grant_*`` helpers add ``s3:GetObject*`` and the like.
 Resource ``*`` stands only where a service offers nothing narrower, and says so.
+
+Nothing that the steps make can be deleted without its tag (``certifier/ownership.py``). The value
+of ``STACK_TAG`` is the name of the stack, so that of two installations in one account neither can
+delete, or pass off as its own, what the other has made.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,39 +18,28 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from certifier.ownership import (
+    CA_TAG,
+    CANARY_RESOURCES,
+    CANARY_TAG,
+    HOLDS_TAG,
+    MADE_RESOURCES,
+    SOURCE_TAG,
+    STACK_TAG,
+)
+from certifier.vocabulary import EVENT_SOURCE
 from stacks.settings import Settings
 from stacks.storage import Storage
 
 Statements = tuple[iam.PolicyStatement, ...]
-
-# The tags of what the steps make: an endpoint to rehearse on, a CA in DMS, a pair in ACM. Nothing
-# without its tag can be deleted.
-CANARY = "certifier:canary"
-CA = "certifier"
-# On what the steps make for a source; and on what is not theirs, where its owner consents with it.
-OF_A_SOURCE = "certifier:source"
-# What a canary's ARN ends with: see certifier/ownership.py. Who may delete can set a tag; what an
-# ARN is, only who makes the endpoint can say.
-CANARY_ARNS = "certifier-canary-*"
-# The same of an endpoint that was made for a source.
-MADE_ARNS = "certifier-made-*"
-# The tag of all that. Its value is the name of the stack, so that of two installations in one
-# account neither can delete, or pass off as its own, what the other has made.
-INSTALLATION = "certifier:stack"
-
 
 # What DMS describes, by the end of the action's name.
 CERTIFICATES, CONNECTIONS, ENDPOINTS = "Certificates", "Connections", "Endpoints"
 INSTANCES, TASKS = "ReplicationInstances", "ReplicationTasks"
 SERVERLESS, QUOTAS = "ReplicationConfigs", "AccountAttributes"
 
-# The tag by which the owner of a secret says what it holds; see docs/operate/permissions.md.
-HOLDS = "certifier:holds"
+# What a secret holds, as its owner says with HOLDS_TAG.
 CREDENTIALS, SERVER_CERTIFICATE = "credentials", "server-certificate"
-
-
-# The source of our events: see certifier/run/announcement.py.
-EVENTS_OF = "certifier"
 
 
 def for_this_account(scope: Construct, principal: iam.ServicePrincipal) -> iam.IPrincipal:
@@ -58,6 +51,27 @@ def for_this_account(scope: Construct, principal: iam.ServicePrincipal) -> iam.I
     """
     account = Stack.of(scope).account
     return principal.with_conditions({"StringEqualsIfExists": {"aws:SourceAccount": account}})
+
+
+def on_behalf_of(
+    scope: Construct, service: str, resource: str, arn_format: ArnFormat
+) -> iam.IPrincipal:
+    """A service that acts for what this account and Region has of its resource, and no other.
+
+    Args:
+        service: as in its ARNs and its principal, such as ``events``.
+        resource: such as ``rule``; ``arn_format``: how its name follows.
+    """
+    stack = Stack.of(scope)
+    ours = stack.format_arn(
+        service=service, resource=resource, resource_name="*", arn_format=arn_format
+    )
+    return iam.ServicePrincipal(f"{service}.amazonaws.com").with_conditions(
+        {
+            "ArnLike": {"aws:SourceArn": ours},
+            "StringEquals": {"aws:SourceAccount": stack.account},
+        }
+    )
 
 
 def dms_principals(stack: Stack) -> list[str]:
@@ -105,7 +119,7 @@ class Permissions:
             _with(
                 _allow(secrets, "secretsmanager:GetSecretValue"),
                 "StringLike",
-                f"secretsmanager:ResourceTag/{OF_A_SOURCE}",
+                f"secretsmanager:ResourceTag/{SOURCE_TAG}",
                 "?*",
             ),
             *((self._through_secrets(keys),) if keys else ()),
@@ -150,11 +164,11 @@ class Permissions:
         """
         (theirs,), (made,), certificates = (
             self.dms("ModifyEndpoint", on=["endpoint"]),
-            self.dms("ModifyEndpoint", on=[f"endpoint:{MADE_ARNS}"]),
+            self.dms("ModifyEndpoint", on=[f"endpoint:{MADE_RESOURCES}"]),
             self.dms("ModifyEndpoint", on=["cert"]),
         )
-        theirs = _with(theirs, "Null", f"aws:ResourceTag/{INSTALLATION}", "true")
-        return (_bears(theirs, OF_A_SOURCE), _ours(_bears(made, OF_A_SOURCE)), *certificates)
+        theirs = _with(theirs, "Null", f"aws:ResourceTag/{STACK_TAG}", "true")
+        return (_bears(theirs, SOURCE_TAG), _ours(_bears(made, SOURCE_TAG)), *certificates)
 
     def dms_make(self, action: str, *, on: Sequence[str]) -> Statements:
         """Make something in DMS that bears this installation's tag from the beginning.
@@ -165,9 +179,9 @@ class Permissions:
         """
         (make,), (tag,) = self.dms(action, on=on), self.dms("AddTagsToResource", on=on)
         keys = (
-            [CANARY, INSTALLATION, OF_A_SOURCE]
+            [CANARY_TAG, STACK_TAG, SOURCE_TAG]
             if action == "CreateEndpoint"
-            else [CA, INSTALLATION]
+            else [CA_TAG, STACK_TAG]
         )
         tag.add_condition("ForAllValues:StringEquals", {"aws:TagKeys": sorted(keys)})
         return (_made_here(make), _not_of_another(_made_here(tag)))
@@ -214,8 +228,8 @@ class Permissions:
             _not_of_another(_made_here(tag)),
             # Over an earlier import, which takes no tags: over one of ours, or one that a person
             # has tagged with a source and with no installation.
-            _not_of_another(_bears(renew, OF_A_SOURCE)),
-            _ours(_bears(delete, OF_A_SOURCE)),
+            _not_of_another(_bears(renew, SOURCE_TAG)),
+            _ours(_bears(delete, SOURCE_TAG)),
             _allow(
                 certificates,
                 "acm:DescribeCertificate",
@@ -237,7 +251,7 @@ class Permissions:
         bus = self._settings.event_bus
         named = self._arn("events", "event-bus", bus, ArnFormat.SLASH_RESOURCE_NAME)
         put = _allow([bus if bus.startswith("arn:") else named], "events:PutEvents")
-        return (_with(put, "StringEquals", "events:source", EVENTS_OF),)
+        return (_with(put, "StringEquals", "events:source", EVENT_SOURCE),)
 
     @property
     def _prefixes(self) -> tuple[str, ...]:
@@ -278,7 +292,7 @@ def grant(
     pairs = _never_marked(secrets, CREDENTIALS)
     pass_role = may.pass_role(dms_role)
     delete_canary = may.dms_delete(
-        "DeleteEndpoint", on=[f"endpoint:{CANARY_ARNS}"], tagged=[CANARY, OF_A_SOURCE]
+        "DeleteEndpoint", on=[f"endpoint:{CANARY_RESOURCES}"], tagged=[CANARY_TAG, SOURCE_TAG]
     )
     make_endpoint = may.dms_make("CreateEndpoint", on=["endpoint", "cert"])
     # Without room for a CA, what nobody uses is named: endpoints and data providers may use one.
@@ -349,7 +363,7 @@ def grant(
             *may.dms_describe(CERTIFICATES, ENDPOINTS),
             *may.dms_tags(),
             *may.dms_providers(),
-            *may.dms_delete("DeleteCertificate", on=["cert"], tagged=[CA]),
+            *may.dms_delete("DeleteCertificate", on=["cert"], tagged=[CA_TAG]),
             *publish,
         ),
         "report": publish,
@@ -553,7 +567,7 @@ def _objects(storage: Storage, objects: Objects) -> Statements:
 
 def _never_marked(secrets: Statements, holds: str) -> Statements:
     """Read secrets, but none that its owner has marked as holding this."""
-    marked = f"aws:ResourceTag/{HOLDS}"
+    marked = f"aws:ResourceTag/{HOLDS_TAG}"
     copies = [iam.PolicyStatement.from_json(each.to_json()) for each in secrets]
     for each in copies:
         if any(action.startswith("secretsmanager:") for action in each.actions):
@@ -563,17 +577,17 @@ def _never_marked(secrets: Statements, holds: str) -> Statements:
 
 def _made_here(statement: iam.PolicyStatement) -> iam.PolicyStatement:
     """The request names this installation as the one that makes the resource."""
-    return _with(statement, "StringEquals", f"aws:RequestTag/{INSTALLATION}", Aws.STACK_NAME)
+    return _with(statement, "StringEquals", f"aws:RequestTag/{STACK_TAG}", Aws.STACK_NAME)
 
 
 def _ours(statement: iam.PolicyStatement) -> iam.PolicyStatement:
     """This installation has made the resource."""
-    return _with(statement, "StringEquals", f"aws:ResourceTag/{INSTALLATION}", Aws.STACK_NAME)
+    return _with(statement, "StringEquals", f"aws:ResourceTag/{STACK_TAG}", Aws.STACK_NAME)
 
 
 def _not_of_another(statement: iam.PolicyStatement) -> iam.PolicyStatement:
     """The resource is this installation's, or no installation's."""
-    key = f"aws:ResourceTag/{INSTALLATION}"
+    key = f"aws:ResourceTag/{STACK_TAG}"
     return _with(statement, "StringEqualsIfExists", key, Aws.STACK_NAME)
 
 

@@ -5,7 +5,7 @@ Available`` like a renewal there, and Select sources finds no source whose inten
 is; and we write no secret.
 """
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as events_targets
 from aws_cdk import aws_iam as iam
@@ -15,6 +15,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from stacks.access import on_behalf_of
 from stacks.settings import Settings
 
 # A tick is worth nothing once the next one has come.
@@ -113,16 +114,4 @@ class Triggers(Construct):
 
 def _rules_of_this_account(scope: Construct) -> iam.IPrincipal:
     """EventBridge, on behalf of a rule of this account and Region."""
-    stack = Stack.of(scope)
-    rules = stack.format_arn(
-        service="events",
-        resource="rule",
-        resource_name="*",
-        arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-    )
-    return iam.ServicePrincipal("events.amazonaws.com").with_conditions(
-        {
-            "ArnLike": {"aws:SourceArn": rules},
-            "StringEquals": {"aws:SourceAccount": stack.account},
-        }
-    )
+    return on_behalf_of(scope, "events", "rule", ArnFormat.SLASH_RESOURCE_NAME)

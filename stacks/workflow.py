@@ -34,6 +34,7 @@ from constructs import Construct
 
 from certifier.errors import LAMBDA_UNAVAILABLE, CertifierError, ClaimLost, Retryable, concrete
 from certifier.vocabulary import Action, Decision, Outcome, SettingsUnderTest
+from stacks.access import on_behalf_of
 
 # A task is given up a little after the longest function timeout (2 minutes), so that the next
 # attempt never meets the last one still at work.
@@ -726,19 +727,7 @@ def machine_log(scope: Construct, retention: logs.RetentionDays, suffix: str = "
 
 def states_of_this_account(scope: Construct) -> iam.IPrincipal:
     """Step Functions, on behalf of a machine of this account and Region."""
-    stack = Stack.of(scope)
-    machines = stack.format_arn(
-        service="states",
-        resource="stateMachine",
-        resource_name="*",
-        arn_format=ArnFormat.COLON_RESOURCE_NAME,
-    )
-    return iam.ServicePrincipal("states.amazonaws.com").with_conditions(
-        {
-            "ArnLike": {"aws:SourceArn": machines},
-            "StringEquals": {"aws:SourceAccount": stack.account},
-        }
-    )
+    return on_behalf_of(scope, "states", "stateMachine", ArnFormat.COLON_RESOURCE_NAME)
 
 
 def add_retries(task: sfn.TaskStateBase) -> None:

@@ -28,13 +28,13 @@ NOW = "datetime(2026, 11, 24, tzinfo=UTC)"
 
 def test_the_process_believes_its_day() -> None:
     """Its clock is as far ahead as asked; that of a child, which is the machine's, stays."""
-    told = subprocess.run(
+    answer = subprocess.run(
         [sys.executable, "-c", "import time; print(time.time())"],
         capture_output=True,
         check=True,
         timeout=60,
     )
-    machine = datetime.fromtimestamp(float(told.stdout), UTC)
+    machine = datetime.fromtimestamp(float(answer.stdout), UTC)
     assert abs(datetime.now(UTC) - machine - days.MOVED_BY) < timedelta(seconds=60)
 
 

@@ -5,8 +5,10 @@ underscore counts as a space, so that a name is read as the words it is made of.
 good use elsewhere is only listed with what made it wrong.
 """
 
+import io
 import re
 import subprocess
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +54,35 @@ OLD = {
     r"\bwhoever's\b": "a plain sentence",
 }
 
+# Parts of names in Python code, where they stand without the sentence that would show their sense.
+OLD_IN_NAMES = {
+    "told": "notified, printed, received, or what it is: a payload, an answer",
+    "untold": "not notified",
+    "tell": "print, notify, report",
+    "telling": "printing, notifying, reporting",
+    "concerned": "affected",
+    "understand": "parse",
+    "discreet": "redacted",
+    "mendable": "clearing",
+    "belief": "proof",
+    "putting": "put_op",
+    "updating": "update_op",
+    "changing": "change_op",
+    "checking": "check_op",
+}
+PYTHON = ("certifier", "stacks", "lambdas", "handbook", "sandbox", "smoke", "bench", "tests")
+_PART = re.compile(r"[a-z]+|[A-Z][a-z]*")
+
+
+def old_names(source: str) -> Iterator[tuple[int, str, str]]:
+    """Yield (line, name, what we say instead) for each name of Python code with an old word."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        # a test is named by a sentence, which is read as text
+        if token.type == tokenize.NAME and not token.string.startswith("test_"):
+            for part in _PART.findall(token.string):
+                if instead := OLD_IN_NAMES.get(part.lower()):
+                    yield token.start[0], token.string, instead
+
 
 def old_words(text: str) -> Iterator[tuple[int, str, str]]:
     """Yield (line, old word, what we say instead) for each old word in a text."""
@@ -88,6 +119,31 @@ def test_the_old_words_are_gone() -> None:
         for line, word, instead in old_words(text)
     ]
     assert found == []
+
+
+def test_no_name_in_code_is_an_old_word() -> None:
+    """Variables, arguments, functions and classes, which sentences do not show."""
+    found = [
+        f"{file.relative_to(ROOT)}:{line}: {name!r}: write {instead}"
+        for top in PYTHON
+        for file in sorted((ROOT / top).rglob("*.py"))
+        for line, name, instead in old_names(file.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "code", ["told = facts(leaf)", "def f(untold): ...", "fake.told", "x = toldOf", "_tell_of()"]
+)
+def test_an_old_word_in_a_name_is_found(code: str) -> None:
+    """Whatever it is a name of."""
+    assert list(old_names(code))
+
+
+@pytest.mark.parametrize("code", ["tolds = 1", "total = 1", "x = 'told'", "# told apart"])
+def test_a_good_name_is_not(code: str) -> None:
+    """Other words, and what is text."""
+    assert list(old_names(code)) == []
 
 
 @pytest.mark.parametrize(

@@ -23,17 +23,6 @@ from certifier.vocabulary import Cause
 if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient
 
-KEY_TYPES = (
-    "RSA_1024",
-    "RSA_2048",
-    "RSA_3072",
-    "RSA_4096",
-    "EC_prime256v1",
-    "EC_secp384r1",
-    "EC_secp521r1",
-)
-"""All that can be imported. A list that does not name them shows small RSA keys only."""
-
 _PAGE = 1000
 _PAGES = 20
 _NOT_FOUND = "ResourceNotFoundException"
@@ -301,7 +290,10 @@ class Acm:
 
     def _listed(self) -> Iterator[Mapping[str, Any]]:
         """Yield the summary of every imported certificate."""
-        params: dict[str, Any] = {"Includes": {"keyTypes": list(KEY_TYPES)}, "MaxItems": _PAGE}
+        from certifier.certificate.acm import KEY_KINDS  # noqa: PLC0415 - it loads cryptography
+
+        # all that can be imported: a list that does not name them shows small RSA keys only
+        params: dict[str, Any] = {"Includes": {"keyTypes": list(KEY_KINDS)}, "MaxItems": _PAGE}
         for _ in range(_PAGES):
             answer = self._ask("list_certificates", (), **params)
             assert not isinstance(answer, str)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from certifier.aws.clients import translated
 from certifier.errors import Unavailable, Unexpected
-from certifier.run.announcement import SOURCE, Announcement
+from certifier.run.announcement import Announcement
+from certifier.vocabulary import EVENT_SOURCE
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -38,7 +39,7 @@ class Bus:
     def _entry(self, announced: Announcement) -> "PutEventsRequestEntryTypeDef":
         return {
             "EventBusName": self._bus,
-            "Source": SOURCE,
+            "Source": EVENT_SOURCE,
             "DetailType": announced.detail_type.value,
             "Detail": announced.detail.model_dump_json(),
             "Resources": list(announced.resources),

@@ -93,7 +93,7 @@ class Table:
 
     # -- writes, as values
 
-    def putting(
+    def put_op(
         self,
         item: Mapping[str, Any],
         condition: str | None = None,

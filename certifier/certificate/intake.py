@@ -446,20 +446,20 @@ class _Intake:
         if self.host is None or self.ssl_mode is not SslMode.VERIFY_FULL:
             return
         names = hostname.names_of(leaf.der)
-        told = hostname.match(names, self.host)
+        verdict = hostname.match(names, self.host)
         spelled = names.spelled()
         shown = ", ".join(spelled[:_SHOWN]) + (", ..." if len(spelled) > _SHOWN else "")
-        if not told.matched:
+        if not verdict.matched:
             self.findings.append(
                 finding(
                     Cause.HOSTNAME_MISMATCH,
                     place=self.place,
                     seen=f"{self.host} is not among the names of {leaf.title}:"
                     f" {shown or 'it has none'}",
-                    raw=told.libpq,
+                    raw=verdict.libpq,
                 )
             )
-        elif not told.older_libpq:
+        elif not verdict.older_libpq:
             self.say(
                 Cause.HOSTNAME_READING_DIFFERS,
                 f"libpq 14 and older do not find {self.host} in {shown}",

@@ -137,13 +137,6 @@ def _silence() -> None:
     os.close(nowhere)
 
 
-def at_once(path: str, flags: int) -> int:
-    """An opener for `open`: a named pipe that nobody writes to is empty, and not waited for."""
-    handle = os.open(path, flags | os.O_NONBLOCK)
-    os.set_blocking(handle, True)
-    return handle
-
-
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser; of the commands, only the one that is asked for is imported.
 

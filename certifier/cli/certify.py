@@ -14,6 +14,7 @@ from certifier.aws.states import ExecutionState
 from certifier.cli import did_you_mean
 from certifier.cli.endings import Ended, show_endings, show_plans
 from certifier.cli.following import RUNNING, follow, viewing
+from certifier.cli.given_files import UnreadableFile, read_file
 from certifier.cli.installation import Installation, add_options, complain, find, guarded
 from certifier.cli.records import read_record
 from certifier.cli.terminal import Terminal
@@ -140,7 +141,7 @@ def see_it_end(
         known = "not known to Step Functions yet" if state is None else "still running"
         complain(command, f"{known}, and no longer followed: {execution}")
         return 1
-    return _tell(args, terminal, place, state)
+    return _print_end(args, terminal, place, state)
 
 
 # -- what to run
@@ -186,11 +187,9 @@ def _is_file(what: str) -> bool:
 def _read(file: Path, problems: list[str]) -> Iterator[Source]:
     """Yield the sources in a file: one, or a list of them."""
     try:
-        with file.open("rb") as opened:
-            body = opened.read(SOURCE_LIMIT + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a file's name"
-        raise Wrong(f"{file}: {reason}", 2) from None
+        body = read_file(file, SOURCE_LIMIT)
+    except UnreadableFile as error:
+        raise Wrong(str(error), 2) from None
     if len(body) > SOURCE_LIMIT:
         problems.append(f"{file}: larger than 1 MiB")
         return
@@ -214,7 +213,7 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
 # -- the end
 
 
-def _tell(
+def _print_end(
     args: argparse.Namespace, terminal: Terminal, place: Installation, state: ExecutionState
 ) -> int:
     """Print how every source ended, and where the evidence lies; return the exit status."""
@@ -232,7 +231,7 @@ def _tell(
         show_plans(terminal, endings, now=now, do=_to_do_it(args, endings))
     else:
         show_endings(terminal, endings, bucket=bucket, now=now)
-        _tell_of_registration(terminal, endings)
+        _print_registration(terminal, endings)
     if state.status != "SUCCEEDED" and (summary is None or summary.problem or not endings):
         why = printable(reason_of(state.cause or ""), 4000)
         terminal.line(f"{state.status}: {why}", style="bold red")
@@ -325,7 +324,7 @@ def _held_by(place: Installation, line: Line) -> str:
     return f"the execution {who} has it since {clock_time(state.claim.since)}{at}"
 
 
-def _tell_of_registration(terminal: Terminal, endings: Sequence[Ended]) -> None:
+def _print_registration(terminal: Terminal, endings: Sequence[Ended]) -> None:
     """Say of sources that were refused at first sight that they are registered all the same."""
     good = (Outcome.CERTIFIED, Outcome.PLANNED)
     new = [

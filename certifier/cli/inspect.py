@@ -22,7 +22,7 @@ from certifier.certificate import (
 from certifier.certificate.pem import MAX_BYTES
 from certifier.certificate.secret import PLAIN, NotASecret, parse_secret
 from certifier.certificate.trust_sets import TrustWord
-from certifier.cli import at_once
+from certifier.cli.given_files import UnreadableFile, read_file
 from certifier.cli.named_trust import named_bundle
 from certifier.cli.terminal import DO, SAID, SEEN
 from certifier.models import Finding, Policy, errors_first, errors_in
@@ -76,8 +76,8 @@ def run(args: argparse.Namespace, roots: Roots | None = None) -> int:
         return _complain(f"--ca-bundle: {problem}")
     try:
         files = {name: _read(getattr(args, name)) for name in _FILES if name not in named}
-    except (OSError, ValueError) as error:
-        return _complain(_why(error))
+    except UnreadableFile as error:
+        return _complain(str(error))
     files |= named
     now = datetime.now(UTC)
     parts = _from_secret(files)
@@ -144,17 +144,8 @@ def _mode(args: argparse.Namespace, files: dict[str, bytes | None]) -> SslMode:
 
 
 def _read(path: Path | str | None) -> bytes | None:
-    """Read a file as far as the intake looks; one byte more, for it to see that there is more."""
-    if path is None:
-        return None
-    with open(path, "rb", opener=at_once) as file:
-        return file.read(MAX_BYTES + 1)
-
-
-def _why(error: OSError | ValueError) -> str:
-    if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}"
-    return "a file's name holds what no name can hold"
+    """Read a file as far as the intake looks."""
+    return None if path is None else read_file(path, MAX_BYTES)
 
 
 def _complain(problem: str) -> int:

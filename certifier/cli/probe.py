@@ -11,8 +11,8 @@ from rich.text import Text
 
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.certificate.trust_sets import TrustWord
-from certifier.cli import at_once
 from certifier.cli.address import NotAnAddress, parse_address
+from certifier.cli.given_files import UnreadableFile, read_file
 from certifier.cli.named_trust import named_bundle
 from certifier.cli.terminal import Terminal
 from certifier.evidence import SlotFacts
@@ -221,12 +221,9 @@ def _read(option: str, path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        with open(path, "rb", opener=at_once) as file:
-            content = file.read(_FILE_LIMIT + 1)
-    except OSError as error:
-        raise Unusable(f"{option}: {path}: {error.strerror}") from None
-    except ValueError:
-        raise Unusable(f"{option}: no file can have that name") from None
+        content = read_file(path, _FILE_LIMIT)
+    except UnreadableFile as error:
+        raise Unusable(f"{option}: {error}") from None
     if len(content) > _FILE_LIMIT:
         raise Unusable(f"{option}: {path}: larger than {_FILE_LIMIT} bytes")
     return content

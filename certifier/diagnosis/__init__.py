@@ -48,7 +48,7 @@ class Diagnosis(Fact):
     """What a failure was.
 
     Attributes:
-        seen: a clause in our words, with the names in it that the text told.
+        seen: a clause in our words, with the names in it that the text gives.
         remedy: the catalogue's; those of several causes when the text leaves open which it is.
         stage: how far the connection had come; ``None`` when the text does not tell.
         raw: the text, printable, at most 1 KiB.
@@ -79,14 +79,14 @@ def explain(text: str) -> Diagnosis:
     Reads the first 8 KiB. Never raises. What looks like a password is not repeated.
     """
     text = redact_passwords(text)
-    told = _flat(text)
-    word = told.partition(":")[0].strip().lower()
+    message = _flat(text)
+    word = message.partition(":")[0].strip().lower()
     if word in _CAUSES:
-        return _named(_CAUSES[word], told)
-    masked, parts = _masked(told)
+        return _named(_CAUSES[word], message)
+    masked, parts = _masked(message)
     best = _best(masked)
     if best is None or (not best[0].decisive and parts and best[0].stage is None):
-        best = _best(told) or best
+        best = _best(message) or best
     if best is not None:
         symptom, match, begin = best
         return Diagnosis(
@@ -96,10 +96,10 @@ def explain(text: str) -> Diagnosis:
             stage=symptom.stage,
             raw=printable(text),
         )
-    state = _sqlstate_in(told)
+    state = _sqlstate_in(message)
     if state is not None:
         return from_sqlstate(state, text)
-    return _unknown(text, told)
+    return _unknown(text, message)
 
 
 def from_sqlstate(state: str, message: str = "") -> Diagnosis:
@@ -251,7 +251,7 @@ def _flat(text: str) -> str:
     return _BLANKS.sub(" ", _ESCAPED_BLANK.sub(" ", head)).strip()
 
 
-def _masked(told: str) -> tuple[str, list[str]]:
+def _masked(message: str) -> tuple[str, list[str]]:
     """The text with each quoted part replaced by a number, and those parts."""
     parts: list[str] = []
 
@@ -259,21 +259,21 @@ def _masked(told: str) -> tuple[str, list[str]]:
         parts.append(match[1])
         return f'"\x01{len(parts) - 1}\x02"'
 
-    return _QUOTED.sub(hide, told)[: 2 * LONGEST], parts
+    return _QUOTED.sub(hide, message)[: 2 * LONGEST], parts
 
 
 _Read = tuple[Symptom, re.Match[str], int]
 
 
-def _best(told: str) -> _Read | None:
+def _best(message: str) -> _Read | None:
     """The symptom that came furthest; of several, that of the first attempt, then of the table."""
-    found = _furthest(told, SYMPTOMS)
-    if found is None or not (found[0].decisive or told.isascii()):
-        found = _further(found, _furthest(told, FOREIGN))
+    found = _furthest(message, SYMPTOMS)
+    if found is None or not (found[0].decisive or message.isascii()):
+        found = _further(found, _furthest(message, FOREIGN))
     if found is None or found[0].cause not in _LETS_NOBODY_IN:
         return found
     # without plain text: what is left is the reason, if it came as far as TLS
-    rest = told
+    rest = message
     for symptom in (*SYMPTOMS, *FOREIGN):
         if symptom.cause is Cause.HBA_REJECTED_PLAINTEXT or symptom is found[0]:
             rest = symptom.pattern.sub(lambda match: " " * len(match[0]), rest)
@@ -281,12 +281,12 @@ def _best(told: str) -> _Read | None:
     return other if other is not None and _depth(other[0].stage) >= _AS_FAR_AS_TLS else found
 
 
-def _furthest(told: str, table: Sequence[Symptom]) -> _Read | None:
-    attempts = [attempt.start() for attempt in _SERVER.finditer(told)]
+def _furthest(message: str, table: Sequence[Symptom]) -> _Read | None:
+    attempts = [attempt.start() for attempt in _SERVER.finditer(message)]
     best: tuple[int, int] = (-2, 0)
     found: _Read | None = None
     for symptom in table:
-        match = symptom.pattern.search(told)
+        match = symptom.pattern.search(message)
         if match is None:
             continue
         read = symptom, match, match.start()
@@ -320,19 +320,19 @@ def _remedy(symptom: Symptom) -> str:
 
 
 def _seen(symptom: Symptom, match: re.Match[str], parts: list[str], before: str) -> str:
-    """The symptom's sentence, filled with what the text told; what it did not tell is left out."""
-    told: defaultdict[str, str] = defaultdict(str)
+    """The symptom's sentence, filled with what the text names; the rest is left out."""
+    named: defaultdict[str, str] = defaultdict(str)
     for name, value in match.groupdict().items():
-        told[name] = _restored(value or "", parts).strip()
-    told["where"] = _where(before, parts)
+        named[name] = _restored(value or "", parts).strip()
+    named["where"] = _where(before, parts)
     unnamed = symptom.pattern.groups > len(symptom.pattern.groupindex)
-    if unnamed and "name" not in told:
-        told["name"] = _restored(next((one for one in match.groups() if one), ""), parts).strip()
+    if unnamed and "name" not in named:
+        named["name"] = _restored(next((one for one in match.groups() if one), ""), parts).strip()
     sentence = _OPTIONAL.sub(
-        lambda clause: clause[1] if all(told[name] for name in _FIELD.findall(clause[1])) else "",
+        lambda clause: clause[1] if all(named[name] for name in _FIELD.findall(clause[1])) else "",
         symptom.seen,
     )
-    return _FIELD.sub(lambda field: told[field[1]], sentence)
+    return _FIELD.sub(lambda field: named[field[1]], sentence)
 
 
 def _restored(value: str, parts: list[str]) -> str:
@@ -351,9 +351,9 @@ def _where(before: str, parts: list[str]) -> str:
     return dialled["address"] if dialled else "the server"
 
 
-def _sqlstate_in(told: str) -> str | None:
+def _sqlstate_in(message: str) -> str | None:
     """The first SQLSTATE that says something; those of ODBC say that something went wrong."""
-    states = ((match[1] or match[2] or match[3]).upper() for match in _STATE.finditer(told))
+    states = ((match[1] or match[2] or match[3]).upper() for match in _STATE.finditer(message))
     return next((state for state in states if state in SQLSTATES), None)
 
 
@@ -367,12 +367,12 @@ def _named(cause: Cause, text: str) -> Diagnosis:
     return Diagnosis(cause=cause, seen=row.why, remedy=row.remedy, raw=printable(text))
 
 
-def _unknown(text: str, told: str, stage: Stage | None = None) -> Diagnosis:
+def _unknown(text: str, message: str, stage: Stage | None = None) -> Diagnosis:
     """The text as it came, without the wrapping that says nothing, and the stage that it shows."""
-    core = told
+    core = message
     for wrapper in _WRAPPERS:
         core = wrapper.sub("", core, count=1)
-    shown = next((found for sign, found in _UNKNOWN_STAGES if sign.search(told)), stage)
+    shown = next((found for sign, found in _UNKNOWN_STAGES if sign.search(message)), stage)
     return Diagnosis(
         cause=Cause.UNKNOWN,
         seen=printable(core) or "no text at all",

@@ -16,6 +16,7 @@ from certifier.diagnosis import CATALOGUE
 from certifier.fleet.digest import FINGERPRINT, CertificateDigest, Digest, VerdictDigest
 from certifier.models import Finding, Policy, weightiest
 from certifier.run.ending import Ending
+from certifier.run.group import group_of
 from certifier.run.history import DAYS, LETTERS, NO_RUN, PastRun
 from certifier.run.notice import attention
 from certifier.run.state import Breaker, SourceState
@@ -379,7 +380,7 @@ class DayBar:
 
 @dataclass(frozen=True)
 class Group:
-    """Sources whose names begin alike."""
+    """Sources whose endpoints' tags name the same group, or whose names begin alike."""
 
     name: str
     rows: tuple[SourceRow, ...]
@@ -548,7 +549,7 @@ def _row(
         id=f"s-{prefix}{facts.name}",
         installation=installation,
         facts=facts,
-        group=facts.name.partition("-")[0],
+        group=group_of(facts.name, state.group),
         status=status,
         mode=SslMode(state.ssl_mode) if state.ssl_mode in set(SslMode) else None,
         strictest=_strictest(facts.digest),
@@ -700,17 +701,17 @@ def _needs(rows: Sequence[SourceRow]) -> Iterator[Need]:
             key = (reason.rank, reason.title, reason.cause, reason.next)
             reasons[key].append((row, reason))
     for key in sorted(reasons, key=lambda key: (key[0], -len(reasons[key]), str(key))):
-        concerned = reasons[key]
-        row, reason = concerned[0]
+        affected = reasons[key]
+        row, reason = affected[0]
         yield Need(
             status=row.status,
             tone=reason.tone,
             title=reason.title,
             cause=reason.cause,
             seen=reason.seen,
-            alike=all(other.seen == reason.seen for _, other in concerned),
+            alike=all(other.seen == reason.seen for _, other in affected),
             next=reason.next,
-            rows=tuple(row for row, _ in concerned),
+            rows=tuple(row for row, _ in affected),
         )
 
 
@@ -805,12 +806,12 @@ def _authorities(rows: Sequence[SourceRow], now: datetime) -> tuple[Authority, .
 def _expiries(rows: Sequence[SourceRow], now: datetime) -> tuple[Expiry, ...]:
     """Return every certificate that counts, the first to expire first."""
     known: dict[tuple[Kind, str], CertificateDigest] = {}
-    concerned: dict[tuple[Kind, str], list[SourceRow]] = defaultdict(list)
+    affected: dict[tuple[Kind, str], list[SourceRow]] = defaultdict(list)
     for row in rows:
         for kind, each in _that_count(row):
             key = (kind, each.sha256)
             known.setdefault(key, each)
-            concerned[key].append(row)
+            affected[key].append(row)
     found = [
         Expiry(
             kind=kind,
@@ -818,7 +819,7 @@ def _expiries(rows: Sequence[SourceRow], now: datetime) -> tuple[Expiry, ...]:
             not_after=each.not_after,
             days=(each.not_after - now).days,
             late=lateness(each.not_before, each.not_after, now),
-            rows=tuple(concerned[kind, sha256]),
+            rows=tuple(affected[kind, sha256]),
         )
         for (kind, sha256), each in known.items()
         if each.not_after is not None
@@ -919,9 +920,12 @@ OTHERS = "others"
 
 
 def _grouped(rows: Sequence[SourceRow]) -> tuple[SourceRow, ...]:
-    """Return the rows, those whose beginning nobody shares in one group."""
+    """Return the rows, those of no tag whose beginning nobody shares in one group."""
     counts = Counter(row.group for row in rows)
-    return tuple(row if counts[row.group] > 1 else replace(row, group=OTHERS) for row in rows)
+    return tuple(
+        row if row.state.group or counts[row.group] > 1 else replace(row, group=OTHERS)
+        for row in rows
+    )
 
 
 def _groups(rows: Sequence[SourceRow]) -> tuple[Group, ...]:

@@ -41,7 +41,7 @@ def ends_before(evidence: Evidence) -> Between | None:
     if login is None or tls is None:
         return None
     if differs(login, tls.version, tls.cipher):
-        return _told_by_the_server(login, tls)
+        return _server_says_why(login, tls)
     name = rds_name(evidence.host)
     if name is not None and name.is_proxy:
         return Between(f"{evidence.host} is an RDS Proxy, which ends TLS")
@@ -54,7 +54,7 @@ def ends_before(evidence: Evidence) -> Between | None:
     return None
 
 
-def _told_by_the_server(login: LoginFacts, tls: TlsFacts) -> Between:
+def _server_says_why(login: LoginFacts, tls: TlsFacts) -> Between:
     seen = "our connection has TLS, and the server says that this session has none"
     if login.session_ssl:
         seen = (

@@ -82,8 +82,8 @@ def _server_name(request: ProbeRequest, seen: Observations) -> str | None:
         return f"without a server name there is no TLS ({failure.seen})" if failure else None
     if older.leaf == seen.leaf:
         return None
-    told = older.names.spelled() if older.names else ()
-    names = ", ".join(told[:_NAMES_SHOWN]) or "nothing"
+    spelled = older.names.spelled() if older.names else ()
+    names = ", ".join(spelled[:_NAMES_SHOWN]) or "nothing"
     then = _reading(request, older)
     return f"without a server name, the certificate that is served names {names}, and {then}"
 

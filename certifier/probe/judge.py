@@ -159,11 +159,11 @@ def _name_verdict(request: ProbeRequest, seen: Observations) -> Verdict:
         )
     names = seen.names.spelled() if seen.names else ()
     more = f", and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    told = (", ".join(names[:NAMES_SHOWN]) or "nothing") + more
+    listed = (", ".join(names[:NAMES_SHOWN]) or "nothing") + more
     return Verdict(
         passed=False,
         cause=Cause.HOSTNAME_MISMATCH,
-        seen=printable(f"the host is {request.host}, and the certificate names {told}"),
+        seen=printable(f"the host is {request.host}, and the certificate names {listed}"),
         libpq=printable(seen.match.libpq) if seen.match and seen.match.libpq else None,
     )
 
@@ -206,11 +206,11 @@ def _why_unverified(
 def _perhaps_not_understood(seen: Observations) -> str:
     """What OpenSSL 3.0 cannot check and libpq's can: then the verdict is this machine's alone."""
     signatures = {f.signature or "" for f in (*seen.chain, *seen.bundle)}
-    told = sorted(filter(_NEWER_SIGNATURES.match, signatures))
-    if not told:
+    newer = sorted(filter(_NEWER_SIGNATURES.match, signatures))
+    if not newer:
         return ""
     return (
-        f"; but {', '.join(told)} is a signature that {ssl.OPENSSL_VERSION}, used here, may"
+        f"; but {', '.join(newer)} is a signature that {ssl.OPENSSL_VERSION}, used here, may"
         " not know, and libpq may"
     )
 
@@ -343,8 +343,7 @@ def findings(
         *_of_anchor(request, evidence, now),
         *_raisable(request, found),
     ]
-    order = ("error", "warning", "advice")
-    return tuple(sorted(collected, key=lambda one: order.index(one.severity)))
+    return tuple(sorted(collected, key=lambda one: one.severity.weight))
 
 
 def _of_verdict(request: ProbeRequest, seen: Observations, found: Verdicts) -> Iterator[Finding]:

@@ -554,8 +554,8 @@ def _fields_in(error: DatabaseError) -> dict[str, str]:
 
 
 def _facts(progress: Progress, rows: list[list[str | None]]) -> LoginFacts:
-    told = [[None if value is None else printable(value, _SHOWN) for value in row] for row in rows]
-    first = (told[0] if told else []) + [None] * _COLUMNS
+    texts = [[None if value is None else printable(value, _SHOWN) for value in row] for row in rows]
+    first = (texts[0] if texts else []) + [None] * _COLUMNS
     ssl, version, min_tls, own, own_version, cipher, others, standby = first[:_COLUMNS]
     return LoginFacts(
         succeeded=True,
@@ -569,13 +569,13 @@ def _facts(progress: Progress, rows: list[list[str | None]]) -> LoginFacts:
         session_cipher=cipher,
         plaintext_sessions=_count(others),
         in_recovery=_truth(standby),
-        slots=_slots([row[_COLUMNS:] for row in told]),
+        slots=_slots([row[_COLUMNS:] for row in texts]),
     )
 
 
-def _slots(told: list[list[str | None]]) -> tuple[SlotFacts, ...] | None:
+def _slots(rows: list[list[str | None]]) -> tuple[SlotFacts, ...] | None:
     """The slots, row by row; None when the columns that were asked for are not there."""
-    if not told or any(len(row) != _SLOT_COLUMNS for row in told):
+    if not rows or any(len(row) != _SLOT_COLUMNS for row in rows):
         return None
     return tuple(
         SlotFacts(
@@ -584,18 +584,18 @@ def _slots(told: list[list[str | None]]) -> tuple[SlotFacts, ...] | None:
             retained_bytes=_count(retained),
             wal_status=wal_status,
         )
-        for name, active, retained, wal_status in told
+        for name, active, retained, wal_status in rows
         if name
     )
 
 
 def _truth(text: str | None) -> bool | None:
-    """A boolean that the server told; None for anything else."""
+    """A boolean from the server; None for anything else."""
     return {"true": True, "false": False}.get(text or "")
 
 
 def _count(text: str | None) -> int | None:
-    """A number that the server told; None for anything else."""
+    """A number from the server; None for anything else."""
     known = text is not None and text.isdecimal() and len(text) <= _DIGITS_OF_A_COUNT
     return int(text or 0) if known else None
 

@@ -17,10 +17,8 @@ from pydantic import Field
 from certifier.models import Fact, Finding, errors_first, weightiest
 from certifier.run.record import Certification
 from certifier.run.settled import still_open
-from certifier.vocabulary import Cause, Origin, Outcome, Severity, SslMode
+from certifier.vocabulary import EVENT_SOURCE, Cause, Origin, Outcome, Severity, SslMode
 
-SOURCE = "certifier"
-"""The ``source`` of every event of ours. No rule of the stack matches it."""
 NAMED_RESTARTS = 20
 """How many tasks that wait for a restart an event names; ``pending_restarts`` counts all."""
 
@@ -176,7 +174,7 @@ def event_schema() -> dict[str, Any]:
         "type": "object",
         "required": ["source", "detail-type", "detail"],
         "properties": {
-            "source": {"const": SOURCE},
+            "source": {"const": EVENT_SOURCE},
             "detail-type": {"enum": [each.value for each in DetailType]},
             "resources": {
                 "type": "array",

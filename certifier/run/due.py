@@ -106,8 +106,8 @@ def _next_due(
     pending_restart: bool,
     opens_at: datetime | None,
 ) -> Due:
-    mendable = tuple(found for found in end.findings if may_clear_by_itself(found))
-    since = (state.waiting_since or now) if mendable else None
+    clearing = tuple(found for found in end.findings if may_clear_by_itself(found))
+    since = (state.waiting_since or now) if clearing else None
     if pending_restart:
         tries = state.restart_tries + 1
         wait = _nth(RESTART_BACK_OFF, tries, RESTART_BACK_OFF_END)
@@ -124,9 +124,9 @@ def _next_due(
         opening = state.change_after or opening
     elif opens_at is not None:  # a rollback has nothing to do ahead of it
         opening = opens_at if end.unfinished else max(now, opens_at - AHEAD)
-    if not end.unfinished and (end.outcome is Outcome.PLANNED or not _backs_off(end, mendable)):
+    if not end.unfinished and (end.outcome is Outcome.PLANNED or not _backs_off(end, clearing)):
         return Due(min(now + DAY, opening), waiting_since=since)
-    reason = end.outcome.value + "".join(f" {cause}" for cause in sorted(_causes(mendable)))
+    reason = end.outcome.value + "".join(f" {cause}" for cause in sorted(_causes(clearing)))
     count = state.backoff + 1 if reason == state.reason else 1
     wait = _nth(BACK_OFF, count, DAY)
     return Due(min(now + wait, opening), reason, count, since)
@@ -168,12 +168,12 @@ def _causes(findings: Iterable[Finding]) -> set[str]:
     return {found.cause.value for found in findings}
 
 
-def _backs_off(end: Ending, mendable: tuple[Finding, ...]) -> bool:
+def _backs_off(end: Ending, clearing: tuple[Finding, ...]) -> bool:
     match end.outcome:
         case Outcome.FAILED:
             return True
         case Outcome.CERTIFIED | Outcome.TASK_STOPPED:
-            return bool(mendable)
+            return bool(clearing)
         case Outcome.REFUSED:  # as long as one needs a person, soon is of no use
             errors = errors_in(end.findings)
             return bool(errors) and all(may_clear_by_itself(found) for found in errors)

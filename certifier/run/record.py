@@ -14,6 +14,7 @@ from pydantic import Field
 
 from certifier.certificate import CertificateFacts, Expiring, expiring, share_left
 from certifier.endpoint.facts import Endpoint, EndpointFields
+from certifier.endpoint.fields import equal
 from certifier.evidence import ProbeReport, SlotFacts
 from certifier.models import Fact, Finding, weightiest
 from certifier.run.documents import (
@@ -315,9 +316,10 @@ def trusted_pem(arn: str | None, dossier: Dossier) -> tuple[str | None, str | No
     """Return the digest of the DMS certificate ``arn``, and its PEM where this run has seen it."""
     plan, trusted = dossier.plan, dossier.material.trusted if dossier.material else None
     digest = None
-    if dossier.imported_ca is not None and dossier.imported_ca.certificate_arn == arn:
-        digest = dossier.imported_ca.digest
-    elif trusted is not None and trusted.arn == arn:
+    imported = dossier.imported_ca
+    if imported is not None and equal("certificate_arn", imported.certificate_arn, arn):
+        digest = imported.digest
+    elif trusted is not None and equal("certificate_arn", trusted.arn, arn):
         digest = trusted.digest
     if plan is not None and plan.desired_digest == digest:
         return digest, plan.desired_pem

@@ -83,7 +83,7 @@ def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding
 
 
 def _refuse(cause: Cause, seen: str) -> Refused:
-    return Refused(cause, findings=(_found(cause, seen),))
+    return Refused.because(_found(cause, seen))
 
 
 # -- apply

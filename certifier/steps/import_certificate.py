@@ -6,7 +6,6 @@ private key is read again at its pinned version, and leaves this function only t
 
 from certifier import certificate
 from certifier.aws.acm import Pair, Reconciled
-from certifier.aws.secrets import Secret
 from certifier.certificate import material_from_secret
 from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
@@ -99,11 +98,9 @@ def _reconcile(
 def _private_key(event: StepEvent, context: StepContext[StepSettings], material: Material) -> bytes:
     """Return the key that fits the leaf, in the form that ACM takes, from the pinned secret."""
     source = event.source.spec
-    secret = context.secrets.read(
+    secret = context.secrets.require(
         source.server_certificate or "", material.versions.server_certificate
     )
-    if not isinstance(secret, Secret):
-        raise Refused(secret.cause, seen=secret.seen)
     parts = material_from_secret(secret)
     taken = certificate.check_material(
         certificate=parts.certificate,

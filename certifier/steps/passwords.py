@@ -8,7 +8,6 @@ from certifier.run.documents import MATERIAL
 from certifier.run.event import StepEvent
 from certifier.source import CredentialsMode
 from certifier.steps.context import StepContext
-from certifier.vocabulary import Cause
 
 
 def password(event: StepEvent, context: StepContext[Any], version: str | None) -> str | None:
@@ -45,10 +44,8 @@ def password_in(event: StepEvent, context: StepContext[Any]) -> str | None:
 
 def password_at(context: StepContext[Any], secret_arn: str, version: str) -> str:
     """Return the password that the secret held at ``version``."""
-    secret = context.secrets.read(secret_arn, version)
-    if not isinstance(secret, Secret):
-        raise Refused(secret.cause, findings=(secret,))
+    secret = context.secrets.require(secret_arn, version)
     found = secret.text("password")
     if found is None:
-        raise Refused(Cause.SECRET_INCOMPLETE, findings=secret.missing("password"))
+        raise Refused.because(*secret.missing("password"))
     return found

@@ -247,7 +247,7 @@ def _late(slow: list[ReplicationTask], unproven: list[ReplicationTask]) -> Refus
     for task in unproven:
         seen = f"the test of the other endpoint of task {task.identifier} had no result in time"
         findings.append(_found(Cause.TEST_NEVER_ENDED, seen))
-    return Refused(findings[0].cause, findings=tuple(findings))
+    return Refused.because(*findings)
 
 
 def _refuse_serverless(context: StepContext[PauseSettings], endpoint: Endpoint) -> None:
@@ -276,7 +276,7 @@ def _refuse_unwilling(
         found = _found(Cause.WINDOW_CLOSED, seen)
         findings.append(found.model_copy(update={"severity": Severity.ERROR}))
     if findings:
-        raise Refused(findings[0].cause, findings=tuple(findings))
+        raise Refused.because(*findings)
 
 
 def _can_restart(
@@ -307,5 +307,4 @@ def _can_restart(
         return True
     seen = f"task {task.identifier} could not start again: {other.identifier} does not connect"
     why = explained(tests, context, place=Witness.DMS_TEST)
-    findings = (_found(Cause.TASK_COULD_NOT_RESTART, seen), *why)
-    raise Refused(Cause.TASK_COULD_NOT_RESTART, findings=findings)
+    raise Refused.because(_found(Cause.TASK_COULD_NOT_RESTART, seen), *why)

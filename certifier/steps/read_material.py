@@ -17,6 +17,7 @@ from certifier.certificate import material_from_secret
 from certifier.certificate.trust_sets import TrustWord
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
+from certifier.endpoint.fields import equal
 from certifier.errors import Busy, Refused
 from certifier.identity import same_host
 from certifier.models import Finding, Policy, errors_first, errors_in
@@ -29,8 +30,9 @@ from certifier.run.consent import (
 )
 from certifier.run.documents import MATERIAL, Material, Trusted, Versions
 from certifier.run.event import Nothing, StepEvent
+from certifier.run.group import tagged_group
 from certifier.run.state import SourceState
-from certifier.source import CredentialsMode, Source
+from certifier.source import CredentialsMode, Source, node_of
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.named_roots import named_roots
 from certifier.vocabulary import Cause, Mode, Severity, Witness
@@ -57,11 +59,15 @@ Tags = Mapping[str, Mapping[str, str]]
 
 
 class ReadSettings(StepSettings):
-    """Policy for certificates, the buckets of CA bundles, and the addresses of sources."""
+    """Policy for certificates, the buckets of CA bundles, and the addresses of sources.
+
+    ``group_tag``: the key of the endpoint's tag that names the source's group.
+    """
 
     policy: Json[Policy]
     allowed_bundle_buckets: Json[tuple[str, ...]]
     probe_addresses: Json[AddressPolicy]
+    group_tag: str = ""
 
 
 def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
@@ -75,10 +81,10 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
     state = context.remembered(event)
     endpoint = _endpoint(event, context, state)
     findings = [*_forbidden(source, context)]
-    tags = _consented(source, context, endpoint, findings)
+    tags, group = _consented(source, context, endpoint, findings)
     if any(found.cause in CLOSED for found in findings):
         context.write(event, MATERIAL, Material(endpoint=endpoint, findings=tuple(findings)))
-        raise Refused(findings[0].cause, findings=tuple(findings))
+        raise Refused.because(*findings)
     credentials = _credentials(source, context, tags, findings)
     findings.extend(_vouched(source, endpoint, credentials, tags))
     pair = _secret(source.server_certificate, context, tags, findings)
@@ -95,6 +101,7 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
         findings.extend(_owned_by_another(event, context, endpoint))
     material = Material(
         endpoint=endpoint,
+        group=group,
         trusted=trusted,
         bundle_pem=ca_pem,
         bundle_digest=ca_digest,
@@ -113,8 +120,8 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
         findings=errors_first(findings),
     )
     context.write(event, MATERIAL, material)
-    if errors := errors_in(material.findings):
-        raise Refused(errors[0].cause, findings=material.findings)
+    if errors_in(material.findings):
+        raise Refused.because(*material.findings)
     return Nothing()
 
 
@@ -125,9 +132,13 @@ def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding
 def _forbidden(source: Source, context: StepContext[ReadSettings]) -> Iterator[Finding]:
     """Yield that nobody may connect there, DMS no more than the probe, whether or not it probes."""
     policy = context.settings.probe_addresses
-    objection = objection_to(source.host, source.port, policy, context.resolve)
-    if objection is not None:
-        yield _found(Cause.ADDRESS_FORBIDDEN, objection)
+    for host, port in (
+        (source.host, source.port),
+        *(node_of(node, source.port) for node in source.nodes),
+    ):
+        objection = objection_to(host, port, policy, context.resolve)
+        if objection is not None:
+            yield _found(Cause.ADDRESS_FORBIDDEN, objection)
 
 
 def _consented(
@@ -135,15 +146,18 @@ def _consented(
     context: StepContext[ReadSettings],
     endpoint: Endpoint | None,
     findings: list[Finding],
-) -> Tags:
-    """Return the tags of every secret that can be looked at, once every owner has consented.
+) -> tuple[Tags, str | None]:
+    """Return the tags of every secret that can be looked at, and the group of the endpoint.
 
-    An owner who has not is a finding, and so is a secret that cannot be looked at.
+    An owner who has not consented is a finding, and so is a secret that cannot be looked at.
     """
+    group = None
     if endpoint is not None:
         what = f"the endpoint {endpoint.identifier}"
-        refusal = not_allowed(what, endpoint.arn, context.dms.tags(endpoint.arn), source.name)
+        of_endpoint = context.dms.tags(endpoint.arn)
+        refusal = not_allowed(what, endpoint.arn, of_endpoint, source.name)
         findings += [refusal] if refusal else []
+        group = None if refusal else tagged_group(of_endpoint, context.settings.group_tag)
     described = {}
     for arn in dict.fromkeys(source.secrets):
         tags = context.secrets.tags(arn)
@@ -153,7 +167,7 @@ def _consented(
         refusal = not_allowed("the secret", arn, tags, source.name)
         findings += [refusal] if refusal else []
         described[arn] = tags
-    return described
+    return described, group
 
 
 def _vouched(
@@ -371,7 +385,8 @@ def _trusted(
     arn = endpoint.fields.certificate_arn if endpoint else None
     if arn is None or bundle_digest is None:
         return None
-    if state.certificate_arn == arn and (known := state.certificate_digest) is not None:
+    known = state.certificate_digest
+    if known is not None and equal("certificate_arn", state.certificate_arn, arn):
         owned = public and context.roots.owners_with(known) is not None
         if owned or known == bundle_digest:
             return Trusted(arn=arn, digest=known)

@@ -22,7 +22,14 @@ from certifier.models import Fact, Finding, Policy
 from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
 from certifier.run.announcement import announcements
-from certifier.run.carryover import anchors, answered, events, pending_anchors, remembered
+from certifier.run.carryover import (
+    anchors,
+    answered,
+    events,
+    nodes,
+    pending_anchors,
+    remembered,
+)
 from certifier.run.digest import SHARED, may_wait, pending
 from certifier.run.documents import Document
 from certifier.run.dossier import Dossier, facts_in, gathered
@@ -181,6 +188,7 @@ def _record(
                 **remembered(dossier, end, due, record),
                 **answered(dossier),
                 **pending_anchors(event.source.spec, dossier, end, state),
+                **nodes(event.source.spec, dossier, end, state, now),
                 **kept,
                 "opens_at": waits.opens_at,
                 "missed_windows": waits.missed,

@@ -208,7 +208,7 @@ def _require_ours(
         return
     seen = f"{canary.identifier} has the identifier of a canary, and is not one of this source's"
     found = finding(Cause.CANARY_LEFT, place=Witness.REHEARSAL, seen=seen, severity=Severity.ERROR)
-    raise Refused(Cause.CANARY_LEFT, findings=(found,))
+    raise Refused.because(found)
 
 
 def _delete(context: StepContext[DmsSettings], canary: Endpoint) -> None:
@@ -221,16 +221,8 @@ def _delete(context: StepContext[DmsSettings], canary: Endpoint) -> None:
 
 def _give_up(event: PolledEvent) -> None:
     """Refuse in the last round. Record deletes the canary, which the store still knows."""
-    raise Refused(
-        Cause.TEST_NEVER_ENDED,
-        findings=(
-            finding(
-                Cause.TEST_NEVER_ENDED,
-                place=Witness.REHEARSAL,
-                seen=f"the rehearsal had no result after {event.rounds} rounds",
-            ),
-        ),
-    )
+    seen = f"the rehearsal had no result after {event.rounds} rounds"
+    raise Refused.because(finding(Cause.TEST_NEVER_ENDED, place=Witness.REHEARSAL, seen=seen))
 
 
 def _conclude(
@@ -253,8 +245,8 @@ def _conclude(
         findings = (obstacle if tried else _untried(obstacle), *findings)
     rehearsal = Rehearsal(old=old, canary=canary, findings=findings)
     context.write(event, REHEARSAL, rehearsal)
-    if errors := errors_in(findings):
-        raise Refused(errors[0].cause, findings=findings)
+    if errors_in(findings):
+        raise Refused.because(*findings)
     return Done(done=True)
 
 

@@ -33,6 +33,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from certifier.ownership import SOURCE_TAG
 from certifier.roots import Roots
 from sandbox import audit
 from sandbox.acm import AcmStandIn, AcmSwitches
@@ -50,7 +51,7 @@ from sandbox.rds import RdsStandIn, unreachable
 
 REGION = "eu-west-1"
 TICK_MINUTES = 10
-CONSENT: Mapping[str, str] = {"certifier:source": "+"}
+CONSENT: Mapping[str, str] = {SOURCE_TAG: "+"}
 """The tag with which an owner lets every source use what bears it."""
 
 # A call takes that long on the sandbox's clock: below DMS's 8 a second, as one caller is in AWS.
@@ -435,6 +436,16 @@ class Cloud:
     def stop_child_at(self, state: str, nth: int = 1) -> None:
         """Abort the child that enters ``state`` as the ``nth`` from now on, before it acts."""
         self._machines.stop_at(state, child=True, nth=nth)
+
+    def child_states(self) -> frozenset[str]:
+        """The names of the states that an execution over one source can enter."""
+        described = self.client("stepfunctions").describe_state_machine(
+            stateMachineArn=self.machine_arn
+        )
+        states = json.loads(described["definition"])["States"].values()
+        return frozenset(
+            name for state in states for name in state.get("ItemProcessor", {}).get("States", ())
+        )
 
     def stop_run_at(self, state: str, nth: int = 1) -> None:
         """Abort the execution over all sources that enters ``state``, before it acts."""

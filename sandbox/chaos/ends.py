@@ -9,6 +9,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from certifier.ownership import SOURCE_TAG
 from sandbox.aws.cloud import TICK_MINUTES
 from sandbox.world import World
 
@@ -68,7 +69,7 @@ def _acm(world: World) -> list[str]:
     found = []
     for bundle in world.cloud.acm.certificates().values():
         leaf = x509.load_pem_x509_certificate(bundle.cert)
-        source = dict(bundle.tags.items()).get("certifier:source")
+        source = dict(bundle.tags.items()).get(SOURCE_TAG)
         found.append(f"{source} {leaf.fingerprint(SHA256()).hex()[:16]}")
     return sorted(found)
 

@@ -70,8 +70,8 @@ def test_data_providers_and_serverless_replications_are_listed(
     standin.add_data_provider("plain", ServerName="q", Port=5432)
     standin.state.providers[standin.add_data_provider("m")]["Engine"] = "mysql"
     assert discovered("--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [(one["kind"], one["identifier"]) for one in told] == [
+    printed = json.loads(capsys.readouterr().out)
+    assert [(one["kind"], one["identifier"]) for one in printed] == [
         ("endpoint", "lake"),
         ("endpoint", "orders"),
         ("serverless_replication", "orders-to-lake"),
@@ -79,13 +79,13 @@ def test_data_providers_and_serverless_replications_are_listed(
         ("data_provider", "old-orders"),
         ("data_provider", "plain"),
     ]
-    first, second, old, plain = told[2:]
+    first, second, old, plain = printed[2:]
     assert (first["of"], first["ssl_mode"], second["of"]) == ("orders", "verify-full", "lake")
     assert (first["certificate_arn"], first["ca_days_left"] > 300) == (ca.arn, True)
     assert (old["ssl_mode"], old["certificate_arn"], old["host"]) == ("verify-ca", ca.arn, "p")
     assert old["ca_days_left"] == first["ca_days_left"]
     assert (plain["ssl_mode"], plain["ca_days_left"]) == ("none", None)
-    assert {one["managed"] for one in told[2:]} == {False}
+    assert {one["managed"] for one in printed[2:]} == {False}
     assert discovered() == 0
     out = capsys.readouterr().out
     assert "old-orders  verify-ca  data provider · p:5432" in out

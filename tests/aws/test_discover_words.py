@@ -63,7 +63,7 @@ def discovered(*words: str) -> int:
     return discover.run(args, ROOTS)
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return {one["identifier"]: one for one in json.loads(capsys.readouterr().out)}
 
 
@@ -77,7 +77,7 @@ def test_the_cas_of_an_endpoint_have_a_word(
     endpoint(dms, "d-weak", PUBLIC, SslMode.VERIFY_CA, "orders.db.example.com")
     endpoint(dms, "e-private", PRIVATE, SslMode.VERIFY_FULL, "orders.db.example.com")
     assert discovered("--json") == 0
-    assert {name: one["ca_bundle"] for name, one in told(capsys).items()} == {
+    assert {name: one["ca_bundle"] for name, one in printed(capsys).items()} == {
         "a-rds": "rds",
         "b-alias": None,
         "c-public": "public",
@@ -116,7 +116,7 @@ def test_the_global_bundle_of_rds_has_the_word_too(
     )
     dms.create_endpoint("orders", "source", "postgres", fields, password="x", tags={})
     assert discovered("--json") == 0
-    assert told(capsys)["orders"]["ca_bundle"] == "rds"
+    assert printed(capsys)["orders"]["ca_bundle"] == "rds"
 
 
 @pytest.mark.real_clock("OpenSSL verifies the host by the machine's clock")
@@ -128,5 +128,5 @@ def test_a_look_at_the_host_finds_the_word_and_what_it_would_allow(
     with Postgres.start(tls=leaf, hba=Access.TLS_ONLY) as server:
         endpoint(dms, "weak", None, SslMode.REQUIRE, "localhost", port=server.port)
         assert discovered("--probe", "--json") == 0
-    weak = told(capsys)["weak"]
+    weak = printed(capsys)["weak"]
     assert (weak["could_be"], weak["ca_bundle"]) == ("verify-full", "public")

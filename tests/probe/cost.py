@@ -110,7 +110,7 @@ def _probe(asked: dict[str, Any]) -> str:
     try:
         report = probe(request)
         assert ProbeReport.model_validate_json(report.model_dump_json()) == report
-    except BaseException as error:  # noqa: BLE001 - told to the other side
+    except BaseException as error:  # noqa: BLE001 - reported to the other side
         return f"{type(error).__name__}"
     return "pass" if report.passed else report.findings[0].cause.value
 

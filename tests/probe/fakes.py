@@ -65,16 +65,16 @@ def dh_parameters(bits: int) -> bytes:
 class Peer:
     """One connection, as a script sees it."""
 
-    def __init__(self, sock: socket.socket, told: bytearray, over: threading.Event) -> None:
+    def __init__(self, sock: socket.socket, received: bytearray, over: threading.Event) -> None:
         self.sock = sock
-        self.told = told
+        self.received = received
         self.last = (b"", b"")  # the last message, for a script that keeps it here
         self._over = over
         self.sock.settimeout(_PATIENCE)
 
     def receive(self, size: int = 65536) -> bytes:
         data = self.sock.recv(size)
-        self.told += data
+        self.received += data
         return data
 
     def exactly(self, size: int) -> bytes:
@@ -175,13 +175,13 @@ def server_context(
 
 
 class Fake:
-    """A listening server; `told` is the plain text that clients sent (inside TLS, if there is)."""
+    """A listening server; `received` is what clients sent, without the TLS around it."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self.told = bytearray()
+        self.received = bytearray()
         self.connections = 0
         self._threads: list[threading.Thread] = []
         self._peers: list[Peer] = []
@@ -211,7 +211,7 @@ class Fake:
             except OSError:
                 return
             self.connections += 1
-            peer = Peer(sock, self.told, self._over)
+            peer = Peer(sock, self.received, self._over)
             self._peers.append(peer)
             thread = threading.Thread(target=self._serve, args=(peer,), daemon=True)
             self._threads.append(thread)

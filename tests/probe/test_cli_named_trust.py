@@ -44,9 +44,9 @@ def test_the_roots_of_the_hosts_region_verify_it(
 ) -> None:
     """No file is fetched or found first."""
     assert probed(postgres, "--ca-bundle", "rds", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["evidence"]["anchor"]["subject"].startswith("CN=Amazon RDS eu-west-1 Root CA")
-    assert told["findings"] == []
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["evidence"]["anchor"]["subject"].startswith("CN=Amazon RDS eu-west-1 Root CA")
+    assert answer["findings"] == []
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_without_the_right_ca_the_word_is_proposed(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "letsencrypt.pem").write_bytes(Authority.root("Other").certificate_pem)
     assert probed(postgres, *more, "--json") == 1
-    told = json.loads(capsys.readouterr().out)
-    (hint,) = [found for found in told["findings"] if found["cause"] == "named_trust_fits"]
+    answer = json.loads(capsys.readouterr().out)
+    (hint,) = [found for found in answer["findings"] if found["cause"] == "named_trust_fits"]
     assert "CN=Amazon RDS eu-west-1 Root CA RSA2048 G1" in hint["seen"]
     assert hint["remedy"] == f"certifier probe {HOST} --ca-bundle rds"
     assert probed(postgres, *more) == 1
@@ -76,8 +76,8 @@ def test_a_host_of_another_name_is_not_sent_to_rds(
 ) -> None:
     """The word could not be used for it: its Region is not in its name."""
     assert probed(postgres, "--json", host="orders.db.example.com") == 1
-    told = json.loads(capsys.readouterr().out)
-    assert "named_trust_fits" not in [found["cause"] for found in told["findings"]]
+    answer = json.loads(capsys.readouterr().out)
+    assert "named_trust_fits" not in [found["cause"] for found in answer["findings"]]
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_a_file_with_the_name_of_a_word_is_a_file(
 def test_the_words_of_libpq_stay(postgres: Postgres, capsys: pytest.CaptureFixture[str]) -> None:
     """``system`` still means the CAs of this system."""
     assert probed(postgres, "--ca-bundle", "system", "--json") == 1
-    told = json.loads(capsys.readouterr().out)
-    assert "the CAs of its maker" in told["verdicts"]["verify-full"]["seen"]
+    answer = json.loads(capsys.readouterr().out)
+    assert "the CAs of its maker" in answer["verdicts"]["verify-full"]["seen"]
 
 
 def test_inspect_takes_the_words_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,8 +144,8 @@ def test_inspect_takes_the_words_too(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_the_roots_of_the_product_are_there(capsys: pytest.CaptureFixture[str]) -> None:
     """The data and the pinned store are found by the installed command."""
     assert main(["inspect", "--ca-bundle", "letsencrypt", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert len(told["certificates"]) == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert len(answer["certificates"]) == 2
     assert main(["inspect", "--ca-bundle", "rds", "--host", HOST, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert {"eu-west-1" in one["subject"] for one in told["certificates"]} == {True}
+    answer = json.loads(capsys.readouterr().out)
+    assert {"eu-west-1" in one["subject"] for one in answer["certificates"]} == {True}

@@ -66,12 +66,16 @@ def test_the_json_has_the_documented_shape(
     login = ["--user", postgres.user, "--database", "postgres", "--password-env", "THE_PASSWORD"]
     assert main(arguments(postgres.port, "--ca-bundle", ca, "--json", *login)) == 0
     out = capsys.readouterr().out
-    told = json.loads(out)
-    assert list(told) == ["verdict", "ssl_mode", "verdicts", "findings", "evidence"]
-    assert (told["verdict"], told["ssl_mode"], told["findings"]) == ("pass", "verify-full", [])
-    assert list(told["verdicts"]) == ["require", "verify-ca", "verify-full"]
-    assert told["verdicts"]["require"]["dms_reading"]["passed"] is True
-    assert told["evidence"]["login"]["channel_binding"] is True
+    answer = json.loads(out)
+    assert list(answer) == ["verdict", "ssl_mode", "verdicts", "findings", "evidence"]
+    assert (answer["verdict"], answer["ssl_mode"], answer["findings"]) == (
+        "pass",
+        "verify-full",
+        [],
+    )
+    assert list(answer["verdicts"]) == ["require", "verify-ca", "verify-full"]
+    assert answer["verdicts"]["require"]["dms_reading"]["passed"] is True
+    assert answer["evidence"]["login"]["channel_binding"] is True
     assert postgres.password not in out
     ProbeReport.model_validate_json(out)
 
@@ -148,8 +152,8 @@ def test_the_intended_certificate_can_be_given(
     assert json.loads(capsys.readouterr().out)["evidence"]["served_intended"] is True
     chain.write_bytes(_ISSUING.issue(dns=[_HOST]).fullchain_pem)
     assert main(arguments(postgres.port, *more)) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [f["cause"] for f in told["findings"]] == [Cause.SERVED_CERTIFICATE_DIFFERS]
+    answer = json.loads(capsys.readouterr().out)
+    assert [f["cause"] for f in answer["findings"]] == [Cause.SERVED_CERTIFICATE_DIFFERS]
 
 
 @pytest.mark.parametrize(
@@ -219,9 +223,9 @@ def test_libpqs_word_for_no_tls_is_known(
 ) -> None:
     """`disable` means `none`."""
     assert main(arguments(postgres.port, "--ssl-mode", word, "--json", "--user", "u")) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["ssl_mode"] == "none"
-    assert told["findings"][0]["cause"] == Cause.HBA_REJECTED_PLAINTEXT
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["ssl_mode"] == "none"
+    assert answer["findings"][0]["cause"] == Cause.HBA_REJECTED_PLAINTEXT
 
 
 def test_what_a_server_says_never_reaches_the_terminal_as_it_is(

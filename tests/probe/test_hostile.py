@@ -244,15 +244,17 @@ def test_a_handshake_that_goes_wrong(then: Script, causes: set[Cause]) -> None:
         assert stage is Stage.TLS
 
 
-@pytest.mark.parametrize(("version", "told"), [((3, 0, 19, 0, 0), True), ((3, 5, 0, 0, 0), False)])
+@pytest.mark.parametrize(
+    ("version", "warned"), [((3, 0, 19, 0, 0), True), ((3, 5, 0, 0, 0), False)]
+)
 def test_an_older_openssl_says_that_libpq_offers_more(
-    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], told: bool
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], warned: bool
 ) -> None:
     """Without a cipher in common, OpenSSL before 3.5 does not speak for libpq's, and says so."""
     monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", version)
     with Fake(_after_s(lambda peer: peer.send(b"\x15\x03\x03\x00\x02\x02\x28"))) as fake:
         seen = look(fake).verdicts.require.seen
-    assert ("does not offer all that libpq's offers" in seen) == told
+    assert ("does not offer all that libpq's offers" in seen) == warned
 
 
 @pytest.mark.parametrize(
@@ -708,14 +710,14 @@ def test_a_value_has_the_length_that_is_left(sizes: list[int], rest: bytes) -> N
 
 def test_values_are_text_in_utf_8_whatever_the_server_says_of_them() -> None:
     """Neither the type of a column nor an announced codec changes how it is read."""
-    told = [b"on", b"16.4", b"TLSv1.2", b"true", b"TLSv1.3", b"c\xc3\xa9\xff", b"3", b"false"]
-    body = b"".join(struct.pack("!i", len(value)) + value for value in told)
+    values = [b"on", b"16.4", b"TLSv1.2", b"true", b"TLSv1.3", b"c\xc3\xa9\xff", b"3", b"false"]
+    body = b"".join(struct.pack("!i", len(value)) + value for value in values)
     row = message(b"D", struct.pack("!H", 12) + body + struct.pack("!i", -1) * 4)
     login = authentication(0) + parameter("client_encoding", "EUC_JP") + READY
     answer = rows(*"abcdefghijkl", oid=2249) + row + message(b"C", b"SELECT 1\0") + READY
     with Fake(scripted_login(_LEAF, login, answer)) as fake:
         report = look(fake)
-        assert b"client_encoding\0UTF8\0" in fake.told
+        assert b"client_encoding\0UTF8\0" in fake.received
     assert report.evidence.login is not None
     assert report.evidence.login.server_version == "16.4"
     assert report.evidence.login.session_cipher == "cé\\xff"

@@ -86,8 +86,8 @@ def nothing_leaked(fake: Fake) -> bool:
     """No password in any form, and no message of any authentication."""
     inner = hashlib.md5(f"{_PASSWORD}postgres".encode()).hexdigest()
     outer = hashlib.md5(inner.encode() + _SALT).hexdigest()
-    told = bytes(fake.told)
-    return not any(part.encode() in told for part in (_PASSWORD, inner, outer, "n=", "r="))
+    sent = bytes(fake.received)
+    return not any(part.encode() in sent for part in (_PASSWORD, inner, outer, "n=", "r="))
 
 
 # What is less than a verified connection: mode, CA file, served certificate.
@@ -127,8 +127,8 @@ def test_a_server_that_fails_the_mode_is_not_even_greeted(mode: SslMode, leaf: L
     with Fake(scripted_login(leaf, _CLEAR_TEXT)) as fake:
         report = ask(fake.port, mode, ca=_ROOT.certificate_pem)
         if report.verdict == "fail":
-            assert b"postgres" not in fake.told
-        assert _PASSWORD.encode() not in fake.told
+            assert b"postgres" not in fake.received
+        assert _PASSWORD.encode() not in fake.received
 
 
 def test_plain_text_is_never_answered() -> None:
@@ -159,7 +159,7 @@ def test_a_server_without_tls_gets_no_password() -> None:
             report = ask(fake.port, mode, ca=_ROOT.certificate_pem)
             assert report.findings[0].cause is Cause.SSL_OFF
             assert nothing_leaked(fake)
-            assert b"postgres" not in fake.told
+            assert b"postgres" not in fake.received
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_verified_server_gets_what_it_asks_for(request_: bytes, expected: byte
     with Fake(script) as fake:
         report = ask(fake.port, ca=_ROOT.certificate_pem)
         assert report.verdict == "pass"
-        assert expected in fake.told
+        assert expected in fake.received
 
 
 @pytest.mark.parametrize("request_", [_CLEAR_TEXT, _MD5, _SCRAM], ids=["clear", "md5", "scram"])
@@ -248,7 +248,7 @@ def test_a_second_request_does_not_get_around_the_first() -> None:
 
     with Fake(script) as fake:
         report = ask(fake.port, SslMode.REQUIRE)
-        assert _PASSWORD.encode() not in fake.told
+        assert _PASSWORD.encode() not in fake.received
     assert Cause.UNSAFE_PASSWORD_REQUEST in {f.cause for f in report.findings}
 
 
@@ -292,7 +292,7 @@ def test_an_invalid_first_message_gets_no_proof(
     """A nonce that does not extend ours, no salt, no sense: the exchange ends there."""
     with Fake(scram_login(_LEAF, _BOUND_OFFER, Edited(edit))) as fake:
         report = ask(fake.port, mode, ca=_ROOT.certificate_pem)
-        assert b",p=" not in fake.told
+        assert b",p=" not in fake.received
     assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION
 
 
@@ -305,7 +305,7 @@ def test_a_stranger_gets_no_proof_that_is_soon_guessed() -> None:
         )
     with Fake(scram_login(_STRANGER, _BOUND_OFFER, server)) as fake:
         report = ask(fake.port, SslMode.REQUIRE)
-        assert b",p=" not in fake.told
+        assert b",p=" not in fake.received
     assert (report.verdict, report.findings[0].cause) == ("pass", Cause.UNSAFE_PASSWORD_REQUEST)
 
 
@@ -345,7 +345,7 @@ def test_a_relay_that_changes_nothing_is_found_out_by_channel_binding(postgres: 
     """In require without a CA file, libpq's TLS accepts a relay; SCRAM with binding does not."""
     with Fake(relay((postgres.host, postgres.port), _STRANGER, lambda block: block)) as fake:
         report = ask(fake.port, SslMode.REQUIRE, password=lambda: postgres.password)
-        assert postgres.password.encode() not in fake.told
+        assert postgres.password.encode() not in fake.received
     assert report.verdict == "fail"
     assert report.evidence.login is not None
     assert report.evidence.login.method == "scram-sha-256-plus"
@@ -363,7 +363,7 @@ def test_a_relay_that_takes_channel_binding_away_gets_nothing(postgres: Postgres
 
     with Fake(relay((postgres.host, postgres.port), _STRANGER, downgrade)) as fake:
         report = ask(fake.port, SslMode.REQUIRE, password=lambda: postgres.password)
-        assert b"r=" not in fake.told
+        assert b"r=" not in fake.received
     assert Cause.UNSAFE_PASSWORD_REQUEST in {f.cause for f in report.findings}
     assert report.verdict == "pass"
 
@@ -395,7 +395,7 @@ def test_a_relay_with_another_certificate_gets_no_greeting(postgres: Postgres, l
     with Fake(relay((postgres.host, postgres.port), leaf, lambda block: block)) as fake:
         report = ask(fake.port, ca=_ROOT.certificate_pem, password=lambda: postgres.password)
         assert report.verdict == "fail"
-        assert b"postgres" not in fake.told
+        assert b"postgres" not in fake.received
 
 
 @pytest.mark.shows(Cause.TLS_ENDS_AT_PROXY)

@@ -199,9 +199,9 @@ def _behind(process: int, answers: int | None) -> Script:
     pid = str(answers).encode()
     own = message(b"D", b"\0\1" + len(pid).to_bytes(4, "big") + pid)
     welcome = authentication(0) + message(b"K", process.to_bytes(4, "big") + bytes(4)) + READY
-    told = rows(*"abcdefghijkl") + row + READY
+    answer = rows(*"abcdefghijkl") + row + READY
     return scripted_login(
-        _LEAF, welcome, told, *([rows("p") + own + READY] if answers is not None else [])
+        _LEAF, welcome, answer, *([rows("p") + own + READY] if answers is not None else [])
     )
 
 

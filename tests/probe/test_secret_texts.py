@@ -45,7 +45,7 @@ def test_a_server_cannot_say_the_password_through_us(said: str, field: str) -> N
                 policy=AddressPolicy.anywhere(),
             )
         )
-        assert PASSWORD.encode() in bytes(fake.told)  # on a verified connection, it was sent
+        assert PASSWORD.encode() in bytes(fake.received)  # on a verified connection, it was sent
     assert report.findings[0].cause is Cause.PASSWORD_REJECTED
     text = report.model_dump_json()
     for form in (PASSWORD, quote(PASSWORD, safe=""), said):

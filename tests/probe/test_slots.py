@@ -155,8 +155,8 @@ def test_any_other_refusal_of_the_query_is_a_refusal() -> None:
 
 def test_slots_of_a_hostile_server_are_cut_and_made_printable() -> None:
     """At most fifty, no control characters, and invalid numbers are unknown."""
-    told = [(*_PLAIN, f"a\x1b[{number}", "true", "9" * 40, "x" * 5000) for number in range(60)]
-    with Fake(scripted_login(_LEAF, authentication(0) + READY, _rows(*told))) as fake:
+    answered = [(*_PLAIN, f"a\x1b[{number}", "true", "9" * 40, "x" * 5000) for number in range(60)]
+    with Fake(scripted_login(_LEAF, authentication(0) + READY, _rows(*answered))) as fake:
         found = login(fake.port).slots
     assert found is not None
     assert len(found) == 50

@@ -33,7 +33,7 @@ def test_cut_off(
     story: str, share: int, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """The end is that of the undisturbed story: endpoint, certificates, connections, tasks."""
-    result = tmp_path / "told.json"
+    result = tmp_path / "result.json"
     command = [sys.executable, "-m", "sandbox.chaos", story, "--jobs=1", f"--json={result}"]
     command += [f"--share={share}/{SHARES}", "--outages" if ALL else "--join"]
     done = subprocess.run(

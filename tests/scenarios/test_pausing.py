@@ -13,7 +13,7 @@ from tests.scenarios.live import DAY, NOT_TOUCHED, SECOND, Live, with_new_settin
 
 
 @pytest.mark.shows("tasks_running")
-def test_running_tasks_are_stopped_only_with_leave(live: Live) -> None:
+def test_running_tasks_are_stopped_only_when_permitted(live: Live) -> None:
     """Refused, naming every task, with none of them touched."""
     live.certified()
     since = live.now

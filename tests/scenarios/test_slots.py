@@ -92,8 +92,8 @@ def test_the_notice_of_a_pending_restart_says_what_the_server_keeps(world: World
     when(world, "Pause tasks", lambda: write(world))
     change(world)
     assert world.unfinished() == [task]
-    (told,) = (text for subject, text in world.cloud.notices if "IS STOPPED" in subject)
-    (line,) = (line for line in told.splitlines() if SLOT in line)
+    (text,) = (message for subject, message in world.cloud.notices if "IS STOPPED" in subject)
+    (line,) = (line for line in text.splitlines() if SLOT in line)
     grown = seen(world, "after")["retained_bytes"] - seen(world, "before")["retained_bytes"]
     assert grown > 500 * KILOBYTE
     assert line.endswith(f", {grown / KILOBYTE:.1f} kB more than before the stop")
@@ -125,9 +125,9 @@ def test_a_run_that_finishes_another_tells_it_too(world: World) -> None:
         if "undo" in world.unfinished():
             world.cloud.tick()
     assert "interrupted_run_finished" in world.causes()
-    ((subject, told),) = world.cloud.notices[before:]
+    ((subject, text),) = world.cloud.notices[before:]
     assert "IS STOPPED" in subject
-    assert " more than before the stop" in told
+    assert " more than before the stop" in text
     world.cloud.dms.set_task(task, start_failure=None)
     world.cloud.tick()
     assert world.unfinished() == []

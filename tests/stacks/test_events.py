@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from certifier.run.announcement import SOURCE, DetailType
-from stacks.access import EVENTS_OF
+from certifier.run.announcement import DetailType
+from certifier.vocabulary import EVENT_SOURCE
 from stacks.settings import InvalidSettings, Settings
 from tests.stacks.conftest import EVERY_SETTING, flat, functions, listed, statements
 from tests.stacks.test_triggers import event, matching
@@ -22,7 +22,7 @@ def test_no_rule_of_the_stack_matches_an_event_of_ours(
 ) -> None:
     """What Record announces starts nothing, on whichever bus it is."""
     one = request.getfixturevalue(which)
-    assert matching(one, event(SOURCE, detail_type.value, name="orders")) == []
+    assert matching(one, event(EVENT_SOURCE, detail_type.value, name="orders")) == []
 
 
 def test_record_alone_puts_events_of_our_source_on_the_one_bus(
@@ -33,10 +33,9 @@ def test_record_alone_puts_events_of_our_source_on_the_one_bus(
     assert flat(default["Resource"]).endswith(":event-bus/default")
     assert flat(hub["Resource"]) == EVERY_SETTING["certifier:event_bus"]
     for one in (default, hub):
-        assert one["Condition"] == {"StringEquals": {"events:source": EVENTS_OF}}
+        assert one["Condition"] == {"StringEquals": {"events:source": EVENT_SOURCE}}
     role = functions(template)["record_certification"]["Role"]["Fn::GetAtt"][0]
     assert default in statements(template, role)
-    assert EVENTS_OF == SOURCE
 
 
 @pytest.mark.parametrize(

@@ -371,9 +371,9 @@ def test_the_second_look_follows_every_resume_and_nothing_else(child: States) ->
     assert before == {"Resume tasks", "Resume tasks: done?"}
     look, probe = child["Read replication slots"], child["Probe TLS"]
     assert look["Arguments"]["FunctionName"] == probe["Arguments"]["FunctionName"]
-    told = {**look["Arguments"]["Payload"]}
-    assert told.pop("again") is True
-    assert told == probe["Arguments"]["Payload"]
+    payload = {**look["Arguments"]["Payload"]}
+    assert payload.pop("again") is True
+    assert payload == probe["Arguments"]["Payload"]
     *_, anything = look["Catch"]
     assert (anything["Next"], "Assign" in anything) == (look["Next"], False)
 

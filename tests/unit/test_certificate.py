@@ -51,21 +51,21 @@ def test_facts_of_a_usual_certificate() -> None:
         serial=255,
         **SPAN,
     )
-    told = facts(leaf)
-    assert told.subject == "CN=db"
-    assert told.issuer == "CN=Root,O=Certifier tests"
-    assert told.names.dns == ("db.example.com", "*.example.com")
-    assert told.names.ips == ("10.0.0.1", "::1")
-    assert told.names.cn == "db"
-    assert (told.not_before, told.not_after) == (SPAN["not_before"], SPAN["not_after"])
-    assert (told.key, told.key_bits) == ("EC_prime256v1", 256)
-    assert (told.signature, told.signature_hash) == ("sha256WithRSAEncryption", "sha256")
-    assert told.sha256 == leaf.fingerprint
-    assert told.serial == "ff"
-    assert (told.is_ca, told.self_signed) == (False, False)
-    assert told.strict_violations == ()
-    assert told.unreadable == ()
-    assert CertificateFacts.model_validate_json(told.model_dump_json()) == told
+    found = facts(leaf)
+    assert found.subject == "CN=db"
+    assert found.issuer == "CN=Root,O=Certifier tests"
+    assert found.names.dns == ("db.example.com", "*.example.com")
+    assert found.names.ips == ("10.0.0.1", "::1")
+    assert found.names.cn == "db"
+    assert (found.not_before, found.not_after) == (SPAN["not_before"], SPAN["not_after"])
+    assert (found.key, found.key_bits) == ("EC_prime256v1", 256)
+    assert (found.signature, found.signature_hash) == ("sha256WithRSAEncryption", "sha256")
+    assert found.sha256 == leaf.fingerprint
+    assert found.serial == "ff"
+    assert (found.is_ca, found.self_signed) == (False, False)
+    assert found.strict_violations == ()
+    assert found.unreadable == ()
+    assert CertificateFacts.model_validate_json(found.model_dump_json()) == found
 
 
 @pytest.mark.parametrize(
@@ -81,30 +81,30 @@ def test_facts_of_a_usual_certificate() -> None:
 )
 def test_kinds_of_key_have_acms_names(key: Key, name: str, bits_: int, signature: str) -> None:
     """Each kind of key is called what ACM calls it, or in the same style."""
-    told = facts(Authority.root("Root", key=key, **SPAN))
-    assert (told.key, told.key_bits, told.signature) == (name, bits_, signature)
-    assert told.self_signed is True
-    assert told.signature_hash == (None if key is Key.ED25519 else "sha256")
+    found = facts(Authority.root("Root", key=key, **SPAN))
+    assert (found.key, found.key_bits, found.signature) == (name, bits_, signature)
+    assert found.self_signed is True
+    assert found.signature_hash == (None if key is Key.ED25519 else "sha256")
 
 
 @pytest.mark.parametrize("digest", [hashes.SHA384(), hashes.SHA512(), hashes.SHA1()])
 @pytest.mark.parametrize("key", [Key.RSA_2048, Key.RSA_PSS, Key.EC_P256])
 def test_a_signature_is_checked_with_every_hash(key: Key, digest: hashes.HashAlgorithm) -> None:
     """Weak hashes are named and still checked, where the library can; the policy judges them."""
-    told = facts(Authority.root("Root", key=key, digest=digest, **SPAN))
-    assert told.signature_hash == digest.name
+    found = facts(Authority.root("Root", key=key, digest=digest, **SPAN))
+    assert found.signature_hash == digest.name
     if (key, digest.name) != (Key.RSA_PSS, "sha1"):
-        assert told.self_signed is True
+        assert found.self_signed is True
 
 
 def test_what_is_not_a_certificate_has_no_facts() -> None:
     """Bytes that are not a certificate have a fingerprint, and a reason for the rest."""
     for junk in (b"", b"hello", b"\x30\x00", b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", bytes(100)):
-        told = certificate_facts(junk)
-        assert told.subject is None
-        assert told.is_ca is None
-        assert told.unreadable
-        assert len(told.sha256) == 64
+        found = certificate_facts(junk)
+        assert found.subject is None
+        assert found.is_ca is None
+        assert found.unreadable
+        assert len(found.sha256) == 64
 
 
 def test_odd_names_do_not_hide_the_rest() -> None:
@@ -112,10 +112,10 @@ def test_odd_names_do_not_hide_the_rest() -> None:
     leaf = Authority.root("Root", **SPAN).issue(
         dns=[b"\xff\xfe", b"nul\x00", "ok.example.com"], ips=[b"\x01\x02"], **SPAN
     )
-    told = facts(leaf)
-    assert told.names.dns == ("\\xff\\xfe", "nul\\x00", "ok.example.com")
-    assert told.names.ips == ("0x0102",)
-    assert told.not_after is not None
+    found = facts(leaf)
+    assert found.names.dns == ("\\xff\\xfe", "nul\\x00", "ok.example.com")
+    assert found.names.ips == ("0x0102",)
+    assert found.not_after is not None
 
 
 def test_an_extension_that_is_there_twice_is_said() -> None:
@@ -128,9 +128,9 @@ def test_an_extension_that_is_there_twice_is_said() -> None:
         **SPAN,
     )
     der = leaf.certificate_der.replace(b"\x06\x03\x55\x1d\x37", b"\x06\x03\x55\x1d\x11")
-    told = certificate_facts(der)
-    assert told.names.dns == ("a.example.com",)
-    assert any("twice" in why for why in told.unreadable)
+    found = certificate_facts(der)
+    assert found.names.dns == ("a.example.com",)
+    assert any("twice" in why for why in found.unreadable)
 
 
 @pytest.mark.parametrize(
@@ -240,11 +240,11 @@ def test_a_trust_bundle_keeps_what_can_be_used() -> None:
     below = root.intermediate("Below", **SPAN)
     old = Authority.root("Old", not_before=NOW - 9 * DAY, not_after=NOW - DAY)
     leaf = below.issue(dns=["a.example.com"], **SPAN)
-    told = trust_bundle(bundle(leaf, old, below, root), NOW)
-    assert told.pem == union(bundle(root, below))
-    assert told.digest == bundle_digest(told.pem)
-    assert [one.subject for one in told.anchors] == ["CN=Root,O=Certifier tests"]
-    assert sorted(found.cause for found in told.findings) == [
+    trusted = trust_bundle(bundle(leaf, old, below, root), NOW)
+    assert trusted.pem == union(bundle(root, below))
+    assert trusted.digest == bundle_digest(trusted.pem)
+    assert [one.subject for one in trusted.anchors] == ["CN=Root,O=Certifier tests"]
+    assert sorted(found.cause for found in trusted.findings) == [
         Cause.CA_EXPIRED_DROPPED,
         Cause.CHAIN_REPAIRED,
     ]
@@ -256,23 +256,23 @@ def test_a_damaged_ca_is_dropped_and_said() -> None:
     der = root.certificate.public_bytes(Encoding.DER)
     bad = x509.load_der_x509_certificate(der[:-1] + bytes([der[-1] ^ 1]))
     pem = bad.public_bytes(Encoding.PEM) + other.certificate_pem
-    told = trust_bundle(pem, NOW)
-    assert told.pem == union(other.certificate_pem)
-    assert [(f.cause, f.severity) for f in told.findings] == [
+    trusted = trust_bundle(pem, NOW)
+    assert trusted.pem == union(other.certificate_pem)
+    assert [(f.cause, f.severity) for f in trusted.findings] == [
         (Cause.SIGNATURE_INVALID, Severity.WARNING)
     ]
 
 
 def test_findings_carry_the_place_they_are_asked_for() -> None:
     """Whoever looks at a bundle elsewhere says where."""
-    told = trust_bundle(b"", NOW, place=Witness.PLAN)
-    assert [found.place for found in told.findings] == [Witness.PLAN]
+    trusted = trust_bundle(b"", NOW, place=Witness.PLAN)
+    assert [found.place for found in trusted.findings] == [Witness.PLAN]
 
 
 # ---- policy
 
 
-def told(*chain: Leaf | Authority, **policy: Any) -> list[tuple[Cause, Severity]]:
+def reported(*chain: Leaf | Authority, **policy: Any) -> list[tuple[Cause, Severity]]:
     found = policy_findings([facts(one) for one in chain], Policy(**policy), NOW, Witness.PROBE)
     return [(one.cause, one.severity) for one in found]
 
@@ -280,7 +280,7 @@ def told(*chain: Leaf | Authority, **policy: Any) -> list[tuple[Cause, Severity]
 def test_a_good_chain_passes_the_policy() -> None:
     """What make-certificates and most authorities make has no policy finding."""
     root = Authority.root("Root", not_before=NOW - DAY, not_after=NOW + 3650 * DAY)
-    assert told(root.issue(dns=["a.example.com"], **SPAN), root) == []
+    assert reported(root.issue(dns=["a.example.com"], **SPAN), root) == []
 
 
 def test_the_policy_looks_at_every_certificate() -> None:
@@ -288,7 +288,7 @@ def test_the_policy_looks_at_every_certificate() -> None:
     root = Authority.root("Root", not_before=NOW - DAY, not_after=NOW + 3650 * DAY, key_usage=False)
     leaf = root.issue(dns=["a"], aki=False, not_before=NOW - 60 * DAY, not_after=NOW + 20 * DAY)
     warning = Severity.WARNING
-    assert told(leaf, root) == [
+    assert reported(leaf, root) == [
         (Cause.CERTIFICATE_EXPIRES_SOON, warning),
         (Cause.CA_NOT_STRICT, warning),
         (Cause.CA_NOT_STRICT, warning),
@@ -299,7 +299,7 @@ def test_the_policy_looks_at_every_certificate() -> None:
 def test_the_warning_window_has_an_end(days: int, soon: bool) -> None:
     """The last day of the window is in it; what has expired already is not soon to expire."""
     leaf = self_signed(dns=["a"], not_before=NOW - 300 * DAY, not_after=NOW + days * DAY)
-    assert ((Cause.CERTIFICATE_EXPIRES_SOON, Severity.WARNING) in told(leaf)) is soon
+    assert ((Cause.CERTIFICATE_EXPIRES_SOON, Severity.WARNING) in reported(leaf)) is soon
 
 
 def test_a_validity_of_exactly_398_days_passes() -> None:
@@ -308,29 +308,29 @@ def test_a_validity_of_exactly_398_days_passes() -> None:
     longer = self_signed(
         dns=["a"], not_before=NOW - DAY, not_after=NOW + 397 * DAY + timedelta(seconds=1)
     )
-    assert told(exact) == []
-    assert told(longer) == [(Cause.VALIDITY_TOO_LONG, Severity.ADVICE)]
+    assert reported(exact) == []
+    assert reported(longer) == [(Cause.VALIDITY_TOO_LONG, Severity.ADVICE)]
 
 
 def test_nobody_chooses_how_long_a_certificate_of_rds_is_valid() -> None:
     """12 or 36 months, so that there is nothing to advise."""
     authority = Authority.root("Amazon RDS eu-west-1 Subordinate CA RSA2048 G1.A.8", **SPAN)
     long = authority.issue(dns=["a"], not_before=NOW - DAY, not_after=NOW + 1094 * DAY)
-    assert told(long) == []
+    assert reported(long) == []
 
 
 def test_a_roots_own_signature_proves_nothing() -> None:
     """SHA-1 under a root is not reported, under anything else it is."""
     root = Authority.root("Root", digest=hashes.SHA1(), **SPAN)
     leaf = root.issue(dns=["a"], digest=hashes.SHA1(), **SPAN)
-    assert told(leaf, root) == [(Cause.SIGNATURE_HASH_WEAK, Severity.WARNING)]
-    assert told(leaf, root, signature_hashes=("sha1",)) == []
+    assert reported(leaf, root) == [(Cause.SIGNATURE_HASH_WEAK, Severity.WARNING)]
+    assert reported(leaf, root, signature_hashes=("sha1",)) == []
 
 
 def test_settings_raise_a_policy_cause_to_an_error() -> None:
     """A cause that the settings name refuses; the others stay warnings."""
     leaf = self_signed(dns=["a"], not_before=NOW - 900 * DAY, not_after=NOW + 2 * DAY)
-    assert told(leaf, raise_to_error=(Cause.VALIDITY_TOO_LONG,)) == [
+    assert reported(leaf, raise_to_error=(Cause.VALIDITY_TOO_LONG,)) == [
         (Cause.CERTIFICATE_EXPIRES_SOON, Severity.WARNING),
         (Cause.VALIDITY_TOO_LONG, Severity.ERROR),
     ]

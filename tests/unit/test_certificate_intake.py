@@ -998,9 +998,9 @@ def test_a_missing_intermediate_is_named() -> None:
 def test_an_expired_ca_is_named_with_its_date() -> None:
     """An expired CA is reported with name and date, as no bundle should make anybody search."""
     result = taken(ca=bundle(expired_root(), pki().root))
-    told = seen(result, Cause.CA_EXPIRED_DROPPED)
-    assert "CN=Old root" in told
-    assert "2026-11-23 12:00:00 UTC" in told
+    text = seen(result, Cause.CA_EXPIRED_DROPPED)
+    assert "CN=Old root" in text
+    assert "2026-11-23 12:00:00 UTC" in text
     assert result.ca_pem == taken(ca=pki().root.certificate_pem).ca_pem
 
 
@@ -1009,9 +1009,9 @@ def test_an_ambiguity_names_every_candidate() -> None:
     first = pki().issuing.issue(dns=[HOST], cn="first", **dated())
     second = pki().issuing.issue(dns=[HOST], cn="second", **dated())
     result = taken(certificate=bundle(first, second))
-    told = seen(result, Cause.LEAF_AMBIGUOUS)
-    assert "CN=first" in told
-    assert "CN=second" in told
+    text = seen(result, Cause.LEAF_AMBIGUOUS)
+    assert "CN=first" in text
+    assert "CN=second" in text
     assert result.leaf is None
 
 

@@ -284,9 +284,9 @@ def test_wrapping_does_not_change_the_cause(cause: Cause, look: str) -> None:
 def test_what_dms_adds_is_not_part_of_what_was_seen(cause: Cause, look: str) -> None:
     """Behind libpq's words DMS writes "Additional info", which says the same once more."""
     added = f"\n\nAdditional info:\nCode: [DMS-00100], Message: [{look}], NativeErrorCode: [08001]"
-    told = explain(f"{TEST}{NETWORK}Message: [unixODBC]{look}{added}")
-    assert told.seen == explain(f"{TEST}{NETWORK}Message: [unixODBC]{look}").seen
-    assert "Additional info" in told.raw
+    read = explain(f"{TEST}{NETWORK}Message: [unixODBC]{look}{added}")
+    assert read.seen == explain(f"{TEST}{NETWORK}Message: [unixODBC]{look}").seen
+    assert "Additional info" in read.raw
 
 
 @pytest.mark.parametrize(("cause", "look"), LIBPQ)

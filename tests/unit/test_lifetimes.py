@@ -83,7 +83,7 @@ def mails(days: int, every: timedelta, *, until: int) -> list[int]:
     No run comes in the very second in which something ends.
     """
     one = Expiring(role=Role.LEAF, title="CN=db", not_before=START, not_after=START + days * DAY)
-    told: Notified = {}
+    notified: Notified = {}
     sent, now = [], max(START, one.not_after - 40 * DAY) + timedelta(minutes=1)
     while now <= one.not_after + until * DAY:
         end = ending(now, one)
@@ -94,10 +94,10 @@ def mails(days: int, every: timedelta, *, until: int) -> list[int]:
             now=now,
             expiries=expiry_words((one,), warning_days=WARNING_DAYS, now=now),
         )
-        got = notice(AT, end, needs=needs, notified=told, now=now)
+        got = notice(AT, end, needs=needs, notified=notified, now=now)
         if got is not None:
             sent.append(-((now - one.not_after) // DAY))  # rounded up
-        told = notified_from_now_on(end, needs, told, sent=got is not None, now=now)
+        notified = notified_from_now_on(end, needs, notified, sent=got is not None, now=now)
         now += every
     return sent
 
@@ -135,24 +135,24 @@ def test_what_has_expired_is_reported_every_week() -> None:
 
 def test_a_renewal_ends_it_without_a_mail() -> None:
     """Nobody was woken for a warning, so nobody is notified of its end."""
-    told: Notified = {"expires:leaf:20260530:window": START}
+    notified: Notified = {"expires:leaf:20260530:window": START}
     good = Ending(Outcome.CERTIFIED, ())
-    assert notice(AT, good, needs=(), notified=told, now=START) is None
-    assert notified_from_now_on(good, (), told, sent=False, now=START + 2 * DAY) == {}
+    assert notice(AT, good, needs=(), notified=notified, now=START) is None
+    assert notified_from_now_on(good, (), notified, sent=False, now=START + 2 * DAY) == {}
 
 
 def test_what_comes_and_goes_is_one_mail_a_day() -> None:
     """A warning that is there in every second run."""
     found = finding(Cause.KEY_TOO_SMALL, place=Witness.PROBE, seen="1024 bits")
-    told: Notified = {}
+    notified: Notified = {}
     sent = 0
     for hour in range(48):
         now = START + timedelta(hours=hour)
         end = Ending(Outcome.CERTIFIED, (found,) if hour % 2 == 0 else ())
         needs = attention(end, pending_restarts=(), waiting_since=None, now=now)
-        got = notice(AT, end, needs=needs, notified=told, now=now)
+        got = notice(AT, end, needs=needs, notified=notified, now=now)
         sent += got is not None
-        told = notified_from_now_on(end, needs, told, sent=got is not None, now=now)
+        notified = notified_from_now_on(end, needs, notified, sent=got is not None, now=now)
     assert sent == 2
 
 
@@ -160,12 +160,12 @@ def test_a_task_that_is_stopped_again_is_news() -> None:
     """Also within the day in which people were notified of the last time."""
     end = Ending(Outcome.CERTIFIED, ())
     needs = attention(end, pending_restarts=("t",), waiting_since=None, now=START)
-    told = notified_from_now_on(end, needs, {}, sent=True, now=START)
-    over = notice(AT, end, needs=(), notified=told, now=START + DAY / 24)
+    notified = notified_from_now_on(end, needs, {}, sent=True, now=START)
+    over = notice(AT, end, needs=(), notified=notified, now=START + DAY / 24)
     assert over is not None
     assert "again" in over.subject
-    told = notified_from_now_on(end, (), told, sent=True, now=START + DAY / 24)
-    assert notice(AT, end, needs=needs, notified=told, now=START + DAY / 12)
+    notified = notified_from_now_on(end, (), notified, sent=True, now=START + DAY / 24)
+    assert notice(AT, end, needs=needs, notified=notified, now=START + DAY / 12)
 
 
 def test_a_cause_that_becomes_an_error_is_news() -> None:
@@ -177,6 +177,6 @@ def test_a_cause_that_becomes_an_error_is_news() -> None:
         (finding(Cause.KEY_TOO_SMALL, severity=Severity.ERROR, **seen),),  # type: ignore[arg-type]
     )
     needs = attention(light, pending_restarts=(), waiting_since=None, now=START)
-    told = notified_from_now_on(light, needs, {}, sent=True, now=START)
+    notified = notified_from_now_on(light, needs, {}, sent=True, now=START)
     more = attention(heavy, pending_restarts=(), waiting_since=None, now=START)
-    assert notice(AT, heavy, needs=more, notified=told, now=START) is not None
+    assert notice(AT, heavy, needs=more, notified=notified, now=START) is not None

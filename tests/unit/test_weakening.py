@@ -176,11 +176,11 @@ def test_every_move_is_notified_once_however_many_came_before() -> None:
         end = Ending(Outcome.CERTIFIED, (lasting, moved(where)))
         new = new_events(end.findings, state, version)
         needs = attention(end, pending_restarts=(), waiting_since=None, now=NOW)
-        told = notice(AT, end, needs=needs, notified=state.notified, now=NOW, events=new)
-        subjects.append(told and told.subject)
+        sent = notice(AT, end, needs=needs, notified=state.notified, now=NOW, events=new)
+        subjects.append(sent and sent.subject)
         keys = tuple(event_key(each, version) for each in new)
-        told_of = notified_from_now_on(end, needs, state.notified, sent=told is not None, now=NOW)
-        state = state.model_copy(update={"events": (*state.events, *keys), "notified": told_of})
+        notified = notified_from_now_on(end, needs, state.notified, sent=sent is not None, now=NOW)
+        state = state.model_copy(update={"events": (*state.events, *keys), "notified": notified})
     assert subjects == [
         "Certifier eu-west-1: orders certified: endpoint_moved",
         None,
@@ -195,6 +195,6 @@ def test_an_event_that_could_not_be_sent_is_sent_later() -> None:
     state = SourceState(name="orders", unsent=(moved("b"),))
     end = Ending(Outcome.CERTIFIED, ())
     new = new_events((), state, 1)
-    told = notice(AT, end, needs=(), notified={}, now=NOW, events=new)
-    assert told is not None
-    assert "moves from a to b" in told.message
+    sent = notice(AT, end, needs=(), notified={}, now=NOW, events=new)
+    assert sent is not None
+    assert "moves from a to b" in sent.message

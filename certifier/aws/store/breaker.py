@@ -11,7 +11,7 @@ from certifier.run.state import Breaker
 
 def put_breaker(table: Table, breaker: Breaker) -> Write:
     """Return the write of the breaker, unless it was written since it was read."""
-    return table.putting(
+    return table.put_op(
         {
             **BREAKER,
             "breaker": breaker.model_dump_json(exclude={"version"}),

@@ -119,7 +119,7 @@ class Held:
         A source may name an endpoint by identifier or by ARN, so both are written once known.
         """
         for key in sorted({key.lower() for key in keys} - set(self.state.owned)):
-            owner = self._table.putting(
+            owner = self._table.put_op(
                 {**owner_key(key), "source": self.name}, *unless_taken(self.name)
             )
             note = self._table.change_op(
@@ -132,7 +132,7 @@ class Held:
     def write_undo(self, log: UndoLog) -> None:
         """Write how to put the endpoint back, before its first write."""
         item = {**source_key(self.name, "UNDO"), "log": log.model_dump_json(), "run": self.run}
-        if not self._wrote(self._claimed, self._table.putting(item)):
+        if not self._wrote(self._claimed, self._table.put_op(item)):
             raise ClaimLost(self.name)
 
     def note_sent(self, log: UndoLog) -> None:

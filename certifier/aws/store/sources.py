@@ -169,7 +169,7 @@ class Sources(Reads):
         }
         condition = "attribute_not_exists(claim)" if moved else None
         writes = [
-            self._table.putting(
+            self._table.put_op(
                 {
                     **source_key(source.name, "SPEC"),
                     "version": version,
@@ -178,7 +178,7 @@ class Sources(Reads):
                 "attribute_not_exists(pk)" if seen.version == 0 else "version = :seen",
                 {":seen": seen.version} if seen.version else {},
             ),
-            self._table.putting(
+            self._table.put_op(
                 {**owner_key(source.endpoint), "source": source.name},
                 *unless_taken(source.name),
             ),

@@ -12,7 +12,7 @@ class Tidying(Reads):
     def first_of_day(self, now: datetime, execution: str) -> bool:
         """Return whether ``execution`` is the one that tidies today (UTC)."""
         return self._table.wrote(
-            self._table.putting(
+            self._table.put_op(
                 {**TIDY, "day": stamp(now)[:10], "execution": execution},
                 "attribute_not_exists(pk) OR #d <> :today OR execution = :mine",
                 {":today": stamp(now)[:10], ":mine": execution},
