@@ -68,6 +68,11 @@ def made_resource() -> str:
     return _MADE + secrets.token_hex(_TOKEN)
 
 
+def is_made(arn: str) -> bool:
+    """Whether an endpoint was made for a source, by whichever installation."""
+    return arn.rpartition(":")[2].lower().startswith(_MADE)
+
+
 def is_canary(arn: str, identifier: str) -> bool:
     """Whether an endpoint is the one that was made as the canary with that identifier."""
     return arn.lower().endswith(f":endpoint:{canary_resource(identifier)}")

@@ -407,6 +407,7 @@ class Items:
 
     Attributes:
         gets: whether it reads single items.
+        only: the attributes that its writes may name, keys among them; empty: any.
         reads: other operations; who scans reads the index too.
         writes: for each partition key, what is done under it.
     """
@@ -414,6 +415,7 @@ class Items:
     reads: tuple[str, ...] = ()
     writes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     gets: bool = True
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -433,6 +435,8 @@ class Objects:
 STATE, SPEC, UNDO, OWNER, PAUSE = "SOURCE#*", "SPEC#*", "UNDO#*", "ENDPOINT#*", "PAUSE"
 PUT, UPDATE, DELETE, CHECK = "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"
 _NOTES = {STATE: (UPDATE,)}
+# Of what people have been notified: see certifier/run/pending.py.
+NOTED = ("anchors", "anchors_left", "events", "notified", "unsent")
 
 ITEMS: Mapping[str, Items] = {
     "register_sources": Items(
@@ -479,7 +483,11 @@ ITEMS: Mapping[str, Items] = {
         gets=False,
     ),
     # The page of the fleet shows every source; what it has notified people of is remembered.
-    "report": Items(reads=("Scan",), writes=_NOTES),
+    "report": Items(
+        reads=("Scan",),
+        writes=_NOTES,
+        only=("pk", "sk", "recorded_by", *NOTED),
+    ),
 }
 """What each function may do with the table."""
 
@@ -530,6 +538,11 @@ def _items(storage: Storage, items: Items) -> Statements:
         if keys:
             write = _allow([table], f"dynamodb:{operation}")
             write.add_condition("ForAllValues:StringLike", {"dynamodb:LeadingKeys": keys})
+            if items.only:  # and does not answer with the others
+                write.add_condition(
+                    "ForAllValues:StringEquals", {"dynamodb:Attributes": sorted(items.only)}
+                )
+                write.add_condition("StringEqualsIfExists", {"dynamodb:ReturnValues": "NONE"})
             statements.append(write)
     return tuple(statements)
 

@@ -14,6 +14,7 @@ Keys of the bucket::
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -113,6 +114,8 @@ class Documents:
         found: dict[str, Outcome] = {}
         for key in self.keys(prefix):
             name, _, word = key.removeprefix(prefix).partition(".")
+            if word not in set(Outcome):
+                continue  # not one that a step of ours leaves
             outcome = Outcome(word)
             if name not in found or _WEIGHT.index(outcome) > _WEIGHT.index(found[name]):
                 found[name] = outcome
@@ -135,9 +138,18 @@ class Documents:
         self.put(key, notice.model_dump_json().encode(), JSON)
 
     def pending(self, execution: str) -> tuple[Pending, ...]:
-        """Return the notices that wait for the end of an execution."""
-        found = (self.get(key) for key in self.keys(f"runs/{execution}/notices/"))
-        return tuple(Pending.model_validate_json(body) for body in found if body is not None)
+        """Return the notices that wait for the end of an execution.
+
+        What lies there under a name that is not its source's is nobody's: a right to write
+        ``runs/*/probe_tls*`` reaches into every folder, since ``*`` stands for slashes too.
+        """
+        prefix, found = f"runs/{execution}/notices/", []
+        for key in self.keys(prefix):
+            with suppress(ValidationError):
+                notice = Pending.model_validate_json(self.get(key) or b"")
+                if key == f"{prefix}{notice.name}.json":
+                    found.append(notice)
+        return tuple(found)
 
     # -- records and reports
 

@@ -17,7 +17,7 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
 from certifier.identity import same_host
 from certifier.models import Finding
-from certifier.ownership import HOST_TAG, SOURCE_TAG
+from certifier.ownership import HOST_TAG, SOURCE_TAG, STACK_TAG, is_made
 from certifier.source import Source
 from certifier.vocabulary import Cause, Witness
 
@@ -75,6 +75,30 @@ def not_allowed(what: str, arn: str, tags: Mapping[str, str], source: str) -> Fi
         f"it has no room for one more name, so its owner must write patterns: {arn}"
         if full
         else f"its owner consents with: {consent_command(arn, tag, source)}"
+    )
+    return finding(Cause.NOT_ALLOWED, place=Witness.INTAKE, seen=seen)
+
+
+def of_an_installation(
+    identifier: str, arn: str, tags: Mapping[str, str], installation: str
+) -> Finding | None:
+    """Return that an endpoint bears the tag of an installation that did not make it.
+
+    IAM lets no step change it, whoever consents: what could set a tag must not gain by it. So it
+    is refused before a task is stopped for it.
+    """
+    stack = tags.get(STACK_TAG)
+    if stack is None or (stack == installation and is_made(arn)):
+        return None
+    whose = "another installation" if stack != installation else "this installation did not make it"
+    region = arn.split(":")[3]
+    command = (
+        f"aws dms remove-tags-from-resource --resource-arn {shlex.quote(arn)} "
+        f"--tag-keys {STACK_TAG} --region {region}"
+    )
+    seen = (
+        f"the endpoint {identifier} bears the tag {STACK_TAG} {stack!r}: {whose}; its owner hands "
+        f"it over with: {command}"
     )
     return finding(Cause.NOT_ALLOWED, place=Witness.INTAKE, seen=seen)
 

@@ -26,6 +26,7 @@ from certifier.run.consent import (
     host_not_vouched,
     needs_vouching,
     not_allowed,
+    of_an_installation,
     vouched_places,
 )
 from certifier.run.documents import MATERIAL, Material, Trusted, Versions
@@ -157,6 +158,9 @@ def _consented(
         of_endpoint = context.dms.tags(endpoint.arn)
         refusal = not_allowed(what, endpoint.arn, of_endpoint, source.name)
         findings += [refusal] if refusal else []
+        installation = context.settings.installation
+        foreign = of_an_installation(endpoint.identifier, endpoint.arn, of_endpoint, installation)
+        findings += [foreign] if foreign else []
         group = None if refusal else tagged_group(of_endpoint, context.settings.group_tag)
     described = {}
     for arn in dict.fromkeys(source.secrets):

@@ -49,7 +49,8 @@ class Reported(Fact):
 
     Attributes:
         page: why the page of the fleet could not be written; empty when it was.
-        unsent: how many sources people could not be notified of, whose next runs try again.
+        unsent: of how many sources people could not be notified, or the table could not learn
+            that they were; their next runs try again.
     """
 
     failed: bool
@@ -136,7 +137,10 @@ def _notify(event: ReportEvent, context: StepContext[ReportSettings], report: st
             unsent += len(mailing.of)
             continue
         for one in mailing.of:
-            context.store.note_sent_of(one.name, one.run, one.once_sent)
+            try:
+                context.store.note_sent_of(one.name, one.run, one.once_sent)
+            except (Refused, Unexpected):
+                unsent += 1  # it was sent, and the next run sends it again
     return unsent
 
 

@@ -6,6 +6,7 @@ account, in the middle of a change; here the step gets the same AccessDenied.
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -37,6 +38,8 @@ _MADE = {
 _KEYS = frozenset(
     {
         "dynamodb:leadingkeys",
+        "dynamodb:attributes",
+        "dynamodb:returnvalues",
         "s3:prefix",
         "iam:passedtoservice",
         "aws:tagkeys",
@@ -332,9 +335,24 @@ def _fulfilled(
 
 
 def _leading_keys(request: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
-    """Return the partition key that a write is made under."""
+    """Return the partition key that a write is made under, and the attributes that it names."""
     key = request.get("Key") or request.get("Item") or {}
-    return {"dynamodb:leadingkeys": (key["pk"]["S"],)} if "pk" in key else {}
+    if "pk" not in key:
+        return {}
+    found = {
+        "dynamodb:leadingkeys": (key["pk"]["S"],),
+        "dynamodb:attributes": tuple(sorted({*key, *_named_in(request)})),
+    }
+    if "ReturnValues" in request:
+        found["dynamodb:returnvalues"] = (str(request["ReturnValues"]),)
+    return found
+
+
+def _named_in(request: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the attributes that the expressions of a request name, themselves or by an alias."""
+    yield from request.get("ExpressionAttributeNames", {}).values()
+    for name in ("UpdateExpression", "ConditionExpression"):
+        yield from re.findall(r"(?<![#:\w])[a-z_]\w*(?![\w(])", request.get(name, ""))
 
 
 def denied(service: str, request: AWSPreparedRequest, right: str) -> AWSResponse:

@@ -485,7 +485,7 @@ def test_every_step_gets_what_the_contract_says(script: Script) -> None:
         TEST_OLD: {"round": 0, "rounds": 10, "settings": "old"},
         RESUME: {"round": 0, "rounds": 15},
         LOOK: {"again": True},
-        RECORD: {"problem": None},
+        RECORD: {"problem": None, "sources": 1},
     }
     (select,), (tidy,), (report,) = (script.events(state) for state in (SELECT, TIDY, REPORT))
     started = select.pop("started")

@@ -47,6 +47,26 @@ def test_what_a_step_has_tagged_itself_it_cannot_change(live: Live) -> None:
     assert not may_change(live, arn)
 
 
+@pytest.mark.parametrize("stack", [STACK, "another"])
+def test_an_endpoint_that_bears_the_tag_of_an_installation_is_refused_before_its_tasks_stop(
+    live: Live, stack: str
+) -> None:
+    """IAM would deny the change in the middle of the run; its owner gets the one command."""
+    arn = live.adopted(ENDPOINT)
+    tag = [{"Key": STACK_TAG, "Value": stack}]
+    live.client.add_tags_to_resource(ResourceArn=arn, Tags=tag)
+    live.world.add_task()
+    live.change()
+    assert live.outcome == "refused"
+    assert live.found("not_allowed")["severity"] == "error"
+    command = f"aws dms remove-tags-from-resource --resource-arn {arn} --tag-keys certifier:stack"
+    assert command in live.found("not_allowed")["seen"]
+    assert live.mode == "require"
+    live.client.remove_tags_from_resource(ResourceArn=arn, TagKeys=[STACK_TAG])
+    live.change(allow_irreversible=True)
+    assert (live.outcome, live.mode) == ("certified", "verify-full"), live.causes
+
+
 def test_with_the_owners_consent_it_can(live: Live) -> None:
     """The tag alone, as the owner's command sets it."""
     assert may_change(live, live.adopted("theirs"))

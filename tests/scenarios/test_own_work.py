@@ -127,12 +127,16 @@ def item(pk: str, sk: str) -> Act:
     return lambda live, client: client("dynamodb").put_item(TableName=live.cloud.table, Item=whole)
 
 
-def update(pk: str, sk: str) -> Act:
-    """Change an item, within a transaction."""
+def update(pk: str, sk: str, attribute: str = "x") -> Act:
+    """Remove an attribute of an item, or several, within a transaction."""
     key = {"pk": {"S": pk}, "sk": {"S": sk}}
 
     def act(live: Live, client: Callable[[str], Any]) -> Any:
-        change = {"TableName": live.cloud.table, "Key": key, "UpdateExpression": "REMOVE x"}
+        change = {
+            "TableName": live.cloud.table,
+            "Key": key,
+            "UpdateExpression": f"REMOVE {attribute}",
+        }
         return client("dynamodb").transact_write_items(TransactItems=[{"Update": change}])
 
     return act
@@ -194,6 +198,9 @@ def denied(live: Live, step: str, act: Act) -> bool:
         ("probe_tls", listed("")),
         ("plan_changes", update(f"SOURCE#{NAME}", "STATE")),
         ("report", item(f"SOURCE#{NAME}", "STATE")),
+        ("report", update(f"SOURCE#{NAME}", "STATE")),
+        ("report", update(f"SOURCE#{NAME}", "STATE", "notified, claim")),
+        ("read_material", put("runs/r/notices/orders.json")),
         # an undo log, a pause, the breaker, an owner
         ("rehearse_changes", item(f"UNDO#{NAME}", "UNDO")),
         ("test_connection", update("PAUSE", "task")),
@@ -228,6 +235,8 @@ def test_no_role_reaches_what_is_not_its_own(live: Live, step: str, act: Act) ->
         ("import_certificate", secret(PAIR)),
         ("configure_endpoint", item(f"UNDO#{NAME}", "UNDO")),
         ("record_certification", item("BREAKER", "STATE")),
+        ("record_certification", put("runs/r/notices/orders.json")),
+        ("report", update(f"SOURCE#{NAME}", "STATE", "notified")),
     ],
 )
 def test_each_role_reaches_what_is_its_own(live: Live, step: str, act: Act) -> None:

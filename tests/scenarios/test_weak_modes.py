@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.postgres import Access
-from sandbox.world import PASSWORD, USER, World
+from sandbox.world import PASSWORD, World
 from tests.scenarios.live import Live
 
 
@@ -32,11 +32,12 @@ def test_a_new_endpoint_does_not_send_a_password_that_is_asked_for_in_clear_text
     asking: Live, ssl_mode: str, more: dict[str, Any], how: str
 ) -> None:
     """Refused before anything of DMS is made, whether our probe would have logged in or not."""
+    before = len(asking.cloud.calls)
     asking.world.onboard(ssl_mode=ssl_mode, credentials_mode=how, **more)
     assert asking.outcome == "refused"
     assert "error" in severities(asking.world)
     assert asking.dms.endpoints() == []
-    assert asking.cloud.calls.of("dms", writes=True) == [] or not asking.dms.endpoints()
+    assert list(asking.cloud.calls.of("dms", writes=True, since=before)) == []
 
 
 def test_a_change_is_refused_too_and_what_stays_as_it_is_is_a_warning(live: Live) -> None:
@@ -64,7 +65,6 @@ def test_the_probe_says_who_would_log_in_and_answers_nothing(asking: Live) -> No
     (said, *_) = (f["seen"] for f in seen if f["cause"] == "unsafe_password_request")
     assert "did not attempt the login" in said
     assert PASSWORD not in str(asking.world.record())
-    assert USER
 
 
 def test_an_owner_who_wants_no_look_at_the_login_gets_none(asking: Live) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from certifier.run.documents import LEFT_BY
+from certifier.run.pending import OnceSent
 from tests.stacks.conftest import flat, functions, listed, of_type, statements
 
 
@@ -54,8 +55,7 @@ def test_every_write_to_the_table_is_to_partitions_of_the_step(template: dict[st
     """No write without dynamodb:LeadingKeys, none of them all."""
     for step in functions(template):
         for statement in writes(template, step, "dynamodb"):
-            ((operator, test),) = statement["Condition"].items()
-            assert operator == "ForAllValues:StringLike"
+            test = statement["Condition"]["ForAllValues:StringLike"]
             keys = listed(test["dynamodb:LeadingKeys"])
             assert keys
             assert "*" not in [key[0] for key in keys]
@@ -73,6 +73,8 @@ def test_notices_are_left_by_record_alone_and_noted_by_report(template: dict[str
     (noted,) = writes(template, "report", "dynamodb")
     assert noted["Action"] == "dynamodb:UpdateItem"
     assert noted["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] == ["SOURCE#*"]
+    attributes = noted["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+    assert {*attributes} == {"pk", "sk", "recorded_by", "unsent", *OnceSent.model_fields}
 
 
 @pytest.mark.parametrize("step", ["probe_tls", "plan_changes"])
