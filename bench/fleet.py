@@ -7,7 +7,7 @@ their secret, and each fleet follows it. Time is on the sandbox's clock, at the 
 a connection test that takes ``TEST_SECONDS``. It fails when something grows faster than the fleet,
 when DMS gets more than half of what it allows, or throttles, when a source does not end certified,
 when what is unfinished does not come first, when an answer is too long, or when a certification
-uses more than docs/operate/costs.md is computed from.
+uses more than docs/operate/costs.md is computed from. What it printed is kept in ``fleet.txt``.
 
 The clock adds up the calls of children that work at the same time, so that its minutes and the rate
 of calls are those of a single caller; ``at most`` is what ``max_concurrency`` of them could make of
@@ -334,6 +334,7 @@ def main(arguments: list[str]) -> int:
     names = [f"fleet-{number:04}" for number in range(ends[-1])]
     fleets = [names[end - size : end] for size, end in zip(sizes, ends, strict=True)]
     console = Console(highlight=False, width=120)
+    progress = Console(highlight=False, stderr=True, style="dim")
     measured: list[Measured] = []
     with World.start(
         quotas=Quotas(endpoints=len(names) + 10, endpoints_per_instance=len(names) + 10),
@@ -341,15 +342,15 @@ def main(arguments: list[str]) -> int:
     ) as world:
         for at in range(0, len(names), PER_RUN):
             part = names[at : at + PER_RUN]
-            console.print(f"[dim]onboarding {at + len(part)} of {len(names)} sources …[/]")
+            progress.print(f"onboarding {at + len(part)} of {len(names)} sources …")
             specs = [world.source(name=name, endpoint=f"{name}-source") for name in part]
             onboarded = world.cloud.run({"sources": specs}, wait=False).wait(timeout=PATIENCE)
             assert onboarded.status == "SUCCEEDED", onboarded.cause
         for fleet in fleets:
-            console.print(f"[dim]{len(fleet)} sources, unchanged …[/]")
+            progress.print(f"{len(fleet)} sources, unchanged …")
             measured.append(measure(world, "unchanged", fleet))
-            console.print(in_a_line(measured[-1]))
-        console.print(f"[dim]{len(names)} sources, all due at once …[/]")
+            progress.print(in_a_line(measured[-1]))
+        progress.print(f"{len(names)} sources, all due at once …")
         due = all_due(world, names)
         console.print(
             f"all {due.sources} due at once: {due.ticks} ticks of at most {_setting('batch')}"
@@ -360,9 +361,9 @@ def main(arguments: list[str]) -> int:
         world.serve()
         world.put_pair()
         for at, fleet in enumerate(fleets):
-            console.print(f"[dim]{len(fleet)} sources, rotating …[/]")
+            progress.print(f"{len(fleet)} sources, rotating …")
             measured.insert(2 * at + 1, measure(world, "rotating", fleet))
-            console.print(in_a_line(measured[2 * at + 1]))
+            progress.print(in_a_line(measured[2 * at + 1]))
         state = state_size(world, names)
     table = Table("for each source", *(f"{m.sources} {m.kind}" for m in measured))
     for what in measured[0].per_source:
