@@ -396,7 +396,9 @@ class Source(Fact):
     probe_login: StrictBool | None = Field(
         default=None,
         description="Whether the probe logs in, after TLS has been verified. Without it: when "
-        "credentials are given and ssl_mode verifies the server (verify-ca or verify-full).",
+        "credentials are given and ssl_mode verifies the server (verify-ca or verify-full). On a "
+        "connection that is not verified the probe then names the user and looks how the server "
+        "asks for the password, without answering; false: not even that.",
         examples=[False],
     )
     probe_plaintext: StrictBool = Field(

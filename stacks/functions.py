@@ -67,7 +67,7 @@ STEPS = (
         "record_certification", ("TOPIC", "EVENT_BUS", "DOCS_URL", "BREAKER_LIMIT", "POLICY")
     ),
     StepFunction("tidy", ("TOPIC", "DOCS_URL"), seconds=120),
-    StepFunction("report", seconds=120),
+    StepFunction("report", ("TOPIC", "DOCS_URL"), seconds=120),
 )
 
 

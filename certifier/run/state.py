@@ -348,6 +348,10 @@ class Registration(Fact):
     busy: str = ""
     owner: str | None = None
 
+    def holds(self, source: Source) -> bool:
+        """Whether ``source`` is registered just so."""
+        return self.known == source.model_copy(update={"replaces": None})
+
     def problems(self, source: Source) -> tuple[str, ...]:
         """Return one sentence for every reason why ``source`` cannot be registered."""
         found = []

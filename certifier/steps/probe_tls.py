@@ -120,6 +120,7 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         others = (f for f in findings if f.cause is not Cause.DIFFERENT_NODE_ANSWERS)
         findings = (*others, needed_again(dropped_at))
     findings = not_served_yet(findings, in_acm=source.acm_certificate is not None)
+    findings += _asks_unsafely(source, material, context)
     if (proposal := named_trust_fits(counted, context.roots.words_for)) is not None:
         findings += (proposal,)
     probed = probed.model_copy(update={"findings": findings})
@@ -127,6 +128,26 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
     if errors_in(findings):
         raise Refused.because(*findings)
     return Nothing()
+
+
+def _asks_unsafely(
+    source: Source, material: Material, context: StepContext[ProbeSettings]
+) -> tuple[Finding, ...]:
+    """Return that the server asks for the password so that DMS would give it away.
+
+    Where the probe does not log in because nothing is verified, it says who would, and answers
+    nothing: what the server asks for is known before DMS answers. ``probe_login: false`` is the
+    owner's word that not even that is said.
+    """
+    there = material.endpoint.fields if material.endpoint else EndpointFields()
+    user = material.username or there.username
+    if source.logs_in or source.probe_login is not None or source.ssl_mode.verifies or not user:
+        return ()
+    request = replace(
+        _request(source, material, None, context), user=user, password=None, probe_plaintext=False
+    )
+    asked = probe.probe(request, resolve=context.resolve, now=context.now)
+    return tuple(f for f in asked.findings if f.cause is Cause.UNSAFE_PASSWORD_REQUEST)
 
 
 def _read_slots(
