@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._control(body)
             else:
                 self._aws(body)
-        except (LookupError, TypeError, ValueError) as error:
+        except (LookupError, RecursionError, TypeError, ValueError) as error:
             self.close_connection = True
             reason = f"the request cannot be read: {type(error).__name__}"
             self._error("json", NotServed(400, "InvalidRequest", reason))

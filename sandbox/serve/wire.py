@@ -151,7 +151,7 @@ def _check_document(model: ServiceModel, operation: str, body: bytes) -> None:
     """
     try:
         given = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
         raise NotServed(400, "SerializationException", "the body is not a JSON object")

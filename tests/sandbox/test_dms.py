@@ -1025,20 +1025,20 @@ def test_events_tell_of_tasks(replication: tuple[Dms, str, str, str]) -> None:
     """What happened to a task in the last hour, or since a time; by category, and page by page."""
     dms, task, _, _ = replication
 
-    def told(**chosen: Any) -> list[str]:
+    def messages(**chosen: Any) -> list[str]:
         events = dms.client.describe_events(SourceType="replication-task", **chosen)["Events"]
         return [each["Message"].removeprefix("Replication task has ") for each in events]
 
     dms.clock.time += 7200
-    assert told() == []
+    assert messages() == []
     since = datetime.fromtimestamp(dms.standin.now(), UTC)
     dms.client.stop_replication_task(ReplicationTaskArn=task)
-    assert told(SourceIdentifier="copy") == ["stopped."]
-    assert told(SourceIdentifier="another") == []
+    assert messages(SourceIdentifier="copy") == ["stopped."]
+    assert messages(SourceIdentifier="another") == []
     dms.standin.set_task(task, status="failed")
-    assert told(StartTime=since) == ["stopped.", "failed."]
-    assert told(EventCategories=["failure"]) == ["failed."]
-    assert told(EndTime=since, Duration=24 * 60) == ["started."]
+    assert messages(StartTime=since) == ["stopped.", "failed."]
+    assert messages(EventCategories=["failure"]) == ["failed."]
+    assert messages(EndTime=since, Duration=24 * 60) == ["started."]
     assert failing(dms.client.describe_events, Duration=1_000_000)["Code"] == (
         "InvalidParameterValueException"
     )

@@ -105,6 +105,7 @@ def head(*lines: str) -> bytes:
         ({}, b"{", (400, "SerializationException")),
         ({}, b"[]", (400, "SerializationException")),
         ({}, b"\xff\xfe", (400, "SerializationException")),
+        ({}, b"[" * 100_000, (400, "SerializationException")),
         (
             {"X_Amz_Target": "AmazonDMSv20160101.TestConnection"},
             b"{}",
