@@ -33,6 +33,9 @@ BROWSER_TESTS := tests/browser
 SCENARIO_TESTS := tests/scenarios
 SERVED_TESTS := tests/served
 
+# What the functions have needed while the scenarios ran, and what became of it.
+AUDIT := build/audit
+
 export UV_SYSTEM_CERTS ?= true
 # Every worker imports moto and CDK: from source text alone, that takes seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -112,8 +115,10 @@ browser: setup ## the pages in a real browser; pictures of them in build/browser
 	$(PYTEST) $(PARALLEL) $(BROWSER_TESTS)
 
 .PHONY: scenarios
-scenarios: setup ## end to end in the sandbox
-	$(PYTEST) $(PARALLEL) $(SCENARIO_TESTS)
+scenarios: setup ## end to end in the sandbox; then each right must have been used, and each use granted
+	rm -rf $(AUDIT)
+	CERTIFIER_AUDIT=$(AUDIT) $(PYTEST) $(PARALLEL) $(SCENARIO_TESTS)
+	@$(PYTHON) -m sandbox.audit $(AUDIT) > $(AUDIT).md
 
 .PHONY: served
 served: setup .venv-awscli/.stamp ## the served account, with the aws command and boto3's waiters
@@ -152,11 +157,9 @@ fuzz: setup ## thousands of certificates, CAs, hosts and modes against libpq; th
 chaos: setup ## every fault at every call and state of every story
 	CERTIFIER_CHAOS=all $(PYTEST) $(PARALLEL) --timeout=3600 $(SCENARIO_TESTS) -k "cut_off"
 
-AUDIT := build/audit
 .PHONY: audit
-audit: setup ## every right of every function, and the scenario that uses it; fails for one that none does
-	rm -rf $(AUDIT)
-	CERTIFIER_AUDIT=$(AUDIT) $(PYTEST) $(PARALLEL) $(SCENARIO_TESTS) tests/sandbox/test_cloud.py
+audit: ## the table of rights of the last `make scenarios`: function, action, resource, condition, scenario
+	@test -d $(AUDIT) || $(MAKE) scenarios >&2
 	@$(PYTHON) -m sandbox.audit $(AUDIT)
 
 .PHONY: every-day
@@ -180,6 +183,10 @@ format: $(VENV)/.stamp ## ruff's formatter and safe fixes
 .PHONY: docs
 docs: $(VENV)/.stamp ## write the generated documents again
 	$(PYTHON) -m handbook
+
+.PHONY: picture
+picture: setup .venv-awscli/.stamp ## draw docs/picture.svg again, from a session with a served account
+	$(PYTHON) -m sandbox picture
 
 COMPILE = $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 .PHONY: lock

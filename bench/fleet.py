@@ -1,25 +1,36 @@
 """Many sources in the sandbox: what a fleet uses of DMS and of the account, unchanged and rotating.
 
-``python -m bench.fleet [N ...]`` (default 10 and 40; 1,000 takes an hour or two) onboards the most
-sources that are asked for on one server, then certifies N of them unchanged, and N of them once a
-new CA has been put into their secret. Time is on the sandbox's clock, at the deployed pace, with a
-connection test that takes ``TEST_SECONDS``. It fails when something grows faster than the fleet,
-when DMS gets more than half of what it allows, when an answer is too long, or when a certification
+``python -m bench.fleet [N ...]`` (default 10 and 40; 10, 100 and 1,000 take most of an hour)
+onboards a fleet of each size on one server, and certifies each unchanged. Then all are due at once,
+one of them left by a run that died, and the schedule ticks until none is. Then a new CA is put into
+their secret, and each fleet follows it. Time is on the sandbox's clock, at the deployed pace, with
+a connection test that takes ``TEST_SECONDS``. It fails when something grows faster than the fleet,
+when DMS gets more than half of what it allows, or throttles, when a source does not end certified,
+when what is unfinished does not come first, when an answer is too long, or when a certification
 uses more than docs/operate/costs.md is computed from.
 
-The clock adds up the calls of children that work at the same time, so that the rate of calls is one
-of a single caller; ``at most`` is what ``max_concurrency`` of them could make of it.
+The clock adds up the calls of children that work at the same time, so that its minutes and the rate
+of calls are those of a single caller; ``at most`` is what ``max_concurrency`` of them could make of
+it.
 """
 
+import json
 import resource
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
+from math import ceil
+from statistics import mean
+from typing import Any
 
+from moto.s3.models import s3_backends
 from rich.console import Console
 from rich.table import Table
 
+from certifier.vocabulary import Metric
 from handbook import costs
 from handbook.costs import FIGURES
 from sandbox.aws import Execution
@@ -29,8 +40,11 @@ from sandbox.world import World
 from stacks.settings import Settings
 
 SIZES = (10, 40)
-PER_RUN = 40
-"""Sources that are registered at once: moto copies its table for each."""
+PER_RUN = 100
+"""Sources that are registered at once: an execution takes 256 KiB."""
+TICK_SECONDS = 600.0
+PATIENCE = 7200.0
+"""Real seconds for an execution."""
 TEST_SECONDS = 25.0
 """How long DMS takes to test a connection; an assumption, until somebody has measured it."""
 START_SECONDS = 0.3
@@ -40,8 +54,10 @@ DMS_BUDGET = 8.0
 ANSWER_LIMIT = 8 * 1024
 OF_THE_RUN = 3
 """Invocations of an execution besides its children: Select, Tidy, Report."""
-ITEMS_IN_A_TRANSACTION = 4
-"""State, undo log, breaker and registration, at most."""
+SMALL_ITEMS = 3
+"""Of a transaction, at most, besides the state of a source: undo log, breaker and registration."""
+READ_BYTES, WRITTEN_BYTES = 4096, 1024
+"""What a unit of DynamoDB reads (the item as it is now) and writes; twice that in a transaction."""
 GROWTH = 1.15
 """How much more one source of the largest fleet may use than one of the smallest."""
 
@@ -69,8 +85,8 @@ class Measured:
             "DMS calls": self.dms_calls / n,
             "transitions": self.transitions / n,
             "Lambda seconds": self.lambda_seconds / n,
-            "DynamoDB reads": self.used["item_reads"],
-            "DynamoDB writes": self.used["item_writes"],
+            "DynamoDB read units": self.used["item_reads"],
+            "DynamoDB write units": self.used["item_writes"],
             "S3 requests": self.used["object_writes"] + self.used["object_reads"],
             "KB kept in S3": self.object_bytes / n / 1024,
         }
@@ -81,12 +97,43 @@ class Measured:
         return self.dms_calls / self.virtual
 
     @property
+    def side_by_side(self) -> float:
+        """Seconds that the run takes when as many children as may work do so without a pause."""
+        return max(self.virtual, self.lambda_seconds) / _setting("max_concurrency")
+
+    @property
     def at_most(self) -> float:
-        """DMS calls a second, if as many children as may work do so without a pause."""
-        alone = self.virtual / self.sources
-        busy = max(alone, self.lambda_seconds / self.sources)
-        at_once = int(Settings.model_fields["max_concurrency"].default)
-        return at_once * self.dms_calls / (self.sources * busy)
+        """DMS calls a second, in such a run."""
+        return self.dms_calls / self.side_by_side
+
+
+@dataclass(frozen=True)
+class AllDue:
+    """What became of a fleet that was due all at once.
+
+    Attributes:
+        ticks: until none was due any more.
+        dms_calls: of the busiest of them.
+        throttles: calls that DMS refused.
+        outcomes: how many sources ended in which way.
+        urgent_first: whether the one that a dead run had left was the first that a tick took.
+    """
+
+    sources: int
+    ticks: int
+    dms_calls: int
+    throttles: int
+    outcomes: Mapping[str | None, int]
+    urgent_first: bool
+
+    @property
+    def rate(self) -> float:
+        """DMS calls a second, when a tick's sources are done before the next tick."""
+        return self.dms_calls / TICK_SECONDS
+
+
+def _setting(name: str) -> int:
+    return int(Settings.model_fields[name].default)
 
 
 class Count:
@@ -101,16 +148,60 @@ class Count:
         return sum(not operations or call.operation in operations for call in calls)
 
 
-def used_per_source(count: Count, sources: int, transitions: int) -> dict[str, float]:
-    """Return what one certification used, by the names of ``Figures``."""
+@dataclass(frozen=True)
+class StateSize:
+    """How long the state of a source is in the table, on average, and in units of DynamoDB."""
+
+    bytes: float
+    to_read: float
+    to_write: float
+
+
+def state_size(world: World, names: Sequence[str]) -> StateSize:
+    """Return how long the states of these sources are."""
+    keys = {f"SOURCE#{name}" for name in names}
+    sizes = [
+        _length({"M": item})
+        for item in world.cloud.items()
+        if item["sk"]["S"] == "STATE" and item["pk"]["S"] in keys
+    ]
+    return StateSize(
+        mean(sizes),
+        mean(ceil(size / READ_BYTES) for size in sizes),
+        mean(ceil(size / WRITTEN_BYTES) for size in sizes),
+    )
+
+
+def _length(packed: Mapping[str, Any]) -> int:
+    """Return how long DynamoDB takes a value for (developer guide, "Item sizes and formats")."""
+    ((kind, value),) = packed.items()
+    match kind:
+        case "S" | "N":
+            return len(value.encode())
+        case "M":
+            return 3 + sum(len(name) + _length(each) + 1 for name, each in value.items())
+        case "L":
+            return 3 + sum(_length(each) + 1 for each in value)
+        case _:
+            return 1
+
+
+def used_per_source(
+    count: Count, sources: int, transitions: int, state: StateSize
+) -> dict[str, float]:
+    """Return what one certification used, by the names of ``Figures``.
+
+    Every single read and write of the table is taken for one of a source's state.
+    """
     reads = count("dynamodb", "GetItem", "Query", "Scan", "BatchGetItem")
     transactions = count("dynamodb", "TransactWriteItems")
     writes = count("dynamodb", "PutItem", "UpdateItem", "DeleteItem")
+    written = writes * state.to_write + transactions * 2 * (state.to_write + SMALL_ITEMS)
     totals = {
         "transitions": transitions,
         "invocations": count("lambda", "Invoke") - OF_THE_RUN,
-        "item_reads": reads,
-        "item_writes": writes + transactions * ITEMS_IN_A_TRANSACTION * 2,
+        "item_reads": reads * state.to_read,
+        "item_writes": written,
         "object_writes": count("s3", "PutObject", "ListObjectsV2"),
         "object_reads": count("s3", "GetObject"),
         "secret_reads": count("secretsmanager"),
@@ -123,7 +214,7 @@ def measure(world: World, kind: str, names: Sequence[str]) -> Measured:
     """Certify the named sources."""
     calls, clock, kept = len(world.cloud.calls), world.cloud.clock.now(), _bytes(world)
     began = time.process_time()
-    run = world.cloud.run({"names": [*names]}).wait(timeout=7200)
+    run = world.cloud.run({"names": [*names]}, wait=False).wait(timeout=PATIENCE)
     took = time.process_time() - began
     children = run.children
     assert {child.outcome for child in children} == {"certified"}
@@ -142,15 +233,37 @@ def measure(world: World, kind: str, names: Sequence[str]) -> Measured:
         processor=took,
         virtual=(world.cloud.clock.now() - clock).total_seconds(),
         longest_answer=longest_answer(run),
-        used=used_per_source(count, len(names), transitions),
+        used=used_per_source(count, len(names), transitions, state_size(world, names)),
     )
 
 
+def all_due(world: World, names: Sequence[str]) -> AllDue:
+    """Let all sources be due at once, one of them after a run that died; tick until none is."""
+    urgent = names[-1]
+    world.cloud.stop_child_at("Test connection")
+    world.cloud.run({"names": [urgent]})
+    logged, busiest, order = len(world.cloud.log), 0, list[str]()
+    outcomes: Counter[str | None] = Counter()
+    minutes, ticks = 25.0 * 60, 0
+    while len(order) < len(names):
+        since = len(world.cloud.calls)
+        run = world.cloud.tick(minutes=minutes, wait=False).wait(timeout=PATIENCE)
+        minutes, ticks = TICK_SECONDS / 60, ticks + 1
+        children = run.children
+        if not children:
+            break
+        busiest = max(busiest, Count(world, since)("dms"))
+        outcomes.update(child.outcome for child in children)
+        key = f"runs/{run.run_id}/manifest.json"
+        order += [each["name"] for each in json.loads(world.cloud.objects(key)[key])]
+    throttles = sum(Metric.DMS_THROTTLES in line for line in world.cloud.log[logged:])
+    return AllDue(len(names), ticks, busiest, throttles, outcomes, order[0] == urgent)
+
+
 def _bytes(world: World) -> int:
-    """Return how many bytes are in the bucket."""
-    pages = world.cloud.client("s3").get_paginator("list_objects_v2")
-    found = pages.paginate(Bucket=world.cloud.bucket)
-    return sum(item["Size"] for page in found for item in page.get("Contents", ()))
+    """Return how many bytes are in the bucket; listing it takes longer than a fleet's work."""
+    keys = s3_backends[world.cloud.account]["aws"].buckets[world.cloud.bucket].keys
+    return sum(key.size for key in keys.values())
 
 
 def longest_answer(execution: Execution) -> int:
@@ -175,6 +288,12 @@ def monthly(measured: Measured) -> float:
     return sum(costs.parts(measured.sources, figures).values())
 
 
+def in_a_line(measured: Measured) -> str:
+    """Return what was measured, for whoever waits for the rest."""
+    figures = ", ".join(f"{used:.1f} {what}" for what, used in measured.per_source.items())
+    return f"{measured.sources} {measured.kind}, for each: {figures}"
+
+
 def broken(few: Measured, many: Measured) -> list[str]:
     """Return every bound that is not held."""
     found = []
@@ -194,32 +313,57 @@ def broken(few: Measured, many: Measured) -> list[str]:
     return found
 
 
+def broken_when_due(due: AllDue) -> list[str]:
+    """Return every rule that a fleet which is due all at once has broken."""
+    found = []
+    if due.rate > DMS_BUDGET / 2:
+        found.append(f"all due: {due.rate:.1f} DMS calls a second")
+    if due.throttles:
+        found.append(f"all due: DMS throttled {due.throttles} steps")
+    if due.outcomes != {"certified": due.sources}:
+        found.append(f"all due: {dict(due.outcomes)}")
+    if not due.urgent_first:
+        found.append("all due: what a dead run had left was not the first")
+    return found
+
+
 def main(arguments: list[str]) -> int:
     """Print what was measured; exit status 1 when a bound is not held."""
     sizes = sorted({int(each) for each in arguments}) or list(SIZES)
-    names = [f"fleet-{number:04}" for number in range(sizes[-1])]
+    ends = [*accumulate(sizes)]
+    names = [f"fleet-{number:04}" for number in range(ends[-1])]
+    fleets = [names[end - size : end] for size, end in zip(sizes, ends, strict=True)]
     console = Console(highlight=False, width=120)
     measured: list[Measured] = []
     with World.start(
-        quotas=Quotas(endpoints_per_instance=sizes[-1] + 10),
+        quotas=Quotas(endpoints=len(names) + 10, endpoints_per_instance=len(names) + 10),
         durations=replace(Durations(), testing=TEST_SECONDS),
     ) as world:
         for at in range(0, len(names), PER_RUN):
             part = names[at : at + PER_RUN]
             console.print(f"[dim]onboarding {at + len(part)} of {len(names)} sources …[/]")
             specs = [world.source(name=name, endpoint=f"{name}-source") for name in part]
-            onboarded = world.cloud.run({"sources": specs}).wait(timeout=7200)
+            onboarded = world.cloud.run({"sources": specs}, wait=False).wait(timeout=PATIENCE)
             assert onboarded.status == "SUCCEEDED", onboarded.cause
-        for size in sizes:
-            console.print(f"[dim]{size} sources, unchanged and rotating …[/]")
-            measured.append(measure(world, "unchanged", names[:size]))
-            world.issue()
-            world.serve()
-            world.put_pair()
-            measured.append(measure(world, "rotating", names[:size]))
-            # All of them follow, so that the next size begins with an unchanged fleet.
-            if size < len(names):
-                measure(world, "rotating", names[size:])
+        for fleet in fleets:
+            console.print(f"[dim]{len(fleet)} sources, unchanged …[/]")
+            measured.append(measure(world, "unchanged", fleet))
+            console.print(in_a_line(measured[-1]))
+        console.print(f"[dim]{len(names)} sources, all due at once …[/]")
+        due = all_due(world, names)
+        console.print(
+            f"all {due.sources} due at once: {due.ticks} ticks of at most {_setting('batch')}"
+            f" sources, {due.dms_calls} DMS calls in the busiest, {due.rate:.2f} a second of"
+            f" {DMS_BUDGET:.0f}; {due.throttles} throttles; {dict(due.outcomes)}"
+        )
+        world.issue()
+        world.serve()
+        world.put_pair()
+        for at, fleet in enumerate(fleets):
+            console.print(f"[dim]{len(fleet)} sources, rotating …[/]")
+            measured.insert(2 * at + 1, measure(world, "rotating", fleet))
+            console.print(in_a_line(measured[2 * at + 1]))
+        state = state_size(world, names)
     table = Table("for each source", *(f"{m.sources} {m.kind}" for m in measured))
     for what in measured[0].per_source:
         table.add_row(what, *(f"{m.per_source[what]:.1f}" for m in measured))
@@ -227,7 +371,11 @@ def main(arguments: list[str]) -> int:
         "processor ms (sandbox)", *(f"{1000 * m.processor / m.sources:.0f}" for m in measured)
     )
     table.add_section()
-    table.add_row("whole run: minutes", *(f"{m.virtual / 60:.1f}" for m in measured))
+    at_once = _setting("max_concurrency")
+    table.add_row("minutes, one at a time", *(f"{m.virtual / 60:.1f}" for m in measured))
+    table.add_row(
+        f"minutes, {at_once} at a time", *(f"{m.side_by_side / 60:.1f}" for m in measured)
+    )
     table.add_row("DMS calls a second", *(f"{m.rate:.2f}" for m in measured))
     table.add_row(f"at most, of {DMS_BUDGET:.0f}", *(f"{m.at_most:.2f}" for m in measured))
     table.add_row("longest answer, bytes", *(str(m.longest_answer) for m in measured))
@@ -237,11 +385,15 @@ def main(arguments: list[str]) -> int:
     )
     console.print(table)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    console.print(f"bytes of a state in the table: {state.bytes:.0f}")
     console.print(f"peak memory of this process, the whole account in it: {peak:.0f} MiB")
     of_kind = [[m for m in measured if m.kind == kind] for kind in ("unchanged", "rotating")]
     found = [problem for each in of_kind for problem in broken(each[0], each[-1])]
+    found += broken_when_due(due)
     for name, used in of_kind[0][-1].used.items():
         console.print(f"{name}: {used:.1f} per source; costs.md says {getattr(FIGURES, name)}")
+    if not found:
+        console.print(f"linear: no figure of a source grows by more than {GROWTH - 1:.0%}")
     for problem in found:
         console.print(f"[red]{problem}[/]")
     return 1 if found else 0

@@ -11,6 +11,7 @@
     ├── Refused                  a person must act; the findings are written before it is raised
     ├── ClaimLost                another execution owns the source now; touch nothing
     ├── InvalidEvent             what started the machine is not understood; nothing was touched
+    │   └── UnreadableEvent      an event of AWS that a rule of ours has let through
     ├── InvalidSettings          the environment of a function, or the context of the app, is wrong
     └── Unexpected               a bug, or an unexpected answer; names the type alone
 
@@ -106,6 +107,10 @@ class InvalidSettings(CertifierError):
     def __init__(self, *problems: str) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+
+
+class UnreadableEvent(InvalidEvent):
+    """An event of another service has not the shape that our rule stands for: nobody mistyped."""
 
 
 class Unexpected(CertifierError):

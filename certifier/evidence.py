@@ -152,11 +152,13 @@ class LoginFacts(Fact):
 class PlaintextFacts(Fact):
     """What the server answered to a login without TLS; nothing secret was sent.
 
-    `accepted`: it went on to authentication (or further). `seen`: its answer.
+    `accepted`: it went on to authentication (or further). `seen`: its answer. `method`: how it
+    asks for the password; null when it asks for none.
     """
 
     accepted: bool
     seen: str
+    method: str | None = None
 
 
 class OlderClientFacts(Fact):

@@ -28,9 +28,12 @@ HOLDS_TAG = "certifier:holds"
 
 _OURS = "certifier-"
 _CANARIES = f"{_OURS}canary-"
+_MADE = f"{_OURS}made-"
 CANARY_RESOURCES = f"{_CANARIES}*"
 """What the ARN of a canary ends with. Who may delete can set a tag; what an ARN is, only who makes
 the endpoint can say."""
+MADE_RESOURCES = f"{_MADE}*"
+"""The same of an endpoint that was made for a source."""
 _TOKEN = 7  # bytes
 _DIGITS = 40
 
@@ -56,14 +59,28 @@ def canary_resource(identifier: str) -> str:
     return _CANARIES + identifier.rpartition("-")[2]
 
 
+def made_resource() -> str:
+    """Return what the ARN of an endpoint that is about to be made for a source ends with.
+
+    The rights to change one of ours go by it, as those to delete a canary: whatever tags somebody
+    could set on another's endpoint, its ARN does not become one of these.
+    """
+    return _MADE + secrets.token_hex(_TOKEN)
+
+
 def is_canary(arn: str, identifier: str) -> bool:
     """Whether an endpoint is the one that was made as the canary with that identifier."""
     return arn.lower().endswith(f":endpoint:{canary_resource(identifier)}")
 
 
 def is_reserved(endpoint: str) -> bool:
-    """Whether an endpoint, by identifier or ARN, bears a name that is kept for what is ours."""
-    return endpoint.rpartition(":")[2].lower().startswith(_OURS)
+    """Whether an endpoint, by identifier or ARN, bears a name that is kept for what is ours.
+
+    By ARN a source may name the endpoint that was made for it.
+    """
+    named = endpoint.rpartition(":")[2].lower()
+    by_arn = ":" in endpoint
+    return named.startswith(_OURS) and not (by_arn and named.startswith(_MADE))
 
 
 def certificate_identifier(installation: str, digest: str) -> str:

@@ -43,6 +43,7 @@ _ACM_ARN = re.compile(_PARTITION + r":acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0
 _S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([^\x00-\x1f\x7f]{1,1024})")
 _NAME = re.compile(r"(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _IDENTIFIER = re.compile(r"(?!.*--)[A-Za-z]([A-Za-z0-9-]{0,253}[A-Za-z0-9])?")
+_NODE = re.compile(r"(\[(?P<inside>[^\[\]]+)\]|(?P<host>[^\[\]:]+))(:(?P<port>[0-9]{1,5}))?")
 _HOST = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
 
 ARN_LENGTH = 2048
@@ -108,6 +109,40 @@ def _host(value: str) -> str:
                 "must be a host name or an IP address, without scheme, port, brackets or spaces"
             ) from None
     return value
+
+
+def node_of(value: str, port: int) -> tuple[str, int]:
+    """Return host and port of a node; without a port of its own, that of the source.
+
+    Raises:
+        ValueError: it is neither of the two.
+    """
+    if value.count(":") > 1 and not value.startswith("["):
+        return value, port  # an IPv6 address without a port
+    found = _NODE.fullmatch(value)
+    if found is None:
+        raise ValueError(value)
+    return found["inside"] or found["host"], int(found["port"] or port)
+
+
+def _is_node(value: str) -> str:
+    try:
+        host, port = node_of(value, 1)
+        _host(host)
+    except (ValueError, PydanticCustomError):
+        port = 0
+    if not 1 <= port <= 65535:
+        raise _wrong(
+            "must be a host name or an IP address, or one with a port: host:port, [address]:port"
+        )
+    return value
+
+
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+_Node = Annotated[str, AfterValidator(_is_node), Field(max_length=270)]
 
 
 def _ssl_mode(value: object) -> object:
@@ -251,6 +286,16 @@ class Source(Fact):
     port: StrictInt = Field(
         default=5432, ge=1, le=65535, description="The TCP port.", examples=[6432]
     )
+    nodes: Annotated[tuple[_Node, ...], AfterValidator(_each_once)] = Field(
+        default=(),
+        max_length=16,
+        description="The servers behind the host, where the name alone does not lead to all of "
+        "them (a failover, a load balancer). Before an old CA is dropped, each of them must serve "
+        "a chain that no longer needs it, for the host's name. They are looked at over TLS alone: "
+        "nobody logs in there. Allowed: host names or IP addresses, each with a port of its own "
+        "where that is another one (host:port, [address]:port); at most 16.",
+        examples=[["db1.example.com", "10.0.12.8:6432"]],
+    )
     database: str | None = Field(
         default=None,
         min_length=1,
@@ -351,7 +396,9 @@ class Source(Fact):
     probe_login: StrictBool | None = Field(
         default=None,
         description="Whether the probe logs in, after TLS has been verified. Without it: when "
-        "credentials are given and ssl_mode verifies the server (verify-ca or verify-full).",
+        "credentials are given and ssl_mode verifies the server (verify-ca or verify-full). On a "
+        "connection that is not verified the probe then names the user and looks how the server "
+        "asks for the password, without answering; false: not even that.",
         examples=[False],
     )
     probe_plaintext: StrictBool = Field(

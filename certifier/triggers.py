@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from certifier.errors import InvalidEvent
+from certifier.errors import InvalidEvent, UnreadableEvent
 from certifier.identity import same_secret
 from certifier.rds_names import rds_name
 from certifier.source import InvalidSource, Source, parse_source
@@ -156,11 +156,11 @@ def _delivered(event: Mapping[str, Any]) -> Choice:
         case "aws.secretsmanager" if kind == LABEL_UPDATED:
             labels = _texts(detail.get("labelUpdated"))
             if CURRENT not in labels:
-                raise InvalidEvent(f"labelUpdated: only {CURRENT} starts a run")
+                raise UnreadableEvent(f"labelUpdated: only {CURRENT} starts a run")
             return OfSecret(_needed(event, "resources", _texts(event.get("resources"))))
         case "aws.secretsmanager" if kind in CLOUDTRAIL:
             if _text(detail.get("eventName")) not in SECRET_CALLS:
-                raise InvalidEvent(
+                raise UnreadableEvent(
                     f"detail.eventName: must be one of {', '.join(sorted(SECRET_CALLS))}"
                 )
             return OfSecret(_needed(event, "detail", _secret_of_call(detail)))
@@ -168,11 +168,11 @@ def _delivered(event: Mapping[str, Any]) -> Choice:
             return OfCertificate(_needed(event, "resources", _texts(event.get("resources"))))
         case "aws.acm" if kind == AVAILABLE:
             if _text(detail.get("Action")) not in RENEWED:
-                raise InvalidEvent(f"detail.Action: must be one of {', '.join(sorted(RENEWED))}")
+                raise UnreadableEvent(f"detail.Action: must be one of {', '.join(sorted(RENEWED))}")
             return OfIntended(_needed(event, "resources", _texts(event.get("resources"))))
         case "aws.rds" if kind == RDS_INSTANCE:
             if _text(detail.get("EventID")) not in RDS_EVENTS:
-                raise InvalidEvent(
+                raise UnreadableEvent(
                     f"detail.EventID: must be one of {', '.join(sorted(RDS_EVENTS))}"
                 )
             named = _texts(detail.get("SourceIdentifier"))
@@ -212,7 +212,7 @@ def _secret_of_call(detail: Mapping[str, Any]) -> list[str]:
 def _needed(event: Mapping[str, Any], field: str, found: list[str]) -> str:
     if not found:
         kind = _text(event.get("detail-type"))
-        raise InvalidEvent(f"{field}: the {kind} event does not say what it is about")
+        raise UnreadableEvent(f"{field}: the {kind} event does not say what it is about")
     return found[0]
 
 

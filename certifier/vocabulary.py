@@ -132,6 +132,7 @@ class Metric(StrEnum):
     SOURCES_DUE = "SourcesDue"
     SOURCES_NOT_TAKEN = "SourcesNotTaken"
     DMS_THROTTLES = "DmsThrottles"
+    STARTS_REFUSED = "StartsRefused"
 
 
 class Stage(StrEnum):

@@ -23,7 +23,8 @@ class Figures:
     Attributes:
         transitions: of the child execution over one unchanged source, two looks at DMS included.
         invocations: of functions, in that child execution.
-        item_reads, item_writes: units of DynamoDB; an item in a transaction counts twice.
+        item_reads, item_writes: units of DynamoDB, by the length of a source's state; an item in a
+            transaction counts twice.
         object_writes, object_reads: requests to S3.
         secret_reads: calls to Secrets Manager.
         metrics: that the installation sends in an hour, whatever the fleet.
@@ -42,7 +43,7 @@ class Figures:
     transitions: int = 15
     invocations: int = 9
     item_reads: int = 27
-    item_writes: int = 22
+    item_writes: int = 40
     object_writes: int = 10
     object_reads: int = 19
     secret_reads: int = 5
@@ -117,7 +118,8 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
         * (used.object_writes * p["object_write"] + used.object_reads * p["object_read"])
         + TICKS * p["object_write"]
         + sources * RECORD_DAYS * used.record_bytes * p["stored_byte"],
-        "X-Ray": invocations * p["trace"],
+        # A trace is one request with all that it calls (X-Ray pricing): an execution has one.
+        "X-Ray": (certifications + TICKS) * p["trace"],
         "CloudWatch alarms": used.alarms * p["alarm"],
         "CloudWatch dashboard": used.dashboards * p["dashboard"],
         "EventBridge": certifications * used.events * p["event"],
@@ -213,6 +215,26 @@ _MEANINGS: Mapping[str, str] = {
     "dashboards": "dashboards of the stack, whatever the fleet",
 }
 
+_THOUSAND = 1000 * DAYS
+"""Certifications of 1,000 sources in a month."""
+_STATE = _THOUSAND * PRICES["transition"][0]
+_INVOCATION = _THOUSAND * (
+    PRICES["invocation"][0]
+    + FIGURES.gigabyte_seconds * PRICES["gigabyte_second"][0]
+    + FIGURES.log_bytes * PRICES["log_byte"][0]
+)
+
+
+def _fixed() -> float:
+    """Return what an installation costs in a month, whatever its fleet."""
+    alike = ("CloudWatch metrics", "CloudWatch alarms", "CloudWatch dashboard")
+    return sum(parts(0)[part] for part in alike)
+
+
+def _dollars(amount: float) -> str:
+    return f"${amount:.2f}"
+
+
 _ARITHMETIC = f"""\
 ## The arithmetic
 
@@ -221,18 +243,36 @@ A month has {DAYS} days and {TICKS:,} ticks. For *n* sources there are {DAYS} *n
 - State transitions: {DAYS} *n* × ({FIGURES.transitions} + 1 for the start of the child), and
   {FIGURES.run_transitions} for each tick that finds something, {FIGURES.idle_transitions} for each
   that does not.
+- Traces: one for each execution, of the machine or a child; its functions are in it.
 - Invocations: {DAYS} *n* × {FIGURES.invocations}, one for each tick, and two for each that finds
   something.
 - Metrics: {FIGURES.metrics} of the whole installation, and none of a single source.
 
 ## To pay less
-- The largest part of a large fleet is state transitions: one certification of each source a day.
-  There is no metric of a single source: for a large fleet those would cost more than all the rest.
-  What is known of one source is in `certifier status --json` and in its record.
-- The first look at a connection test comes after 30 seconds when no task is stopped: by then it
-  has usually ended, and an unchanged source needs two looks. Fewer states than that would mean
-  steps that do more than one thing, and are repeated as one: not worth some dollars.
-- `dashboard: false` saves $3 where an account has three dashboards already.
+The aim was $20 for 1,000 sources; {_dollars(total(1000))} is what it comes to.
+{_dollars(_fixed())} of that is the same for one source: dashboard, metrics, alarms.
+
+- `dashboard: false` saves $3 where an account has three dashboards already; where it has not, the
+  dashboard is free.
+- There is no metric of a single source: for 1,000 sources those would cost $300. What is known of
+  one source is in `certifier status --json` and in its record.
+- A state on the usual way costs {_dollars(_STATE)} a month for 1,000 sources, an invocation
+  {_dollars(_INVOCATION)}. An unchanged source passes 14 (eight steps, four decisions, a wait and
+  the beginning), and now and then looks at its test once more. What could still go, and why it
+  stays:
+  - *Claimed?*, *Decided?* and the first *done?* could go if steps raised errors in place of
+    answers, or if a test were started by a state of its own: {_dollars(3 * _STATE)}. Errors would
+    then mean two things, in alarms too.
+  - *Begin* could go if each way out of *Claim source* assigned every variable:
+    {_dollars(_STATE)}. That no state reads an unassigned variable is then no longer seen at a
+    glance.
+  - Steps could be put together: {_dollars(_STATE + _INVOCATION)} for each. Each has the rights of
+    its own work alone, and is repeated alone.
+- The first look at a connection test comes after 30 seconds when no task is stopped. By then it has
+  usually ended, so that one look to start it and one to read its verdict are enough. A longer wait
+  saves nothing any more.
+- Certifying every second day instead of daily would halve the rest. It would also double the time
+  for which a certificate that somebody has replaced stays unnoticed, so there is no setting for it.
 - An interface endpoint for a probe in your network costs about $7 a month for each zone and
-  service, more than all of this. Share those that you have.
+  service, more than a small fleet. Share those that you have.
 """

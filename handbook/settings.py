@@ -21,6 +21,7 @@ _TEXTS: Mapping[str, str] = {
     "notify": "addresses",
     "docs_url": "an address that begins with `https://`",
     "event_bus": "a name or an ARN",
+    "group_tag": "the key of a tag, or nothing",
     "runbook": "a URL or a path, at most 300 characters",
     "probe_subnets": "ids, `subnet-…`",
     "probe_security_groups": "ids, `sg-…`",

@@ -5,6 +5,8 @@ are for the terminals beside it.
 """
 
 import argparse
+import difflib
+import os
 import sys
 from pathlib import Path
 
@@ -24,6 +26,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
+    meant = difflib.get_close_matches(str(chosen.folder), command.COMMANDS, n=1)
+    if meant and not chosen.folder.exists():
+        parser.error(f"there is no command {chosen.folder}; did you mean {meant[0]}?")
     return _play(chosen.folder)
 
 
@@ -47,5 +52,16 @@ def _play(folder: Path) -> int:
     return 0
 
 
+def _run(arguments: list[str]) -> int:
+    """Run :func:`main`; a reader that went away, such as ``head``, is nothing to report."""
+    try:
+        status = main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as a shell says of a command that SIGPIPE ended
+    return status
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(_run(sys.argv[1:]))

@@ -20,6 +20,7 @@ from sandbox.world import CREDENTIALS, PAIR, USER, World
 
 SLOT_FAILURE = 'Replication slot "orders_slot" is active for PID 12345'
 _PERIOD = re.compile(r"(\d{1,6})([smhd])")
+_LONGEST = timedelta(days=3650)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -113,6 +114,9 @@ def repair(world: World, *, wait: bool = True) -> str:  # noqa: ARG001
 
 def kill(world: World, state: str = "Test connection", *, wait: bool = True) -> str:  # noqa: ARG001
     """Stop the next run that enters "Test connection", or the state that is given."""
+    known = world.cloud.child_states()
+    if state not in known:
+        raise ValueError(f"no run enters {state!r}; the states are {', '.join(sorted(known))}")
     world.cloud.stop_child_at(state)
     return f"the next run that enters {state!r} is killed there"
 
@@ -120,7 +124,9 @@ def kill(world: World, state: str = "Test connection", *, wait: bool = True) -> 
 def tick(world: World, *, wait: bool = True) -> str:
     """Let ten minutes pass, and the schedule start what is due."""
     run = world.cloud.tick(wait=wait)
-    names = ", ".join(sorted(f"{child.name} {child.outcome}" for child in run.children))
+    names = ", ".join(
+        sorted(f"{child.name} {child.outcome or 'was cut off'}" for child in run.children)
+    )
     return f"ten minutes later; {names or 'nothing was due'}"
 
 
@@ -183,7 +189,10 @@ def _period(text: str) -> timedelta:
     match = _PERIOD.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a period such as 90s, 15m, 3h or 5d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    period = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if period > _LONGEST:
+        raise ValueError(f"{text!r} is longer than {_LONGEST.days}d")
+    return period
 
 
 def _endpoint(world: World) -> Mapping[str, Any]:

@@ -20,10 +20,27 @@ from sandbox.aws import template
 from sandbox.aws.rights import Use
 
 VARIABLE = "CERTIFIER_AUDIT"
-ATTACKS = ("test_rights", "test_own_work", "test_doors")
+DENIED = (
+    # Whole files of attacks.
+    "test_rights",
+    "test_own_work",
+    "test_own_tags",
+    "test_doors",
+    # What a missing right leads to: each takes one away, or names what is not ours.
+    "test_iam_holds_the_tag_too",
+    "test_a_right_that_is_missing_is_named",
+    "test_what_rds_may_not_be_asked_is_a_warning",
+    "test_a_bus_that_is_not_ours_to_write_to_is_a_warning_in_the_record",
+    "test_what_nobody_could_be_notified_of_is_on_the_bus",
+    "test_a_test_notice_that_cannot_be_sent_says_why",
+    "test_a_mail_that_cannot_be_sent_is_sent_by_the_next_runs",
+)
 """Tests that do what is denied, on purpose."""
 
 REASONS: Mapping[str, str] = {
+    "tidy sns:Publish": "a certificate cannot be deleted: tests/aws/test_tidy_and_report.py",
+    "configure_endpoint dms:ListDataProviders": "no room for a CA, as in Import CA",
+    "resume_tasks dms:DeleteConnection": "a test that proves nothing new, as in Test connection",
     "ec2:*": "Lambda itself makes the interfaces of a function in a network",
     "xray:*": "Lambda and Step Functions send traces, not our code",
     "logs:*": "Lambda writes the log, not our code",
@@ -34,7 +51,7 @@ REASONS: Mapping[str, str] = {
     "s3:ListBucket": "without it S3 does not say that an object is missing",
     "secretsmanager:DescribeSecret": "DMS asks it of whoever names a secret for an endpoint",
 }
-"""Rights that no call of ours may be seen to use, and why they must be."""
+"""Why rights must be, of one function or of all, that no call of ours may be seen to use."""
 
 
 @dataclass(frozen=True, order=True)
@@ -91,14 +108,17 @@ def compared(
     for use in used:
         if use["allowed"]:
             seen.setdefault((use["step"], use["action"]), use["scenario"])
-        elif not any(attack in use["scenario"] for attack in ATTACKS):
+        elif not any(denied in use["scenario"] for denied in DENIED):
             wrong.append(
                 f"{use['step']}: {use['action']} on {use['resource']} is used in "
                 f"{use['scenario']}, and not granted"
             )
     table = []
     for right in rights:
-        reasons = (why for what, why in REASONS.items() if fnmatchcase(right.action, what))
+        named = (right.action, f"{right.function} {right.action}")
+        reasons = (
+            why for what, why in REASONS.items() if any(fnmatchcase(each, what) for each in named)
+        )
         found = seen.get((right.function, right.action)) or next(reasons, "")
         table.append(Row(right.function, right.action, right.resource, right.condition, found))
         if not found:

@@ -224,9 +224,14 @@ class Demo:
         with self._watched():
             acts.renew_ahead(self.world)
         self._show(evidence=True)
-        self.story.say("[italic]PostgreSQL reloads; the next run drops the old CA.[/]")
+        self.story.say(
+            "[italic]PostgreSQL reloads; when it has served the new chain for a day, the old CA is "
+            "dropped.[/]"
+        )
         acts.reload(self.world)
         with self._watched():
+            self._until(lambda: bool(self.world.state().get("new_chain")))
+            acts.skip(self.world)
             self._until(lambda: not self.world.state().get("findings"))
         self._show(evidence=True)
 

@@ -23,6 +23,7 @@ from certifier.ownership import (
     CANARY_RESOURCES,
     CANARY_TAG,
     HOLDS_TAG,
+    MADE_RESOURCES,
     SOURCE_TAG,
     STACK_TAG,
 )
@@ -31,6 +32,11 @@ from stacks.settings import Settings
 from stacks.storage import Storage
 
 Statements = tuple[iam.PolicyStatement, ...]
+
+# What DMS describes, by the end of the action's name.
+CERTIFICATES, CONNECTIONS, ENDPOINTS = "Certificates", "Connections", "Endpoints"
+INSTANCES, TASKS = "ReplicationInstances", "ReplicationTasks"
+SERVERLESS, QUOTAS = "ReplicationConfigs", "AccountAttributes"
 
 # What a secret holds, as its owner says with HOLDS_TAG.
 CREDENTIALS, SERVER_CERTIFICATE = "credentials", "server-certificate"
@@ -128,23 +134,15 @@ class Permissions:
     def read_bundles(self) -> Statements:
         """CA bundles in the buckets that the settings allow."""
         objects = [f"arn:{self._stack.partition}:s3:::{b}/*" for b in self._settings.bundle_buckets]
-        return (_allow(objects, "s3:GetObject", "s3:GetObjectVersion"),) if objects else ()
+        return (_allow(objects, "s3:GetObject"),) if objects else ()
 
-    def dms_describe(self) -> Statements:
-        """What DMS shows. Its Describe actions know no resources, hence ``*``."""
-        return (
-            _allow(
-                ["*"],
-                "dms:DescribeAccountAttributes",
-                "dms:DescribeCertificates",
-                "dms:DescribeConnections",
-                "dms:DescribeEndpoints",
-                "dms:DescribeReplicationConfigs",
-                "dms:DescribeReplicationInstances",
-                "dms:DescribeReplicationTasks",
-            ),
-            _allow([self._dms("cert"), self._dms("endpoint")], "dms:ListTagsForResource"),
-        )
+    def dms_describe(self, *shown: str) -> Statements:
+        """What DMS shows of these. Its Describe actions know no resources, hence ``*``."""
+        return (_allow(["*"], *(f"dms:Describe{each}" for each in shown)),)
+
+    def dms_tags(self) -> Statements:
+        """The tags of endpoints and certificates."""
+        return (_allow([self._dms("cert"), self._dms("endpoint")], "dms:ListTagsForResource"),)
 
     def dms_providers(self) -> Statements:
         """Data providers, by the right that DescribeDataProviders asks for; it lists all of them.
@@ -158,19 +156,34 @@ class Permissions:
         return (_allow([self._dms(kind) for kind in on], *(f"dms:{a}" for a in actions)),)
 
     def dms_modify(self) -> Statements:
-        """Change endpoints whose owner has consented, and have them trust any certificate."""
-        (endpoints,), certificates = (
+        """Change endpoints whose owner has consented, or that we made; any may trust a certificate.
+
+        Who makes endpoints can set tags on one that has none. Whatever it tags bears the tag of
+        the installation, and that alone makes nothing ours: consent counts on what does not bear
+        it, and what we made is known by its ARN.
+        """
+        (theirs,), (made,), certificates = (
             self.dms("ModifyEndpoint", on=["endpoint"]),
+            self.dms("ModifyEndpoint", on=[f"endpoint:{MADE_RESOURCES}"]),
             self.dms("ModifyEndpoint", on=["cert"]),
         )
-        return (_bears(endpoints, SOURCE_TAG), *certificates)
+        theirs = _with(theirs, "Null", f"aws:ResourceTag/{STACK_TAG}", "true")
+        return (_bears(theirs, SOURCE_TAG), _ours(_bears(made, SOURCE_TAG)), *certificates)
 
     def dms_make(self, action: str, *, on: Sequence[str]) -> Statements:
         """Make something in DMS that bears this installation's tag from the beginning.
 
-        Whoever creates with tags is asked for AddTagsToResource too.
+        Whoever creates with tags is asked for AddTagsToResource too, under an ARN that is not
+        known yet. So it could tag what bears no tag, but with our own tags alone, and never
+        without that of the installation.
         """
         (make,), (tag,) = self.dms(action, on=on), self.dms("AddTagsToResource", on=on)
+        keys = (
+            [CANARY_TAG, STACK_TAG, SOURCE_TAG]
+            if action == "CreateEndpoint"
+            else [CA_TAG, STACK_TAG]
+        )
+        tag.add_condition("ForAllValues:StringEquals", {"aws:TagKeys": sorted(keys)})
         return (_made_here(make), _not_of_another(_made_here(tag)))
 
     def dms_delete(self, action: str, *, on: Sequence[str], tagged: Sequence[str]) -> Statements:
@@ -272,7 +285,7 @@ def grant(
     """Give each step what it does, and no more."""
     may = Permissions(scope, settings=settings)
     publish = (_allow([topic.topic_arn], "sns:Publish"),)
-    describe, test, secrets = may.dms_describe(), may.dms_test(), may.read_secrets()
+    test, secrets = may.dms_test(), may.read_secrets()
     # The owner's mark on a secret keeps the keys of servers from who needs passwords, and the
     # other way round.
     passwords = _never_marked(secrets, SERVER_CERTIFICATE)
@@ -282,6 +295,12 @@ def grant(
         "DeleteEndpoint", on=[f"endpoint:{CANARY_RESOURCES}"], tagged=[CANARY_TAG, SOURCE_TAG]
     )
     make_endpoint = may.dms_make("CreateEndpoint", on=["endpoint", "cert"])
+    # Without room for a CA, what nobody uses is named: endpoints and data providers may use one.
+    import_ca = (
+        *may.dms_describe(QUOTAS, CERTIFICATES, ENDPOINTS),
+        *may.dms_providers(),
+        *may.dms_make("ImportCertificate", on=["cert"]),
+    )
     grants: dict[str, Statements] = {
         "register_sources": (),
         "select_sources": (*may.rds(), *publish),
@@ -291,43 +310,63 @@ def grant(
             *may.read_bundles(),
             *may.rds_roots(),
             *may.acm_read(),
-            *describe,
+            *may.dms_describe(CERTIFICATES, ENDPOINTS),
+            *may.dms_tags(),
         ),
         "probe_tls": passwords,
-        "plan_changes": describe,
-        "import_ca": (
-            *describe,
-            *may.dms_make("ImportCertificate", on=["cert"]),
-        ),
+        "plan_changes": may.dms_describe(CONNECTIONS, INSTANCES, SERVERLESS, TASKS),
+        "import_ca": import_ca,
         "rehearse_changes": (
-            *describe,
+            *may.dms_describe(CONNECTIONS, ENDPOINTS, INSTANCES),
+            *may.dms_tags(),
             *make_endpoint,
             *delete_canary,
             *test,
             *passwords,
             *pass_role,
         ),
-        "pause_tasks": (*describe, *test, *may.dms("StopReplicationTask", on=["task"])),
+        "pause_tasks": (
+            *may.dms_describe(CONNECTIONS, ENDPOINTS, INSTANCES, SERVERLESS, TASKS),
+            *test,
+            *may.dms("StopReplicationTask", on=["task"]),
+        ),
         "configure_endpoint": (
-            *describe,
+            *import_ca,
+            # Why an endpoint cannot be modified: DMS's words do not say.
+            *may.dms_describe(CONNECTIONS, SERVERLESS, TASKS),
+            *may.dms_tags(),
             *make_endpoint,
             *may.dms_modify(),
-            *may.dms_make("ImportCertificate", on=["cert"]),
             *passwords,
             *pass_role,
         ),
         # Of a failed test it hides the password in what the server said to DMS.
-        "test_connection": (*describe, *test, *passwords),
-        "resume_tasks": (*describe, *test, *may.dms("StartReplicationTask", on=["task"])),
+        "test_connection": (
+            *may.dms_describe(CONNECTIONS, ENDPOINTS, INSTANCES, TASKS),
+            *test,
+            *passwords,
+        ),
+        "resume_tasks": (
+            *may.dms_describe(CONNECTIONS, ENDPOINTS, INSTANCES, TASKS),
+            *test,
+            *may.dms("StartReplicationTask", on=["task"]),
+        ),
         "import_certificate": (*pairs, *may.acm()),
-        "record_certification": (*describe, *delete_canary, *publish, *may.put_events()),
+        "record_certification": (
+            *may.dms_describe(ENDPOINTS),
+            *may.dms_tags(),
+            *delete_canary,
+            *publish,
+            *may.put_events(),
+        ),
         "tidy": (
-            *describe,
+            *may.dms_describe(CERTIFICATES, ENDPOINTS),
+            *may.dms_tags(),
             *may.dms_providers(),
             *may.dms_delete("DeleteCertificate", on=["cert"], tagged=[CA_TAG]),
             *publish,
         ),
-        "report": (),
+        "report": publish,
     }
     for name, function in functions.items():
         kept = (*_items(storage, ITEMS[name]), *_objects(storage, OBJECTS[name]))
@@ -367,12 +406,14 @@ class Items:
     """What a function does with the table.
 
     Attributes:
-        reads: operations beside GetItem; who scans reads the index too.
+        gets: whether it reads single items.
+        reads: other operations; who scans reads the index too.
         writes: for each partition key, what is done under it.
     """
 
     reads: tuple[str, ...] = ()
     writes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gets: bool = True
 
 
 @dataclass(frozen=True)
@@ -396,7 +437,13 @@ _NOTES = {STATE: (UPDATE,)}
 ITEMS: Mapping[str, Items] = {
     "register_sources": Items(
         reads=("Query",),
-        writes={SPEC: (PUT,), STATE: (UPDATE,), OWNER: (PUT, DELETE), UNDO: (CHECK,)},
+        # What it deletes, it has just written: all are registered or none.
+        writes={
+            SPEC: (PUT, DELETE),
+            STATE: (UPDATE, DELETE),
+            OWNER: (PUT, DELETE),
+            UNDO: (CHECK,),
+        },
     ),
     "select_sources": Items(reads=("Query", "Scan"), writes=_NOTES),
     "claim_source": Items(
@@ -426,9 +473,13 @@ ITEMS: Mapping[str, Items] = {
     "record_certification": Items(
         reads=("Query",), writes={STATE: (UPDATE,), UNDO: (DELETE,), "BREAKER": (PUT, CHECK)}
     ),
-    "tidy": Items(reads=("Query", "Scan"), writes={"TIDY": (PUT,), "UNUSED": (UPDATE, DELETE)}),
-    # The page of the fleet shows every source.
-    "report": Items(reads=("Scan",)),
+    "tidy": Items(
+        reads=("Query", "Scan"),
+        writes={"TIDY": (PUT,), "UNUSED": (UPDATE, DELETE)},
+        gets=False,
+    ),
+    # The page of the fleet shows every source; what it has notified people of is remembered.
+    "report": Items(reads=("Scan",), writes=_NOTES),
 }
 """What each function may do with the table."""
 
@@ -446,7 +497,7 @@ OBJECTS: Mapping[str, Objects] = {
     "select_sources": Objects(
         reads=("onboarding/*",), writes=("runs/*/manifest.json", "runs/*/outcomes/*")
     ),
-    "claim_source": _of_step("claim_source"),
+    "claim_source": Objects(writes=("runs/*/claim_source*", _NOT_OURS)),
     "read_material": _of_step("read_material"),
     "probe_tls": _of_step("probe_tls", claims=False),
     "plan_changes": _of_step("plan_changes", claims=False),
@@ -458,7 +509,7 @@ OBJECTS: Mapping[str, Objects] = {
     "test_connection": _of_step("test_connection"),
     "resume_tasks": _of_step("resume_tasks"),
     "import_certificate": _of_step("import_certificate"),
-    "record_certification": _of_step("record_certification", "records/*"),
+    "record_certification": _of_step("record_certification", "records/*", "runs/*/notices/*"),
     "tidy": Objects(),
     "report": Objects(reads=("runs/*", "records/*", "reports/latest.json"), writes=("reports/*",)),
 }
@@ -472,7 +523,7 @@ def _items(storage: Storage, items: Items) -> Statements:
     """
     table = storage.table.table_arn
     index = [f"{table}/index/due"] if "Scan" in items.reads else []
-    reads = [f"dynamodb:{name}" for name in ("GetItem", *items.reads)]
+    reads = [f"dynamodb:{each}" for each in (("GetItem",) if items.gets else ()) + items.reads]
     statements = [_allow([table, *index], *reads)]
     for operation in (PUT, UPDATE, DELETE, CHECK):
         keys = [key for key, operations in items.writes.items() if operation in operations]

@@ -96,6 +96,7 @@ class Dashboard(Construct):
                         left=[
                             machine.metric_started(period=TICK),
                             machine.metric_failed(period=TICK),
+                            of(Metric.STARTS_REFUSED, "Sum", TICK),
                             machine.metric_timed_out(period=TICK),
                         ],
                         right=[

@@ -49,9 +49,13 @@ STEPS = (
     StepFunction("register_sources", seconds=120),
     StepFunction("select_sources", ("BATCH", "TOPIC", "DOCS_URL"), seconds=120),
     StepFunction("claim_source"),
-    StepFunction("read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS", "PROBE_ADDRESSES")),
+    StepFunction(
+        "read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS", "PROBE_ADDRESSES", "GROUP_TAG")
+    ),
     StepFunction("probe_tls", ("POLICY", "PROBE_ADDRESSES"), in_network=True),
-    StepFunction("plan_changes", ("DMS_SECRET_ROLE", "NEW_ANCHOR_NEEDS_CONSENT")),
+    StepFunction(
+        "plan_changes", ("DMS_SECRET_ROLE", "NEW_ANCHOR_NEEDS_CONSENT", "SHRINK_AFTER_HOURS")
+    ),
     StepFunction("import_ca"),
     StepFunction("rehearse_changes", ("DMS_SECRET_ROLE",)),
     StepFunction("pause_tasks", ("BREAKER_LIMIT",)),
@@ -63,7 +67,7 @@ STEPS = (
         "record_certification", ("TOPIC", "EVENT_BUS", "DOCS_URL", "BREAKER_LIMIT", "POLICY")
     ),
     StepFunction("tidy", ("TOPIC", "DOCS_URL"), seconds=120),
-    StepFunction("report", seconds=120),
+    StepFunction("report", ("TOPIC", "DOCS_URL"), seconds=120),
 )
 
 

@@ -92,10 +92,20 @@ class Alarms(Construct):
         )
         status = "certifier status"
         of = partial(measured, settings)
+        quarter = Duration.minutes(15)
         failed = self._alarm(
             "ExecutionsFailed",
-            "An execution of Certifier's state machine failed: the machinery, or a direct start",
-            machine.metric_failed(period=minutes),
+            "An execution of Certifier's state machine failed, and not for what its caller asked",
+            # What Report has counted as the caller's is taken off what AWS counts, not the other
+            # way round: when even Report is broken, the alarm rings.
+            cloudwatch.MathExpression(
+                expression="failed - FILL(refused, 0)",
+                using_metrics={
+                    "failed": machine.metric_failed(period=quarter),
+                    "refused": of(Metric.STARTS_REFUSED, "Sum", quarter),
+                },
+                period=quarter,
+            ),
             first=f"{executions} --status-filter FAILED --max-results 5",
         )
         timed_out = self._alarm(

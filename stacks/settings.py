@@ -90,6 +90,8 @@ EventBus = Annotated[
         r"[A-Za-z0-9._-][A-Za-z0-9._/-]{0,255}$"
     ),
 ]
+# What DMS takes as a key (botocore: dms#Tag.Key), without the words of other scripts.
+TagKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9 _.:/=+-]{0,128}$")]
 SubnetId = Annotated[str, Field(pattern=r"^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$")]
 SecurityGroupId = Annotated[str, Field(pattern=r"^sg-(?:[0-9a-f]{8}|[0-9a-f]{17})$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.*:_-]{1,255}$")]
@@ -116,6 +118,8 @@ class Settings(Policy):
             the dashboard; without it they name the path in the repository.
         event_bus: the EventBridge bus that gets an event for each certification, by its name, or by
             its ARN when it is another account's or Region's.
+        group_tag: the tag of an endpoint that names the group of its source, on the fleet page and
+            for ``certifier status --group``; without a tag, the source's name begins with it.
         batch: sources that one tick of the schedule (every ten minutes) takes at most.
         max_concurrency: sources certified at a time; DMS allows the account 8 calls a second.
         poll_seconds: seconds between two looks at DMS; under twelve, the history of a run whose
@@ -135,6 +139,8 @@ class Settings(Policy):
             the sandbox sets it, where PostgreSQL listens there.
         new_anchor_needs_consent: whether a CA that was never in a source's bundle waits until the
             source names the bundle's SHA-256 or somebody runs ``certifier approve``.
+        shrink_after_hours: hours for which every node of a host must have served the new chain in
+            every look before the old CA is dropped; 0: one look is enough.
         log_days: days for which function and machine logs are kept.
         record_days: days for which the records and reports of certifications are kept.
         retain_data: whether the table outlives the stack; the bucket always does, since one with
@@ -156,6 +162,7 @@ class Settings(Policy):
 
     docs_url: Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9._~:/-]{1,200})?$")] = ""
     event_bus: EventBus = "default"
+    group_tag: TagKey = "team"
 
     batch: Annotated[int, Field(ge=1, le=500)] = 50
     max_concurrency: Annotated[int, Field(ge=1, le=20)] = 5
@@ -178,6 +185,7 @@ class Settings(Policy):
     probe_local: bool = False
 
     new_anchor_needs_consent: bool = False
+    shrink_after_hours: Annotated[int, Field(ge=0, le=720)] = 24
 
     log_days: Annotated[int, AfterValidator(_retention)] = 90
     record_days: Annotated[int, Field(ge=30, le=3650)] = 400

@@ -288,6 +288,7 @@ class Workflow(Construct):
                 "mode": "{% $mode %}",
                 "origin": "{% $origin %}",
                 "started": "{% $states.context.Execution.StartTime %}",
+                "sources": "{% $selected %}",
                 "source": "{% $states.context.Map.Item.Value %}",
             },
             result_writer_v2=sfn.ResultWriterV2(
@@ -371,7 +372,7 @@ class Workflow(Construct):
                 "run": "{% $states.context.Execution.Id %}",
                 **{
                     key: f"{{% $states.input.{key} %}}"
-                    for key in ("parent", "mode", "origin", "started", "source")
+                    for key in ("parent", "mode", "origin", "started", "sources", "source")
                 },
                 "problem": _NULL,
                 "decision": "none",
@@ -594,7 +595,7 @@ class Workflow(Construct):
         return self._invoke(
             "Record certification",
             "record_certification",
-            payload=_step_payload(problem="{% $problem %}"),
+            payload=_step_payload(problem="{% $problem %}", sources="{% $sources %}"),
             outputs=_child_output("$states.result.Payload.outcome"),
             catch=[(_names(ClaimLost), deferred), (("States.ALL",), not_recorded)],
         )

@@ -10,6 +10,7 @@ A write may have happened although the call raised: whoever calls again reads fi
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -41,6 +42,10 @@ OURS = "certifier-"
 
 _PAGE = 100
 _PAGES = 100  # ten times the largest quota of the service
+_LAST_ERROR = re.compile(
+    r"Last Error\s+(?P<why>\S.*?)\s*Stop Reason \w+ Error Level \w+\.?", re.DOTALL
+)
+_TAGGED = 200  # resources whose tags are asked for in one call
 _NAMED = 20  # how many certificates a finding names
 _BUSY_TASK = ("starting", "running")
 _NOT_FOUND = "ResourceNotFoundFault"
@@ -604,6 +609,28 @@ class Dms:
             return {}
         return {one["Key"]: one.get("Value", "") for one in answer["TagList"]}
 
+    def tags_of(self, arns: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return the tags of many resources, by ARN; those that are not there have none.
+
+        One call for as many as DMS takes at once. How many that is, nobody has written down, and
+        one resource that is gone spoils the call: what is refused is asked again in halves.
+        """
+        found: dict[str, dict[str, str]] = {arn: {} for arn in arns}
+        known, size = list(found), _TAGGED
+        waiting = [known[at : at + size] for at in range(0, len(known), size)]
+        while waiting:
+            part = waiting.pop()
+            answer = self._ask(
+                "list_tags_for_resource", (_NOT_FOUND, *_INVALID), ResourceArnList=part
+            )
+            if not isinstance(answer, _Fault):
+                for one in answer["TagList"]:
+                    found.setdefault(one["ResourceArn"], {})[one["Key"]] = one.get("Value", "")
+            elif len(part) > 1:
+                half = len(part) // 2
+                waiting += [part[:half], part[half:]]
+        return found
+
     def add_tags(self, arn: str, tags: Mapping[str, str]) -> None:
         """Add tags to a resource."""
         self._ask("add_tags_to_resource", ResourceArn=arn, Tags=_tags(tags))
@@ -636,10 +663,15 @@ class Dms:
             params["Filters"] = [
                 {"Name": name, "Values": list(values)} for name, *values in filters
             ]
-        if operation != "describe_certificates":  # its model has a default of 10 and no maximum
-            params["MaxRecords"] = _PAGE
+        params["MaxRecords"] = _PAGE
+        # The model of DescribeCertificates has a default of 10, and does not say what it takes.
+        asks = _INVALID if operation == "describe_certificates" else ()
         for _ in range(_PAGES):
-            answer = self._ask(operation, (_NOT_FOUND,), **params)
+            answer = self._ask(operation, (_NOT_FOUND, *asks), **params)
+            if isinstance(answer, _Fault) and answer.code in asks:
+                del params["MaxRecords"]
+                asks = ()
+                continue
             if isinstance(answer, _Fault):
                 return
             yield from answer[key]
@@ -803,10 +835,17 @@ def _task(described: Mapping[str, Any]) -> ReplicationTask:
         migration_type=described["MigrationType"],
         full_load=running and (loads or reloads),
         start_date=begun.astimezone(UTC) if begun else None,
-        stop_reason=described.get("StopReason") or None,
+        stop_reason=redact_passwords(described.get("StopReason") or "") or None,
         stop_date=stopped.astimezone(UTC) if stopped else None,
-        message=_said(described),
+        message=_why_failed(described),
     )
+
+
+def _why_failed(described: Mapping[str, Any]) -> str | None:
+    """Return the words inside of what DMS says of a task that failed; StopReason has them all."""
+    said = _said(described)
+    found = _LAST_ERROR.fullmatch(said or "")
+    return found["why"] if found else said
 
 
 def _said(described: Mapping[str, Any]) -> str | None:

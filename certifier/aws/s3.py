@@ -6,6 +6,7 @@ Keys of the bucket::
     runs/<execution>/manifest.json                what Select sources chose
     onboarding/<execution>.json                   what Onboard has registered or checked, for Run
     runs/<execution>/outcomes/<name>.<outcome>    how each child of an execution ended
+    runs/<execution>/notices/<name>.json          a notice that waits for the execution's end
     records/<source>/<instant>-<run>.json, .html  what one certification proved
     reports/<execution>.json, .html               what one execution did
     reports/latest.html, .json                    the page of the fleet, and its digests of records
@@ -24,6 +25,7 @@ from certifier.errors import Refused, Unexpected
 from certifier.models import Fact, Finding
 from certifier.run.documents import Document
 from certifier.run.event import Handover
+from certifier.run.pending import Pending
 from certifier.run.summary import ChildOutcome
 from certifier.vocabulary import Cause, Outcome, Witness
 
@@ -124,6 +126,18 @@ class Documents:
             )
             for name, outcome in self.outcomes(execution).items()
         }
+
+    # -- notices that wait for the end of their execution
+
+    def write_pending(self, execution: str, notice: Pending) -> None:
+        """Leave a notice to the report of an execution; a later call replaces it."""
+        key = f"runs/{execution}/notices/{notice.name}.json"
+        self.put(key, notice.model_dump_json().encode(), JSON)
+
+    def pending(self, execution: str) -> tuple[Pending, ...]:
+        """Return the notices that wait for the end of an execution."""
+        found = (self.get(key) for key in self.keys(f"runs/{execution}/notices/"))
+        return tuple(Pending.model_validate_json(body) for body in found if body is not None)
 
     # -- records and reports
 

@@ -1,7 +1,8 @@
 """Secrets Manager: read a secret's JSON at a pinned version, and let nothing of it be printed."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,12 +12,17 @@ from certifier.certificate.identify import listed
 from certifier.certificate.secret import NotASecret, parse_secret
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
+from certifier.identity import is_full_secret_arn
 from certifier.models import Fact, Finding
 from certifier.vocabulary import Cause, Witness
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+_FEW = 10
+"""So many secrets are asked for one by one: that shows their tags as they are now."""
+_PAGE = 100
+_SUFFIX = len("-AbCdEf")
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 _ABSENT = frozenset({"ResourceNotFoundException"})
 _CREDENTIALS = (
@@ -111,6 +117,21 @@ class SecretFacts(Fact):
     tags: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """One secret of a list."""
+
+    name: str
+    arn: str
+    tags: Mapping[str, str]
+
+
+def _ids(name: str, arn: str) -> tuple[str, ...]:
+    """Return what a secret may be called: its name, its full ARN, that ARN without its suffix."""
+    partial = arn[:-_SUFFIX] if is_full_secret_arn(arn) else arn
+    return tuple({name, arn, partial})
+
+
 class Secrets:
     """Reads secrets."""
 
@@ -173,6 +194,49 @@ class Secrets:
             return _unreadable(secret, None, error)
         tags = {tag["Key"]: tag.get("Value", "") for tag in answer.get("Tags", ())}
         return SecretFacts(arn=answer.get("ARN", secret), tags=tags)
+
+    def described_all(self, secrets: Iterable[str]) -> dict[str, SecretFacts]:
+        """Return the same of many, by what each was named; what cannot be looked at is left out.
+
+        More than a few are read from pages of ListSecrets, which may show the tags of some minutes
+        ago (Secrets Manager API, ListSecrets). That lists every secret of the account, so it ends
+        where reading on would cost more than asking for each that has not been found.
+
+        Raises:
+            Retryable: the service asked us to slow down, or did not answer.
+        """
+        missing = set(secrets)
+        found: dict[str, SecretFacts] = {}
+        if len(missing) > _FEW:
+            for entry in self._listed(most=max(_FEW, len(missing) // 10)):
+                for named in [each for each in _ids(entry.name, entry.arn) if each in missing]:
+                    missing.discard(named)
+                    found[named] = SecretFacts(arn=entry.arn, tags=entry.tags)
+                if not missing:
+                    break
+        for named in sorted(missing):
+            described = self.described(named)
+            if isinstance(described, SecretFacts):
+                found[named] = described
+        return found
+
+    def _listed(self, most: int) -> Iterator["_Entry"]:
+        """Yield the account's secrets, from as many pages; none where that is not permitted."""
+        marker: dict[str, str] = {}
+        for _ in range(most):
+            try:
+                answer = self._client.list_secrets(MaxResults=_PAGE, **marker)  # type: ignore[arg-type]
+            except (ClientError, BotoCoreError) as error:
+                ours = translate(error)
+                if isinstance(ours, Refused | Unexpected):
+                    return
+                raise ours from None
+            for entry in answer["SecretList"]:
+                tags = {tag["Key"]: tag.get("Value", "") for tag in entry.get("Tags", ())}
+                yield _Entry(entry.get("Name", ""), entry.get("ARN", ""), tags)
+            if not (token := answer.get("NextToken")):
+                return
+            marker = {"NextToken": token}
 
     def current_version(self, arn: str) -> str | Finding:
         """Return the VersionId that is AWSCURRENT now, without reading the value."""

@@ -3,15 +3,17 @@
 What else connects to PostgreSQL with a mode and a certificate, and is not managed, is listed with
 the reason: data providers, and serverless replications with their endpoints.
 
-Reads only: DMS is asked six lists, and for the tags of each endpoint, Secrets Manager for those of
-its secret, by which owners consent; nothing is tested. With ``--probe`` each host is looked at from
-this machine, without a login, so that it can be said which stricter mode would connect.
+Reads only, and in pages: DMS is asked for six lists and the tags of the endpoints, Secrets Manager
+for those of their secrets, by which owners consent; nothing is tested. With ``--probe`` each host
+is looked at from this machine, without a login, so that it can be said which stricter mode would
+connect.
 """
 
 import argparse
 import json
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ from certifier.certificate import CertificateFacts, certificate_facts, certifica
 from certifier.certificate.trust_sets import TrustWord
 from certifier.cli.installation import add_options, clients, complain, guarded
 from certifier.cli.new_files import write_new
+from certifier.cli.progress import ProgressLine
 from certifier.cli.terminal import Terminal
 from certifier.endpoint.facts import (
     Connection,
@@ -41,7 +44,7 @@ from certifier.endpoint.facts import (
 )
 from certifier.errors import Refused, Unexpected
 from certifier.identity import is_full_secret_arn
-from certifier.models import Fact, Finding
+from certifier.models import Fact
 from certifier.ownership import SOURCE_TAG
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
 from certifier.rds_names import rds_name
@@ -175,16 +178,22 @@ def _run(args: argparse.Namespace, roots: Roots) -> int:
     services = clients(args)
     dms, secrets = Dms(services.client("dms")), Secrets(services.client("secretsmanager"))
     now = datetime.now(UTC)
-    keepers = _keepers(services, args.stack)
-    seen = [
-        (_with_source(_with_word(_with_consent(each, dms, secrets), pem, roots, now), keepers), pem)
-        for each, pem in _look(dms, now)
-    ]
-    found = [discovered for discovered, _ in seen]
-    if args.probe:
-        with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
-            found = list(pool.map(lambda pair: _probed(pair[0], pair[1], roots), seen))
-    surfaces, unlisted = _surfaces(dms, found, now)
+    with ProgressLine() as progress:
+        account = _account(dms, progress)
+        looked = _with_consents(_endpoints(account, now), dms, secrets, progress)
+        progress.show("reading what Certifier keeps")
+        keepers = _keepers(services, args.stack)
+        seen = [
+            (_with_source(_with_word(each, pem, roots, now), keepers), pem)
+            for each, pem in progress.counted("reading CAs", looked, len(looked))
+        ]
+        found = [discovered for discovered, _ in seen]
+        if args.probe:
+            with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
+                probed = pool.map(lambda pair: _probed(pair[0], pair[1], roots), seen)
+                found = list(progress.counted("probing hosts", probed, len(seen)))
+        progress.show("reading data providers")
+        surfaces, unlisted = _surfaces(dms, account, found, now)
     if args.json:
         listed: list[Fact] = [*found, *surfaces]
         print(json.dumps([each.model_dump(mode="json") for each in listed], indent=2))
@@ -209,23 +218,41 @@ def _run(args: argparse.Namespace, roots: Roots) -> int:
 
 @dataclass(frozen=True)
 class _Account:
-    """What DMS lists, by what it is looked up with."""
+    """What DMS lists; certificates by ARN, connections by endpoint, tasks by either end."""
 
+    endpoints: Sequence[Endpoint]
     certificates: Mapping[str, DmsCertificate]
-    connections: Sequence[Connection]
-    tasks: Sequence[ReplicationTask]
+    connections: Mapping[str, Sequence[Connection]]
+    tasks: Mapping[str, Sequence[ReplicationTask]]
 
 
-def _look(dms: Dms, now: datetime) -> list[tuple[Discovered, str | None]]:
-    """Return every PostgreSQL endpoint, with the PEM of the CAs that it trusts."""
-    account = _Account(
-        certificates={each.arn: each for each in dms.all_certificates()},
-        connections=tuple(dms.all_connections()),
-        tasks=tuple(dms.all_tasks()),
+_Looked = Sequence[tuple[Discovered, str | None]]
+"""Endpoints, each with the PEM of the CAs that it trusts."""
+
+
+def _account(dms: Dms, progress: ProgressLine) -> _Account:
+    """Return what DMS lists, each list once."""
+    endpoints = progress.counted("reading endpoints", dms.all_endpoints())
+    postgres = [each for each in endpoints if each.engine in ENGINES]
+    connections: dict[str, list[Connection]] = defaultdict(list)
+    for connection in progress.counted("reading connection tests", dms.all_connections()):
+        connections[connection.endpoint_arn].append(connection)
+    tasks: dict[str, list[ReplicationTask]] = defaultdict(list)
+    for task in progress.counted("reading tasks", dms.all_tasks()):
+        for end in {task.source_endpoint_arn, task.target_endpoint_arn}:
+            tasks[end].append(task)
+    certificates = progress.counted("reading certificates", dms.all_certificates())
+    return _Account(
+        endpoints=sorted(postgres, key=lambda endpoint: endpoint.identifier),
+        certificates={each.arn: each for each in certificates},
+        connections=connections,
+        tasks=tasks,
     )
-    endpoints = [each for each in dms.all_endpoints() if each.engine in ENGINES]
-    endpoints.sort(key=lambda endpoint: endpoint.identifier)
-    return [_of(endpoint, account, now) for endpoint in endpoints]
+
+
+def _endpoints(account: _Account, now: datetime) -> _Looked:
+    """Return every PostgreSQL endpoint."""
+    return [_of(endpoint, account, now) for endpoint in account.endpoints]
 
 
 def _of(endpoint: Endpoint, account: _Account, now: datetime) -> tuple[Discovered, str | None]:
@@ -249,15 +276,9 @@ def _of(endpoint: Endpoint, account: _Account, now: datetime) -> tuple[Discovere
         authentication=endpoint.authentication,
         read_only=endpoint.read_only,
         connections={
-            each.instance_arn: each.status
-            for each in account.connections
-            if each.endpoint_arn == endpoint.arn
+            each.instance_arn: each.status for each in account.connections.get(endpoint.arn, ())
         },
-        tasks={
-            task.identifier: task.status
-            for task in account.tasks
-            if endpoint.arn in (task.source_endpoint_arn, task.target_endpoint_arn)
-        },
+        tasks={task.identifier: task.status for task in account.tasks.get(endpoint.arn, ())},
     )
     return discovered, pem
 
@@ -287,25 +308,35 @@ def _with_source(discovered: Discovered, keepers: Mapping[str, str]) -> Discover
     return discovered
 
 
-def _with_consent(discovered: Discovered, dms: Dms, secrets: Secrets) -> Discovered:
-    """Return the endpoint with what its owner, and that of its secret, consent to."""
-    of_secret: SecretFacts | Finding | None = None
-    if discovered.secret is not None:
-        of_secret = secrets.described(discovered.secret)
-    known = of_secret if isinstance(of_secret, SecretFacts) else None
+def _with_consents(looked: _Looked, dms: Dms, secrets: Secrets, progress: ProgressLine) -> _Looked:
+    """Return the endpoints with what their owners, and those of their secrets, consent to."""
+    progress.show(f"reading the tags of {counted(len(looked), 'endpoint')}")
+    tags = dms.tags_of(each.arn for each, _ in looked)
+    named = {each.secret for each, _ in looked if each.secret is not None}
+    progress.show(f"reading the tags of {counted(len(named), 'secret')}")
+    known = secrets.described_all(named)
+    return [
+        (_with_consent(each, tags[each.arn], known.get(each.secret or "")), pem)
+        for each, pem in looked
+    ]
+
+
+def _with_consent(
+    discovered: Discovered, tags: Mapping[str, str], secret: SecretFacts | None
+) -> Discovered:
     shown = discovered.secret
     by_form = shown if shown is not None and is_full_secret_arn(shown) else None
     return discovered.model_copy(
         update={
-            "consents": dms.tags(discovered.arn).get(SOURCE_TAG),
-            "secret_arn": known.arn if known else by_form,
-            "secret_consents": known.tags.get(SOURCE_TAG) if known else None,
+            "consents": tags.get(SOURCE_TAG),
+            "secret_arn": secret.arn if secret else by_form,
+            "secret_consents": secret.tags.get(SOURCE_TAG) if secret else None,
         }
     )
 
 
 def _surfaces(
-    dms: Dms, endpoints: Sequence[Discovered], now: datetime
+    dms: Dms, account: _Account, endpoints: Sequence[Discovered], now: datetime
 ) -> tuple[list[Surface], str | None]:
     """Return what is not managed, and why some of it may be missing, if so."""
     by_arn = {each.arn: each for each in endpoints}
@@ -319,11 +350,10 @@ def _surfaces(
         providers = [one for one in dms.data_providers() if one.engine in PROVIDER_ENGINES]
     except (Refused, Unexpected) as problem:
         return found, f"data providers could not be listed: {problem}"
-    pems = {each.arn: each.pem for each in dms.all_certificates()} if providers else {}
     for provider in providers:
-        anchors = map(
-            certificate_facts, certificates_in(pems.get(provider.certificate_arn or "", ""))
-        )
+        certificate = account.certificates.get(provider.certificate_arn or "")
+        pem = certificate.pem if certificate else None
+        anchors = map(certificate_facts, certificates_in(pem or ""))
         found.append(_of_provider(provider, _last_expiry(tuple(anchors), now)))
     return found, None
 

@@ -6,6 +6,7 @@ import os
 import sys
 import webbrowser
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from certifier.cli.installation import STACK, Installation, complain, find, guar
 from certifier.errors import CertifierError, Refused
 from certifier.fleet.page import InstallationFacts, fleet_page
 from certifier.report.fleet import console_address, fleet_html
+from certifier.run.group import group_of
+from certifier.text import printable
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -38,6 +41,9 @@ def register(subparsers: "Subparsers") -> None:
         "--output", default=FILE, metavar="FILE", help=f"where to write it (default {FILE})"
     )
     parser.add_argument("--open", action="store_true", help="open it in the browser")
+    parser.add_argument(
+        "--group", metavar="NAME", help="only one team's sources, as the page groups them"
+    )
     group = parser.add_argument_group("where in AWS")
     for option, what in (
         ("--stack", "name of the CloudFormation stack (CERTIFIER_STACK; default Certifier)"),
@@ -61,6 +67,10 @@ def _run(args: argparse.Namespace) -> int:
         )
     now = datetime.now(UTC)
     shown = [_read(each, alone=len(chosen) == 1) for each in chosen]
+    if args.group is not None:
+        shown = [_of_group(each, args.group) for each in shown]
+        if not any(each.sources or each.problem for each in shown):
+            return complain("report", f"no source is in the group {printable(args.group)}")
     page = fleet_page(shown, now)
     path = Path(args.output)
     try:
@@ -125,6 +135,12 @@ def _read(where: argparse.Namespace, *, alone: bool) -> InstallationFacts:
         report=gathered.digests.report,
         unread=gathered.unread,
     )
+
+
+def _of_group(shown: InstallationFacts, group: str) -> InstallationFacts:
+    """Return an installation with the sources of one group alone."""
+    sources = (each for each in shown.sources if group_of(each.name, each.state.group) == group)
+    return replace(shown, sources=tuple(sources))
 
 
 def _place(installation: Installation) -> tuple[str, str, str]:

@@ -14,6 +14,7 @@ from certifier.cli import did_you_mean
 from certifier.cli.installation import add_options, complain, find, guarded
 from certifier.cli.plans import opening
 from certifier.cli.terminal import Cell, Terminal
+from certifier.run.group import group_of
 from certifier.run.standing import Standing, Stands, expiring, folded, stands, worst_first
 from certifier.run.state import Breaker
 from certifier.text import counted, printable, span
@@ -67,6 +68,9 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument("--failing", action="store_true", help="only those that need a person")
     parser.add_argument(
         "--expiring", type=int, metavar="DAYS", help="only those with fewer days left"
+    )
+    parser.add_argument(
+        "--group", metavar="NAME", help="only those of one group, as on the fleet page"
     )
     parser.add_argument(
         "--sort", choices=("worst", *SORTS), default="worst", help="worst, name, expiry or due"
@@ -130,11 +134,17 @@ def _once(args: argparse.Namespace, store: Store, *, again: bool) -> int:
 
 def _chosen(args: argparse.Namespace, fleet: Iterable[Stands]) -> list[Stands]:
     chosen = [each for each in fleet if not args.names or each.name in args.names]
+    if args.group is not None:
+        chosen = [each for each in chosen if _group(each) == args.group]
     if args.failing:
         chosen = [each for each in chosen if each.standing.needs_a_person]
     if args.expiring is not None:
         chosen = expiring(chosen, args.expiring)
     return worst_first(chosen) if args.sort == "worst" else sorted(chosen, key=SORTS[args.sort])
+
+
+def _group(each: Stands) -> str:
+    return group_of(each.name, each.state.group)
 
 
 # -- for programs
@@ -154,6 +164,7 @@ def _payload(each: Stands) -> dict[str, Any]:
     cause = each.cause
     return {
         "name": state.name,
+        "group": _group(each),
         "standing": each.standing.value,
         "outcome": state.outcome,
         "cause": None if cause is None else cause.cause.value,

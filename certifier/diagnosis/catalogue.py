@@ -765,7 +765,8 @@ _LIKENESS = (
         "connection is bad: session is read-only",
         why="Another node than before answers: a failover, a load balancer, or a DNS record with a "
         "stray address. It shows by a certificate that is neither the intended one nor the one "
-        "served before, or by a standby in the place of a primary.",
+        "served before, by a standby in the place of a primary, or by a chain that needs a CA "
+        "which was dropped; that one is trusted again.",
         remedy="Look at what the host name leads to. Install the same certificate on every node, "
         "or name one node in the source; change data capture needs the primary. If somebody has "
         "installed another certificate by hand, put it into the secret.",
@@ -1145,9 +1146,10 @@ _PLANNING = (
     ),
     _row(
         Cause.OVERLAP_PENDING,
-        why="Old and new CA are both trusted, because the server still serves a chain of the old "
-        "one.",
-        remedy="Install the new certificate and reload PostgreSQL; the old CA is then removed.",
+        why="Old and new CA are both trusted, because a server behind the host still serves a "
+        "chain of the old one, or has not served the new one for long enough to be sure.",
+        remedy="Install the new certificate and reload PostgreSQL, on every node; the old CA is "
+        "removed when all of them have served the new chain for a day (shrink_after_hours).",
         severity=_WARNING,
         may_clear_by_itself=True,
     ),

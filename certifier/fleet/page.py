@@ -16,6 +16,7 @@ from certifier.diagnosis import CATALOGUE
 from certifier.fleet.digest import FINGERPRINT, CertificateDigest, Digest, VerdictDigest
 from certifier.models import Finding, Policy, weightiest
 from certifier.run.ending import Ending
+from certifier.run.group import group_of
 from certifier.run.history import DAYS, LETTERS, NO_RUN, PastRun
 from certifier.run.notice import attention
 from certifier.run.state import Breaker, SourceState
@@ -379,7 +380,7 @@ class DayBar:
 
 @dataclass(frozen=True)
 class Group:
-    """Sources whose names begin alike."""
+    """Sources whose endpoints' tags name the same group, or whose names begin alike."""
 
     name: str
     rows: tuple[SourceRow, ...]
@@ -548,7 +549,7 @@ def _row(
         id=f"s-{prefix}{facts.name}",
         installation=installation,
         facts=facts,
-        group=facts.name.partition("-")[0],
+        group=group_of(facts.name, state.group),
         status=status,
         mode=SslMode(state.ssl_mode) if state.ssl_mode in set(SslMode) else None,
         strictest=_strictest(facts.digest),
@@ -919,9 +920,12 @@ OTHERS = "others"
 
 
 def _grouped(rows: Sequence[SourceRow]) -> tuple[SourceRow, ...]:
-    """Return the rows, those whose beginning nobody shares in one group."""
+    """Return the rows, those of no tag whose beginning nobody shares in one group."""
     counts = Counter(row.group for row in rows)
-    return tuple(row if counts[row.group] > 1 else replace(row, group=OTHERS) for row in rows)
+    return tuple(
+        row if row.state.group or counts[row.group] > 1 else replace(row, group=OTHERS)
+        for row in rows
+    )
 
 
 def _groups(rows: Sequence[SourceRow]) -> tuple[Group, ...]:

@@ -28,7 +28,7 @@ from certifier.evidence import (
 from certifier.lazy import lazily
 
 if TYPE_CHECKING:
-    from certifier.probe.allowed import objection_to
+    from certifier.probe.allowed import addresses_of, objection_to
     from certifier.probe.dial import Resolve, system_resolver
     from certifier.probe.look import probe
     from certifier.probe.request import TLS_VERSIONS, AddressPolicy, ProbeRequest
@@ -36,7 +36,7 @@ else:
     __getattr__ = lazily(
         __name__,
         {
-            "allowed": ("objection_to",),
+            "allowed": ("addresses_of", "objection_to"),
             "dial": ("Resolve", "system_resolver"),
             "look": ("probe",),
             "request": ("TLS_VERSIONS", "AddressPolicy", "ProbeRequest"),
@@ -59,6 +59,7 @@ __all__ = [
     "TlsFacts",
     "Verdict",
     "Verdicts",
+    "addresses_of",
     "objection_to",
     "probe",
     "system_resolver",

@@ -9,6 +9,19 @@ SECONDS = 5.0
 """How long a name may take to resolve. Where it does not, the probe and DMS will say so."""
 
 
+def addresses_of(
+    host: str, port: int, policy: AddressPolicy, resolve: Resolve
+) -> tuple[str, ...] | str:
+    """Return the numeric addresses of a host that may be connected to, or why there are none."""
+    request = ProbeRequest(host=host, port=port, policy=policy)
+    try:
+        check_request(request)
+        found = find_addresses(request, resolve, Deadline.after(SECONDS), lambda: None)
+    except StageFailed as failed:
+        return failed.seen
+    return tuple(info[4][0] for info in found)
+
+
 def objection_to(host: str, port: int, policy: AddressPolicy, resolve: Resolve) -> str | None:
     """Return why nobody may connect to this host and port; ``None``: they may.
 

@@ -435,12 +435,14 @@ class _Look:
     def _ask_without_tls(self, infos: list[AddressInfo]) -> None:
         if self.request.user is None:
             return
-        from certifier.probe.plaintext import ask_without_tls  # noqa: PLC0415
+        from certifier.probe.plaintext import ask_without_tls, unsafe_request  # noqa: PLC0415
 
         sock = self._dial(infos)
         with sock:
             try:
                 self.plaintext = ask_without_tls(self.request, sock, self.deadline, self.allowance)
+                if self.request.ssl_mode is SslMode.NONE:
+                    self.problems += unsafe_request(self.plaintext)
             except StageFailed as failure:
                 self.plaintext = PlaintextFacts(accepted=False, seen=failure.seen)
                 if self.request.ssl_mode is SslMode.NONE:

@@ -41,7 +41,19 @@ def ask_without_tls(
     if code == 0:
         return PlaintextFacts(accepted=True, seen="the server asked for no password at all")
     method = AUTHENTICATION_METHODS.get(code, f"method {code}")
-    return PlaintextFacts(accepted=True, seen=f"the server went on to ask for {method}")
+    seen = f"the server went on to ask for {method}"
+    return PlaintextFacts(accepted=True, seen=seen, method=method)
+
+
+def unsafe_request(facts: PlaintextFacts) -> tuple[StageFailed, ...]:
+    """Return that a client that logs in without TLS would give its password away."""
+    if facts.method not in (AUTHENTICATION_METHODS[3], AUTHENTICATION_METHODS[5]):
+        return ()
+    seen = (
+        f"the server asks for a password by the method {facts.method!r} on a connection without "
+        "TLS; the probe sent nothing, and did not attempt the login"
+    )
+    return (StageFailed(Stage.LOGIN, Cause.UNSAFE_PASSWORD_REQUEST, seen),)
 
 
 def startup_packet(request: ProbeRequest) -> bytes:

@@ -13,7 +13,9 @@ from certifier.run.dossier import Dossier, facts_in, trusted_facts
 from certifier.run.due import Due
 from certifier.run.ending import Ending
 from certifier.run.old_anchors import left_since
+from certifier.run.public_trust import settled
 from certifier.run.record import Certification, trusted_pem
+from certifier.run.shrink import dropped, new_chain
 from certifier.run.state import SourceState
 from certifier.run.undo import new_are_sent
 from certifier.run.weakening import REMEMBERED_EVENTS, event_key
@@ -41,6 +43,8 @@ def remembered(dossier: Dossier, end: Ending, due: Due, record: Certification) -
         }
     elif end.outcome.is_proven:
         kept |= dict.fromkeys(("bad_change", "bad_changes", "change_after"))
+    if dossier.material is not None and dossier.material.endpoint is not None:
+        kept["group"] = dossier.material.group
     if record.expires_at is not None:
         kept |= {"expires_at": record.expires_at, "expires": record.expires}
     endpoint = dossier.final_endpoint
@@ -81,6 +85,25 @@ def anchors(dossier: Dossier, state: SourceState, now: datetime) -> dict[str, An
         kept["anchors"] = (*older, *trusted)[-ANCHORS:]
     if dossier.material is not None and dossier.material.trusted is not None:
         kept["anchors_left"] = left_since(dossier.material, state.anchors_left, now) or None
+    return kept
+
+
+def nodes(
+    source: Source, dossier: Dossier, end: Ending, state: SourceState, now: datetime
+) -> dict[str, Any]:
+    """Return since when no node needs an old CA, and which ones were dropped for that."""
+    if dossier.probed is None:
+        return {}
+    material = settled(dossier.material, dossier.probed)
+    since = new_chain(source, material, dossier.probed, state.new_chain, now)
+    kept: dict[str, Any] = {} if since == state.new_chain else {"new_chain": since}
+    endpoint = dossier.final_endpoint
+    if end.outcome.is_proven and endpoint is not None and not dossier.finishes_another:
+        trusts = trusted_pem(endpoint.fields.certificate_arn, dossier)[1]
+        gone = dropped(
+            source, material, dossier.probed, trusts=trusts, before=state.dropped, now=now
+        )
+        kept |= {} if gone == state.dropped else {"dropped": gone or None}
     return kept
 
 

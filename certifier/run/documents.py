@@ -54,9 +54,11 @@ class Material(Fact):
             (``certifier.run.public_trust``).
         named: the CAs come from a word: when there are more of them, nobody has decided that.
         leaf_sha256, leaf_pem, chain_pem, key_kind: the pair that PostgreSQL is meant to serve.
+        group: which the endpoint's tags name, once its owner has consented.
     """
 
     endpoint: Endpoint | None = None
+    group: str | None = None
     trusted: Trusted | None = None
     bundle_pem: str | None = None
     bundle_digest: str | None = None
@@ -334,6 +336,21 @@ class SlotsAfter(Fact):
     slots: tuple[SlotFacts, ...] | None = None
 
 
+class NodeLook(Fact):
+    """What one address of the host, or one node of the source, serves, seen by some connections.
+
+    Attributes:
+        node: address and port.
+        reached: every connection captured a chain.
+        needs_old: one of them does not verify against the source's bundle alone.
+    """
+
+    node: str
+    reached: bool
+    needs_old: bool = False
+    seen: str
+
+
 class Probed(Fact):
     """What the probe saw.
 
@@ -342,6 +359,8 @@ class Probed(Fact):
         union_report: with those and the CAs on the endpoint, when the first did not verify.
         public_pem: of a source with public trust, the roots of the owner of the root that the
             served chain ends in.
+        nodes: what each address and node serves, where an old CA might be dropped.
+        dropped_at: when the CA was dropped that ``union_report`` needed from memory.
         findings: of the report that counts, with the source's own leniency applied.
     """
 
@@ -349,6 +368,8 @@ class Probed(Fact):
     union_report: ProbeReport | None = None
     union_pem: str | None = None
     public_pem: str | None = None
+    nodes: tuple[NodeLook, ...] = ()
+    dropped_at: datetime | None = None
     findings: tuple[Finding, ...] = ()
 
     @property

@@ -115,6 +115,12 @@ class Nothing(Fact):
 
 
 class RecordEvent(StepEvent):
-    """``problem``: what the machine caught, if anything went wrong."""
+    """How a run ended, for the machine.
+
+    Attributes:
+        problem: what the machine caught, if anything went wrong.
+        sources: how many sources the execution certifies.
+    """
 
     problem: Problem | None = None
+    sources: int = 1

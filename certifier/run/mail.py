@@ -23,10 +23,11 @@ _SUBJECT_NAMES = 2
 
 @dataclass(frozen=True)
 class Notice:
-    """What a person reads: one line, and the rest."""
+    """What a person reads: one line, and the rest. ``about``: the findings, weightiest first."""
 
     subject: str
     message: str
+    about: tuple[Finding, ...] = ()
 
 
 class Situation(Fact):

@@ -1,6 +1,7 @@
 """Who must be notified of what: only of what has changed for a person."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from certifier.certificate import Expiring
@@ -233,5 +234,7 @@ def notice(
     findings = list(errors_first(findings))
     findings.sort(key=lambda f: (f.severity.weight, (f in events) is not alone))
     if at.stopped and not alone:
-        return about_stopped(at, end.outcome, findings)
-    return about_findings(at, end.outcome, findings)
+        mail = about_stopped(at, end.outcome, findings)
+    else:
+        mail = about_findings(at, end.outcome, findings)
+    return replace(mail, about=tuple(findings))

@@ -91,26 +91,38 @@ class EndpointPlan:
     findings: tuple[Finding, ...]
 
 
-def desired_trust(source: Source, material: Material, served: Served, union: Union | None) -> Trust:
+def desired_trust(
+    source: Source,
+    material: Material,
+    served: Served,
+    union: Union | None,
+    *,
+    not_dropped: str | None = None,
+) -> Trust:
     """Return the CAs that the endpoint is to trust, so that no anchor is dropped while needed.
 
     The source's bundle, if the served chain verifies against it alone or the source forbids
     overlap; otherwise the bundle and what the endpoint trusts now. Without a served chain: both.
+
+    Args:
+        union: the bundle, with what the endpoint trusts, and what a node needs again.
+        not_dropped: why both stay, although the chain that was served verifies against the bundle
+            (``shrink.why_not_dropped``).
     """
     trusted = material.trusted
     if not source.ssl_mode.verifies or material.bundle_pem is None:
         return Trust()
     bundle = Trust(material.bundle_pem, material.bundle_digest)
-    if trusted is None or trusted.digest == material.bundle_digest or not source.ca_overlap:
+    if trusted is None or union is None or not source.ca_overlap:
         return bundle
-    if (served.seen and served.by_bundle) or union is None:
+    if served.seen and served.by_bundle and not_dropped is None:
         return bundle
     if union.digest == material.bundle_digest:
         return bundle  # what the endpoint trusts besides has had its time
-    if served.seen and not served.by_union:
+    if served.seen and not (served.by_bundle or served.by_union):
         return bundle  # the probe has refused already: neither would verify
-    why = (
-        "the server still serves a certificate that verifies only against the CA on the endpoint"
+    why = not_dropped or (
+        "the server still serves a certificate that verifies only against the old CA"
         if served.seen
         else "no served chain was seen, so nothing proves that the old CA is no longer needed"
     )

@@ -64,6 +64,24 @@ class Marker(Fact):
     forgotten: bool = False
 
 
+class NewChain(Fact):
+    """Since when every look has shown that an old CA is not needed.
+
+    ``of``: a digest of what was looked at: the bundle, the host and its nodes.
+    """
+
+    of: str
+    since: datetime
+
+
+class DroppedAnchor(Fact):
+    """A CA that was dropped, in PEM: when, and for which host it had been trusted."""
+
+    pem: str
+    at: datetime
+    host: str
+
+
 class OnHold(Fact):
     """A source that is not run on purpose: by whom, why, and since when."""
 
@@ -110,6 +128,8 @@ class SourceState(Fact):
         events: keys of the events that people were notified of (``weakening.event_key``).
         unsent: events of which they could not be notified.
         anchors_left: since when the bundle does not hold CAs that the endpoint trusts, by SHA-256.
+        new_chain: since when every look has shown that nothing but the bundle is needed.
+        dropped: CAs that were dropped, by SHA-256: a node may show that it needs one after all.
         record: key of the last record in the bucket, without its suffix.
         opens_at, missed_windows: the opening that a change waits for, and how many have passed
             without it.
@@ -119,6 +139,7 @@ class SourceState(Fact):
             and until when it is not made again.
         restart_tries: how many runs in a row have left a task waiting for a restart.
         on_hold: it is not run, whoever starts it, until somebody ends that.
+        group: which the tags of its endpoint name (``certifier.run.group``).
     """
 
     name: str
@@ -159,6 +180,8 @@ class SourceState(Fact):
     events: tuple[str, ...] = ()
     unsent: tuple[Finding, ...] = ()
     anchors_left: Mapping[str, datetime] = {}
+    new_chain: NewChain | None = None
+    dropped: Mapping[str, DroppedAnchor] = {}
     record: str | None = None
     ssl_mode: str | None = None
     pending_restarts: tuple[str, ...] = ()
@@ -170,6 +193,7 @@ class SourceState(Fact):
     change_after: datetime | None = None
     restart_tries: int = 0
     on_hold: OnHold | None = None
+    group: str | None = None
     history: History = History()
 
     @property
@@ -228,6 +252,8 @@ OF_ENDPOINT = (
     "applied",
     "reverts",
     "markers",
+    "new_chain",
+    "dropped",
 )
 
 
@@ -321,6 +347,10 @@ class Registration(Fact):
     unreadable: bool = False
     busy: str = ""
     owner: str | None = None
+
+    def holds(self, source: Source) -> bool:
+        """Whether ``source`` is registered just so."""
+        return self.known == source.model_copy(update={"replaces": None})
 
     def problems(self, source: Source) -> tuple[str, ...]:
         """Return one sentence for every reason why ``source`` cannot be registered."""

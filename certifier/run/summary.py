@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from certifier.errors import InvalidEvent
 from certifier.models import Fact, weightiest
 from certifier.run.event import Problem
 from certifier.run.record import Certification
@@ -44,6 +45,14 @@ def failure(
 
 
 _NAMED = 20
+
+
+def of_the_caller(failed: str, problem: Problem | None) -> bool:
+    """Whether an execution failed because of what its caller asked for, not by the machinery.
+
+    Either the input was refused, or not every source of a direct start is certified.
+    """
+    return bool(failed) and (problem is None or problem.error == InvalidEvent.__name__)
 
 
 SUMMARY_FORMAT = "certifier.summary/2"

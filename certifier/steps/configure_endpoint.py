@@ -11,7 +11,14 @@ from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.endpoint.fields import complete_modify, differing, subset
 from certifier.errors import Refused
 from certifier.models import Fact, Finding
-from certifier.ownership import CA_TAG, SOURCE_TAG, STACK_TAG, certificate_identifier, is_ours
+from certifier.ownership import (
+    CA_TAG,
+    SOURCE_TAG,
+    STACK_TAG,
+    certificate_identifier,
+    is_ours,
+    made_resource,
+)
 from certifier.run.documents import (
     CONFIGURED,
     IMPORTED_CA,
@@ -253,6 +260,7 @@ def _create(
         fields=new,
         password=password(event, context, version if plan.create else None),
         tags={SOURCE_TAG: event.name, STACK_TAG: context.settings.installation},
+        resource=made_resource(),
     )
 
 

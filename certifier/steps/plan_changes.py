@@ -1,6 +1,7 @@
 """Plan changes: what the endpoint needs, and whether that may happen now. Writes nothing to AWS."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from pydantic import Json
 
@@ -26,6 +27,7 @@ from certifier.run.plan import (
     plan_tasks,
 )
 from certifier.run.public_trust import not_settled, settled
+from certifier.run.shrink import why_not_dropped
 from certifier.run.weakening import weakening
 from certifier.source import Source
 from certifier.steps.context import StepContext
@@ -34,9 +36,16 @@ from certifier.vocabulary import Cause, Decision, Mode, Origin, Witness
 
 
 class PlanSettings(DmsSettings):
-    """``new_anchor_needs_consent``: a CA that was never there waits until somebody approves it."""
+    """What the installation asks of CAs.
+
+    Attributes:
+        new_anchor_needs_consent: one that was never there waits until somebody approves it.
+        shrink_after_hours: one that is no longer served goes when no node has needed it for so
+            long.
+    """
 
     new_anchor_needs_consent: Json[bool]
+    shrink_after_hours: int
 
 
 def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
@@ -62,7 +71,15 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     if not probed.served.seen:
         now = context.now()
         both = bounded(probed.union, material, left_since(material, state.anchors_left, now), now)
-    trust = desired_trust(source, material, probed.served, both.union)
+    waits = why_not_dropped(
+        source,
+        material,
+        probed,
+        state.new_chain,
+        now=context.now(),
+        after=timedelta(hours=context.settings.shrink_after_hours),
+    )
+    trust = desired_trust(source, material, probed.served, both.union, not_dropped=waits)
     if both.findings:
         trust = replace(trust, findings=(*trust.findings, *both.findings))
     endpoint_plan = plan_endpoint(

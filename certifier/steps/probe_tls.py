@@ -25,6 +25,7 @@ from certifier.run.documents import (
     SLOTS_AFTER,
     Answering,
     Material,
+    NodeLook,
     Probed,
     SlotsAfter,
     _slots,
@@ -33,13 +34,16 @@ from certifier.run.drift import answering, not_served_yet
 from certifier.run.event import Nothing, StepEvent, run_id
 from certifier.run.proposal import named_trust_fits
 from certifier.run.public_trust import settled
+from certifier.run.shrink import needed_again, with_dropped
 from certifier.run.state import SourceState
 from certifier.source import ProbePolicy, Source
 from certifier.steps.context import StepContext, StepSettings
+from certifier.steps.node_looks import look_at_nodes
 from certifier.vocabulary import Cause, Severity, SslMode, Stage
 
-TIMEOUT = 20.0
-"""Seconds for one probe; with an overlap there are two, and both fit the function's limit."""
+TIMEOUT, AGAIN = 20.0, 15.0
+"""Seconds for the first probe, and for each of at most two more with other CAs: all of them, or the
+first and a look at the other nodes, fit the function's limit."""
 
 
 REACHING = frozenset({Stage.ADDRESS, Stage.DNS, Stage.TCP, Stage.STARTUP, Stage.LOGIN, Stage.QUERY})
@@ -82,15 +86,29 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         context,
         older=_older_clients(source, material, state),
     )
-    second = None
-    if both is not None and _needs_old_ca(report):
-        second = _look(source, material, both, context)
-        if not second.verdicts.verify_ca.passed:
-            second = None  # neither helps: the first report says why
+    second, dropped_at = None, None
+    nodes: tuple[NodeLook, ...] = ()
+    if _needs_old_ca(report):
+        second = _look_with(both, source, material, context)
+        if second is None:
+            again = with_dropped(source, material, state.dropped, context.now())
+            second = _look_with(again, source, material, context)
+            if second is not None:
+                both, dropped_at = again, max(one.at for one in state.dropped.values())
+    elif both is not None and report.verdicts.verify_ca.passed:
+        request = _request(source, material, material.bundle_pem, context)
+        nodes = look_at_nodes(source, request, report.evidence.addresses, context.resolve)
     counted = second or report
     anchor = counted.evidence.anchor if counted.verdicts.verify_ca.passed else None
     owners = context.roots.of_owner(anchor.sha256) if material.public and anchor else None
-    probed = Probed(report=report, union_report=second, union_pem=both, public_pem=owners)
+    probed = Probed(
+        report=report,
+        union_report=second,
+        union_pem=both,
+        public_pem=owners,
+        nodes=nodes,
+        dropped_at=dropped_at,
+    )
     findings = answering(
         _judged(source, counted),
         probed.answering,
@@ -98,7 +116,11 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         intended=material.leaf_sha256,
         writes=source.endpoint_type == "target",
     )
+    if dropped_at is not None:
+        others = (f for f in findings if f.cause is not Cause.DIFFERENT_NODE_ANSWERS)
+        findings = (*others, needed_again(dropped_at))
     findings = not_served_yet(findings, in_acm=source.acm_certificate is not None)
+    findings += _asks_unsafely(source, material, context)
     if (proposal := named_trust_fits(counted, context.roots.words_for)) is not None:
         findings += (proposal,)
     probed = probed.model_copy(update={"findings": findings})
@@ -106,6 +128,26 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
     if errors_in(findings):
         raise Refused.because(*findings)
     return Nothing()
+
+
+def _asks_unsafely(
+    source: Source, material: Material, context: StepContext[ProbeSettings]
+) -> tuple[Finding, ...]:
+    """Return that the server asks for the password so that DMS would give it away.
+
+    Where the probe does not log in because nothing is verified, it says who would, and answers
+    nothing: what the server asks for is known before DMS answers. ``probe_login: false`` is the
+    owner's word that not even that is said.
+    """
+    there = material.endpoint.fields if material.endpoint else EndpointFields()
+    user = material.username or there.username
+    if source.logs_in or source.probe_login is not None or source.ssl_mode.verifies or not user:
+        return ()
+    request = replace(
+        _request(source, material, None, context), user=user, password=None, probe_plaintext=False
+    )
+    asked = probe.probe(request, resolve=context.resolve, now=context.now)
+    return tuple(f for f in asked.findings if f.cause is Cause.UNSAFE_PASSWORD_REQUEST)
 
 
 def _read_slots(
@@ -177,6 +219,17 @@ def _look(
 ) -> ProbeReport:
     request = replace(_request(source, material, ca, context), older_clients=older)
     return probe.probe(request, resolve=context.resolve, now=context.now)
+
+
+def _look_with(
+    ca: str | None, source: Source, material: Material, context: StepContext[ProbeSettings]
+) -> ProbeReport | None:
+    """Return the report with more CAs; ``None``: there are none, or they do not help either."""
+    if ca is None:
+        return None
+    request = replace(_request(source, material, ca, context), timeout=AGAIN)
+    report = probe.probe(request, resolve=context.resolve, now=context.now)
+    return report if report.verdicts.verify_ca.passed else None
 
 
 def _request(

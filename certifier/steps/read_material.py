@@ -30,8 +30,9 @@ from certifier.run.consent import (
 )
 from certifier.run.documents import MATERIAL, Material, Trusted, Versions
 from certifier.run.event import Nothing, StepEvent
+from certifier.run.group import tagged_group
 from certifier.run.state import SourceState
-from certifier.source import CredentialsMode, Source
+from certifier.source import CredentialsMode, Source, node_of
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.named_roots import named_roots
 from certifier.vocabulary import Cause, Mode, Severity, Witness
@@ -58,11 +59,15 @@ Tags = Mapping[str, Mapping[str, str]]
 
 
 class ReadSettings(StepSettings):
-    """Policy for certificates, the buckets of CA bundles, and the addresses of sources."""
+    """Policy for certificates, the buckets of CA bundles, and the addresses of sources.
+
+    ``group_tag``: the key of the endpoint's tag that names the source's group.
+    """
 
     policy: Json[Policy]
     allowed_bundle_buckets: Json[tuple[str, ...]]
     probe_addresses: Json[AddressPolicy]
+    group_tag: str = ""
 
 
 def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
@@ -76,7 +81,7 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
     state = context.remembered(event)
     endpoint = _endpoint(event, context, state)
     findings = [*_forbidden(source, context)]
-    tags = _consented(source, context, endpoint, findings)
+    tags, group = _consented(source, context, endpoint, findings)
     if any(found.cause in CLOSED for found in findings):
         context.write(event, MATERIAL, Material(endpoint=endpoint, findings=tuple(findings)))
         raise Refused.because(*findings)
@@ -96,6 +101,7 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
         findings.extend(_owned_by_another(event, context, endpoint))
     material = Material(
         endpoint=endpoint,
+        group=group,
         trusted=trusted,
         bundle_pem=ca_pem,
         bundle_digest=ca_digest,
@@ -126,9 +132,13 @@ def _found(cause: Cause, seen: str, severity: Severity | None = None) -> Finding
 def _forbidden(source: Source, context: StepContext[ReadSettings]) -> Iterator[Finding]:
     """Yield that nobody may connect there, DMS no more than the probe, whether or not it probes."""
     policy = context.settings.probe_addresses
-    objection = objection_to(source.host, source.port, policy, context.resolve)
-    if objection is not None:
-        yield _found(Cause.ADDRESS_FORBIDDEN, objection)
+    for host, port in (
+        (source.host, source.port),
+        *(node_of(node, source.port) for node in source.nodes),
+    ):
+        objection = objection_to(host, port, policy, context.resolve)
+        if objection is not None:
+            yield _found(Cause.ADDRESS_FORBIDDEN, objection)
 
 
 def _consented(
@@ -136,15 +146,18 @@ def _consented(
     context: StepContext[ReadSettings],
     endpoint: Endpoint | None,
     findings: list[Finding],
-) -> Tags:
-    """Return the tags of every secret that can be looked at, once every owner has consented.
+) -> tuple[Tags, str | None]:
+    """Return the tags of every secret that can be looked at, and the group of the endpoint.
 
-    An owner who has not is a finding, and so is a secret that cannot be looked at.
+    An owner who has not consented is a finding, and so is a secret that cannot be looked at.
     """
+    group = None
     if endpoint is not None:
         what = f"the endpoint {endpoint.identifier}"
-        refusal = not_allowed(what, endpoint.arn, context.dms.tags(endpoint.arn), source.name)
+        of_endpoint = context.dms.tags(endpoint.arn)
+        refusal = not_allowed(what, endpoint.arn, of_endpoint, source.name)
         findings += [refusal] if refusal else []
+        group = None if refusal else tagged_group(of_endpoint, context.settings.group_tag)
     described = {}
     for arn in dict.fromkeys(source.secrets):
         tags = context.secrets.tags(arn)
@@ -154,7 +167,7 @@ def _consented(
         refusal = not_allowed("the secret", arn, tags, source.name)
         findings += [refusal] if refusal else []
         described[arn] = tags
-    return described
+    return described, group
 
 
 def _vouched(

@@ -1,7 +1,9 @@
 """Record certification: keep how the run ended as evidence, notify people, release the claim.
 
 The record and the notice come first, the one transaction in the table last: a run that dies in
-between records again, and says the same. Plan mode writes its record and nothing else.
+between records again, and says the same. Where many sources are certified at once, a notice that
+may wait is left to Report, which sends one mail for what they share. Plan mode writes its record
+and nothing else.
 """
 
 from collections.abc import Callable
@@ -20,7 +22,15 @@ from certifier.models import Fact, Finding, Policy
 from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
 from certifier.run.announcement import announcements
-from certifier.run.carryover import anchors, answered, events, pending_anchors, remembered
+from certifier.run.carryover import (
+    anchors,
+    answered,
+    events,
+    nodes,
+    pending_anchors,
+    remembered,
+)
+from certifier.run.digest import SHARED, may_wait, pending
 from certifier.run.documents import Document
 from certifier.run.dossier import Dossier, facts_in, gathered
 from certifier.run.due import next_due, waits_for_window
@@ -140,16 +150,23 @@ def _record(
     at = _situation(event, context, dossier, key=key, next_due=due.at)
     due_notice = notice(at, end, needs=needs, notified=state.notified, now=now, events=new)
     needed = due_notice is not None and bool(needs or new)
-    unsent = None if due_notice is None else _publish(context, due_notice)
-    sent = due_notice is not None
-    notified = notified_from_now_on(end, needs, state.notified, sent=sent, now=now)
+    notified = notified_from_now_on(
+        end, needs, state.notified, sent=due_notice is not None, now=now
+    )
+    kept: dict[str, Any] = {**anchors(dossier, state, now), **events(state, new, version)}
+    unsent, waits_for_others = None, False
+    if due_notice is not None and event.sources > SHARED and may_wait(at, end):
+        waits_for_others = True
+        waiting = pending(at, end, due_notice, kept, notified)
+        context.documents.write_pending(run_id(event.parent), waiting)
+    elif due_notice is not None:
+        unsent = _publish(context, due_notice)
     if unsent is not None:
         end = replace(end, findings=(*end.findings, unsent))
-        notified = dict(state.notified)  # the next run tries again
-    if unsent is not None or (new and due_notice is None):
-        kept: dict[str, Any] = {"unsent": new} if new else {}
-    else:
-        kept = {**anchors(dossier, state, now), **events(state, new, version)}
+    if unsent is not None or waits_for_others:
+        notified = dict(state.notified)  # until it was sent; else the next run tries again
+    if unsent is not None or waits_for_others or (new and due_notice is None):
+        kept = {"unsent": new} if new else {}
     record = certification(event, dossier, end, at=now, next_due=due.at)
     _keep(context, record, key)  # whoever hears of it may read it at once
     unannounced = _announce(context, held, record, key, attention=needed)
@@ -171,6 +188,7 @@ def _record(
                 **remembered(dossier, end, due, record),
                 **answered(dossier),
                 **pending_anchors(event.source.spec, dossier, end, state),
+                **nodes(event.source.spec, dossier, end, state, now),
                 **kept,
                 "opens_at": waits.opens_at,
                 "missed_windows": waits.missed,

@@ -10,7 +10,6 @@ from typing import Any
 from certifier.errors import InvalidEvent
 from certifier.models import Fact
 from certifier.run.event import Chosen, Event, Handover, run_id
-from certifier.run.state import Registration
 from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
 from certifier.triggers import parse_registering
@@ -62,21 +61,6 @@ def _register(
     sources: tuple[Source, ...], context: StepContext[StepSettings], *, plan: bool
 ) -> tuple[Chosen, ...]:
     """Register all sources or, when one cannot be, none."""
-    standing: dict[str, Registration] = {s.name: context.store.registration(s) for s in sources}
-    problems = [
-        f"sources.{index}.{problem}"
-        for index, source in enumerate(sources)
-        for problem in standing[source.name].problems(source)
-    ]
-    if problems:
-        raise InvalidEvent(*problems)
-    return tuple(
-        Chosen(
-            name=source.name,
-            spec=source,
-            version=standing[source.name].version
-            if plan
-            else context.store.register(source, context.now()),
-        )
-        for source in sources
-    )
+    store = context.store
+    versions = store.could_register(sources) if plan else store.register_all(sources, context.now())
+    return tuple(Chosen(name=s.name, spec=s, version=versions[s.name]) for s in sources)

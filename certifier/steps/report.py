@@ -4,20 +4,26 @@ Scheduled and event runs succeed when the machinery worked; people have been not
 each source. A direct start fails unless all its sources are certified (in plan mode: planned), or
 wait for the windows that their owners have set.
 
-Then the page of the whole fleet is written, as ``reports/latest.html``.
+Then people are notified of what may wait for the end of an execution: what more than three sources
+share is one mail. Last the page of the whole fleet is written, as ``reports/latest.html``.
 """
+
+from collections.abc import Callable
 
 from certifier.aws.fleet import LATEST, gather
 from certifier.aws.s3 import HTML, JSON
+from certifier.errors import Refused, Unexpected
 from certifier.fleet.page import InstallationFacts, fleet_page
 from certifier.models import Fact
 from certifier.report import summary_page
 from certifier.report.fleet import fleet_html
 from certifier.run.answer import RunAnswer, failed_cause, run_answer
 from certifier.run.event import Event, Problem, run_id
-from certifier.run.summary import ChildOutcome, Line, Summary, failure
+from certifier.run.measures import Measures
+from certifier.run.site import Site
+from certifier.run.summary import ChildOutcome, Line, Summary, failure, of_the_caller
 from certifier.steps.context import StepContext, StepSettings
-from certifier.vocabulary import Mode, Origin, Outcome
+from certifier.vocabulary import Metric, Mode, Origin, Outcome
 
 
 class ReportEvent(Event):
@@ -31,19 +37,32 @@ class ReportEvent(Event):
     problem: Problem | None = None
 
 
+class ReportSettings(StepSettings):
+    """Whom to notify. ``docs_url``: where the documents are published, for the links in mails."""
+
+    topic: str
+    docs_url: str = ""
+
+
 class Reported(Fact):
     """Whether the execution is to fail, and the cause with which; else what it answers.
 
-    ``page``: why the page of the fleet could not be written; empty when it was.
+    Attributes:
+        page: why the page of the fleet could not be written; empty when it was.
+        unsent: how many sources people could not be notified of, whose next runs try again.
     """
 
     failed: bool
     cause: str
     answer: RunAnswer | None
     page: str = ""
+    unsent: int = 0
 
 
-def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
+Measure = Callable[[Measures], None]
+
+
+def run(event: ReportEvent, context: StepContext[ReportSettings], measure: Measure) -> Reported:
     """Write the summary, as JSON and as a page, and decide.
 
     Raises:
@@ -74,13 +93,54 @@ def run(event: ReportEvent, context: StepContext[StepSettings]) -> Reported:
     key = f"reports/{execution}"
     context.documents.put(f"{key}.json", summary.model_dump_json(indent=2).encode(), JSON)
     context.documents.put(f"{key}.html", summary_page(summary).encode(), HTML)
+    unsent = _notify(event, context, key)
     page = _write_fleet_page(event, context, key)
-    if failed:
-        return Reported(failed=True, cause=failed_cause(summary, key), answer=None, page=page)
-    return Reported(failed=False, cause="", answer=run_answer(summary, key), page=page)
+    if of_the_caller(failed, event.problem):
+        measure({Metric.STARTS_REFUSED: 1})
+    return Reported(
+        failed=bool(failed),
+        cause=failed_cause(summary, key) if failed else "",
+        answer=None if failed else run_answer(summary, key),
+        page=page,
+        unsent=unsent,
+    )
 
 
-def _write_fleet_page(event: ReportEvent, context: StepContext[StepSettings], report: str) -> str:
+def _notify(event: ReportEvent, context: StepContext[ReportSettings], report: str) -> int:
+    """Send the notices that Record has left to the end; return of how many sources it could not.
+
+    The table learns of each after it was sent. What a later run has recorded anew, or an earlier
+    call has sent, is left out.
+    """
+    waiting = []
+    for one in context.documents.pending(run_id(event.execution)):
+        state = context.store.state(one.name)
+        if state is None or state.recorded_by != one.run:
+            continue
+        if not one.once_sent.is_remembered(state):
+            waiting.append(one)
+    if not waiting:
+        return 0
+    # Few executions have a notice to send, and loading this takes a while.
+    from certifier.run.digest import mailings  # noqa: PLC0415
+
+    settings = context.settings
+    site = Site.of(event.execution, settings.installation, settings.docs_url)
+    bucket, unsent = context.documents.bucket, 0
+    for mailing in mailings(
+        waiting, site, execution=event.execution, bucket=bucket, report=report, now=context.now()
+    ):
+        try:
+            context.topic(settings.topic).publish(mailing.mail.subject, mailing.mail.message)
+        except (Refused, Unexpected):
+            unsent += len(mailing.of)
+            continue
+        for one in mailing.of:
+            context.store.note_sent_of(one.name, one.run, one.once_sent)
+    return unsent
+
+
+def _write_fleet_page(event: ReportEvent, context: StepContext[ReportSettings], report: str) -> str:
     """Write the page of the fleet; return why that was not possible, if it was not.
 
     Whatever is wrong with a page that people look at: the sources are certified, and a pipeline

@@ -42,7 +42,7 @@ _SERVICES = {
     "eventbridge": "events",
 }
 # They start executions and Lambdas, which make calls of their own: never under the lock.
-_UNLOCKED = ("lambda", "stepfunctions")
+_UNLOCKED = ("lambda", "stepfunctions", "events")
 _READS = ("Describe", "List", "Get", "Query", "BatchGet", "Scan", "Head", "Select")
 
 

@@ -437,6 +437,16 @@ class Cloud:
         """Abort the child that enters ``state`` as the ``nth`` from now on, before it acts."""
         self._machines.stop_at(state, child=True, nth=nth)
 
+    def child_states(self) -> frozenset[str]:
+        """The names of the states that an execution over one source can enter."""
+        described = self.client("stepfunctions").describe_state_machine(
+            stateMachineArn=self.machine_arn
+        )
+        states = json.loads(described["definition"])["States"].values()
+        return frozenset(
+            name for state in states for name in state.get("ItemProcessor", {}).get("States", ())
+        )
+
     def stop_run_at(self, state: str, nth: int = 1) -> None:
         """Abort the execution over all sources that enters ``state``, before it acts."""
         self._machines.stop_at(state, child=False, nth=nth)

@@ -3,7 +3,8 @@
 A scenario is some thousand calls, and half of their time went into this.
 """
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
@@ -18,6 +19,10 @@ from moto.core import responses
 from moto.core.base_backend import BaseBackend
 from moto.core.serialize import AttributePicker, XFormedAttributePicker
 from moto.core.utils import method_names_from_class
+from moto.dynamodb import models as dynamodb
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 
 USER_AGENT = "sandbox"
@@ -43,11 +48,52 @@ def installed() -> Iterator[None]:
         paths = cache(vars(result_path)["parse"])
         stack.enter_context(patch.object(BaseBackend, "urls", property(_urls())))
         stack.enter_context(patch.object(result_path, "parse", paths))
+        stack.enter_context(patch.object(dynamodb, "copy", _Copies))
+        stack.enter_context(patch.object(DynamoDBBackend, "transact_write_items", _transactions()))
         stack.enter_context(patch.object(UserAgentString, "to_string", lambda _: USER_AGENT))
         for name in ("canonical_request", "string_to_sign", "signature"):
             stack.enter_context(patch.object(SigV4Auth, name, lambda *_: ""))
         stack.enter_context(patch.object(SigV4Auth, "headers_to_sign", lambda *_: {}))
         yield
+
+
+class _Copies:
+    """``copy`` as moto's DynamoDB gets it: a table is not copied, see ``_transactions``."""
+
+    @staticmethod
+    def deepcopy(value: Any) -> Any:
+        return value if isinstance(value, Table) else copy.deepcopy(value)
+
+
+def _transactions() -> Any:
+    """A transaction keeps what it touches; moto copies the whole table, once for each write.
+
+    With a thousand sources in the table that took seconds for each transaction. Each table has a
+    range key.
+    """
+    plain = vars(DynamoDBBackend)["transact_write_items"]
+
+    def transact_write_items(self: DynamoDBBackend, transact_items: Sequence[Any]) -> None:
+        touched = []
+        for operation in transact_items:
+            ((kind, given),) = operation.items()
+            table = self.get_table(given["TableName"])
+            named = given["Item"] if kind == "Put" else given["Key"]
+            hash_key = DynamoType(named[table.hash_key_attr])
+            range_key = DynamoType(named[table.range_key_attr])
+            before = copy.deepcopy(table.get_item(hash_key, range_key))
+            touched.append((table, hash_key, range_key, before))
+        try:
+            plain(self, transact_items)
+        except Exception:
+            for table, hash_key, range_key, before in reversed(touched):
+                if before is None:
+                    table.delete_item(hash_key, range_key)
+                else:
+                    table.items[hash_key][range_key] = before
+            raise
+
+    return transact_write_items
 
 
 def _urls() -> Any:

@@ -50,34 +50,41 @@ class _Now:
 
 
 class Workers:
-    """The workers of a Map: each runs when it is joined, unless it was run before."""
+    """The workers of Maps: each runs when it is joined, unless it was run before."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Callable[..., object]] = deque()
+        self._waiting: deque[_Later] = deque()
 
     def run_next(self) -> bool:
         """Run the next worker to its end; say whether there was one."""
         if not self._waiting:
             return False
-        self._waiting.popleft()()
+        self._waiting.popleft().run()
         return True
+
+    def run(self, worker: "_Later") -> None:
+        """Run that one to its end, unless it was run before."""
+        if worker in self._waiting:
+            self._waiting.remove(worker)
+            worker.run()
 
     def thread(self, target: Callable[..., object], **_: object) -> "_Later":
         """Take the place of ``threading.Thread`` in ``maps``."""
-        self._waiting.append(target)
-        return _Later(self)
+        self._waiting.append(_Later(self, target))
+        return self._waiting[-1]
 
 
 class _Later:
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers, target: Callable[..., object]) -> None:
         self._workers = workers
+        self.run = target
 
     def start(self) -> None:
         """It waits for its turn."""
 
     def join(self) -> None:
-        """Whose turn it is does not matter: all of them are joined."""
-        self._workers.run_next()
+        """Nobody waits any longer: it is its turn."""
+        self._workers.run(self)
 
 
 @contextmanager

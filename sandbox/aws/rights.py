@@ -257,6 +257,14 @@ class Rights:
                 "aws:RequestTag": given,
             }
         for operator, tests in condition.items():
+            if operator == "Null":  # whether the key is not there
+                for key, wanted in tests.items():
+                    kind, _, name = key.partition("/")
+                    if kind not in tags:
+                        raise ValueError(f"the sandbox knows no condition {operator} {key}")
+                    if (name not in tags[kind]) != (wanted == "true"):
+                        return False
+                continue
             fits = _OPERATORS.get(operator.removesuffix(_IF_EXISTS))
             for key, wanted in tests.items():
                 kind, _, name = key.partition("/")

@@ -265,7 +265,7 @@ class _Copy:
         self._service_down: str | None = None
         self._ended = False
         self._states: list[str] = []
-        _let_go_of_connections()
+        let_go_of_connections()
         signal.signal(signal.SIGALRM, self._hangs)
         signal.alarm(SECONDS)
 
@@ -365,7 +365,7 @@ def _faults(call: Call) -> tuple[str, ...]:
     return (*kinds, Strike.OUTAGE)
 
 
-def _let_go_of_connections() -> None:
+def let_go_of_connections() -> None:
     """Keep no hand on the original's connections to PostgreSQL: they go on, but not here."""
     ours, nobody = socket.socketpair()
     nobody.close()

@@ -21,6 +21,7 @@ class Story:
         prepare: what has happened before; never disturbed.
         act: what is disturbed; returns the executions that it has started.
         outcome: how the last run of every source ends.
+        later: how it may end where the schedule goes on for days.
         overtakes_at: the state of the first child at which the others run, where there are others.
     """
 
@@ -30,7 +31,13 @@ class Story:
     act: Callable[[World], list[Execution]]
     names: tuple[str, ...] = (NAME,)
     outcome: str = "certified"
+    later: tuple[str, ...] = ()
     overtakes_at: str | None = None
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Every outcome that is true of it."""
+        return (self.outcome, *self.later)
 
 
 def _another(world: World) -> None:
@@ -99,6 +106,7 @@ STORIES = {
             _broken_by_the_change,
             _announce,
             outcome="rolled_back",
+            later=("planned",),
         ),
         Story(
             "shared",

@@ -23,8 +23,9 @@ from moto.secretsmanager.models import secretsmanager_backends
 from sandbox.dms.certificates import Certificates
 from sandbox.dms.connections import Connections
 from sandbox.dms.endpoints import Endpoints
+from sandbox.dms.events import Events
 from sandbox.dms.switches import Durations, Quotas, Switches
-from sandbox.dms.tasks import Instances, Tasks
+from sandbox.dms.tasks import NOTHING_LOADED, Instances, Tasks
 from sandbox.dms.world import (
     PLAIN,
     Fault,
@@ -104,6 +105,7 @@ class DmsStandIn(World):
             **self._endpoints.operations(),
             **self._instances.operations(),
             **self._tasks.operations(),
+            **Events(self).operations(),
             "AddTagsToResource": self._add_tags_to_resource,
             "DescribeAccountAttributes": self._describe_account_attributes,
             "DescribeDataProviders": self._describe_data_providers,
@@ -185,8 +187,10 @@ class DmsStandIn(World):
             if task.ran:
                 self._tasks.started(task)
                 task.seen["Status"] = status
-            if status in ("stopped", "failed"):
-                self._tasks.stopped(task, status=status)
+            if status == "stopped":
+                self._tasks.stopped(task)
+            elif status == "failed":
+                self._tasks.failed(task, TASK_ERROR)
             return str(task.seen["ReplicationTaskArn"])
 
     def set_task(
@@ -203,9 +207,11 @@ class DmsStandIn(World):
         """Let a task do something by itself: fail, move, finish its load, refuse to start."""
         with self.lock:
             task = self.state.tasks[arn]
-            if status in ("stopped", "failed"):
-                self._tasks.stopped(task, status=status)
-            if status is not None:
+            if status == "stopped":
+                self._tasks.stopped(task)
+            elif status == "failed":
+                self._tasks.failed(task, TASK_ERROR)
+            elif status is not None:
                 task.seen["Status"] = status
             if message is not None:
                 task.seen["LastFailureMessage"] = message
@@ -218,11 +224,21 @@ class DmsStandIn(World):
             task.start_failure = start_failure
 
     def add_serverless(
-        self, identifier: str, *, source: str, target: str, status: str = "running"
+        self,
+        identifier: str,
+        *,
+        source: str,
+        target: str,
+        status: str = "running",
+        failure: str | None = None,
     ) -> str:
-        """A serverless replication between two endpoints; returns the ARN of its config."""
+        """A serverless replication between two endpoints; returns the ARN of its config.
+
+        ``failure`` is why the test of its source failed.
+        """
         with self.lock:
             arn = self.new_arn("replication-config")
+            now = self.date()
             self.state.configs[arn] = Serverless(
                 {
                     "ReplicationConfigIdentifier": identifier,
@@ -231,8 +247,11 @@ class DmsStandIn(World):
                     "TargetEndpointArn": target,
                     "ReplicationType": "cdc",
                     "IsReadOnly": False,
+                    "ReplicationConfigCreateTime": now,
+                    "ReplicationConfigUpdateTime": now,
                 },
                 status,
+                failure,
             )
             return arn
 
@@ -369,10 +388,28 @@ class DmsStandIn(World):
     def _describe_replications(self, params: dict[str, Any]) -> dict[str, Any]:
         found = self.filtered(
             params,
-            [config.seen | {"Status": config.status} for config in self.state.configs.values()],
+            [self._replication(config) for config in self.state.configs.values()],
             _CONFIG_FILTERS,
         )
         return page(params, "Replications", found)
+
+    def _replication(self, config: Serverless) -> dict[str, Any]:
+        seen = dict(config.seen)
+        messages = []
+        if config.failure is not None:
+            endpoint = self.endpoint(seen["SourceEndpointArn"]).seen["EndpointIdentifier"]
+            messages.append(
+                f"Test connection failed for endpoint '{endpoint}' and replication config "
+                f"'{seen['ReplicationConfigIdentifier']}'. Failure Message: '{config.failure}'"
+            )
+        return seen | {
+            "Status": config.status,
+            "ProvisionData": {"IsNewProvisioningAvailable": False, "ProvisionedCapacityUnits": 0},
+            "FailureMessages": messages,
+            "ReplicationStats": dict(NOTHING_LOADED),
+            "ReplicationCreateTime": seen.pop("ReplicationConfigCreateTime"),
+            "ReplicationUpdateTime": seen.pop("ReplicationConfigUpdateTime"),
+        }
 
     def _describe_account_attributes(self, _: dict[str, Any]) -> dict[str, Any]:
         used = {
@@ -426,6 +463,8 @@ class DmsStandIn(World):
         return arn
 
 
+TASK_ERROR = "Task error notification received from subtask 0, thread 0."
+"""Why a task fails that is only said to have failed."""
 _CONFIG_FILTERS: Mapping[str, str | tuple[str, ...]] = {
     "replication-config-arn": "ReplicationConfigArn",
     "replication-config-id": "ReplicationConfigIdentifier",

@@ -1,5 +1,6 @@
-"""Replication instances and tasks (AWS facts, sections 3 and 6)."""
+"""Replication instances and tasks (AWS facts, sections 3 and 6; answers recorded of real DMS)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
@@ -18,6 +19,23 @@ from sandbox.dms.world import (
 )
 
 _COUNTS = ("ElapsedTimeMillis", "TablesLoaded", "TablesLoading", "TablesQueued", "TablesErrored")
+NOTHING_LOADED = {"FullLoadProgressPercent": 0, **dict.fromkeys(_COUNTS, 0)}
+NORMAL = "Stop Reason NORMAL"
+"""What DMS says of a task that was asked to stop, and of one that has never run."""
+
+
+def fatal(words: str) -> str:
+    """What DMS says of a task that failed, as LastFailureMessage and as StopReason alike."""
+    return f"Last Error  {words} Stop Reason FATAL_ERROR Error Level FATAL"
+
+
+def answer_of(task: Task) -> dict[str, Any]:
+    """How an operation that changes a task answers: only DescribeReplicationTasks has its stats."""
+    return {
+        "ReplicationTask": {
+            name: value for name, value in task.seen.items() if name != "ReplicationTaskStats"
+        }
+    }
 
 
 class Instances:
@@ -86,7 +104,7 @@ class Instances:
 
 
 class Tasks:
-    """Create, describe, start, stop, modify, delete."""
+    """Create, describe, start, stop, modify, move, assess, delete."""
 
     def __init__(self, dms: World) -> None:
         self._dms = dms
@@ -99,6 +117,8 @@ class Tasks:
             "StartReplicationTask": self._start,
             "StopReplicationTask": self._stop,
             "ModifyReplicationTask": self._modify,
+            "MoveReplicationTask": self._move,
+            "StartReplicationTaskAssessment": self._assess,
             "DeleteReplicationTask": self._delete,
         }
 
@@ -107,10 +127,9 @@ class Tasks:
             self._dms.endpoint(end)
         self._dms.instance(params["ReplicationInstanceArn"])
         task = self.add(params, "creating")
-        self._dms.later(
-            self._dms.durations.task_creating, lambda: self._change(task, "creating", "ready")
-        )
-        return {"ReplicationTask": copy_of(task.seen)}
+        self._dms.later(self._dms.durations.task_creating, lambda: self._ready(task))
+        self._dms.note(task.seen, "creation", "Replication task has created.")
+        return answer_of(task)
 
     def add(self, params: dict[str, Any], status: str) -> Task:
         """Make a task in this status, without a look at its endpoints."""
@@ -133,9 +152,11 @@ class Tasks:
                 "ReplicationTaskSettings": params.get("ReplicationTaskSettings", "{}"),
                 "Status": status,
                 "ReplicationTaskCreationDate": self._dms.date(),
-                "ReplicationTaskStats": {},
+                "ReplicationTaskStats": dict(NOTHING_LOADED),
             }
         )
+        if status == "ready":
+            task.seen["StopReason"] = NORMAL
         self._dms.state.tasks[arn] = task
         self._dms.add_tags(arn, params.get("Tags"))
         return task
@@ -173,9 +194,10 @@ class Tasks:
                 f"{when}",
             )
         self._reject_unproven(task)
-        task.seen["Status"] = "starting"
+        task.seen |= {"Status": "starting", "ReplicationTaskStartDate": self._dms.date()}
+        task.seen.pop("StopReason", None)
         self._dms.later(self._dms.durations.task_starting, lambda: self._begin(task))
-        return {"ReplicationTask": copy_of(task.seen)}
+        return answer_of(task)
 
     def _reject_unproven(self, task: Task) -> None:
         """Every endpoint of the task needs a passing test on the task's instance (section 3)."""
@@ -200,23 +222,24 @@ class Tasks:
         if task.seen["Status"] != "starting":
             return
         if task.start_failure is not None:
-            self.stopped(task, status="failed")
-            task.seen["LastFailureMessage"] = task.start_failure
-            task.seen["StopReason"] = "Stop Reason FATAL_ERROR"
+            self.failed(task, task.start_failure)
             return
+        if not task.ran:
+            task.seen["ReplicationTaskStats"]["FullLoadProgressPercent"] = 100
         self.started(task)
 
     def started(self, task: Task) -> None:
         """Let a task run from now on."""
         now = self._dms.date()
         task.ran = True
-        task.seen |= {"Status": "running", "ReplicationTaskStartDate": now}
+        task.seen["Status"] = "running"
+        task.seen.setdefault("ReplicationTaskStartDate", now)
         task.seen.pop("StopReason", None)
         stats = task.seen["ReplicationTaskStats"]
         stats.pop("StopDate", None)
         stats |= {"StartDate": now, "FreshStartDate": stats.get("FreshStartDate", now)}
-        stats.setdefault("FullLoadProgressPercent", 100)
         stats |= dict.fromkeys(_COUNTS, 0)
+        self._dms.note(task.seen, "state change", "Replication task has started.")
 
     def _stop(self, params: dict[str, Any]) -> dict[str, Any]:
         task = self._dms.task(params["ReplicationTaskArn"])
@@ -229,26 +252,74 @@ class Tasks:
             self._dms.durations.task_stopping,
             lambda: self.stopped(task) if task.seen["Status"] == "stopping" else None,
         )
-        return {"ReplicationTask": copy_of(task.seen)}
+        return answer_of(task)
 
-    def stopped(self, task: Task, status: str = "stopped") -> None:
+    def stopped(self, task: Task) -> None:
         """Let a task be stopped from now on, for no particular reason."""
-        task.seen |= {"Status": status, "StopReason": "Stop Reason NORMAL"}
-        task.seen["ReplicationTaskStats"]["StopDate"] = self._dms.date()
+        self._over(task, "stopped", NORMAL)
+        self._dms.note(task.seen, "state change", "Replication task has stopped.")
+
+    def failed(self, task: Task, words: str) -> None:
+        """Let a task have failed, with these words inside of what DMS says."""
+        self._over(task, "failed", fatal(words))
+        task.seen["LastFailureMessage"] = fatal(words)
+        self._dms.note(task.seen, "failure", "Replication task has failed.")
+
+    def _over(self, task: Task, status: str, reason: str) -> None:
+        now = self._dms.date()
+        checkpoint = f"checkpoint:V1#{task.checkpoint}#{int(now.timestamp()):016X}#0#0#*#0#0"
+        task.checkpoint += 1
+        task.seen |= {"Status": status, "StopReason": reason, "RecoveryCheckpoint": checkpoint}
+        task.seen["ReplicationTaskStats"]["StopDate"] = now
 
     def _modify(self, params: dict[str, Any]) -> dict[str, Any]:
         task = self._dms.task(params["ReplicationTaskArn"])
-        before = task.seen["Status"]
-        if before not in ("ready", "stopped", "failed"):
-            raise bad_state(f"Replication task cannot be modified, invalid state: {before}")
+        before = self._at_rest(task, "modified")
         for name in ("TableMappings", "ReplicationTaskSettings", "MigrationType"):
             if name in params:
                 task.seen[name] = params[name]
-        task.seen["Status"] = "modifying"
-        self._dms.later(
-            self._dms.durations.task_creating, lambda: self._change(task, "modifying", before)
-        )
-        return {"ReplicationTask": copy_of(task.seen)}
+        self._meanwhile(task, "modifying", before)
+        self._dms.note(task.seen, "configuration change", "Replication task has modified.")
+        return answer_of(task)
+
+    def _move(self, params: dict[str, Any]) -> dict[str, Any]:
+        task = self._dms.task(params["ReplicationTaskArn"])
+        instance = self._dms.instance(params["TargetReplicationInstanceArn"])
+        before = self._at_rest(task, "moved")
+        task.seen["TargetReplicationInstanceArn"] = arn = instance.seen["ReplicationInstanceArn"]
+
+        def moved() -> None:
+            task.seen["ReplicationInstanceArn"] = arn
+            del task.seen["TargetReplicationInstanceArn"]
+
+        self._meanwhile(task, "moving", before, then=moved)
+        return answer_of(task)
+
+    def _assess(self, params: dict[str, Any]) -> dict[str, Any]:
+        task = self._dms.task(params["ReplicationTaskArn"])
+        self._meanwhile(task, "testing", self._at_rest(task, "assessed"))
+        return answer_of(task)
+
+    def _at_rest(self, task: Task, done: str) -> str:
+        """The status of a task that may be changed now."""
+        status = str(task.seen["Status"])
+        if status not in ("ready", "stopped", "failed"):
+            raise bad_state(f"Replication task cannot be {done}, invalid state: {status}")
+        return status
+
+    def _meanwhile(
+        self, task: Task, status: str, before: str, *, then: Callable[[], None] | None = None
+    ) -> None:
+        """Let a task be in a status for a while, and afterwards in the one before."""
+        task.seen["Status"] = status
+
+        def over() -> None:
+            if task.seen["Status"] == status:
+                task.seen["Status"] = before
+                if then is not None:
+                    then()
+
+        self._dms.later(self._dms.durations.task_creating, over)
 
     def _delete(self, params: dict[str, Any]) -> dict[str, Any]:
         task = self._dms.task(params["ReplicationTaskArn"])
@@ -264,8 +335,9 @@ class Tasks:
             self._dms.state.tags.pop(arn, None)
 
         self._dms.later(self._dms.durations.task_deleting, gone)
-        return {"ReplicationTask": copy_of(task.seen)}
+        self._dms.note(task.seen, "deletion", "Replication task has deleted.")
+        return answer_of(task)
 
-    def _change(self, task: Task, before: str, after: str) -> None:
-        if task.seen["Status"] == before:
-            task.seen["Status"] = after
+    def _ready(self, task: Task) -> None:
+        if task.seen["Status"] == "creating":
+            task.seen |= {"Status": "ready", "StopReason": NORMAL}

@@ -5,6 +5,7 @@ import hashlib
 import heapq
 import re
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ PLAIN = ("ServerName", "Port", "Username", "DatabaseName")
 """Fields that stand at the top level of an endpoint and in its PostgreSQLSettings alike."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9])*")
+
+EVENTS_KEPT = 1_000
 
 Operations = Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]
 
@@ -62,19 +65,24 @@ class Instance:
 
 @dataclass
 class Task:
-    """A replication task. `ran`: it has run before; `start_failure`: why it fails when started."""
+    """A replication task. `ran`: it has run before; `start_failure`: why it fails when started.
+
+    `checkpoint` counts its stops.
+    """
 
     seen: dict[str, Any]
     ran: bool = False
     start_failure: str | None = None
+    checkpoint: int = 1
 
 
 @dataclass
 class Serverless:
-    """A replication config and the status of its replication."""
+    """A replication config, the status of its replication, and why its test failed."""
 
     seen: dict[str, Any]
     status: str
+    failure: str | None = None
 
 
 @dataclass
@@ -118,6 +126,7 @@ class State:
     providers: dict[str, dict[str, Any]] = field(default_factory=dict)
     connections: dict[tuple[str, str], Connection] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    events: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
 
 
 class World:
@@ -173,6 +182,18 @@ class World:
         now = self.now()
         while self._due and self._due[0][0] <= now:
             heapq.heappop(self._due)[2]()
+
+    def note(self, task: Mapping[str, Any], category: str, message: str) -> None:
+        """Something happened to a task: DescribeEvents shows it."""
+        self.state.events.append(
+            {
+                "SourceIdentifier": task["ReplicationTaskIdentifier"],
+                "SourceType": "replication-task",
+                "Message": message,
+                "EventCategories": [category],
+                "Date": self.date(),
+            }
+        )
 
     def seen_endpoint(self, endpoint: Endpoint) -> dict[str, Any]:
         """As DescribeEndpoints shows it: the type in capitals, never a password (section 3)."""
@@ -289,7 +310,9 @@ def page(
     try:
         start = int(base64.b64decode(marker)) if marker else 0
     except ValueError:
-        raise invalid("Invalid marker") from None
+        start = -1
+    if start < 0:
+        raise invalid("Invalid marker")
     shown: dict[str, Any] = {key: items[start : start + size]}
     if start + size < len(items):
         shown["Marker"] = base64.b64encode(str(start + size).encode()).decode()

@@ -3,9 +3,10 @@
 import argparse
 import http.client
 import json
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,9 +22,11 @@ from sandbox.serve.folder import (
     leave_own_account,
 )
 
-COMMANDS = ("serve", "env", "do", "mail", "reset")
+COMMANDS = ("serve", "env", "do", "mail", "reset", "picture")
 SPEED = 30.0
-SPEED_LIMIT = 3600.0
+SPEED_LIMIT = 3600
+SOURCES_LIMIT = 500
+_PORTS = 65535
 _CONTROL_SECONDS = 600.0
 
 
@@ -51,9 +54,24 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         return made
 
     serve = add("serve", _serve, "serve an AWS account on a loopback port, until Ctrl-C")
-    serve.add_argument("--port", type=int, default=PORT, help="another one when taken")
-    serve.add_argument("--speed", type=_speed, default=SPEED, help="of its clock (default 30)")
-    serve.add_argument("--sources", type=int, default=0, help="certify so many more at first")
+    serve.add_argument(
+        "--port",
+        type=_between(0, _PORTS, whole=True),
+        default=PORT,
+        help=f"default {PORT}; another one when it is taken, any free one for 0",
+    )
+    serve.add_argument(
+        "--speed",
+        type=_between(1, SPEED_LIMIT),
+        default=SPEED,
+        help=f"of its clock, at most {SPEED_LIMIT:,} (default {SPEED:.0f})",
+    )
+    serve.add_argument(
+        "--sources",
+        type=_between(0, SOURCES_LIMIT, whole=True),
+        default=0,
+        help=f"certify so many more at first, at most {SOURCES_LIMIT}: 200 take some minutes",
+    )
     add("env", _env, 'shell lines for another terminal: eval "$(python -m sandbox env)"')
     do = add(
         "do",
@@ -65,14 +83,23 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     do.add_argument("words", nargs="+", metavar="ACT", help="an act, and its argument")
     add("mail", _mail, "show the notices as they would arrive")
     add("reset", _reset, "begin again with the account as it was at first")
+    add("picture", _picture, "draw docs/picture.svg again, from a session with a new account")
     return parser
 
 
-def _speed(text: str) -> float:
-    speed = float(text)
-    if not 1 <= speed <= SPEED_LIMIT:
-        raise argparse.ArgumentTypeError(f"between 1 and {SPEED_LIMIT:.0f}")
-    return speed
+def _between(least: int, most: int, *, whole: bool = False) -> Callable[[str], float]:
+    """Return what reads a number of the command line, and says what numbers there are."""
+
+    def number(text: str) -> float:
+        try:
+            value: float = int(text) if whole else float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number between {least} and {most}")
+        return value
+
+    return number
 
 
 def _serve(args: argparse.Namespace) -> int:
@@ -82,10 +109,19 @@ def _serve(args: argparse.Namespace) -> int:
     return serve(args.folder or FOLDER, port=args.port, speed=args.speed, sources=args.sources)
 
 
+def _picture(_: argparse.Namespace) -> int:
+    from sandbox.serve import picture  # noqa: PLC0415 - it takes seconds
+
+    picture.main(picture.PICTURE)
+    print(picture.PICTURE)
+    return 0
+
+
 def _acts(arguments: Sequence[str]) -> str | None:
     """What can be done, when it is asked for."""
     if arguments[:1] != ["do"] or not {"-h", "--help"} & {*arguments}:
         return None
+    leave_own_account()
     from sandbox import acts  # noqa: PLC0415 - it takes seconds
 
     listed = (

@@ -21,10 +21,12 @@ from botocore.exceptions import BotoCoreError
 from sandbox.aws import calls
 from sandbox.aws.machine import CALLER_HEADER
 from sandbox.serve.folder import ADDRESS, CONTROL, CONTROL_HEADER, PORT
-from sandbox.serve.wire import Asked, NotServed, asked, error_body
+from sandbox.serve.wire import Asked, NotServed, asked, error_body, failure_of, protocol_of
 
 BODY_LIMIT = 64 * 1024 * 1024
 IDLE_SECONDS = 60.0
+_LINE_LIMIT = 1024
+_TRAILERS = 32
 _HOSTS = (ADDRESS, "localhost")
 # What the server itself says about a body, whatever moto said about it.
 _OWN_HEADERS = ("content-length", "connection", "transfer-encoding", "date", "server")
@@ -90,23 +92,28 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         try:
-            body = self._body()
+            body = self._whole_body()
             if (self.headers.get("Host") or "").rpartition(":")[0] not in _HOSTS:
                 raise NotServed(403, "AccessDenied", "only this machine is served")
             if self.path.startswith(CONTROL):
                 self._control(body)
             else:
                 self._aws(body)
+        except (LookupError, TypeError, ValueError) as error:
+            self.close_connection = True
+            reason = f"the request cannot be read: {type(error).__name__}"
+            self._error("json", NotServed(400, "InvalidRequest", reason))
         except NotServed as refused:
-            form = "form-urlencoded" in (self.headers.get("Content-Type") or "")
-            self._error("query" if form else "json", refused)
+            own = self.path.startswith(CONTROL)
+            protocol = protocol_of(self.command, self.path, self._names())
+            self._error("json" if own else protocol, refused)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _serve  # noqa: N815
 
     # -- AWS
 
     def _aws(self, body: bytes) -> None:
-        what = asked(self.command, self.path, dict(self.headers.items()), body)
+        what = asked(self.command, self.path, self._names(), body)
         try:
             answer = self.backend.answer(what, self._request(what, body))
         except NotServed as refused:
@@ -119,14 +126,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(what.protocol, NotServed(501, "NotImplemented", str(missing)))
             return
         except Exception as error:  # noqa: BLE001  (an account goes on, whatever one call did)
-            reason = f"the sandbox could not answer: {type(error).__name__}"
-            self._error(what.protocol, NotServed(500, "InternalFailure", reason))
+            self._error(what.protocol, failure_of(what, body, error))
             return
         if answer is None:
             reason = f"the sandbox has no {what.service} {what.operation}"
             self._error(what.protocol, NotServed(501, "NotImplemented", reason))
             return
         self._send(answer)
+
+    def _names(self) -> dict[str, str]:
+        """The headers, by their names in small letters."""
+        return {name.lower(): value for name, value in self.headers.items()}
 
     def _request(self, what: Asked, body: bytes) -> AWSPreparedRequest:
         headers: Any = HeadersDict()
@@ -183,26 +193,62 @@ class _Handler(BaseHTTPRequestHandler):
 
     # -- the body
 
-    def _body(self) -> bytes:
-        """Read the whole body, in chunks if it comes in chunks."""
-        if "chunked" in (self.headers.get("Transfer-Encoding") or "").lower():
-            return b"".join(self._chunks())
-        length = self.headers.get("Content-Length") or "0"
-        if not length.isdigit() or int(length) > BODY_LIMIT:
+    def _whole_body(self) -> bytes:
+        """Read the whole body, in chunks if it comes in chunks.
+
+        Raises:
+            NotServed: it is too large, did not come in time, or is not what its headers say. The
+                connection is closed then: what else comes on it has no known beginning.
+        """
+        try:
+            if "chunked" in (self.headers.get("Transfer-Encoding") or "").lower():
+                return b"".join(self._chunks())
+            return self._exactly(_size(self.headers.get("Content-Length") or "0", 10))
+        except TimeoutError:
             self.close_connection = True
+            raise NotServed(408, "RequestTimeout", "the body did not come in time") from None
+        except NotServed:
+            self.close_connection = True
+            raise
+
+    def _exactly(self, size: int) -> bytes:
+        if size > BODY_LIMIT:
             raise NotServed(413, "RequestEntityTooLarge", "the body is too large")
-        return self.rfile.read(int(length))
+        read = self.rfile.read(size)
+        if len(read) < size:
+            raise NotServed(400, "IncompleteBody", "the body is shorter than its headers say")
+        return read
 
     def _chunks(self) -> Iterator[bytes]:
         left = BODY_LIMIT
         while True:
-            size = int(self.rfile.readline(1024).split(b";")[0].strip() or b"0", 16)
+            size = _size(
+                self.rfile.readline(_LINE_LIMIT).split(b";")[0].strip().decode("latin-1"), 16
+            )
             left -= size
             if left < 0:
-                self.close_connection = True
                 raise NotServed(413, "RequestEntityTooLarge", "the body is too large")
-            chunk = self.rfile.read(size)
-            self.rfile.readline(1024)
+            yield self._exactly(size)
             if not size:
+                self._end_of_trailers()
                 return
-            yield chunk
+            if self.rfile.readline(_LINE_LIMIT).strip():
+                raise NotServed(400, "IncompleteBody", "a chunk is longer than it says")
+
+    def _end_of_trailers(self) -> None:
+        for _ in range(_TRAILERS):
+            if not self.rfile.readline(_LINE_LIMIT).strip():
+                return
+        raise NotServed(400, "IncompleteBody", "too many trailers")
+
+
+def _size(text: str, base: int) -> int:
+    """A number of bytes as headers and chunks say it.
+
+    Raises:
+        NotServed: it is not one.
+    """
+    digits = "0123456789abcdefABCDEF" if base == 16 else "0123456789"
+    if not text or len(text) > 18 or text.strip(digits):
+        raise NotServed(400, "InvalidRequest", "the length of the body is not a number")
+    return int(text, base)

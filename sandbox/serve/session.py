@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ def serve(folder: Path, *, port: int, speed: float, sources: int) -> int:
     """Serve an account until somebody ends it.
 
     Raises:
-        ValueError: this machine lacks what it needs, or that many sources are too many.
+        ValueError: this machine lacks what it needs.
     """
-    with held_folder(folder) as held:
+    with _held(folder) as held:
         account = Account(Options(speed=speed, sources=sources), held)
         try:
             _serve(account, port)
@@ -34,9 +34,24 @@ def serve(folder: Path, *, port: int, speed: float, sources: int) -> int:
     return 0
 
 
+@contextmanager
+def _held(folder: Path) -> Iterator[Path]:
+    """A folder to serve from.
+
+    Raises:
+        ValueError: it cannot be made or written.
+    """
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(held_folder(folder))
+            account_file(held).unlink(missing_ok=True)
+        except OSError as error:
+            raise ValueError(f"{folder} cannot be used: {error.strerror}") from None
+        yield held
+
+
 def _serve(account: Account, port: int) -> None:
     file = account_file(account.folder)
-    file.unlink(missing_ok=True)
     print("Starting PostgreSQL, deploying Certifier, making an estate …", flush=True)
     with watched(file), serving(account, port=port) as taken, _ended_by(account):
         url = f"http://{ADDRESS}:{taken}"

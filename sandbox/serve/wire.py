@@ -36,8 +36,27 @@ SERVICES = (
     "stepfunctions",
     "sts",
 )
-_CREDENTIAL = re.compile(r"Credential=[^/]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+# In the header of a signed request, or in the query of a presigned URL.
+_CREDENTIAL = re.compile(
+    r"Credential=[^/%]+(?:/|%2F)\d{8}(?:/|%2F)([a-z0-9-]+)(?:/|%2F)([a-z0-9-]+)(?:/|%2F)aws4_request",
+    re.IGNORECASE,
+)
+# Signature version 2, which S3 alone still takes.
+_OLDER = re.compile(r"AWS [^:\s]+:\S+")
+_OLDER_QUERY = {"AWSAccessKeyId", "Signature"}
 _REST = ("rest-json", "rest-xml")
+_ANY_REGION = "us-east-1"
+"""S3 finds a bucket from here, wherever it is."""
+
+
+# How a service says that a page's token is not its own.
+_WRONG_TOKEN = {
+    "acm": "ValidationException",
+    "cloudformation": "ValidationError",
+    "secretsmanager": "InvalidNextTokenException",
+    "sns": "InvalidParameter",
+}
+_TOKEN = re.compile(rb"\b[Nn]ext_?[Tt]oken\b")
 
 
 class NotServed(Exception):
@@ -77,28 +96,75 @@ class _Template:
 
 
 def asked(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Asked:
-    """Return what a request asks for.
+    """Return what a request asks for; names of headers are in small letters.
 
     Raises:
         NotServed: it is not signed, or asks for what the sandbox does not have.
     """
-    headers = {name.lower(): value for name, value in headers.items()}
-    scope = _CREDENTIAL.search(headers.get("authorization", ""))
-    if scope is None:
+    try:
+        query = urlsplit(target).query
+    except ValueError:
+        raise NotServed(400, "InvalidURI", "the path of the request is not a URI") from None
+    authorization = headers.get("authorization", "")
+    scope = _CREDENTIAL.search(authorization or query)
+    if scope is not None:
+        region, signed = scope.groups()
+    elif _OLDER.match(authorization) or parse_qs(query).keys() >= _OLDER_QUERY:
+        region, signed = _ANY_REGION, "s3"
+    else:
         raise NotServed(403, "MissingAuthenticationToken", "the request has no AWS signature")
-    region, signed = scope.groups()
     name = _signing_names().get(signed)
     if name is None:
         raise NotServed(501, "NotImplemented", f"the sandbox does not serve {signed}")
     model = _model(name)
     operation = _operation(model, method, target, headers, body)
+    if "x-amz-target" in headers:
+        _check_document(model, operation, body)
+    protocol = str(model.metadata["protocol"])
+    if protocol == "json" and "x-amz-target" not in headers:
+        protocol = "query"  # as older clients of a service speak
     return Asked(
         event=f"before-send.{model.service_id.hyphenize()}.{operation}",
         service=name,
         operation=operation,
         url=f"https://{model.endpoint_prefix}.{region}.amazonaws.com{target}",
-        protocol=str(model.metadata["protocol"]),
+        protocol=protocol,
     )
+
+
+def protocol_of(method: str, target: str, headers: Mapping[str, str]) -> str:
+    """How a client reads an error before it is known what it asked for; names are in small letters.
+
+    A target says JSON, a form the query protocol; else it is S3, or somebody who has no preference.
+    """
+    if "x-amz-target" in headers or "json" in headers.get("content-type", ""):
+        return "json"
+    form = "form-urlencoded" in headers.get("content-type", "")
+    return "query" if form or (method == "GET" and "Action=" in target) else "rest-xml"
+
+
+def _check_document(model: ServiceModel, operation: str, body: bytes) -> None:
+    """Check what AWS checks before it looks at anything: a JSON object, with what is required.
+
+    Raises:
+        NotServed: it is not, or lacks something.
+    """
+    try:
+        given = json.loads(body or b"{}")
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise NotServed(400, "SerializationException", "the body is not a JSON object")
+    shape = model.operation_model(operation).input_shape
+    if shape is None:
+        return
+    missing = [
+        name
+        for name in shape.required_members
+        if shape.members[name].serialization.get("name", name) not in given
+    ]
+    if missing:
+        raise NotServed(400, "ValidationException", f"missing: {', '.join(missing)}")
 
 
 def _operation(
@@ -110,7 +176,8 @@ def _operation(
     elif wanted := headers.get("x-amz-target"):
         found = wanted.rpartition(".")[2]
     else:
-        found = parse_qs(body.decode("utf-8", "replace")).get("Action", [""])[0]
+        form = body.decode("utf-8", "replace") or urlsplit(target).query
+        found = parse_qs(form).get("Action", [""])[0]
     if found not in model.operation_names:
         raise NotServed(400, "UnknownOperationException", f"{model.service_name} has no such call")
     return found
@@ -165,6 +232,18 @@ def _model(name: str) -> ServiceModel:
 @cache
 def _signing_names() -> dict[str, str]:
     return {_model(name).signing_name: name for name in SERVICES}
+
+
+def failure_of(what: Asked, body: bytes, error: Exception) -> NotServed:
+    """What to say of a call that moto did not survive.
+
+    It takes the tokens of pages apart without a look whether they are its own.
+    """
+    if isinstance(error, ValueError | LookupError) and _TOKEN.search(body):
+        code = _WRONG_TOKEN.get(what.service, "InvalidToken")
+        return NotServed(400, code, "the token of the page is not valid")
+    reason = f"the sandbox could not answer: {type(error).__name__}"
+    return NotServed(500, "InternalFailure", reason)
 
 
 def error_body(protocol: str, code: str, message: str) -> tuple[str, bytes]:

@@ -59,9 +59,14 @@ def tidy(aws: boto3.Session, table: str, bucket: str, inbox: Any) -> Call:
 
 
 @pytest.fixture
-def report(aws: boto3.Session, table: str, bucket: str) -> Call:
+def report(aws: boto3.Session, table: str, bucket: str, inbox: Any) -> Call:
     def call(**fields: Any) -> dict[str, Any]:
-        environ = {"TABLE": table, "BUCKET": bucket, "INSTALLATION": "Certifier"}
+        environ = {
+            "TABLE": table,
+            "BUCKET": bucket,
+            "INSTALLATION": "Certifier",
+            "TOPIC": inbox.topic,
+        }
         event = {
             "execution": PARENT,
             "bucket": bucket,

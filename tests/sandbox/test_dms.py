@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import moto
@@ -1015,8 +1016,52 @@ def test_a_task_can_fail_to_start(replication: tuple[Dms, str, str, str]) -> Non
     dms.standin.set_task(task, status="stopped", start_failure="slot is in use")
     resume(dms, task)
     failed = described_task(dms, task)
-    assert (failed["Status"], failed["LastFailureMessage"]) == ("failed", "slot is in use")
-    assert failed["StopReason"] == "Stop Reason FATAL_ERROR"
+    said = "Last Error  slot is in use Stop Reason FATAL_ERROR Error Level FATAL"
+    assert (failed["Status"], failed["LastFailureMessage"]) == ("failed", said)
+    assert failed["StopReason"] == said
+
+
+def test_events_tell_of_tasks(replication: tuple[Dms, str, str, str]) -> None:
+    """What happened to a task in the last hour, or since a time; by category, and page by page."""
+    dms, task, _, _ = replication
+
+    def reported(**chosen: Any) -> list[str]:
+        events = dms.client.describe_events(SourceType="replication-task", **chosen)["Events"]
+        return [each["Message"].removeprefix("Replication task has ") for each in events]
+
+    dms.clock.time += 7200
+    assert reported() == []
+    since = datetime.fromtimestamp(dms.standin.now(), UTC)
+    dms.client.stop_replication_task(ReplicationTaskArn=task)
+    assert reported(SourceIdentifier="copy") == ["stopped."]
+    assert reported(SourceIdentifier="another") == []
+    dms.standin.set_task(task, status="failed")
+    assert reported(StartTime=since) == ["stopped.", "failed."]
+    assert reported(EventCategories=["failure"]) == ["failed."]
+    assert reported(EndTime=since, Duration=24 * 60) == ["started."]
+    assert failing(dms.client.describe_events, Duration=1_000_000)["Code"] == (
+        "InvalidParameterValueException"
+    )
+
+
+def test_a_task_moves_to_another_instance(replication: tuple[Dms, str, str, str]) -> None:
+    """6: it is moving while its instance is still the old one, and stops where it was."""
+    dms, task, _, instance = replication
+    other = dms.standin.add_instance("ri-2")
+    error = failing(
+        dms.client.move_replication_task,
+        ReplicationTaskArn=task,
+        TargetReplicationInstanceArn=other,
+    )
+    assert error["Code"] == "InvalidResourceStateFault"
+    dms.standin.set_task(task, status="stopped")
+    dms.standin.durations = Durations()
+    dms.client.move_replication_task(ReplicationTaskArn=task, TargetReplicationInstanceArn=other)
+    moving = described_task(dms, task)
+    assert (moving["Status"], moving["ReplicationInstanceArn"]) == ("moving", instance)
+    dms.clock.time += 10
+    moved = described_task(dms, task)
+    assert (moved["Status"], moved["ReplicationInstanceArn"]) == ("stopped", other)
 
 
 def test_a_full_load_shows_its_progress(replication: tuple[Dms, str, str, str]) -> None:
@@ -1041,5 +1086,5 @@ def test_instances_take_time_to_create(start: Start) -> None:
 def test_an_operation_it_does_not_know_is_said(start: Start) -> None:
     """What the stand-in does not play is an error with its name, never a made-up answer."""
     dms = start()
-    with pytest.raises(NotImplementedError, match="DescribeEvents"):
-        dms.client.describe_events()
+    with pytest.raises(NotImplementedError, match="DescribeSchemas"):
+        dms.client.describe_schemas(EndpointArn="arn:aws:dms:eu-west-1:1:endpoint:X")

@@ -1,5 +1,8 @@
 """The one page of the demo to open."""
 
+import inspect
+
+from sandbox import demo
 from sandbox.story_page import GLOSSARY, Scene, story_page
 
 
@@ -21,3 +24,10 @@ def test_the_scenes_come_in_their_order_with_their_records() -> None:
     assert '<a href="fleet.html">' in page
     assert all(line in page for line in GLOSSARY)
     assert len(GLOSSARY) == 3
+
+
+def test_the_page_to_open_is_the_last_thing_that_the_demo_names() -> None:
+    """Whoever looks at the end of the output knows what to open."""
+    last = inspect.getsource(demo.play).rstrip().splitlines()[-1]
+    assert "folder / 'index.html'" in last
+    assert last.strip().startswith("console.print(")

@@ -25,14 +25,19 @@ ROOTS = Roots(
 )
 
 
-@pytest.mark.parametrize(
-    ("name", "authority"),
-    [
-        ("orders-rds", REGION_ROOT),
-        ("orders-public", PUBLIC),
-        ("orders-private", Authority.root("Private CA")),
-    ],
-)
+AUTHORITIES = {
+    "orders-rds": REGION_ROOT,
+    "orders-public": PUBLIC,
+    "orders-private": Authority.root("Private CA"),
+}
+
+
+def test_no_source_of_the_guide_is_left_out() -> None:
+    """``orders`` is run by tests/scenarios/test_guide.py, with every command beside it."""
+    assert {*AUTHORITIES, "orders"} == SOURCES.keys()
+
+
+@pytest.mark.parametrize(("name", "authority"), AUTHORITIES.items())
 def test_a_whole_source_of_the_guide_is_certified(name: str, authority: Authority) -> None:
     """As it stands, but for what every account has its own of: ARNs, port, instance."""
     source = dict(SOURCES[name])

@@ -77,15 +77,15 @@ def test_plan_mode_of_a_new_source_registers_nothing(world: World) -> None:
 
 
 def test_a_rotation_is_started_by_the_secrets_event(world: World) -> None:
-    """A new CA and leaf: the endpoint gets the new CA alone, is tested, certified.
+    """A new CA and leaf: the endpoint gets the new CA, is tested, certified.
 
     A person hears of the CA, which nobody has trusted before.
     """
     world.onboard()
     (run,) = world.renew()
     assert run.child(NAME).outcome == "certified"
-    assert world.trusted().strip() == world.authority.certificate_pem.decode().strip()
-    assert set(world.causes()) == {"new_trust_anchor", "endpoint_ca_differs"}
+    assert world.authority.certificate_pem.decode().strip() in world.trusted()
+    assert set(world.causes()) == {"new_trust_anchor", "endpoint_ca_differs", "overlap_pending"}
     (notice,) = world.cloud.notices
     assert notice[0] == "Certifier eu-west-1: orders certified: new_trust_anchor"
 
@@ -103,6 +103,10 @@ def test_a_renewal_ahead_of_the_server_trusts_old_and_new_until_it_follows(world
     assert new in world.trusted()
     world.serve()
     run = world.cloud.tick()
+    assert run.child(NAME).outcome == "certified"
+    assert world.causes() == ["overlap_pending"]
+    assert old in world.trusted()
+    run = world.cloud.tick(minutes=24 * 60)
     assert run.child(NAME).outcome == "certified"
     assert world.trusted().strip() == new
     assert world.causes() == []

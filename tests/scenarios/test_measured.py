@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from certifier.triggers import LABEL_UPDATED
 from certifier.vocabulary import Metric
 from sandbox.aws import Kind
 from sandbox.world import World
@@ -69,3 +70,44 @@ def test_without_throttles_there_is_no_such_metric(world: World) -> None:
     """It costs only in the hours in which it is written."""
     world.onboard()
     assert Metric.DMS_THROTTLES not in measured(world)
+
+
+def test_a_start_that_is_refused_is_counted_as_the_callers(world: World) -> None:
+    """A typo, and a source that is not certified: both fail with their error, and ring nothing.
+
+    The alarm takes this count off that of the failed executions.
+    """
+    typo = world.cloud.run({"names": ["nosuch"]})
+    assert (typo.status, typo.error) == ("FAILED", "InvalidEvent")
+    assert measured(world)[Metric.STARTS_REFUSED] == [1]
+    since = len(world.cloud.log)
+    secret = world.cloud.put_secret("dms/payroll-tls", world.pair(), tags={})
+    run = world.cloud.run({"sources": [world.source(server_certificate=secret)]})
+    assert (run.status, run.error) == ("FAILED", "NotCertified")
+    assert measured(world, since)[Metric.STARTS_REFUSED] == [1]
+
+
+def test_what_nobody_has_asked_for_is_not_counted_as_a_callers(world: World) -> None:
+    """A tick whose source is refused succeeds; a broken function, and an event that has not the
+    shape of its rule, fail and ring.
+    """
+    world.onboard()
+    since = len(world.cloud.log)
+    world.issue()  # the server presents what the bundle does not hold
+    world.serve()
+    assert world.cloud.tick(minutes=25 * 60).status == "SUCCEEDED"
+    assert world.outcome() == "refused"
+    event = {
+        "source": "aws.secretsmanager",
+        "detail-type": LABEL_UPDATED,
+        "detail": {},
+    }
+    run = world.cloud.run(event)
+    assert (run.status, run.error) == ("FAILED", "UnreadableEvent")
+    world.cloud.faults.inject("s3", "PutObject", Kind.BEFORE, caller="select_sources")
+    for _ in range(12):
+        world.cloud.faults.inject("s3", "PutObject", Kind.BEFORE, caller="select_sources")
+    broken = world.recertify()
+    assert broken.status == "FAILED"
+    assert broken.error not in ("InvalidEvent", "NotCertified")
+    assert Metric.STARTS_REFUSED not in measured(world, since)

@@ -38,6 +38,15 @@ def test_no_source_leads_where_the_probe_may_not_go(
     assert world.arn(CREDENTIALS)
 
 
+@pytest.mark.parametrize("node", ["169.254.169.254", "db.example.org", "[::1]:5432"])
+def test_no_node_leads_where_the_probe_may_not_go(world: World, node: str) -> None:
+    """A node is held to what the host is held to, before anything connects to either."""
+    world.onboard(host="10.0.0.1", nodes=["10.0.0.2", node])
+    assert world.outcome() == "refused"
+    assert {each["cause"] for each in world.record()["findings"]} == {"address_forbidden"}
+    assert world.cloud.dms.endpoints() == []
+
+
 def test_a_name_that_resolves_only_in_the_probes_network_is_let_pass() -> None:
     """There the probe looks again; and a resolver that hangs holds nobody up for long."""
 

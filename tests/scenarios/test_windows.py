@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.scenarios.live import Live
+from tests.scenarios.live import DAY, Live
 
 
 def window(live: Live, *, opens_in: timedelta, hours: int = 2) -> str:
@@ -48,6 +48,8 @@ def test_an_old_ca_is_dropped_only_when_no_task_must_stop_for_it(live: Live) -> 
     live.world.serve()
     since = live.now
     live.change(restart_tasks=False)
+    assert "overlap_pending" in live.causes
+    live.tick(minutes=DAY)
     assert (live.outcome, live.status()) == ("certified", "running")
     assert "shrink_waits" in live.causes
     assert live.asked(since) == []

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -28,11 +28,15 @@ class Served:
 
     Attributes:
         variables: names that a document's commands use, as a reader would have set them.
+        prefix: what every command is started by, such as one that makes it another user's.
     """
 
-    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str], folder: Path, prefix: Sequence[str] = ()
+    ) -> None:
         self.process = process
         self.folder = folder
+        self.prefix = tuple(prefix)
         self.banner = ""
         self.variables: dict[str, str] = {}
 
@@ -45,6 +49,7 @@ class Served:
         """Run ``python -m sandbox`` in another terminal and return what it prints."""
         done = subprocess.run(
             [
+                *self.prefix,
                 sys.executable,
                 "-m",
                 "sandbox",
@@ -66,7 +71,7 @@ class Served:
     def run(self, line: str) -> subprocess.CompletedProcess[str]:
         """Run a line in bash, where the account's environment was evaluated before."""
         return subprocess.run(
-            ["bash", "-c", line],
+            [*self.prefix, "bash", "-c", line],
             cwd=ROOT,
             env={**self._environment, **self.variables},
             capture_output=True,
@@ -120,10 +125,10 @@ def _plain() -> dict[str, str]:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Served]:
+def serving(folder: Path, *options: str, prefix: Sequence[str] = ()) -> Iterator[Served]:
     """Serve an account from that folder; it is killed at the end if it still runs."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "serve", "--folder", folder, *options],
+        [*prefix, sys.executable, "-m", "sandbox", "serve", "--folder", folder, *options],
         cwd=ROOT,
         env=_plain(),
         stdin=subprocess.DEVNULL,
@@ -132,7 +137,7 @@ def serving(folder: Path, *options: str) -> Iterator[Served]:
         text=True,
         start_new_session=True,
     )
-    served = Served(process, folder)
+    served = Served(process, folder, prefix)
     assert process.stdout is not None
     try:
         for line in process.stdout:

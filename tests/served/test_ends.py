@@ -1,9 +1,12 @@
 """A served account ends cleanly, leaves nothing when it is killed, and stands beside others."""
 
 import os
+import re
 import signal
+import socket
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -67,12 +70,60 @@ def _ends_by_ctrl_c(served: Served) -> None:
     assert not (served.folder / "account.json").exists()
 
 
+def data_directory(processes: set[int]) -> Path:
+    """Where the PostgreSQL among these processes keeps its data."""
+    for pid in processes:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if words[0].endswith(b"/bin/postgres") and b"-D" in words:
+            return Path(words[words.index(b"-D") + 1].decode())
+    pytest.fail("no PostgreSQL among them")
+
+
+def listens(port: int) -> bool:
+    """Whether anybody answers on this port."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def ports(served: Served) -> tuple[int, int]:
+    """The account's, and PostgreSQL's."""
+    database = re.search(r"PostgreSQL \S+ at localhost:(\d+)", served.banner)
+    assert database is not None
+    return int(urlsplit(served.account["url"]).port or 0), int(database[1])
+
+
 def _leaves_nothing_when_killed(served: Served) -> None:
     processes = descendants(served.process.pid)
+    data, taken = data_directory(processes), ports(served)
+    assert data.exists()
+    assert all(listens(port) for port in taken)
     os.kill(served.process.pid, signal.SIGKILL)
     served.process.wait(10)
     served.until(lambda: not alive(processes), 60)
     assert not (served.folder / "account.json").exists()
+    served.until(lambda: not data.parent.exists(), 30)
+    assert not any(listens(port) for port in taken)
+
+
+def test_the_next_one_cleans_up_after_a_watcher_that_was_killed_too(tmp_path: Path) -> None:
+    """Account and watcher get SIGKILL: PostgreSQL is left, until another account is opened."""
+    with serving(tmp_path / "c", "--port", "0") as served:
+        processes = descendants(served.process.pid)
+        data, (_, database) = data_directory(processes), ports(served)
+        (watcher,) = {
+            pid
+            for pid in processes
+            if b"sandbox.serve.watch" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        }
+        os.kill(watcher, signal.SIGKILL)
+        os.kill(served.process.pid, signal.SIGKILL)
+        served.process.wait(10)
+        with serving(tmp_path / "c", "--port", "0") as following:
+            assert following.folder == served.folder
+            assert "billing-source" in following.shell("certifier discover --json")
+            assert not data.parent.exists()
+            assert not listens(database)
+            assert not alive(processes)
 
 
 def test_a_reset_begins_again(tmp_path: Path) -> None:

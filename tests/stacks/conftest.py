@@ -19,6 +19,7 @@ EVERY_SETTING = {
     "certifier:bundle_buckets": ["platform-trust"],
     "certifier:notify": ["dba@example.com"],
     "certifier:event_bus": "arn:aws:events:eu-west-1:444455556666:event-bus/hub",
+    "certifier:group_tag": "owner",
     "certifier:probe_subnets": ["subnet-0a1b2c3d"],
     "certifier:probe_security_groups": ["sg-0a1b2c3d"],
     "certifier:probe_hosts": ["*.db.example.com"],

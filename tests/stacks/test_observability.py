@@ -80,10 +80,35 @@ def test_every_metric_of_ours_is_on_the_dashboard_and_of_the_installation(
     ours = [m for m in metrics if m[0] == "Certifier"]
     assert {m[1] for m in ours} == {*Metric}
     assert {tuple(m[2:4]) for m in ours} == {("service", "Certifier")}
-    of_alarms = [p for p in alarms(template).values() if p["Namespace"] == "Certifier"]
+    of_alarms = [p for p in alarms(template).values() if p.get("Namespace") == "Certifier"]
     assert {p["MetricName"] for p in of_alarms} <= {*Metric}
     dimensions = [{"Name": "service", "Value": "Certifier"}]
     assert all(p["Dimensions"] == dimensions for p in of_alarms)
+
+
+def test_what_a_caller_has_asked_for_is_not_a_failure_of_the_machinery(
+    template: dict[str, Any],
+) -> None:
+    """AWS's own count of failed executions, less those that Report has counted as the caller's.
+
+    Without a word of Report's it stands as it is, so that a broken Report rings too.
+    """
+    alarm = alarms(template)["ExecutionsFailed"]
+    assert alarm["Threshold"] == 0
+    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+    rows = {row["Id"]: row for row in alarm["Metrics"]}
+    (judged,) = (row for row in rows.values() if row.get("ReturnData", True))
+    assert judged["Expression"] == "failed - FILL(refused, 0)"
+    named = {key: rows[key]["MetricStat"] for key in ("failed", "refused")}
+    assert {key: stat["Stat"] for key, stat in named.items()} == {"failed": "Sum", "refused": "Sum"}
+    assert named["failed"]["Period"] == named["refused"]["Period"]
+    assert named["failed"]["Metric"]["Namespace"] == "AWS/States"
+    assert named["failed"]["Metric"]["MetricName"] == "ExecutionsFailed"
+    assert named["refused"]["Metric"] == {
+        "Namespace": "Certifier",
+        "MetricName": "StartsRefused",
+        "Dimensions": [{"Name": "service", "Value": "Certifier"}],
+    }
 
 
 def test_a_stopped_schedule_is_an_alarm_and_silence_elsewhere_is_none(

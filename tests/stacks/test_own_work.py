@@ -61,7 +61,21 @@ def test_every_write_to_the_table_is_to_partitions_of_the_step(template: dict[st
             assert "*" not in [key[0] for key in keys]
 
 
-@pytest.mark.parametrize("step", ["probe_tls", "plan_changes", "report"])
+def test_notices_are_left_by_record_alone_and_noted_by_report(template: dict[str, Any]) -> None:
+    """Report believes them: no other step may write there, and it updates states alone."""
+    left = {
+        step
+        for step in functions(template)
+        for statement in writes(template, step, "s3")
+        if any("notices" in flat(resource) for resource in listed(statement["Resource"]))
+    }
+    assert left == {"record_certification"}
+    (noted,) = writes(template, "report", "dynamodb")
+    assert noted["Action"] == "dynamodb:UpdateItem"
+    assert noted["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] == ["SOURCE#*"]
+
+
+@pytest.mark.parametrize("step", ["probe_tls", "plan_changes"])
 def test_a_step_that_only_reads_writes_nothing_to_the_table(
     template: dict[str, Any], step: str
 ) -> None:
@@ -74,7 +88,7 @@ def test_a_step_writes_its_own_documents(template: dict[str, Any], step: str) ->
     """Under runs/, what bears its name; the word that a lost claim leaves; what is named here."""
     more = {
         "pause_tasks": {"/runs/*/plan_changes.json"},
-        "record_certification": {"/records/*"},
+        "record_certification": {"/records/*", "/runs/*/notices/*"},
     }
     keys = {
         flat(resource).rpartition("Arn}")[2] or flat(resource)

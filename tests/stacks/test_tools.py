@@ -24,7 +24,7 @@ MEANT = {
     r"AwsSolutions-IAM5\[Resource::.*:secret:dms/\*\]": (
         "Secrets are many and come and go: the settings bound them by prefix."
     ),
-    r"AwsSolutions-IAM5\[Resource::.*:(cert|endpoint|rep|task):(certifier-canary-)?\*\]": (
+    r"AwsSolutions-IAM5\[Resource::.*:(cert|endpoint|rep|task):(certifier-(canary|made)-)?\*\]": (
         "DMS chooses the last part of its ARNs, and any endpoint may be registered as a source."
     ),
     r"AwsSolutions-IAM5\[Resource::.*:rds:.*:db:\*\]": (

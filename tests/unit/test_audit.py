@@ -1,8 +1,13 @@
 """The audit of rights finds what is granted and never used, and what is used and not granted."""
 
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
-from sandbox.audit import Row, compared
+from sandbox.audit import DENIED, REASONS, Row, compared, granted
+from sandbox.aws import template
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def use(
@@ -35,6 +40,25 @@ def test_a_right_that_must_be_has_its_reason() -> None:
     ((row,), wrong) = compared([Row("read", "kms:Decrypt", "k", "", "")], [])
     assert "keys" in row.seen
     assert wrong == ()
+
+
+def test_a_reason_may_be_of_one_function_alone() -> None:
+    """What Tidy must have for a case that no scenario shows, another function must not."""
+    rights = [Row(step, "sns:Publish", "t", "", "") for step in ("tidy", "probe")]
+    _, wrong = compared(rights, [])
+    assert wrong == ("probe: sns:Publish is granted, and never used",)
+
+
+def test_every_reason_is_for_a_right_that_is_given_and_every_test_that_is_named_exists() -> None:
+    """Neither list keeps what is gone."""
+    rights = list(granted(template.synthesized()))
+    named = {each for r in rights for each in (r.action, f"{r.function} {r.action}")}
+    for what in REASONS.keys() - {"ec2:*", "kms:*"}:  # asked for by a setting
+        assert any(fnmatchcase(each, what) for each in named), what
+    tests = [path.read_text() for path in ROOT.rglob("test_*.py")]
+    for name in DENIED:
+        in_a_file = any(f"def {name}(" in text for text in tests)
+        assert in_a_file or list(ROOT.rglob(f"{name}.py")), name
 
 
 def test_a_use_without_a_right_is_wrong_but_in_an_attack() -> None:

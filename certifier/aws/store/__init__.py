@@ -18,7 +18,7 @@ The sparse index ``due`` has the constant partition ``due_partition`` and sorts 
 
 A run writes through one held claim: ``store.hold(name, run)`` answers with ``Held`` or raises, and
 ``Held`` has every write of a run. What ``Store`` itself writes belongs to no run: registering,
-asking for a source, the claim, the breaker's reset, tidying.
+asking for a source, the claim, the breaker's reset, notices sent by a report, tidying.
 
 Every read is consistent (the index alone cannot be), every write that must not race is conditional.
 A write may have happened although its answer was lost, so each one may be made again with the same
@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 from certifier.aws.store.breaker import BreakerReset
 from certifier.aws.store.claims import Claimed, Claims, NotClaimed
 from certifier.aws.store.held import Held, Recorded
+from certifier.aws.store.notices import NoticesSent
 from certifier.aws.store.onhold import OnHolds
 from certifier.aws.store.reads import Unfinished
 from certifier.aws.store.sources import InUse
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Claimed", "Held", "InUse", "NotClaimed", "Recorded", "Store", "Unfinished"]
 
 
-class Store(Claims, BreakerReset, OnHolds, Tidying):
+class Store(Claims, BreakerReset, NoticesSent, OnHolds, Tidying):
     """The table. See the module for its items."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:

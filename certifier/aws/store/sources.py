@@ -1,6 +1,6 @@
 """Sources: registered, asked for, due, forgotten. None of it is written for a run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,11 +20,14 @@ from certifier.aws.store.items import (
 )
 from certifier.aws.store.reads import Reads
 from certifier.aws.table import ConditionFailed, Write, packed, unpacked
-from certifier.errors import Busy, InvalidEvent, Unexpected
+from certifier.errors import Busy, CertifierError, InvalidEvent, Unexpected
 from certifier.run.state import OF_ENDPOINT, OnHold, Registration, SourceState
 from certifier.source import Source
 
 _PAGES = 100
+_NAMED = 20
+TOGETHER = 100
+"""Writes of one transaction (API of DynamoDB, TransactWriteItems)."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,34 @@ class InUse:
     """A source cannot be forgotten now. ``by`` says what holds it."""
 
     by: str
+
+
+Seen = tuple[Source, Registration]
+
+
+def _problems(seen: Sequence[Seen]) -> list[str]:
+    """Return what stands in the way, with the place of each source in the input."""
+    return [
+        f"sources.{index}.{problem}"
+        for index, (source, at) in enumerate(seen)
+        for problem in at.problems(source)
+    ]
+
+
+def _together(
+    writes: Iterable[tuple[Seen, list[Write]]],
+) -> Iterator[list[tuple[Seen, list[Write]]]]:
+    """Yield them in parts that one transaction takes; those of a source stay together."""
+    part: list[tuple[Seen, list[Write]]] = []
+    count = 0
+    for one, of_it in writes:
+        if part and count + len(of_it) > TOGETHER:
+            yield part
+            part, count = [], 0
+        part.append((one, of_it))
+        count += len(of_it)
+    if part:
+        yield part
 
 
 class Sources(Reads):
@@ -62,29 +93,70 @@ class Sources(Reads):
         )
 
     def register(self, source: Source, now: datetime) -> int:
-        """Store ``source`` and its hold on the endpoint, make it due, and return its version.
+        """Register one source, as ``register_all``, and return its version."""
+        return self.register_all((source,), now)[source.name]
 
-        The same spec again keeps its version. An edit starts the back-off anew; another endpoint
-        also forgets what was remembered of the old one.
+    def register_all(self, sources: Sequence[Source], now: datetime) -> dict[str, int]:
+        """Store sources and their holds on endpoints, make them due, and return their versions.
+
+        All or none: in one transaction as far as DynamoDB takes it (``TOGETHER`` writes, some 30
+        sources); beyond that what was written is taken back when the rest cannot be. The same spec
+        again keeps its version. An edit starts the back-off anew; another endpoint also forgets
+        what was remembered of the old one.
 
         Raises:
-            InvalidEvent: somebody took the endpoint, or began to change the old one.
-            Busy: the source is being edited by several at once.
+            InvalidEvent: somebody took an endpoint, or began to change the old one; every mistake
+                of every source.
+            Busy: a source is being edited by several at once.
         """
         for _ in range(RACES):
-            seen = self.registration(source)
-            if problems := seen.problems(source):
+            seen = [(source, self.registration(source)) for source in sources]
+            if problems := _problems(seen):
                 raise InvalidEvent(*problems)
-            if seen.known == source.model_copy(update={"replaces": None}):
-                self._ask(source.name, now)
-                return seen.version
+            changed = [one for one in seen if not one[1].holds(one[0])]
+            written: list[Seen] = []
             try:
-                return self._put_spec(source, seen, now)
+                for part in _together([(one, self._spec_writes(*one, now)) for one in changed]):
+                    self._table.transact([write for _, writes in part for write in writes])
+                    written += [one for one, _ in part]
             except ConditionFailed:
+                self._take_back(written, now)
                 continue
-        raise Busy(f"source {source.name}")
+            except CertifierError:
+                self._take_back(written, now)
+                raise
+            new = {source.name for source, _ in changed}
+            for source in sources:
+                if source.name not in new:
+                    self._ask(source.name, now)
+            return {source.name: at.version + (source.name in new) for source, at in seen}
+        raise Busy(", ".join(f"source {source.name}" for source in sources[:_NAMED]))
 
-    def _put_spec(self, source: Source, seen: Registration, now: datetime) -> int:
+    def could_register(self, sources: Sequence[Source]) -> dict[str, int]:
+        """Return the versions that sources have now, if they could be registered; writes nothing.
+
+        Raises:
+            InvalidEvent: every mistake of every source.
+        """
+        seen = [(source, self.registration(source)) for source in sources]
+        if problems := _problems(seen):
+            raise InvalidEvent(*problems)
+        return {source.name: at.version for source, at in seen}
+
+    def _take_back(self, written: Iterable[Seen], now: datetime) -> None:
+        """Forget what was registered for the first time, and register again what was before.
+
+        A source that a run has begun with meanwhile, or that others have edited, stays.
+        """
+        for source, before in written:
+            with suppress(CertifierError):
+                if before.version == 0:
+                    self.forget(source.name, version=1)
+                elif before.known is not None:
+                    again = before.known.model_copy(update={"replaces": before.version + 1})
+                    self.register(again, now)
+
+    def _spec_writes(self, source: Source, seen: Registration, now: datetime) -> list[Write]:
         version = seen.version + 1
         moved = seen.moves
         state: dict[str, Any] = {
@@ -123,8 +195,7 @@ class Sources(Reads):
                 self._table.check_op(source_key(source.name, "UNDO"), "attribute_not_exists(pk)"),
                 *self._release_owners(source.name, old, keep=source.endpoint),
             ]
-        self._table.transact(writes)
-        return version
+        return writes
 
     def _release_owners(
         self, name: str, state: SourceState | None, keep: str | None = None
@@ -141,10 +212,13 @@ class Sources(Reads):
             if keep is None or key != keep.lower()
         ]
 
-    def forget(self, name: str) -> InUse | bool:
+    def forget(self, name: str, *, version: int | None = None) -> InUse | bool:
         """Drop a source; the endpoint stays as it is. ``False`` when nobody registered it.
 
         ``InUse`` while it has a claim, an undo log or a pause.
+
+        Args:
+            version: the only one to be dropped; ``None``: whichever is registered.
 
         Raises:
             Busy: it is being edited or recorded at the same time.
@@ -153,7 +227,9 @@ class Sources(Reads):
             spec = self._table.get(source_key(name, "SPEC"))
             if spec is None:
                 return False
-            version = int(spec["version"])
+            there = int(spec["version"])
+            if version not in (None, there):
+                return False
             state = self.state(name)
             if held := self._holds(name, state):
                 return InUse(held)
@@ -164,7 +240,7 @@ class Sources(Reads):
             try:
                 table.transact(
                     [
-                        table.delete_op(source_key(name, "SPEC"), "version = :v", {":v": version}),
+                        table.delete_op(source_key(name, "SPEC"), "version = :v", {":v": there}),
                         table.delete_op(
                             source_key(name, "STATE"),
                             f"attribute_not_exists(claim) AND {unchanged}",

@@ -1,0 +1,199 @@
+"""One mail for what many sources of one execution have in common.
+
+In an execution of more than ``SHARED`` sources, Record does not send what may wait: it leaves a
+``Pending`` notice in the bucket, and Report sends it, alone or in a digest. The table learns
+of a notice only after it was sent, so an execution that dies before loses none: to the source's
+next run it is still news.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from certifier.models import Finding
+from certifier.run import runbook
+from certifier.run.event import run_id
+from certifier.run.mail import Notice, Situation, _fact, subject
+from certifier.run.pending import OnceSent, Pending
+from certifier.run.site import Site
+from certifier.text import clock_time, counted, span
+from certifier.vocabulary import Cause, Outcome
+
+if TYPE_CHECKING:  # Report, which sends, has no use for what it takes to end a run
+    from certifier.run.ending import Ending
+
+SHARED = 3
+"""How many sources of an execution get mails of their own for one cause; more share a digest."""
+IN_FULL = 4000
+"""Characters for the sources of a digest that are shown with what was seen."""
+BY_NAME = 1500
+"""Characters for the names of others. What is delivered of ours is 8 KiB (certifier.aws.sns)."""
+_SEEN = 160
+_REMEDY = 800
+
+
+@dataclass(frozen=True)
+class Mailing:
+    """One mail, and the notices that people have read with it."""
+
+    mail: Notice
+    of: tuple[Pending, ...]
+
+
+def may_wait(at: Situation, end: "Ending") -> bool:
+    """Whether a notice may wait for the end of the execution.
+
+    Not one on what we have touched: a task that does not run, or a change that ended badly. All
+    else is as it was before the run, which has only noticed it.
+    """
+    return not (at.stopped or end.bad_end or end.ended_badly or end.unfinished)
+
+
+def pending(
+    at: Situation,
+    end: "Ending",
+    sent: Notice,
+    kept: Mapping[str, Any],
+    notified: Mapping[str, datetime],
+) -> Pending:
+    """Return a notice as it waits.
+
+    Args:
+        kept: the fields of STATE that change once it was sent, ``None`` for those that go.
+        notified: of what people have been notified then.
+    """
+    after = {
+        name: (() if name != "anchors_left" else {}) if value is None else value
+        for name, value in kept.items()
+        if name in OnceSent.model_fields
+    }
+    return Pending(
+        name=at.name,
+        run=at.run,
+        outcome=end.outcome,
+        findings=sent.about,
+        host=at.host,
+        endpoint=at.endpoint,
+        next_due=at.next_due,
+        subject=sent.subject,
+        message=sent.message,
+        once_sent=OnceSent(notified=_whole_seconds(notified), **after),
+    )
+
+
+def _whole_seconds(notified: Mapping[str, datetime]) -> dict[str, datetime]:
+    """Return the instants as the table holds them, to be compared with what it has."""
+    return {word: at.replace(microsecond=0) for word, at in notified.items()}
+
+
+def mailings(
+    waiting: Iterable[Pending],
+    site: Site,
+    *,
+    execution: str,
+    bucket: str,
+    report: str,
+    now: datetime,
+) -> tuple[Mailing, ...]:
+    """Return the mails to send: a digest for each cause of more than ``SHARED`` sources.
+
+    Args:
+        report: key of the execution's report, without its suffix.
+    """
+    groups: dict[tuple[Outcome, Cause | None], list[Pending]] = {}
+    for one in sorted(waiting, key=lambda each: each.name):
+        groups.setdefault((one.outcome, one.lead.cause if one.lead else None), []).append(one)
+    found: list[Mailing] = []
+    for (outcome, cause), group in groups.items():
+        if len(group) <= SHARED:
+            found += [Mailing(Notice(one.subject, one.message), (one,)) for one in group]
+            continue
+        links = (
+            *_next_try(group, now),
+            _fact("Runbook", site.runbook(runbook.section(outcome, cause))),
+            _fact("Report", site.file(bucket, f"{report}.html")),
+            _fact("Run", site.execution(execution)),
+        )
+        found.append(
+            Mailing(
+                _digest(group, site, links, f"run {run_id(execution)} · {now:%Y-%m-%d %H:%M} UTC"),
+                tuple(group),
+            )
+        )
+    return tuple(found)
+
+
+def _digest(group: list[Pending], site: Site, links: tuple[str, ...], run: str) -> Notice:
+    lead, outcome = group[0].lead, group[0].outcome
+    sources = counted(len(group), "source")
+    lines = [_first_line(sources, outcome, lead), ""]
+    alike = len({one.lead.remedy for one in group if one.lead}) == 1
+    if lead is not None:
+        lines.append(f"{lead.severity.value}: {lead.cause.value}")
+        if alike:
+            lines.append(f"  do    {_cut(lead.remedy, _REMEDY)}")
+        lines.append("")
+    blocks = ["\n".join(_of_source(one, own_remedy=not alike)) for one in group]
+    shown = _fitting(blocks, IN_FULL)
+    lines += shown
+    if rest := [one.name for one in group[len(shown) :]]:
+        named = _fitting(rest, BY_NAME)
+        more = f" and {len(rest) - len(named)} more" if len(named) < len(rest) else ""
+        lines.append(f"Also: {', '.join(named)}{more}")
+    failing = " --failing" if outcome in (Outcome.REFUSED, Outcome.FAILED) else ""
+    foot = f"{site.words} · {run}"
+    lines += ["", _fact("Look", f"certifier status{failing}"), *links, foot]
+    what = f"{outcome.words} again" if lead is None else f"{outcome.words}: {lead.cause.value}"
+    return Notice(subject(site, f"{sources} {what}"), "\n".join(lines) + "\n")
+
+
+def _next_try(group: Sequence[Pending], now: datetime) -> Iterator[str]:
+    """Yield when the first of them is looked at again, if one is by itself."""
+    due = [one.next_due for one in group if one.next_due is not None]
+    if due:
+        left = f", in {span(min(due) - now)}" if min(due) > now else ""
+        yield _fact("Next try", f"{clock_time(min(due))}{left}, for the first of them")
+
+
+def _fitting(texts: Sequence[str], room: int) -> list[str]:
+    """Return the first of them, at least one, as many as there is room for."""
+    count, left = 1, room - len(texts[0])
+    while count < len(texts) and (left := left - len(texts[count]) - 2) >= 0:
+        count += 1
+    return list(texts[:count])
+
+
+def _of_source(one: Pending, *, own_remedy: bool) -> list[str]:
+    lines = [f"{one.name}: endpoint {one.endpoint}, host {one.host}"]
+    if one.lead is None:
+        return lines
+    also = ", ".join(dict.fromkeys(f.cause.value for f in one.findings[1:]))
+    rows = (
+        ("seen", one.lead.seen, _SEEN),
+        ("said", one.lead.raw, _SEEN),
+        ("do", one.lead.remedy if own_remedy else None, _REMEDY),
+        ("also", also, _SEEN),
+    )
+    return lines + [f"  {label.ljust(4)}  {_cut(text, room)}" for label, text, room in rows if text]
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 3] + "..."
+
+
+def _first_line(sources: str, outcome: Outcome, lead: Finding | None) -> str:
+    if lead is None:
+        return f"{sources}: {outcome.words}. Nothing needs a person any more."
+    match outcome:
+        case Outcome.REFUSED:
+            what = "were refused for one cause. Nothing was changed for them"
+        case Outcome.FAILED:
+            what = "need you for one cause: it is not proven that DMS connects"
+        case Outcome.PLANNED:
+            what = "wait with their change, for one cause. Nothing was changed for them yet"
+        case Outcome.CERTIFIED:
+            what = "are certified: DMS connects. One cause needs a person all the same"
+        case _:
+            what = f"are {outcome.words}, for one cause"
+    return f"{sources} {what}. No task of theirs waits for a restart."

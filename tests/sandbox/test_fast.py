@@ -1,0 +1,75 @@
+"""What is remembered for speed changes nothing that a caller sees."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from sandbox.aws import fast
+
+TABLE = "t"
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[Any]:
+    with mock_aws(), fast.installed():
+        client = fast.session("eu-west-1").client("dynamodb")
+        client.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")
+            ],
+        )
+        yield client
+
+
+def key(name: str) -> dict[str, Any]:
+    return {"pk": {"S": name}, "sk": {"S": "STATE"}}
+
+
+def put(name: str, value: str) -> dict[str, Any]:
+    return {"Put": {"TableName": TABLE, "Item": {**key(name), "v": {"S": value}}}}
+
+
+def everything(dynamodb: Any) -> dict[str, Any]:
+    items = dynamodb.scan(TableName=TABLE)["Items"]
+    return {item["pk"]["S"]: item["v"]["S"] for item in items}
+
+
+def update(name: str, value: str, condition: str) -> dict[str, Any]:
+    return {
+        "Update": {
+            "TableName": TABLE,
+            "Key": key(name),
+            "UpdateExpression": "SET v = :v",
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": {":v": {"S": value}},
+        }
+    }
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_transaction_is_done_as_a_whole_or_not_at_all(dynamodb: Any, holds: bool) -> None:
+    """A put, an update, a delete and a new item, before a condition that may not hold."""
+    for name in ("a", "b", "c", "d"):
+        dynamodb.transact_write_items(TransactItems=[put(name, "old")])
+    writes = [
+        put("a", "new"),
+        update("b", "new", "attribute_exists(pk)"),
+        {"Delete": {"TableName": TABLE, "Key": key("c")}},
+        put("e", "new"),
+        update("d", "new", "attribute_exists(pk)" if holds else "attribute_not_exists(pk)"),
+    ]
+    if holds:
+        dynamodb.transact_write_items(TransactItems=writes)
+        assert everything(dynamodb) == dict.fromkeys("abde", "new")
+        return
+    with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
+        dynamodb.transact_write_items(TransactItems=writes)
+    assert everything(dynamodb) == dict.fromkeys("abcd", "old")
