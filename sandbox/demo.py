@@ -5,7 +5,6 @@ and DMS connects with libpq. Nothing that is printed is written here: outcomes, 
 and calls are read from the records, the table and the call log.
 """
 
-import json
 import shlex
 import shutil
 import time
@@ -23,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from certifier.report import certification_page
+from certifier.run.answer import reason_of
 from certifier.vocabulary import Outcome
 from sandbox import acts
 from sandbox.aws import Execution
@@ -376,8 +376,7 @@ class Demo:
 
     def _ended(self, run: Execution) -> None:
         if run.status == "FAILED":
-            reason = json.loads(run.cause or "{}").get("reason", "")
-            self.story.say(f"[dim]execution failed:[/] {escape(reason)}")
+            self.story.say(f"[dim]execution failed:[/] {escape(reason_of(run.cause or ''))}")
 
     def _calls(self, since: int) -> None:
         """Print which calls a run made, and that none of them was a write."""
