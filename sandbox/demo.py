@@ -22,6 +22,8 @@ from rich.table import Table
 from rich.text import Text
 
 from certifier.report import certification_page
+from certifier.run.answer import reason_of
+from certifier.vocabulary import Outcome
 from sandbox import acts
 from sandbox.aws import Execution
 from sandbox.aws.machine import Where
@@ -93,10 +95,12 @@ class Story:
 
     def outcome(self, record: Mapping[str, Any], seconds: float) -> None:
         """Print how a run ended, and where the source stands."""
-        word = record["outcome"]
+        outcome = Outcome(record["outcome"])
         due = record.get("next_due")
         then = f"; next run due {due[:16].replace('T', ' ')} UTC" if due else ""
-        self.say(f"[{COLOURS[word]}]{word}[/] [dim](took {seconds:.1f} s here{then})[/]")
+        self.say(
+            f"[{COLOURS[outcome]}]{outcome.words}[/] [dim](took {seconds:.1f} s here{then})[/]"
+        )
 
     def evidence(self, record: Mapping[str, Any]) -> None:
         """Print what the verdict rests on."""
@@ -272,7 +276,7 @@ class Demo:
         self.story.scene(
             "g",
             "Rotate under a running task",
-            "A replication task is running, and the source permits pausing it.",
+            "A replication task is running, and the source lets Certifier stop and restart it.",
         )
         acts.add_task(self.world)
         with self._watched():
@@ -318,6 +322,7 @@ class Demo:
             "Name a secret without its owner's consent",
             "Somebody's source names another team's secret; then its owner consents.",
         )
+        self.world.serve()
         secret = self.world.cloud.put_secret("dms/payroll-tls", self.world.pair(), tags={})
         changes = {
             "name": "payroll",
@@ -371,7 +376,7 @@ class Demo:
 
     def _ended(self, run: Execution) -> None:
         if run.status == "FAILED":
-            self.story.say(f"[dim]execution failed:[/] {escape(run.cause or '')}")
+            self.story.say(f"[dim]execution failed:[/] {escape(reason_of(run.cause or ''))}")
 
     def _calls(self, since: int) -> None:
         """Print which calls a run made, and that none of them was a write."""
@@ -451,13 +456,10 @@ def play(folder: Path, console: Console) -> None:
     console.print()
     console.print(Rule(style="dim"))
     console.print(
-        f"{records} files of records in [bold]{folder / 'records'}[/] (JSON, and HTML to open)"
+        f"{records} files in [bold]{folder / 'records'}[/]: a record for each run, as JSON and HTML"
     )
+    console.print(f"{reports} files in [bold]{folder / 'reports'}[/]: a report for each execution")
     console.print(
-        f"{reports} files of reports in [bold]{folder / 'reports'}[/], one for each execution"
+        f"[bold]{folder / 'fleet.html'}[/]: the fleet page, these sources and {DRAWN} made-up ones"
     )
-    console.print(
-        f"[bold]{folder / 'fleet.html'}[/]: the page of a fleet, these sources and "
-        f"{DRAWN} more that are drawn"
-    )
-    console.print(f"Open [bold]{folder / 'index.html'}[/]: the story in its order")
+    console.print(f"Open [bold]{folder / 'index.html'}[/] to follow the story in order")

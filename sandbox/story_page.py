@@ -17,7 +17,8 @@ class Scene:
 
 GLOSSARY = (
     "A source is one PostgreSQL database and the DMS endpoint that reaches it; a run certifies it.",
-    "A canary is an endpoint that DMS tries new settings with; a rollback undoes what fails after.",
+    "A canary is a temporary endpoint, on which DMS tests new settings before they are applied.",
+    "A rollback undoes a change after which DMS cannot connect.",
 )
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Certifier: the demo</title>
@@ -26,7 +27,7 @@ _PAGE = """<!doctype html>
 h2{{font-size:1.1rem;margin:1.6rem 0 .2rem}}p{{margin:.2rem 0}}.soft{{color:#5b636d}}</style>
 </head><body><h1>Certifier: the demo</h1>
 {glossary}
-<p><a href="fleet.html">The page of a fleet of two hundred</a></p>
+<p><a href="fleet.html">The fleet page, with two hundred sources</a></p>
 {scenes}
 </body></html>
 """

@@ -7,6 +7,7 @@ in the source is held here; docs/architecture.md says where a new fact of each k
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -146,12 +147,17 @@ FACTS = (
 )
 
 
+@cache
+def nodes(file: Path) -> tuple[ast.AST, ...]:
+    """Everything that a file is made of."""
+    return tuple(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+
+
 def places(root: Path, fact: Fact) -> Iterator[str]:
     """The files in which a fact is written."""
     for top in fact.tops:
         for file in sorted((root / top).rglob("*.py")):
-            tree = ast.parse(file.read_text(encoding="utf-8"))
-            if any(map(fact.matches, ast.walk(tree))):
+            if any(map(fact.matches, nodes(file))):
                 yield file.relative_to(root).as_posix()
 
 

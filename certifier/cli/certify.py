@@ -294,10 +294,6 @@ def _payload(
     }
 
 
-RECORDS_READ = 200
-"""Of how many sources the records are read, for their findings."""
-
-
 def _ended(place: Installation, line: Line) -> Ended:
     record = None if line.record is None else read_record(place.documents, line.record)
     held_by = _held_by(place, line) if line.outcome is Outcome.DEFERRED else ""

@@ -12,7 +12,7 @@ from certifier.endpoint.fields import equal
 from certifier.models import Fact, errors_in
 from certifier.run.documents import Change, Material, Plan
 from certifier.run.dossier import Dossier, facts_in
-from certifier.run.plan import CERTIFICATE, PASSWORD
+from certifier.run.plan import CERTIFICATE
 from certifier.source import Source
 
 
@@ -177,7 +177,3 @@ def _acm(dossier: Dossier, material: Material) -> AcmImport | None:
         return None
     old = dossier.acm_leaf.sha256 if dossier.acm_leaf else None
     return None if old == material.leaf_sha256 else AcmImport(old=old, new=material.leaf_sha256)
-
-
-SECRET_VALUES = frozenset({PASSWORD})
-"""Fields whose values are VersionIds of a secret, which say little to people."""

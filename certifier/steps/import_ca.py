@@ -9,8 +9,6 @@ from certifier.run.documents import IMPORTED_CA, MATERIAL, PLAN, ImportedCa, Mat
 from certifier.run.event import Nothing, StepEvent
 from certifier.steps.context import StepContext, StepSettings
 
-STEP = "import_ca"
-
 
 def run(event: StepEvent, context: StepContext[StepSettings]) -> Nothing:
     """Import the bundle that the plan asks for, unless the endpoint trusts it already.

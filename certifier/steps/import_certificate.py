@@ -18,7 +18,6 @@ from certifier.run.state import SourceState
 from certifier.steps.context import StepContext, StepSettings
 from certifier.vocabulary import Cause, Severity, Witness
 
-STEP = "import_certificate"
 _NAMED = 5
 
 

@@ -273,11 +273,6 @@ class DmsStandIn(World):
         with self.lock:
             self.state.endpoints[arn].seen["IsReadOnly"] = read_only
 
-    def start_hidden_test(self, endpoint: str) -> None:
-        """Start the test that DMS starts unasked, on every instance that tested the endpoint."""
-        with self.lock:
-            self._connections.hidden_test(self.state.endpoints[endpoint])
-
     def fail_after_change(self, identifier: str, words: str = "timeout expired") -> None:
         """Let tests of an endpoint fail for any settings but those it has now.
 

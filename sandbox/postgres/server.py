@@ -14,7 +14,6 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -146,11 +145,6 @@ class Postgres:
         return f"<Postgres {self.major} at {self.host}:{self.port}>"
 
     # ---- what a client needs
-
-    @property
-    def socket_directory(self) -> Path:
-        """Where the private socket lies; whoever reaches it is trusted."""
-        return self.folder
 
     def parameters(self, **more: Any) -> dict[str, Any]:
         """Keyword arguments for `psycopg.connect` over TCP as the superuser."""

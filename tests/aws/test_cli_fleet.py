@@ -145,7 +145,7 @@ def test_forget_refuses_while_a_run_has_the_source(
     store.hold("orders", RUN).record(done, breaker_limit=3)
     assert command(forget, "orders") == 0
     assert command(forget, "orders") == 1
-    assert store.names_all() == ()
+    assert store.specs_all() == {}
     assert "orders is not registered" in capsys.readouterr().err
 
 

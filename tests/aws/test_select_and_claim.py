@@ -123,7 +123,7 @@ def test_plan_mode_registers_nothing(
     answer = select({"sources": [spec("orders")], "mode": "plan"})
     assert manifest(documents, answer) == ["orders"]
     assert answer["mode"] == "plan"
-    assert store.names_all() == ()
+    assert store.specs_all() == {}
     assert store.endpoint_owner("orders-source") is None
     select({"sources": [spec("orders")]})
     before = store.state("orders")
@@ -151,7 +151,7 @@ def test_one_bad_source_keeps_all_from_being_stored(
             }
         )
     assert "sources.1.endpoint: endpoint_taken" in str(caught.value)
-    assert store.names_all() == ("orders",)
+    assert set(store.specs_all()) == {"orders"}
 
 
 def test_a_tick_takes_what_is_due_and_writes_nothing_but_the_manifest(

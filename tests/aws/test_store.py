@@ -77,7 +77,7 @@ def test_a_registered_source_is_stored_and_due(store: Store, orders: Source) -> 
     """What was registered is read back with its version, and the next tick takes it."""
     assert store.spec("orders") == (orders, 1)
     assert store.due(NOW, 10) == ["orders"]
-    assert store.names_all() == ("orders",)
+    assert set(store.specs_all()) == {"orders"}
     assert store.endpoint_owner("Orders-Source") == "orders"
 
 
@@ -608,7 +608,7 @@ def test_a_source_in_the_middle_of_something_is_not_forgotten(
     held.record(recording(erase_undo=True), breaker_limit=3)
     assert store.forget("orders") is True
     assert store.forget("orders") is False
-    assert store.names_all() == ()
+    assert store.specs_all() == {}
     assert store.endpoint_owner("orders-source") is None
     assert store.endpoint_owner(ARN) is None
 
@@ -637,7 +637,7 @@ def test_the_whole_fleet_is_read(store: Store) -> None:
     """Every source is found, by name, by spec, by state and by what is due."""
     for i in range(120):
         store.register(a_source(f"s{i:03d}", database="d" * 63), NOW)
-    assert len(store.names_all()) == 120
+    assert len(store.specs_all()) == 120
     assert list(store.specs_all()) == [f"s{i:03d}" for i in range(120)]
     assert store.specs_all()["s007"] == (a_source("s007", database="d" * 63), 1)
     assert len(store.states_all()) == 120

@@ -120,15 +120,6 @@ class Reads:
         kept = {**json.loads(item["breaker"]), "version": int(item["version"])}
         return Breaker.model_validate_json(json.dumps(kept))
 
-    def names_all(self) -> tuple[str, ...]:
-        """Return the name of every registered source, sorted (reads the whole table)."""
-        return tuple(
-            sorted(
-                item["pk"].partition("#")[2]
-                for item in self._table.scan("SPEC#", "SPEC", keys=True)
-            )
-        )
-
     def specs_all(self) -> dict[str, tuple[Source, int] | None]:
         """Return every registered source and its version, by name (reads the whole table).
 
