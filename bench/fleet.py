@@ -7,7 +7,8 @@ their secret, and each fleet follows it. Time is on the sandbox's clock, at the 
 a connection test that takes ``TEST_SECONDS``. It fails when something grows faster than the fleet,
 when DMS gets more than half of what it allows, or throttles, when a source does not end certified,
 when what is unfinished does not come first, when an answer is too long, or when a certification
-uses more than docs/operate/costs.md is computed from. What it printed is kept in ``fleet.txt``.
+uses more than docs/operate/costs.md is computed from. What it has printed is kept in
+``fleet.txt``.
 
 The clock adds up the calls of children that work at the same time, so that its minutes and the rate
 of calls are those of a single caller; ``at most`` is what ``max_concurrency`` of them could make of
