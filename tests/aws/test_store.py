@@ -14,6 +14,7 @@ from certifier.diagnosis import finding
 from certifier.endpoint.facts import EndpointFields
 from certifier.errors import ClaimLost, InvalidEvent
 from certifier.run.documents import UndoLog
+from certifier.run.pending import OnceSent
 from certifier.run.state import BadEnd, Breaker, Claim, Marker, Pause, Recording
 from certifier.source import Source, parse_source
 from certifier.vocabulary import Cause, Outcome, SslMode, Witness
@@ -288,13 +289,25 @@ def public_methods(of: type) -> dict[str, Any]:
 
 
 def test_nothing_is_written_for_a_run_but_through_its_claim() -> None:
-    """The store makes and checks a claim for a run; every write that follows is the claim's."""
+    """The store makes and checks a claim for a run; every write that follows is the claim's.
+
+    Report has no claim. What it notes of a run counts only while that run was the last.
+    """
     taking_a_run = {
         name
         for name, method in public_methods(Store).items()
         if "run" in inspect.signature(method).parameters
     }
-    assert taking_a_run == {"claim", "hold"}
+    assert taking_a_run == {"claim", "hold", "note_sent_of"}
+
+
+def test_what_was_sent_of_a_run_is_noted_only_while_it_was_the_last(
+    store: Store, orders: Source
+) -> None:
+    """A run that was recorded since has its own notices; a source without a record has none."""
+    before = store.state("orders")
+    assert store.note_sent_of("orders", RUN, OnceSent(notified={"refused": NOW})) is False
+    assert store.state("orders") == before
 
 
 def test_a_source_that_nobody_or_another_has_is_not_held(store: Store, orders: Source) -> None:
