@@ -5,6 +5,7 @@ once, on the first call. :meth:`Step.bind` gives the same handler another enviro
 clock or resolver: functions that share a process (the sandbox) cannot share ``os.environ``.
 """
 
+import gc
 import json
 import os
 import traceback
@@ -151,3 +152,8 @@ def _write_refusal(event: StepEvent, context: StepContext[Any], step: str, error
         finding(error.cause, place=Witness.WORKFLOW, seen=error.seen or f"{step} was refused"),
     )
     context.write(event, refusal_of(step), Refusal(findings=reasons))
+
+
+# All is imported, and nothing of it is garbage (``lambdas``): the collector need not look there.
+gc.freeze()
+gc.enable()

@@ -18,7 +18,6 @@ class Scene:
 GLOSSARY = (
     "A source is one PostgreSQL database and the DMS endpoint that reaches it; a run certifies it.",
     "A canary is a temporary endpoint, on which DMS tests new settings before they are applied.",
-    "A rollback undoes a change after which DMS cannot connect.",
 )
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Certifier: the demo</title>

@@ -2,6 +2,8 @@
 
 import ast
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,17 @@ def test_an_event_of_another_shape_is_one_clear_error() -> None:
     bound = handler("claim_source").bind({"TABLE": "t", "BUCKET": "b", "INSTALLATION": "i"})
     with pytest.raises(InvalidEvent, match="run: is required"):
         bound({"nonsense": 1}, None)
+
+
+def test_the_garbage_collector_waits_for_the_imports_alone() -> None:
+    """After them it is on, whichever function was loaded."""
+    code = "import gc, sys, importlib; importlib.import_module(sys.argv[1]); print(gc.isenabled())"
+    for name in NAMES:
+        command = [sys.executable, "-c", code, f"lambdas.{name}"]
+        done = subprocess.run(
+            command, cwd=LAMBDAS.parent, capture_output=True, text=True, check=True, timeout=60
+        )
+        assert done.stdout == "True\n", name
 
 
 @pytest.mark.slow
