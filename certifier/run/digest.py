@@ -16,6 +16,7 @@ from certifier.run import runbook
 from certifier.run.event import run_id
 from certifier.run.mail import Notice, Situation, _fact, subject
 from certifier.run.pending import OnceSent, Pending
+from certifier.run.settled import still_open
 from certifier.run.site import Site
 from certifier.text import clock_time, counted, span
 from certifier.vocabulary import Cause, Outcome
@@ -26,11 +27,16 @@ if TYPE_CHECKING:  # Report, which sends, has no use for what it takes to end a 
 SHARED = 3
 """How many sources of an execution get mails of their own for one cause; more share a digest."""
 IN_FULL = 4000
-"""Characters for the sources of a digest that are shown with what was seen."""
+"""Bytes for the events of a digest, and the sources that are shown with what was seen."""
 BY_NAME = 1500
-"""Characters for the names of others. What is delivered of ours is 8 KiB (certifier.aws.sns)."""
+"""Bytes for the names of others. What is delivered of ours is 8 KiB (certifier.aws.sns)."""
+_EVENTS = 2000
 _SEEN = 160
 _REMEDY = 800
+_STANDS = frozenset({Cause.TASK_NOT_RESTARTED, Cause.TASK_LEFT_ALONE})
+
+
+_Shared = tuple[Outcome, Cause | None, tuple[tuple[Cause, str], ...]]
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,11 @@ class Mailing:
 def may_wait(at: Situation, end: "Ending") -> bool:
     """Whether a notice may wait for the end of the execution.
 
-    Not one on what we have touched: a task that does not run, or a change that ended badly. All
-    else is as it was before the run, which has only noticed it.
+    Not one on what we have touched: a task that does not run, whichever source it was stopped for,
+    or a change that ended badly. All else is as it was before the run, which has only noticed it.
     """
-    return not (at.stopped or end.bad_end or end.ended_badly or end.unfinished)
+    stands = any(f.cause in _STANDS for f in still_open(end.findings, end.settled))
+    return not (stands or at.stopped or end.bad_end or end.ended_badly or end.unfinished)
 
 
 def pending(
@@ -64,7 +71,7 @@ def pending(
         notified: of what people have been notified then.
     """
     after = {
-        name: (() if name != "anchors_left" else {}) if value is None else value
+        name: _whole_seconds(value or {}) if name == "anchors_left" else value or ()
         for name, value in kept.items()
         if name in OnceSent.model_fields
     }
@@ -82,9 +89,9 @@ def pending(
     )
 
 
-def _whole_seconds(notified: Mapping[str, datetime]) -> dict[str, datetime]:
+def _whole_seconds(instants: Mapping[str, datetime]) -> dict[str, datetime]:
     """Return the instants as the table holds them, to be compared with what it has."""
-    return {word: at.replace(microsecond=0) for word, at in notified.items()}
+    return {word: at.replace(microsecond=0) for word, at in instants.items()}
 
 
 def mailings(
@@ -98,15 +105,20 @@ def mailings(
 ) -> tuple[Mailing, ...]:
     """Return the mails to send: a digest for each cause of more than ``SHARED`` sources.
 
+    An event is noted as notified for good, so sources share a digest only if they share their
+    events to the word, and only if the digest has room for them.
+
     Args:
         report: key of the execution's report, without its suffix.
     """
-    groups: dict[tuple[Outcome, Cause | None], list[Pending]] = {}
+    groups: dict[_Shared, list[Pending]] = {}
     for one in sorted(waiting, key=lambda each: each.name):
-        groups.setdefault((one.outcome, one.lead.cause if one.lead else None), []).append(one)
+        cause = one.lead.cause if one.lead else None
+        events = tuple((event.cause, event.seen) for event in one.events)
+        groups.setdefault((one.outcome, cause, events), []).append(one)
     found: list[Mailing] = []
-    for (outcome, cause), group in groups.items():
-        if len(group) <= SHARED:
+    for (outcome, cause, _), group in groups.items():
+        if len(group) <= SHARED or _size("\n".join(_of_events(group[0]))) > _EVENTS:
             found += [Mailing(Notice(one.subject, one.message), (one,)) for one in group]
             continue
         links = (
@@ -129,13 +141,15 @@ def _digest(group: list[Pending], site: Site, links: tuple[str, ...], run: str) 
     sources = counted(len(group), "source")
     lines = [_first_line(sources, outcome, lead), ""]
     alike = len({one.lead.remedy for one in group if one.lead}) == 1
-    if lead is not None:
+    if lead is not None and lead not in group[0].events:
         lines.append(f"{lead.severity.value}: {lead.cause.value}")
         if alike:
             lines.append(f"  do    {_cut(lead.remedy, _REMEDY)}")
         lines.append("")
+    events = _of_events(group[0])
+    lines += events
     blocks = ["\n".join(_of_source(one, own_remedy=not alike)) for one in group]
-    shown = _fitting(blocks, IN_FULL)
+    shown = _fitting(blocks, IN_FULL - _size("\n".join(events)))
     lines += shown
     if rest := [one.name for one in group[len(shown) :]]:
         named = _fitting(rest, BY_NAME)
@@ -158,28 +172,46 @@ def _next_try(group: Sequence[Pending], now: datetime) -> Iterator[str]:
 
 def _fitting(texts: Sequence[str], room: int) -> list[str]:
     """Return the first of them, at least one, as many as there is room for."""
-    count, left = 1, room - len(texts[0])
-    while count < len(texts) and (left := left - len(texts[count]) - 2) >= 0:
+    count, left = 1, room - _size(texts[0])
+    while count < len(texts) and (left := left - _size(texts[count]) - 2) >= 0:
         count += 1
     return list(texts[:count])
+
+
+def _of_events(one: Pending) -> list[str]:
+    """Return the events that the sources of a digest share, each whole."""
+    lines: list[str] = []
+    for event in one.events:
+        lines += [f"{event.severity.value}: {event.cause.value}", f"  seen  {event.seen}"]
+        lines += [f"  do    {_cut(event.remedy, _REMEDY)}", ""]
+    return lines
 
 
 def _of_source(one: Pending, *, own_remedy: bool) -> list[str]:
     lines = [f"{one.name}: endpoint {one.endpoint}, host {one.host}"]
     if one.lead is None:
         return lines
-    also = ", ".join(dict.fromkeys(f.cause.value for f in one.findings[1:]))
+    rest = [found for found in one.findings[1:] if found not in one.events]
+    also = ", ".join(dict.fromkeys(found.cause.value for found in rest))
+    own = one.lead if one.lead not in one.events else None
     rows = (
-        ("seen", one.lead.seen, _SEEN),
-        ("said", one.lead.raw, _SEEN),
-        ("do", one.lead.remedy if own_remedy else None, _REMEDY),
+        ("seen", own and own.seen, _SEEN),
+        ("said", own and own.raw, _SEEN),
+        ("do", own.remedy if own and own_remedy else None, _REMEDY),
         ("also", also, _SEEN),
     )
     return lines + [f"  {label.ljust(4)}  {_cut(text, room)}" for label, text, room in rows if text]
 
 
 def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else text[: room - 3] + "..."
+    if _size(text) <= room:
+        return text
+    return text.encode()[: room - 3].decode(errors="ignore") + "..."
+
+
+def _size(text: str) -> int:
+    """Return how many bytes are delivered of it, if all is."""
+    return len(text.encode())
 
 
 def _first_line(sources: str, outcome: Outcome, lead: Finding | None) -> str:
@@ -196,4 +228,4 @@ def _first_line(sources: str, outcome: Outcome, lead: Finding | None) -> str:
             what = "are certified: DMS connects. One cause needs a person all the same"
         case _:
             what = f"are {outcome.words}, for one cause"
-    return f"{sources} {what}. No task of theirs waits for a restart."
+    return f"{sources} {what}."

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from certifier.models import Fact, Finding
 from certifier.run.state import SourceState
+from certifier.run.weakening import is_event
 from certifier.vocabulary import Outcome
 
 
@@ -49,3 +50,8 @@ class Pending(Fact):
     def lead(self) -> Finding | None:
         """The finding that the mail is about."""
         return self.findings[0] if self.findings else None
+
+    @property
+    def events(self) -> tuple[Finding, ...]:
+        """The findings that are remembered as notified by their content."""
+        return tuple(found for found in self.findings if is_event(found))
