@@ -82,21 +82,69 @@ def failing() -> None:
 def test_what_one_transaction_does_not_take_is_taken_back(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second one fails: what was new is gone, with its endpoint; an edit is as before."""
+    """The second one fails: what was new is gone, with its endpoint; an edit is as before, so that
+    the same input, which the machine tries again, is registered then.
+    """
     store.register(spec("s-000", host="before.example.com"), NOW)
     edited = (spec("s-000", replaces=1), *many(MANY)[1:])
     interrupted(store, monkeypatch, 2, failing)
     with pytest.raises(Unavailable):
         store.register_all(edited, NOW)
-    assert kept(store).keys() == {"s-000"}
+    assert kept(store) == {"s-000": 1}
     registered = store.registration(spec("s-000")).known
     assert registered is not None
     assert registered.host == "before.example.com"
     assert store.endpoint_owner("s-001-source") is None
     assert store.state("s-001") is None
     monkeypatch.undo()
-    store.register_all((spec("s-000", replaces=kept(store)["s-000"]), *many(MANY)[1:]), NOW)
+    assert store.register_all(edited, NOW)["s-000"] == 2
     assert len(kept(store)) == MANY
+
+
+def test_a_source_that_was_to_move_is_taken_back_to_its_endpoint(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the old one again, and not the new one."""
+    store.register(spec("s-000", endpoint="old-source"), NOW)
+    interrupted(store, monkeypatch, 2, failing)
+    with pytest.raises(Unavailable):
+        store.register_all((spec("s-000", replaces=1), *many(MANY)[1:]), NOW)
+    assert kept(store) == {"s-000": 1}
+    assert store.endpoint_owner("old-source") == "s-000"
+    assert store.endpoint_owner("s-000-source") is None
+
+
+def test_what_a_run_has_begun_with_stays_and_is_named(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked learns which of the sources are registered, whatever the rest failed for."""
+
+    def begun() -> None:
+        monkeypatch.undo()
+        store.claim("s-000", "run-1", NOW, lambda _: None)
+        raise Unavailable("TransactWriteItems")
+
+    interrupted(store, monkeypatch, 2, begun)
+    with pytest.raises(Unavailable, match=r"TransactWriteItems; stay registered: s-000$"):
+        store.register_all(many(MANY), NOW)
+    assert kept(store) == {"s-000": 1}
+
+
+def test_what_stays_is_named_beside_the_mistakes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run begins with the first source while another takes the endpoint of the last."""
+    last = many(MANY)[-1]
+
+    def both() -> None:
+        monkeypatch.undo()
+        store.claim("s-000", "run-1", NOW, lambda _: None)
+        store.register(spec("mine", endpoint=last.endpoint), NOW)
+
+    interrupted(store, monkeypatch, 2, both)
+    with pytest.raises(InvalidEvent, match=r"endpoint_taken.*sources\.0: s-000 stays registered"):
+        store.register_all(many(MANY), NOW)
+    assert kept(store) == {"mine": 1, "s-000": 1}
 
 
 def test_a_race_in_the_second_transaction_registers_all_or_none(

@@ -1,6 +1,6 @@
 """Sources: registered, asked for, due, forgotten. None of it is written for a run."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ from certifier.aws.store.items import (
 )
 from certifier.aws.store.reads import Reads
 from certifier.aws.table import ConditionFailed, Write, packed, unpacked
-from certifier.errors import Busy, CertifierError, InvalidEvent, Unexpected
+from certifier.errors import Busy, CertifierError, InvalidEvent, Retryable, Unexpected
 from certifier.run.state import OF_ENDPOINT, OnHold, Registration, SourceState
 from certifier.source import Source
 
@@ -47,6 +47,19 @@ def _problems(seen: Sequence[Seen]) -> list[str]:
         for index, (source, at) in enumerate(seen)
         for problem in at.problems(source)
     ]
+
+
+def _staying(seen: Sequence[Seen], left: Collection[str]) -> list[str]:
+    """Return a sentence for each source that was to be taken back and is registered."""
+    return [
+        f"sources.{index}: {source.name} stays registered: it could not be taken back"
+        for index, (source, at) in enumerate(seen)
+        if source.name in left and at.holds(source)
+    ]
+
+
+def _and_left(left: Collection[str]) -> str:
+    return f"; stay registered: {', '.join(sorted(left)[:_NAMED])}" if left else ""
 
 
 def _together(
@@ -100,19 +113,20 @@ class Sources(Reads):
         """Store sources and their holds on endpoints, make them due, and return their versions.
 
         All or none: in one transaction as far as DynamoDB takes it (``TOGETHER`` writes, some 30
-        sources); beyond that what was written is taken back when the rest cannot be. The same spec
-        again keeps its version. An edit starts the back-off anew; another endpoint also forgets
-        what was remembered of the old one.
+        sources); beyond that what was written is taken back when the rest cannot be, and the error
+        names what stays all the same. The same spec again keeps its version. An edit starts the
+        back-off anew; another endpoint also forgets what was remembered of the old one.
 
         Raises:
             InvalidEvent: somebody took an endpoint, or began to change the old one; every mistake
                 of every source.
             Busy: a source is being edited by several at once.
         """
+        left: set[str] = set()
         for _ in range(RACES):
             seen = [(source, self.registration(source)) for source in sources]
             if problems := _problems(seen):
-                raise InvalidEvent(*problems)
+                raise InvalidEvent(*problems, *_staying(seen, left))
             changed = [one for one in seen if not one[1].holds(one[0])]
             written: list[Seen] = []
             try:
@@ -120,17 +134,22 @@ class Sources(Reads):
                     self._table.transact([write for _, writes in part for write in writes])
                     written += [one for one, _ in part]
             except ConditionFailed:
-                self._take_back(written, now)
+                left |= self._take_back(written, now)
                 continue
-            except CertifierError:
-                self._take_back(written, now)
-                raise
+            except CertifierError as error:
+                left |= self._take_back(written, now)
+                if not left:
+                    raise
+                # The machine tries again what it did before: what stays is then registered already.
+                kind = type(error) if isinstance(error, Retryable) else Unexpected
+                raise kind(f"{error}{_and_left(left)}") from None
             new = {source.name for source, _ in changed}
             for source in sources:
                 if source.name not in new:
                     self._ask(source.name, now)
             return {source.name: at.version + (source.name in new) for source, at in seen}
-        raise Busy(", ".join(f"source {source.name}" for source in sources[:_NAMED]))
+        names = ", ".join(f"source {source.name}" for source in sources[:_NAMED])
+        raise Busy(f"{names}{_and_left(left)}")
 
     def could_register(self, sources: Sequence[Source]) -> dict[str, int]:
         """Return the versions that sources have now, if they could be registered; writes nothing.
@@ -143,21 +162,43 @@ class Sources(Reads):
             raise InvalidEvent(*problems)
         return {source.name: at.version for source, at in seen}
 
-    def _take_back(self, written: Iterable[Seen], now: datetime) -> None:
+    def _take_back(self, written: Iterable[Seen], now: datetime) -> set[str]:
         """Forget what was registered for the first time, and register again what was before.
 
-        A source that a run has begun with meanwhile, or that others have edited, stays.
+        Returns the names of those that stay: a run has begun with them, or AWS did not let us.
+        What others have edited meanwhile is theirs.
         """
+        left = set()
         for source, before in written:
-            with suppress(CertifierError):
-                if before.version == 0:
-                    self.forget(source.name, version=1)
-                elif before.known is not None:
-                    again = before.known.model_copy(update={"replaces": before.version + 1})
-                    self.register(again, now)
+            try:
+                back = self._is_taken_back(source, before, now)
+            except CertifierError:
+                back = False
+            if not back:
+                left.add(source.name)
+        return left
 
-    def _spec_writes(self, source: Source, seen: Registration, now: datetime) -> list[Write]:
-        version = seen.version + 1
+    def _is_taken_back(self, source: Source, before: Registration, now: datetime) -> bool:
+        if before.version == 0:
+            return not isinstance(self.forget(source.name, version=1), InUse)
+        if before.known is None:
+            return False  # only the edit that stays can be read
+        for _ in range(RACES):
+            there = self.registration(before.known)
+            if there.version != before.version + 1:
+                return True
+            if there.problems(before.known.model_copy(update={"replaces": there.version})):
+                return False
+            # The version goes back too: whoever tries again replaces the one that they have read.
+            writes = self._spec_writes(before.known, there, now, version=before.version)
+            if self._table.transacted(writes):
+                return True
+        return False
+
+    def _spec_writes(
+        self, source: Source, seen: Registration, now: datetime, *, version: int | None = None
+    ) -> list[Write]:
+        """Return what registers a source, by default as the next version."""
         moved = seen.moves
         state: dict[str, Any] = {
             "name": source.name,
@@ -172,7 +213,7 @@ class Sources(Reads):
             self._table.put_op(
                 {
                     **source_key(source.name, "SPEC"),
-                    "version": version,
+                    "version": seen.version + 1 if version is None else version,
                     "spec": source.model_dump_json(exclude_defaults=True),
                 },
                 "attribute_not_exists(pk)" if seen.version == 0 else "version = :seen",
