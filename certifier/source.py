@@ -82,6 +82,11 @@ def _matches(pattern: re.Pattern[str], allowed: str) -> Any:
     return AfterValidator(check)
 
 
+def is_name(text: str) -> bool:
+    """Whether a source can have this name."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _endpoint(value: str) -> str:
     if value.startswith("arn:"):
         if not _ENDPOINT_ARN.fullmatch(value):

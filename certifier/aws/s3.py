@@ -28,6 +28,7 @@ from certifier.run.documents import Document
 from certifier.run.event import Handover
 from certifier.run.pending import Pending
 from certifier.run.summary import ChildOutcome
+from certifier.source import is_name
 from certifier.vocabulary import Cause, Outcome, Witness
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Documents:
         found: dict[str, Outcome] = {}
         for key in self.keys(prefix):
             name, _, word = key.removeprefix(prefix).partition(".")
-            if word not in set(Outcome):
+            if word not in set(Outcome) or not is_name(name):
                 continue  # not one that a step of ours leaves
             outcome = Outcome(word)
             if name not in found or _WEIGHT.index(outcome) > _WEIGHT.index(found[name]):
@@ -122,13 +123,16 @@ class Documents:
         return found
 
     def child_outcomes(self, execution: str) -> dict[str, ChildOutcome]:
-        """Return all outcomes that the children of an execution have written, by source."""
-        return {
-            name: ChildOutcome.model_validate_json(
-                self.get(f"runs/{execution}/outcomes/{name}.{outcome.value}") or b"{}"
-            )
-            for name, outcome in self.outcomes(execution).items()
-        }
+        """Return all outcomes that the children of an execution have written, by source.
+
+        One that cannot be read is as good as none, and does not hide the others.
+        """
+        found = {}
+        for name, outcome in self.outcomes(execution).items():
+            with suppress(ValidationError, Unexpected):
+                body = self.get(f"runs/{execution}/outcomes/{name}.{outcome.value}")
+                found[name] = ChildOutcome.model_validate_json(body or b"")
+        return found
 
     # -- notices that wait for the end of their execution
 
@@ -140,12 +144,17 @@ class Documents:
     def pending(self, execution: str) -> tuple[Pending, ...]:
         """Return the notices that wait for the end of an execution.
 
-        What lies there under a name that is not its source's is nobody's: a right to write
-        ``runs/*/probe_tls*`` reaches into every folder, since ``*`` stands for slashes too.
+        A right to write ``runs/*/probe_tls*`` reaches into every folder, since ``*`` stands for
+        slashes too. But the names of steps have a ``_``, and those of sources have none: what does
+        not lie under the name of its source is nobody's, and is not read. One notice that cannot
+        be read does not hold up the others.
         """
         prefix, found = f"runs/{execution}/notices/", []
         for key in self.keys(prefix):
-            with suppress(ValidationError):
+            name = key.removeprefix(prefix).removesuffix(".json")
+            if not is_name(name):
+                continue
+            with suppress(ValidationError, Unexpected):
                 notice = Pending.model_validate_json(self.get(key) or b"")
                 if key == f"{prefix}{notice.name}.json":
                     found.append(notice)

@@ -47,12 +47,17 @@ def failure(
 _NAMED = 20
 
 
-def of_the_caller(failed: str, problem: Problem | None) -> bool:
+def of_the_caller(failed: str, problem: Problem | None, *, silent: Collection[str] = ()) -> bool:
     """Whether an execution failed because of what its caller asked for, not by the machinery.
 
     Either the input was refused, or not every source of a direct start is certified.
+
+    Args:
+        silent: the sources whose child has written no outcome: even *Record* did not end.
     """
-    return bool(failed) and (problem is None or problem.error == InvalidEvent.__name__)
+    if problem is not None:
+        return bool(failed) and problem.error == InvalidEvent.__name__
+    return bool(failed) and not silent
 
 
 SUMMARY_FORMAT = "certifier.summary/2"

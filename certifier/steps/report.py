@@ -96,7 +96,7 @@ def run(event: ReportEvent, context: StepContext[ReportSettings], measure: Measu
     context.documents.put(f"{key}.html", summary_page(summary).encode(), HTML)
     unsent = _notify(event, context, key)
     page = _write_fleet_page(event, context, key)
-    if of_the_caller(failed, event.problem):
+    if of_the_caller(failed, event.problem, silent=names - endings.keys()):
         measure({Metric.STARTS_REFUSED: 1})
     return Reported(
         failed=bool(failed),

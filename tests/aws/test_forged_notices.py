@@ -3,10 +3,11 @@
 import boto3
 import pytest
 
-from certifier.aws.s3 import JSON, Documents
+from certifier.aws.s3 import DOCUMENT_LIMIT, JSON, Documents
 from certifier.aws.store import Store
 from certifier.models import Finding
 from certifier.run.pending import OnceSent, Pending
+from certifier.run.summary import ChildOutcome
 from certifier.vocabulary import Outcome
 from lambdas.report import handler
 from tests.aws.conftest import Inbox
@@ -74,3 +75,30 @@ def test_an_outcome_that_no_step_leaves_does_not_break_the_report(documents: Doc
     documents.put("runs/parent-1/outcomes/orders.evil", b"{}", JSON)
     documents.put("runs/parent-1/outcomes/orders", b"{}", JSON)
     assert documents.outcomes("parent-1") == {}
+
+
+def test_what_lies_under_the_name_of_a_step_is_not_even_read(
+    documents: Documents, aws: boto3.Session, bucket: str
+) -> None:
+    """However large: nothing of it is fetched. What cannot be read hides no other."""
+    documents.write_pending("parent-1", notice())
+    large = b" " * (DOCUMENT_LIMIT + 1)
+    for file in ("probe_tls.json", "probe_tls-1.json", "sales.json"):
+        left(documents, file, large)
+    client, fetched = aws.client("s3"), []
+    client.meta.events.register(
+        "provide-client-params.s3.GetObject", lambda params, **_: fetched.append(params["Key"])
+    )
+    found = Documents(client, bucket).pending("parent-1")
+    assert [one.name for one in found] == ["orders"]
+    assert [key.rpartition("/")[2] for key in fetched] == ["orders.json", "sales.json"]
+
+
+def test_an_outcome_that_cannot_be_read_is_as_good_as_none(documents: Documents) -> None:
+    """Too large, or not JSON: the report still has the others, and none for a step's name."""
+    good = ChildOutcome(name="orders", outcome=Outcome.CERTIFIED, run=RUN)
+    documents.write_child_outcome("parent-1", good)
+    documents.write_child_outcome("parent-1", good.model_copy(update={"name": "probe_tls"}))
+    for file, body in (("sales.failed", b" " * (DOCUMENT_LIMIT + 1)), ("stock.failed", b"{")):
+        documents.put(f"runs/parent-1/outcomes/{file}", body, JSON)
+    assert documents.child_outcomes("parent-1") == {"orders": good}

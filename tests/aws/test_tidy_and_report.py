@@ -20,7 +20,7 @@ from certifier.run.documents import UndoLog
 from certifier.run.state import Recording
 from certifier.run.summary import ChildOutcome
 from certifier.source import parse_source
-from certifier.vocabulary import Cause, Outcome, SslMode
+from certifier.vocabulary import Cause, Metric, Outcome, SslMode
 from lambdas.report import handler as report_handler
 from lambdas.tidy import handler as tidy_handler
 from sandbox.dms import INSTANT, DmsStandIn
@@ -287,13 +287,20 @@ def test_a_direct_start_fails_with_the_names_of_the_others(
     assert not report(origin="event")["failed"]
 
 
-def test_a_child_that_left_no_word_counts_as_failed(report: Call, documents: Documents) -> None:
-    """The manifest says who was meant to run."""
+def test_a_child_that_left_no_word_counts_as_failed(
+    report: Call, documents: Documents, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The manifest says who was meant to run. It is not the caller's fault, so an alarm rings."""
     endings(documents, orders=Outcome.CERTIFIED)
     documents.write_manifest("parent-1", [{"name": "orders"}, {"name": "silent"}])
     assert json.loads(report()["cause"])["reason"] == "silent: failed"
     summary = json.loads(documents.get("reports/parent-1.json") or b"")
     assert "without a word" in summary["lines"][1]["seen"]
+    assert Metric.STARTS_REFUSED.value not in capsys.readouterr().out
+    documents.write_manifest("parent-1", [{"name": "orders"}])
+    endings(documents, orders=Outcome.REFUSED)
+    assert report()["failed"]
+    assert Metric.STARTS_REFUSED.value in capsys.readouterr().out
 
 
 def test_plan_mode_wants_every_source_planned(report: Call, documents: Documents) -> None:
