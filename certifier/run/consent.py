@@ -82,7 +82,9 @@ def not_allowed(what: str, arn: str, tags: Mapping[str, str], source: str) -> Fi
 def of_an_installation(
     identifier: str, arn: str, tags: Mapping[str, str], installation: str
 ) -> Finding | None:
-    """Return that an endpoint bears the tag of an installation that did not make it.
+    """Return that an endpoint bears the tag of an installation, and not an ARN that only ours have.
+
+    What an earlier version made has no such ARN either.
 
     IAM lets no step change it, whoever consents: what could set a tag must not gain by it. So it
     is refused before a task is stopped for it.
@@ -90,7 +92,11 @@ def of_an_installation(
     stack = tags.get(STACK_TAG)
     if stack is None or (stack == installation and is_made(arn)):
         return None
-    whose = "another installation" if stack != installation else "this installation did not make it"
+    whose = (
+        "another installation"
+        if stack != installation
+        else "its ARN does not show that this installation made it (an earlier version may have)"
+    )
     region = arn.split(":")[3]
     command = (
         f"aws dms remove-tags-from-resource --resource-arn {shlex.quote(arn)} "
