@@ -133,6 +133,7 @@ class Metric(StrEnum):
     SOURCES_NOT_TAKEN = "SourcesNotTaken"
     DMS_THROTTLES = "DmsThrottles"
     STARTS_REFUSED = "StartsRefused"
+    NOTICES_UNSENT = "NoticesUnsent"
 
 
 class Stage(StrEnum):

@@ -60,7 +60,7 @@ class Figures:
     page_gigabyte_seconds: float = 0.0075
     page_bytes: int = 6_000
     events: int = 1
-    alarms: int = 8
+    alarms: int = 9
     dashboards: int = 1
 
 

@@ -92,7 +92,7 @@ class Dashboard(Construct):
                         width=6,
                     ),
                     cloudwatch.GraphWidget(
-                        title="Executions, and starts that were not delivered",
+                        title="Executions; starts not delivered, notices not sent",
                         left=[
                             machine.metric_started(period=TICK),
                             machine.metric_failed(period=TICK),
@@ -102,7 +102,8 @@ class Dashboard(Construct):
                         right=[
                             undelivered.metric_approximate_number_of_messages_visible(
                                 period=TICK, statistic="Maximum"
-                            )
+                            ),
+                            of(Metric.NOTICES_UNSENT, "Sum", TICK),
                         ],
                         width=6,
                     ),

@@ -159,6 +159,12 @@ class Alarms(Construct):
             first=f"{executions} --status-filter RUNNING",
             threshold=THROTTLES,
         )
+        unsent = self._alarm(
+            "NoticesUnsent",
+            "People could not be notified of a source that needs them",
+            of(Metric.NOTICES_UNSENT, "Sum", quarter),
+            first=f"{status} --failing",
+        )
         self.safe: Sequence[cloudwatch.Alarm] = (late, waits)
         self.works: Sequence[cloudwatch.Alarm] = (
             failed,
@@ -167,6 +173,7 @@ class Alarms(Construct):
             no_ticks,
             behind,
             throttled,
+            unsent,
         )
 
     def _alarm(

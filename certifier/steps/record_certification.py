@@ -55,7 +55,7 @@ from certifier.run.summary import child_outcome, child_outcome_again
 from certifier.source import Source
 from certifier.steps.context import StepContext, StepSettings
 from certifier.text import name_in
-from certifier.vocabulary import Cause, Mode, Outcome, Severity, Witness
+from certifier.vocabulary import Cause, Metric, Mode, Outcome, Severity, Witness
 
 
 class RecordSettings(StepSettings):
@@ -204,6 +204,8 @@ def _record(
         _publish(context, about_breaker(at, context.settings.breaker_limit))
     context.documents.write_child_outcome(run_id(event.parent), child_outcome(record, key))
     measure(of_certification(record, dossier.pauses, now))
+    if unsent is not None:
+        measure({Metric.NOTICES_UNSENT: 1})
     return Answer(outcome=end.outcome)
 
 

@@ -95,6 +95,8 @@ def run(event: ReportEvent, context: StepContext[ReportSettings], measure: Measu
     context.documents.put(f"{key}.json", summary.model_dump_json(indent=2).encode(), JSON)
     context.documents.put(f"{key}.html", summary_page(summary).encode(), HTML)
     unsent = _notify(event, context, key)
+    if unsent:
+        measure({Metric.NOTICES_UNSENT: unsent})
     page = _write_fleet_page(event, context, key)
     if of_the_caller(failed, event.problem, silent=names - endings.keys()):
         measure({Metric.STARTS_REFUSED: 1})

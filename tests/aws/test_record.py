@@ -520,7 +520,9 @@ def test_a_ca_of_which_nobody_could_be_notified_stays_new(world: World, clients:
 def test_a_topic_that_is_gone_does_not_hold_up_the_recording(
     world: World, clients: Clients
 ) -> None:
-    """The source is recorded and released; the record says that nobody was notified."""
+    """The source is recorded and released; the record says that nobody was notified, and a metric
+    does, on which there is an alarm.
+    """
     clients.client("sns").delete_topic(TopicArn=world.inbox.topic)
     refusal = Refusal(
         findings=(finding(Cause.NO_PRIVATE_KEY, place=Witness.INTAKE, seen="no key"),)
@@ -532,3 +534,5 @@ def test_a_topic_that_is_gone_does_not_hold_up_the_recording(
     assert state.notified == {}
     assert state.findings[-1].cause is Cause.AWS_DENIED
     assert "could not be notified" in state.findings[-1].seen
+    counted = {name: values for name, _, values in metrics_in(world.output.getvalue())}
+    assert counted["NoticesUnsent"] == [1]

@@ -24,7 +24,7 @@ def test_every_alarm_links_into_the_runbook_and_says_the_first_command(
 ) -> None:
     """The link leads somewhere, and the command is one of that section's."""
     found = alarms(template)
-    assert len(found) == 8
+    assert len(found) == 9
     for name, properties in found.items():
         says = flat(properties["AlarmDescription"])
         assert len(says) < 1024

@@ -575,6 +575,7 @@ def test_alarms_cover_what_no_run_can_report(full_template: dict[str, Any]) -> N
         "Ticks",
         "SourcesNotTaken",
         "DmsThrottles",
+        "NoticesUnsent",
     }
     topic = next(iter(of_type(full_template, "AWS::SNS::Topic")))
     assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms)
