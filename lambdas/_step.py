@@ -20,7 +20,6 @@ from certifier.diagnosis import finding
 from certifier.errors import (
     CertifierError,
     ClaimLost,
-    InvalidEvent,
     Refused,
     Retryable,
     Unexpected,
@@ -117,10 +116,15 @@ class Step(Generic[E, S]):
         return handle
 
     def _parse(self, raw: Mapping[str, Any]) -> E:
+        """Return the event as the machine has made it.
+
+        What a caller wrote is a field of any type in it, which the step reads: so what is wrong
+        here is ours, and not an ``InvalidEvent``.
+        """
         try:
             return self._event.model_validate(raw)
         except ValidationError as error:
-            raise InvalidEvent(*problems_of(error)) from None
+            raise Unexpected("; ".join(problems_of(error))) from None
 
     def _answer(self, answer: Fact) -> dict[str, Any]:
         plain: dict[str, Any] = answer.model_dump(mode="json")
