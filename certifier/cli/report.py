@@ -16,7 +16,7 @@ from certifier.cli.installation import STACK, Installation, complain, find, guar
 from certifier.errors import CertifierError, Refused
 from certifier.fleet.page import InstallationFacts, fleet_page
 from certifier.report.fleet import console_address, fleet_html
-from certifier.run.group import group_of
+from certifier.run.group import is_in_group
 from certifier.text import printable
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("--open", action="store_true", help="open it in the browser")
     parser.add_argument(
-        "--group", metavar="NAME", help="only one team's sources, as the page groups them"
+        "--group",
+        metavar="NAME",
+        help="only one team's sources: by their endpoints' tag, or how their names begin",
     )
     group = parser.add_argument_group("where in AWS")
     for option, what in (
@@ -139,7 +141,7 @@ def _read(where: argparse.Namespace, *, alone: bool) -> InstallationFacts:
 
 def _of_group(shown: InstallationFacts, group: str) -> InstallationFacts:
     """Return an installation with the sources of one group alone."""
-    sources = (each for each in shown.sources if group_of(each.name, each.state.group) == group)
+    sources = (each for each in shown.sources if is_in_group(each.name, each.state.group, group))
     return replace(shown, sources=tuple(sources))
 
 

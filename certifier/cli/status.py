@@ -14,7 +14,7 @@ from certifier.cli import did_you_mean
 from certifier.cli.installation import add_options, complain, find, guarded
 from certifier.cli.plans import opening
 from certifier.cli.terminal import Cell, Terminal
-from certifier.run.group import group_of
+from certifier.run.group import group_of, is_in_group
 from certifier.run.standing import Standing, Stands, expiring, folded, stands, worst_first
 from certifier.run.state import Breaker
 from certifier.text import counted, printable, span
@@ -70,7 +70,9 @@ def register(subparsers: "Subparsers") -> None:
         "--expiring", type=int, metavar="DAYS", help="only those with fewer days left"
     )
     parser.add_argument(
-        "--group", metavar="NAME", help="only those of one group, as on the fleet page"
+        "--group",
+        metavar="NAME",
+        help="only those of one group: by their endpoints' tag, or how their names begin",
     )
     parser.add_argument(
         "--sort", choices=("worst", *SORTS), default="worst", help="worst, name, expiry or due"
@@ -135,7 +137,7 @@ def _once(args: argparse.Namespace, store: Store, *, again: bool) -> int:
 def _chosen(args: argparse.Namespace, fleet: Iterable[Stands]) -> list[Stands]:
     chosen = [each for each in fleet if not args.names or each.name in args.names]
     if args.group is not None:
-        chosen = [each for each in chosen if _group(each) == args.group]
+        chosen = [each for each in chosen if is_in_group(each.name, each.state.group, args.group)]
     if args.failing:
         chosen = [each for each in chosen if each.standing.needs_a_person]
     if args.expiring is not None:

@@ -10,13 +10,18 @@ SECONDS = 5.0
 
 
 def addresses_of(
-    host: str, port: int, policy: AddressPolicy, resolve: Resolve
+    host: str, port: int, policy: AddressPolicy, resolve: Resolve, *, seconds: float = SECONDS
 ) -> tuple[str, ...] | str:
-    """Return the numeric addresses of a host that may be connected to, or why there are none."""
+    """Return the numeric addresses of a host that may be connected to, or why there are none.
+
+    Args:
+        seconds: how long it may take to resolve; ``SECONDS`` at most.
+    """
     request = ProbeRequest(host=host, port=port, policy=policy)
     try:
         check_request(request)
-        found = find_addresses(request, resolve, Deadline.after(SECONDS), lambda: None)
+        deadline = Deadline.after(min(seconds, SECONDS))
+        found = find_addresses(request, resolve, deadline, lambda: None)
     except StageFailed as failed:
         return failed.seen
     return tuple(info[4][0] for info in found)

@@ -343,11 +343,13 @@ class NodeLook(Fact):
         node: address and port.
         reached: every connection captured a chain.
         needs_old: one of them does not verify against the source's bundle alone.
+        no_way: there is no way to that address from here: it is IPv6.
     """
 
     node: str
     reached: bool
     needs_old: bool = False
+    no_way: bool = False
     seen: str
 
 

@@ -18,10 +18,19 @@ def tagged_group(tags: Mapping[str, str], key: str) -> str | None:
     Args:
         key: of the tag; without one, no tag names a group.
     """
-    value = " ".join(tags.get(key, "").split()) if key else ""
-    return printable(value, LENGTH) or None
+    return _shown(tags.get(key, "")) or None if key else None
+
+
+def _shown(value: str) -> str:
+    return printable(" ".join(value.split()), LENGTH)
 
 
 def group_of(name: str, tagged: str | None) -> str:
     """Return the group of a source: the tagged one, or else how its name begins."""
     return tagged or name.partition("-")[0]
+
+
+def is_in_group(name: str, tagged: str | None, asked: str) -> bool:
+    """Return whether a source belongs to a group that somebody asks for, by the tag's whole value
+    or as a page shows it."""
+    return group_of(name, tagged) in (asked, _shown(asked))

@@ -20,6 +20,8 @@ NODES = 48
 SECONDS, EACH = 30.0, 3.0
 """Seconds for all of it, and for one connection."""
 
+_NO_TIME = "there was no time left for it"
+
 
 def look_at_nodes(
     source: Source, request: ProbeRequest, addresses: Iterable[Address], resolve: Resolve
@@ -38,51 +40,61 @@ def look_at_nodes(
     until = monotonic() + SECONDS
     seen: set[tuple[str, int]] = set()
     looks: list[NodeLook] = []
-    for where in _places(source, request, addresses, resolve):
-        if isinstance(where, NodeLook):
-            looks.append(where)
+    for name, places in _servers(source, request, addresses, resolve, until):
+        if isinstance(places, str):
+            looks.append(NodeLook(node=name, reached=False, seen=places))
             continue
-        if where in seen:
-            continue
-        seen.add(where)
-        ip, port = where
-        if len(seen) > NODES:
+        new = [each for each in dict.fromkeys(places) if each not in seen]
+        if len(seen) + len(new) > NODES:
             more = f"more than {NODES} addresses are not looked at"
-            return (*looks, NodeLook(node=f"{ip}:{port}", reached=False, seen=more))
-        look = _look(replace(request, address=ip, port=port), until)
-        looks += [] if look is None else [look]
+            return (*looks, NodeLook(node=name, reached=False, seen=more))
+        seen.update(new)
+        looks += _forgiven(
+            [_look(replace(request, address=ip, port=port), until) for ip, port in new]
+        )
     return tuple(looks)
 
 
-def _places(
-    source: Source, request: ProbeRequest, addresses: Iterable[Address], resolve: Resolve
-) -> Iterator[tuple[str, int] | NodeLook]:
-    """Yield addresses and ports; of a node that has none, why."""
-    yield from ((each.ip, source.port) for each in addresses)
+def _servers(
+    source: Source,
+    request: ProbeRequest,
+    addresses: Iterable[Address],
+    resolve: Resolve,
+    until: float,
+) -> Iterator[tuple[str, list[tuple[str, int]] | str]]:
+    """Yield the host and each node, with addresses and ports; of a node that has none, why."""
+    yield source.host, [(each.ip, source.port) for each in addresses]
     for node in source.nodes:
+        seconds = until - monotonic()
+        if seconds <= 0:
+            yield node, _NO_TIME
+            continue
         host, port = node_of(node, source.port)
-        found = addresses_of(host, port, request.policy, resolve)
-        if isinstance(found, str):
-            yield NodeLook(node=node, reached=False, seen=found)
-        else:
-            yield from ((ip, port) for ip in found)
+        found = addresses_of(host, port, request.policy, resolve, seconds=seconds)
+        yield node, found if isinstance(found, str) else [(ip, port) for ip in found]
 
 
-def _look(request: ProbeRequest, until: float) -> NodeLook | None:
-    """Return what an address serves; ``None``: it is IPv6, and there is no way to that from here.
+def _forgiven(looks: list[NodeLook]) -> list[NodeLook]:
+    """Return the looks at one server, without those at IPv6 addresses to which there is no way.
 
-    DMS may have one; but it leads to a server that has other addresses, too.
+    From here, that is: DMS may have one. They lead to a server that has other addresses too, and
+    where none of these was reached, nothing is known of it.
     """
+    reached = any(look.reached for look in looks)
+    return [look for look in looks if not (reached and look.no_way and not look.reached)]
+
+
+def _look(request: ProbeRequest, until: float) -> NodeLook:
+    """Return what an address serves."""
     name = f"{request.address}:{request.port}"
     for _ in range(CONNECTIONS):
         if monotonic() > until:
-            return NodeLook(node=name, reached=False, seen="there was no time left for it")
+            return NodeLook(node=name, reached=False, seen=_NO_TIME)
         report = probe.probe(request)
         verdict = report.verdicts.verify_ca
         if report.evidence.chain and not verdict.passed:
             return NodeLook(node=name, reached=True, needs_old=True, seen=verdict.seen)
         if not verdict.passed:
-            if verdict.cause is Cause.HOST_UNREACHABLE and ":" in str(request.address):
-                return None
-            return NodeLook(node=name, reached=False, seen=verdict.seen)
+            no_way = verdict.cause is Cause.HOST_UNREACHABLE and ":" in str(request.address)
+            return NodeLook(node=name, reached=False, no_way=no_way, seen=verdict.seen)
     return NodeLook(node=name, reached=True, seen="it serves the new chain")

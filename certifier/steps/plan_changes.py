@@ -67,18 +67,19 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
         # Who starts a run themselves knows that others change it back, and may try again.
         reverted=0 if event.origin is Origin.DIRECT else state.reverts,
     )
-    both = Bounded(probed.union)
-    if not probed.served.seen:
-        now = context.now()
-        both = bounded(probed.union, material, left_since(material, state.anchors_left, now), now)
+    now = context.now()
     waits = why_not_dropped(
         source,
         material,
         probed,
         state.new_chain,
-        now=context.now(),
+        now=now,
         after=timedelta(hours=context.settings.shrink_after_hours),
     )
+    both = Bounded(probed.union)
+    # Where nothing shows that a node needs them, old CAs do not stay for ever.
+    if not probed.served.seen or (waits and not any(look.needs_old for look in probed.nodes)):
+        both = bounded(probed.union, material, left_since(material, state.anchors_left, now), now)
     trust = desired_trust(source, material, probed.served, both.union, not_dropped=waits)
     if both.findings:
         trust = replace(trust, findings=(*trust.findings, *both.findings))

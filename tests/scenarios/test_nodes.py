@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -22,11 +24,11 @@ class Renewed:
     new_ca: str
 
     @classmethod
-    def of(cls, live: Live) -> "Renewed":
+    def of(cls, live: Live, **leaf: Any) -> "Renewed":
         """Renew CA and certificate; the server serves the new one at once."""
         world = live.world
         old, old_ca = world.leaf, world.authority.certificate_pem.decode().strip()
-        world.renew()
+        world.renew(**leaf)
         return cls(live, old, world.leaf, old_ca, world.authority.certificate_pem.decode().strip())
 
     @property
@@ -151,3 +153,17 @@ def test_a_node_that_cannot_be_reached_keeps_the_old_ca(live: Live, standby: Pos
     assert renewed.well
     assert renewed.trusted == BOTH
     assert "could be looked at" in live.found("overlap_pending")["seen"]
+
+
+def test_a_node_that_is_never_reached_keeps_the_old_ca_for_ninety_days(
+    live: Live, standby: Postgres
+) -> None:
+    """An address that answers nobody must not gather one CA after another."""
+    live.certified(ssl_mode="verify-full", nodes=[f"127.0.0.1:{standby.port}"])
+    standby.stop()
+    renewed = Renewed.of(live, not_after=datetime.now(UTC) + timedelta(days=300))
+    live.tick(3, minutes=29 * DAY)
+    assert renewed.trusted == BOTH
+    live.tick(3, minutes=2 * DAY)
+    assert renewed.trusted == NEW_ALONE
+    assert renewed.well

@@ -6,7 +6,7 @@ import pytest
 
 from certifier.fleet.page import FleetPage, InstallationFacts, SourceFacts, fleet_page
 from certifier.report.fleet import fleet_html
-from certifier.run.group import LENGTH, group_of, tagged_group
+from certifier.run.group import LENGTH, group_of, is_in_group, tagged_group
 from certifier.run.state import SourceState
 from certifier.vocabulary import Outcome
 
@@ -64,3 +64,20 @@ def test_a_group_is_text_on_the_page() -> None:
     html = fleet_html(a_page(orders="<script>alert(1)</script>"))
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)" in html
+
+
+@pytest.mark.parametrize(
+    ("name", "tagged", "asked", "found"),
+    [
+        ("orders-eu", None, "orders", True),
+        ("orders-eu", "Payments", "Payments", True),
+        ("orders-eu", "Payments", "orders", False),
+        ("orders", "x" * (LENGTH - 1) + "…", "x" * 256, True),
+        ("orders", "x" * (LENGTH - 1) + "…", "x" * (LENGTH - 1) + "…", True),
+    ],
+)
+def test_a_group_is_found_by_the_whole_value_of_its_tag(
+    name: str, tagged: str | None, asked: str, *, found: bool
+) -> None:
+    """And as a page shows it."""
+    assert is_in_group(name, tagged, asked) is found
