@@ -76,6 +76,11 @@ class Roots:
         """Return the public roots of the owner whose bundle has that digest."""
         return owners_bundle(self._public[0], digest)
 
+    def public_in(self, pem: str) -> str | None:
+        """Return the public roots among certificates, as a bundle; ``None``: there are none."""
+        held = set(certificates_in(pem))
+        return canonical(root.der for root in self._public[0] if root.der in held) or None
+
     def of_word(self, word: TrustWord) -> str:
         """Return the roots of a set of the table that the store still holds; empty without any."""
         listed = {root.sha256 for root in BY_WORD[word].roots}

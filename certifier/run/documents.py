@@ -49,7 +49,7 @@ class Material(Fact):
     Attributes:
         endpoint: as DMS describes it; ``None`` when there is none yet.
         bundle_pem, bundle_digest: the CAs of the source, canonical. Of a source with public trust,
-            those that the endpoint trusts already, if they are of one owner; see ``public``.
+            the public roots that the endpoint trusts already, if any; see ``public``.
         public: any public root may verify the served chain, which then settles the bundle
             (``certifier.run.public_trust``).
         named: the CAs come from a word: when there are more of them, nobody has decided that.

@@ -15,8 +15,8 @@ from certifier.vocabulary import Cause, Witness
 def settled(material: Material | None, probed: Probed | None) -> Material | None:
     """Return the material with the CAs that public trust comes down to in this run.
 
-    Those of the owner of the root that the served chain ends in; without a served chain, those of
-    the owner that the endpoint trusts already, if it is one.
+    Those of the owner of the root that the served chain ends in; without such a chain, the public
+    roots that the endpoint trusts already, if any.
     """
     if material is None or not material.public or probed is None or probed.public_pem is None:
         return material
@@ -32,5 +32,5 @@ def not_settled(material: Material) -> Finding | None:
         Cause.TRUST_UNAVAILABLE,
         place=Witness.PLAN,
         seen="no served chain was seen, so it is not known in which public root it ends, and the "
-        "endpoint does not trust one owner's public roots yet",
+        "endpoint does not trust any public root yet",
     )

@@ -42,7 +42,7 @@ def new_chain(
     A look that saw nothing proves nothing; one that reached only some of the nodes does not begin
     the time, and does not end it. ``None``: there is nothing to drop, or a node needs it.
     """
-    if not _droppable(source, material):
+    if not droppable(source, material):
         return None
     assert material is not None
     of = _looked_at(source, material)
@@ -77,7 +77,7 @@ def why_not_dropped(
         before: as earlier looks have left it (``new_chain``).
         after: for how long every node must have served the new chain; zero: this look is enough.
     """
-    if not _droppable(source, material) or not (probed.served.seen and probed.served.by_bundle):
+    if not droppable(source, material) or not (probed.served.seen and probed.served.by_bundle):
         return None  # nothing to drop, or it stays for another reason
     if needy := [look for look in probed.nodes if look.needs_old]:
         return f"a node still serves a chain that needs the old CA: {_named(needy)}"
@@ -91,8 +91,11 @@ def why_not_dropped(
     return None
 
 
-def _droppable(source: Source, material: Material | None) -> bool:
-    """Whether the endpoint trusts what the bundle does not hold, and overlap is wanted."""
+def droppable(source: Source, material: Material | None) -> bool:
+    """Whether the endpoint trusts what the bundle does not hold, and overlap is wanted.
+
+    Of public trust, a question to the settled material (``certifier.run.public_trust``).
+    """
     if material is None or not source.ca_overlap or not source.ssl_mode.verifies:
         return False
     trusted = material.trusted

@@ -1,8 +1,9 @@
 """Probe TLS: would libpq connect, as strictly as DMS will, with the CA that DMS is to get?
 
-The source's own CAs come first, alone (of public trust, every public root). Only when the served
-chain does not verify against them, and the endpoint trusts another CA now, is the union of both
-tried: that is a renewal which the server has not followed yet.
+The source's own CAs come first, alone (of public trust, every public root, and what is seen then
+settles which of them are the source's own). Only when the served chain does not verify against
+them, and the endpoint trusts another CA now, is the union of both tried: that is a renewal which
+the server has not followed yet.
 
 Called again once the tasks were resumed, it looks at the replication slots alone.
 """
@@ -34,7 +35,7 @@ from certifier.run.drift import answering, not_served_yet
 from certifier.run.event import Nothing, StepEvent, run_id
 from certifier.run.proposal import named_trust_fits
 from certifier.run.public_trust import settled
-from certifier.run.shrink import needed_again, with_dropped
+from certifier.run.shrink import droppable, needed_again, with_dropped
 from certifier.run.state import SourceState
 from certifier.source import ProbePolicy, Source
 from certifier.steps.context import StepContext, StepSettings
@@ -74,10 +75,9 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         return Nothing()
     source = event.source.spec
     material = context.read(event, MATERIAL) or Material()
-    both = _union(source, material)
     state = context.remembered(event)
     if source.probe is ProbePolicy.OFF:
-        context.write(event, PROBED, Probed(union_pem=both))
+        context.write(event, PROBED, Probed(union_pem=_union(source, material)))
         return Nothing()
     report = _look(
         source,
@@ -86,6 +86,9 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         context,
         older=_older_clients(source, material, state),
     )
+    owners = _owners(material, report, context)
+    material = settled(material, Probed(public_pem=owners)) or material
+    both = _union(source, material)
     second, dropped_at = None, None
     nodes: tuple[NodeLook, ...] = ()
     if _needs_old_ca(report):
@@ -95,12 +98,10 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
             second = _look_with(again, source, material, context)
             if second is not None:
                 both, dropped_at = again, max(one.at for one in state.dropped.values())
-    elif both is not None and report.verdicts.verify_ca.passed:
+    elif droppable(source, material) and report.verdicts.verify_ca.passed:
         request = _request(source, material, material.bundle_pem, context)
         nodes = look_at_nodes(source, request, report.evidence.addresses, context.resolve)
     counted = second or report
-    anchor = counted.evidence.anchor if counted.verdicts.verify_ca.passed else None
-    owners = context.roots.of_owner(anchor.sha256) if material.public and anchor else None
     probed = Probed(
         report=report,
         union_report=second,
@@ -172,6 +173,14 @@ def _read_slots(
         return _slots(probe.probe(request, resolve=context.resolve, now=context.now))
     except Refused:  # the password could not be read
         return None
+
+
+def _owners(
+    material: Material, report: ProbeReport, context: StepContext[ProbeSettings]
+) -> str | None:
+    """Return the roots of the owner of the public root that the served chain ends in."""
+    anchor = report.evidence.anchor if report.verdicts.verify_ca.passed else None
+    return context.roots.of_owner(anchor.sha256) if material.public and anchor else None
 
 
 def _union(source: Source, material: Material) -> str | None:

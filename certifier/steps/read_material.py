@@ -13,7 +13,7 @@ from pydantic import Json
 
 from certifier import certificate
 from certifier.aws.secrets import Secret
-from certifier.certificate import material_from_secret
+from certifier.certificate import bundle_digest, material_from_secret
 from certifier.certificate.trust_sets import TrustWord
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint
@@ -96,8 +96,8 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
     trusted = _trusted(context, state, endpoint, taken.ca_digest, public=public)
     ca_pem, ca_digest = taken.ca_pem.decode() or None, taken.ca_digest
     if public:
-        ca_pem = context.roots.owners_with(trusted.digest) if trusted else None
-        ca_digest = trusted.digest if trusted and ca_pem else None
+        ca_pem = context.roots.public_in(trusted.pem or "") if trusted else None
+        ca_digest = bundle_digest(ca_pem) if ca_pem else None
     if endpoint is not None and endpoint.arn.lower() not in state.owned:
         findings.extend(_owned_by_another(event, context, endpoint))
     material = Material(
@@ -377,23 +377,27 @@ def _trusted(
     context: StepContext[ReadSettings],
     state: SourceState,
     endpoint: Endpoint | None,
-    bundle_digest: str | None,
+    intended: str | None,
     *,
     public: bool,
 ) -> Trusted | None:
     """Return the CA that the endpoint trusts now.
 
     A DMS certificate is immutable, so its digest is remembered by its ARN; it is read only when it
-    is unknown, or differs from the source's own bundle (of ``public`` trust: from every owner's).
+    is unknown, or differs from the source's own bundle. Of ``public`` trust nobody knows that one
+    yet, and the CAs are needed: those of one owner are known by their digest.
+
+    Args:
+        intended: digest of the source's own bundle.
     """
     arn = endpoint.fields.certificate_arn if endpoint else None
-    if arn is None or bundle_digest is None:
+    if arn is None or intended is None:
         return None
     known = state.certificate_digest
     if known is not None and equal("certificate_arn", state.certificate_arn, arn):
-        owned = public and context.roots.owners_with(known) is not None
-        if owned or known == bundle_digest:
-            return Trusted(arn=arn, digest=known)
+        owned = context.roots.owners_with(known) if public else None
+        if owned or (known == intended and not public):
+            return Trusted(arn=arn, digest=known, pem=owned)
     certificate = context.dms.certificate_by_arn(arn)
     if certificate is None:
         return None

@@ -1,5 +1,6 @@
 """``ca_bundle`` as a word, end to end: nobody finds, uploads or allows a bundle."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from sandbox.aws import Kind
 from sandbox.pki import Authority
 from sandbox.rds import unreachable
 from sandbox.world import World
-from tests.scenarios.live import connected
+from tests.scenarios.live import DAY, connected
 
 REGION = "eu-west-1"
 RDS_HOST = "orders.abc123.eu-west-1.rds.amazonaws.com"
@@ -213,15 +214,119 @@ def test_a_renewal_under_a_sibling_root_changes_nothing(public: tuple[World, Sto
     assert not [call for call in described if call.caller == "read_material"]
 
 
+def trusted(world: World, *authorities: Authority) -> list[bool]:
+    """Return which of those CAs the endpoint trusts."""
+    pem = world.trusted()
+    return [one.certificate_pem.decode().strip() in pem for one in authorities]
+
+
+def probed(world: World) -> dict[str, Any]:
+    """Return what the probe of the newest run has left."""
+    key = f"runs/{world.record()['run'].rpartition(':')[2]}/probe_tls.json"
+    return dict(json.loads(world.cloud.objects(key)[key]))
+
+
 def test_a_chain_of_another_owner_is_a_new_anchor(public: tuple[World, Store]) -> None:
-    """The endpoint follows, and people are notified that it trusts somebody new."""
+    """The endpoint follows, people are notified, and the old owner's roots stay for a day."""
     world, store = public
     onboard(world, ca_bundle="public")
     serve(world, store.public[2])
-    world.cloud.tick(minutes=24 * 60)
+    world.cloud.tick(minutes=DAY)
+    assert world.outcome() == "certified"
+    assert trusted(world, *store.public) == [True, True, True]
+    assert {"new_trust_anchor", "overlap_pending"} <= set(world.causes())
+    assert [look["needs_old"] for look in probed(world)["nodes"]] == [False]
+    world.cloud.tick(minutes=DAY + 60)
     assert world.outcome() == "certified"
     assert world.trusted() == store.public[2].certificate_pem.decode()
-    assert "new_trust_anchor" in world.causes()
+    assert not {"new_trust_anchor", "overlap_pending"} & set(world.causes())
+
+
+def test_a_failover_to_a_node_under_the_old_owner_changes_nothing(
+    public: tuple[World, Store],
+) -> None:
+    """DMS trusts both owners, and the day begins anew."""
+    world, store = public
+    onboard(world, ca_bundle="public")
+    serve(world, store.public[2])
+    world.cloud.tick(minutes=DAY)
+    serve(world, store.public[0])
+    before = len(world.cloud.calls)
+    world.cloud.tick(minutes=60)
+    assert world.outcome() == "certified"
+    writes = world.cloud.calls.of("dms", writes=True, since=before)
+    assert {call.operation for call in writes} == {"TestConnection"}
+    serve(world, store.public[2])
+    world.cloud.tick(minutes=DAY)
+    assert trusted(world, *store.public) == [True, True, True]
+    world.cloud.tick(minutes=DAY + 60)
+    assert trusted(world, *store.public) == [False, False, True]
+
+
+def test_two_owners_stay_while_the_probe_is_away(public: tuple[World, Store]) -> None:
+    """What it does not see cannot end the day."""
+    world, store = public
+    onboard(world, ca_bundle="public", probe="advisory")
+    serve(world, store.public[2])
+    world.cloud.tick(minutes=DAY)
+    del world.cloud.hosts[world.host]
+    world.cloud.dms.resolve = {world.host: world.server.host}
+    for _ in range(2):
+        world.cloud.tick(minutes=DAY)
+    assert world.outcome() == "certified"
+    assert trusted(world, *store.public) == [True, True, True]
+
+
+def private_then_public(world: World, store: Store) -> Authority:
+    """Let a source with a private CA move to public trust, and return that CA."""
+    private = Authority.root("Private Root")
+    serve(world, private)
+    world.put_pair()
+    world.onboard()
+    assert (world.outcome(), trusted(world, private)) == ("certified", [True])
+    serve(world, store.public[2])
+    onboard(world, ca_bundle="public")
+    assert world.outcome() == "certified"
+    assert trusted(world, private, *store.public) == [True, False, False, True]
+    assert "overlap_pending" in world.causes()
+    return private
+
+
+def test_a_private_ca_stays_for_a_day_after_the_move_to_public(
+    public: tuple[World, Store],
+) -> None:
+    """A node that still serves the private chain is connected to meanwhile."""
+    world, store = public
+    private = private_then_public(world, store)
+    serve(world, private)
+    world.cloud.tick(minutes=60)
+    assert world.outcome() == "certified"
+    assert trusted(world, private, *store.public) == [True, False, False, True]
+    serve(world, store.public[2])
+    world.cloud.tick(minutes=60)
+    assert trusted(world, private, *store.public) == [True, False, False, True]
+    world.cloud.tick(minutes=DAY + 60)
+    assert trusted(world, private, *store.public) == [False, False, False, True]
+    assert world.outcome() == "certified"
+
+
+def test_a_private_ca_that_public_trust_has_dropped_comes_back_and_stays(
+    public: tuple[World, Store],
+) -> None:
+    """For as long as a node serves its chain, not for one run."""
+    world, store = public
+    private = private_then_public(world, store)
+    world.cloud.tick(minutes=DAY + 60)
+    assert trusted(world, private, *store.public) == [False, False, False, True]
+    serve(world, private)
+    world.cloud.tick(minutes=DAY)
+    assert world.outcome() == "certified"
+    assert "different_node_answers" in world.causes()
+    assert trusted(world, private, *store.public) == [True, False, False, True]
+    for _ in range(2):
+        world.cloud.tick(minutes=DAY)
+    assert world.outcome() == "certified"
+    assert trusted(world, private, *store.public) == [True, False, False, True]
 
 
 def test_a_chain_of_another_owner_waits_for_consent_where_that_is_asked() -> None:
@@ -283,6 +388,7 @@ def test_roots_that_the_set_gains_wait_for_running_tasks() -> None:
         world.cloud.tick(minutes=24 * 60)
         assert world.outcome() == "certified"
         assert "growth_waits" in world.causes()
+        assert probed(world)["nodes"] == []
         assert world.trusted() == first.certificate_pem.decode()
         for task in world.cloud.dms.tasks():
             world.cloud.client("dms").stop_replication_task(

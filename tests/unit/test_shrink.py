@@ -10,7 +10,15 @@ import pytest
 from certifier.certificate import bundle_digest, certificates_in, union
 from certifier.probe import AddressPolicy, ProbeRequest
 from certifier.run.documents import Material, NodeLook, Probed, Trusted
-from certifier.run.shrink import MANY, REMEMBERED, dropped, new_chain, why_not_dropped, with_dropped
+from certifier.run.shrink import (
+    MANY,
+    REMEMBERED,
+    droppable,
+    dropped,
+    new_chain,
+    why_not_dropped,
+    with_dropped,
+)
 from certifier.run.state import DroppedAnchor, NewChain
 from certifier.source import InvalidSource, Source, node_of, parse_source
 from certifier.steps.node_looks import look_at_nodes
@@ -128,6 +136,20 @@ def test_an_old_ca_goes_when_the_time_is_over() -> None:
 def test_without_a_time_one_look_at_all_nodes_is_enough() -> None:
     assert why(ALL, None, hours=0) == ""
     assert why(ONE_OLD, None, hours=0)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "bundle", "may_go"),
+    [("old", "new", True), ("old new", "new", True), ("new", "new", False), ("new", "both", False)],
+)
+def test_only_what_the_bundle_does_not_hold_can_be_dropped(
+    trusted: str, bundle: str, may_go: bool
+) -> None:
+    """A bundle that has only grown drops nothing, though its digest differs."""
+    found = material(trusted)
+    if bundle == "both":
+        found = found.model_copy(update={"bundle_pem": union(ca("old"), ca("new"))})
+    assert droppable(source(), found) is may_go
 
 
 def test_there_is_nothing_to_wait_for_without_an_old_ca() -> None:

@@ -69,6 +69,9 @@ def test_the_owner_of_a_public_root_brings_its_other_roots(root: str, siblings: 
     assert owned is not None
     assert {_cn(der) for der in certificates_in(owned)} == siblings
     assert ROOTS.owners_with(bundle_digest(owned)) == owned
+    private = Authority.root("Private Root").certificate_pem.decode()
+    assert ROOTS.public_in(owned + private) == owned
+    assert ROOTS.public_in(private) is None
 
 
 def _cn(der: bytes) -> str:
