@@ -136,7 +136,7 @@ class Explorer:
         self._cases = 0
         self._running: dict[int, tuple[int, Case]] = {}
         self._copy: _Copy | None = None
-        self._expected: End = {}
+        self._expected: tuple[End, End] = {}, {}
         self._alike: frozenset[str] = frozenset()
 
     def play(self) -> Result:
@@ -167,18 +167,19 @@ class Explorer:
                 raise
             self._copy.report(wrong=[traceback.format_exc()])
 
-    def _undisturbed(self) -> tuple[End, frozenset[str]]:
-        """Return how the story ends when nobody disturbs it, and what its states are like."""
+    def _undisturbed(self) -> tuple[tuple[End, End], frozenset[str]]:
+        """Return how the story ends when nobody disturbs it, soon and after the days that are
+        waited for Tidy, and what its states are like."""
         played: list[Played] = []
         if self._fork(Case("nowhere", "nothing")):
             assert self._copy is not None
             self._copy.finish(self._act(), None)
         self._collect(played.append)
-        end, alike = map(json.loads, played[0].trail or ("{}", "[]"))
+        end, later, alike = map(json.loads, played[0].trail or ("{}", "{}", "[]"))
         outcomes = {source["outcome"] for source in end.get("sources", {}).values()}
         if outcomes != {self._story.outcome} or not settled(end):
             raise RuntimeError(f"undisturbed, {self._story.name} ends otherwise: {played[0]}")
-        return end, frozenset(alike)
+        return (end, later), frozenset(alike)
 
     # -- where faults strike
 
@@ -292,21 +293,27 @@ class _Copy:
         if self._states[-1] in alike:
             self.report(repaired=Repaired.JOINED)
 
-    def finish(self, runs: list[Execution], expected: End | None) -> None:
-        """Let the schedule finish the job, compare, report; with nothing expected, report all."""
+    def finish(self, runs: list[Execution], expected: tuple[End, End] | None) -> None:
+        """Let the schedule finish the job, compare, report; with nothing expected, report all.
+
+        Args:
+            expected: soon, and after the days that are waited for Tidy: an old CA goes in these.
+        """
         try:
             self._service_down = None
             self._ended = True
             self._start_again(runs)
             if expected is None:
                 end, _ = self._let_the_schedule_work(settled)
-                self.report(trail=[json.dumps(end), json.dumps(self._states)])
-            end, repaired = self._let_the_schedule_work(
-                lambda end: end == expected and settled(end)
-            )
-            if end != expected and settled(end):
-                end, repaired = self._let_tidy_work(), Repaired.TIDY
-            self.report(wrong=differences(end, expected), repaired=repaired)
+                later = self._let_tidy_work(DAYS + TIDY_DAYS)
+                self.report(trail=[json.dumps(each) for each in (end, later, self._states)])
+            soon, later = expected
+            end, repaired = self._let_the_schedule_work(lambda end: end == soon and settled(end))
+            if end == soon or not settled(end):
+                self.report(wrong=differences(end, soon), repaired=repaired)
+            end = self._let_tidy_work(TIDY_DAYS)
+            wrong = differences(end, soon) and differences(end, later)
+            self.report(wrong=wrong, repaired=Repaired.TIDY)
         except BaseException:  # noqa: BLE001 - whatever it is, the original must hear of it
             self.report(wrong=[traceback.format_exc()])
 
@@ -329,8 +336,8 @@ class _Copy:
             end = end_of(self._world, self._story.names)
         return end, repaired
 
-    def _let_tidy_work(self) -> End:
-        for _ in range(TIDY_DAYS):
+    def _let_tidy_work(self, days: int) -> End:
+        for _ in range(days):
             self._world.cloud.tick(minutes=DAY)
         return end_of(self._world, self._story.names)
 

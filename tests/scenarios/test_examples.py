@@ -68,7 +68,7 @@ def test_slack_gets_what_amazon_q_shows(world: World) -> None:
     (shown,) = heard.raw()
     assert (shown["version"], shown["source"]) == ("1.0", "custom")
     assert shown["content"]["title"] == "Certification Needs Attention: orders"
-    assert shown["content"]["description"] == "orders certified: new_trust_anchor"
+    assert shown["content"]["description"] == "orders certified: overlap_pending"
     assert shown["content"]["nextSteps"][0] == "`certifier status orders`"
     assert shown["metadata"]["threadId"] == NAME
 
