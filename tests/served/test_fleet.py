@@ -37,6 +37,9 @@ AS_NOBODY = (
     "--bounding-set=-all,+dac_read_search",
 )
 
+# jsii's cache wants a home directory whose every parent is the user's or root's, and open to it.
+PLAIN = ("TMPDIR=/tmp", "JSII_RUNTIME_PACKAGE_CACHE=disabled")
+
 
 def test_an_account_is_served_by_a_user_who_is_not_root(tmp_path: Path) -> None:
     """PostgreSQL runs as that user, and the first certification succeeds."""
@@ -45,7 +48,7 @@ def test_an_account_is_served_by_a_user_who_is_not_root(tmp_path: Path) -> None:
         if shutil.which("setpriv") is None:
             pytest.skip("root, and there is no setpriv to become somebody else with")
         nobody = pwd.getpwnam("nobody")
-        prefix = [*AS_NOBODY, f"--regid={nobody.pw_gid}", "env", f"HOME={folder}", "TMPDIR=/tmp"]
+        prefix = [*AS_NOBODY, f"--regid={nobody.pw_gid}", "env", f"HOME={folder}", *PLAIN]
         folder.mkdir()
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         for each in (tmp_path, *tmp_path.parents[:2]):
