@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from certifier.models import Finding
 from certifier.run import runbook
 from certifier.run.event import run_id
-from certifier.run.mail import Notice, Situation, _fact, subject
+from certifier.run.mail import Notice, Situation, labelled, subject
 from certifier.run.pending import OnceSent, Pending
 from certifier.run.settled import still_open
 from certifier.run.site import Site
@@ -123,9 +123,9 @@ def mailings(
             continue
         links = (
             *_next_try(group, now),
-            _fact("Runbook", site.runbook(runbook.section(outcome, cause))),
-            _fact("Report", site.file(bucket, f"{report}.html")),
-            _fact("Run", site.execution(execution)),
+            labelled("Runbook", site.runbook(runbook.section(outcome, cause))),
+            labelled("Report", site.file(bucket, f"{report}.html")),
+            labelled("Run", site.execution(execution)),
         )
         found.append(
             Mailing(
@@ -157,7 +157,7 @@ def _digest(group: list[Pending], site: Site, links: tuple[str, ...], run: str) 
         lines.append(f"Also: {', '.join(named)}{more}")
     failing = " --failing" if outcome in (Outcome.REFUSED, Outcome.FAILED) else ""
     foot = f"{site.words} · {run}"
-    lines += ["", _fact("Look", f"certifier status{failing}"), *links, foot]
+    lines += ["", labelled("Look", f"certifier status{failing}"), *links, foot]
     what = f"{outcome.words} again" if lead is None else f"{outcome.words}: {lead.cause.value}"
     return Notice(subject(site, f"{sources} {what}"), "\n".join(lines) + "\n")
 
@@ -167,7 +167,7 @@ def _next_try(group: Sequence[Pending], now: datetime) -> Iterator[str]:
     due = [one.next_due for one in group if one.next_due is not None]
     if due:
         left = f", in {span(min(due) - now)}" if min(due) > now else ""
-        yield _fact("Next try", f"{clock_time(min(due))}{left}, for the first of them")
+        yield labelled("Next try", f"{clock_time(min(due))}{left}, for the first of them")
 
 
 def _fitting(texts: Sequence[str], room: int) -> list[str]:

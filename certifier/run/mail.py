@@ -87,10 +87,10 @@ def about_stopped(at: Situation, outcome: Outcome, findings: Sequence[Finding]) 
     for task in tasks:
         of = "" if len(tasks) == 1 else f"{task.identifier}: "
         said = task.said or f"nothing; the task is {task.status or 'not to be seen'}"
-        lines.append(_fact("DMS says", f"{of}{said}"))
-    lines.append(_fact("The change", _change(at, outcome)))
-    lines += [_fact("" if number else "WAL", kept) for number, kept in enumerate(at.wal)]
-    lines += [_fact("Next try", _next_try(at)), ""]
+        lines.append(labelled("DMS says", f"{of}{said}"))
+    lines.append(labelled("The change", _change(at, outcome)))
+    lines += [labelled("" if number else "WAL", kept) for number, kept in enumerate(at.wal)]
+    lines += [labelled("Next try", _next_try(at)), ""]
     links = [("Task", at.place.task(task.identifier)) for task in tasks[:_SUBJECT_NAMES]]
     lines += list(_look(at, runbook.TASK_STOPPED, links))
     rest = [f for f in findings if f.cause is not Cause.TASK_NOT_RESTARTED]
@@ -107,11 +107,11 @@ def about_findings(at: Situation, outcome: Outcome, findings: Sequence[Finding])
     cause = lead.cause.value if lead else "see the record"
     lines = [_first_line(at, outcome), ""]
     lines += _blocks(findings)
-    lines += [_fact("Source", f"{at.name}: endpoint {at.endpoint}, host {at.host}")]
+    lines += [labelled("Source", f"{at.name}: endpoint {at.endpoint}, host {at.host}")]
     if at.opens_at is not None:
         when = f"{clock_time(at.opens_at, at.zone)}, in {span(at.opens_at - at.now)}"
-        lines.append(_fact("Window opens", when))
-    lines += [_fact("Next run" if outcome.is_proven else "Next try", _next_try(at)), ""]
+        lines.append(labelled("Window opens", when))
+    lines += [labelled("Next run" if outcome.is_proven else "Next try", _next_try(at)), ""]
     anchor = runbook.section(outcome, lead.cause if lead else None)
     lines += list(_look(at, anchor, [("Endpoint", at.place.endpoint(at.endpoint))]))
     text = "\n".join([*lines, _foot(at)]) + "\n"
@@ -122,8 +122,8 @@ def about_the_end(at: Situation, outcome: Outcome) -> Notice:
     """Return the mail that nothing needs a person any more."""
     lines = [f"{at.name}: {outcome.words}. Nothing needs a person any more.", ""]
     if at.restarted:
-        lines.append(_fact("Tasks", _restarted(at)))
-    lines += [_fact("Source", f"endpoint {at.endpoint}, host {at.host}"), ""]
+        lines.append(labelled("Tasks", _restarted(at)))
+    lines += [labelled("Source", f"endpoint {at.endpoint}, host {at.host}"), ""]
     lines += list(_look(at, runbook.FINE, []))
     text = "\n".join([*lines, _foot(at)]) + "\n"
     return Notice(subject(at.place, f"{at.name} is {outcome.words} again"), text)
@@ -135,10 +135,10 @@ def about_breaker(at: Situation, limit: int) -> Notice:
         f"Changes are stopped: {limit} changes ended badly within 24 hours, the last one of "
         f"{at.name}. What has begun is finished; no further change begins.",
         "",
-        _fact("Look", "certifier status --failing"),
-        _fact("Then", "certifier reset-breaker, once you know what they have in common"),
-        _fact("Runbook", at.place.runbook(runbook.BREAKER)),
-        _fact("Record", at.place.file(at.bucket, f"{at.record}.html")),
+        labelled("Look", "certifier status --failing"),
+        labelled("Then", "certifier reset-breaker, once you know what they have in common"),
+        labelled("Runbook", at.place.runbook(runbook.BREAKER)),
+        labelled("Record", at.place.file(at.bucket, f"{at.record}.html")),
         _foot(at),
     ]
     return Notice(subject(at.place, "changes are stopped"), "\n".join(lines) + "\n")
@@ -150,8 +150,8 @@ def about_unreadable(site: Site, name: str, why: str) -> Notice:
         f"{name} is not run: {why}. Its endpoint is left as it is, and other sources are not"
         " concerned. It is tried again every hour.",
         "",
-        _fact("Then", "deploy the version that wrote it; a SPEC can also be registered again"),
-        _fact("Runbook", site.runbook(runbook.NOT_RUN)),
+        labelled("Then", "deploy the version that wrote it; a SPEC can also be registered again"),
+        labelled("Runbook", site.runbook(runbook.NOT_RUN)),
         site.words,
     ]
     return Notice(subject(site, f"{name} cannot be run"), "\n".join(lines) + "\n")
@@ -174,8 +174,8 @@ def about_undeleted(site: Site, identifier: str, arn: str, why: str) -> Notice:
         f"Nobody has used the DMS certificate {identifier} for a week, and it cannot be deleted:"
         f" {why}. Nothing depends on it. It is tried again in a week.",
         "",
-        _fact("ARN", arn),
-        _fact("Runbook", site.runbook(runbook.NOT_DELETED)),
+        labelled("ARN", arn),
+        labelled("Runbook", site.runbook(runbook.NOT_DELETED)),
         site.words,
     ]
     return Notice(subject(site, "a DMS certificate cannot be deleted"), "\n".join(lines) + "\n")
@@ -239,15 +239,15 @@ def _waits_word(at: Situation) -> str:
 
 
 def _look(at: Situation, anchor: str, links: Sequence[tuple[str, str]]) -> Iterator[str]:
-    yield _fact("Look", f"certifier show {at.name}")
-    yield _fact("Runbook", at.place.runbook(anchor))
+    yield labelled("Look", f"certifier show {at.name}")
+    yield labelled("Runbook", at.place.runbook(anchor))
     for label, address in links:
-        yield _fact(label, address)
-    yield _fact("Record", at.place.file(at.bucket, f"{at.record}.html"))
-    yield _fact("Run", at.place.execution(at.run))
+        yield labelled(label, address)
+    yield labelled("Record", at.place.file(at.bucket, f"{at.record}.html"))
+    yield labelled("Run", at.place.execution(at.run))
 
 
-def _fact(label: str, value: str) -> str:
+def labelled(label: str, value: str) -> str:
     return f"  {label.ljust(_LABEL - 1)} {value}".rstrip()
 
 
