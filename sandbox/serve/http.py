@@ -45,6 +45,9 @@ class Backend(Protocol):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = False
+    # More than any client opens at once. With the library's 5, Linux resets a client that has
+    # connected while the accepting thread did not get its turn.
+    request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is nothing to report."""
