@@ -33,7 +33,8 @@ class Figures:
         metrics: that the installation sends in an hour, whatever the fleet.
         idle_transitions: of a tick that finds nothing due.
         run_transitions: of an execution that has sources, besides its children.
-        gigabyte_seconds: of one invocation (assumed: 1.5 s at 512 MB, cold starts included).
+        lambda_seconds: of those functions (assumed: ``CALL_SECONDS`` of sandbox/aws/cloud.py for
+            each call to AWS, and ``START_SECONDS`` of bench/fleet.py for each invocation).
         log_bytes: of one invocation (assumed).
         record_bytes: of a record, its page and the documents of its run (assumed).
         page_item_bytes: of a source in the table, which the page of the fleet reads (assumed).
@@ -43,17 +44,17 @@ class Figures:
         alarms, dashboards: of the stack.
     """
 
-    transitions: int = 15
-    invocations: int = 9
-    item_reads: int = 27
-    item_writes: int = 31
-    object_writes: int = 10
-    object_reads: int = 19
-    secret_reads: int = 5
+    transitions: float = 15
+    invocations: float = 9
+    item_reads: float = 27
+    item_writes: float = 31
+    object_writes: float = 10
+    object_reads: float = 19
+    secret_reads: float = 5
     metrics: int = 8
-    idle_transitions: int = 4
-    run_transitions: int = 8
-    gigabyte_seconds: float = 0.75
+    idle_transitions: int = 3
+    run_transitions: int = 7
+    lambda_seconds: float = 13.5
     log_bytes: int = 2_000
     record_bytes: int = 60_000
     page_item_bytes: int = 6_000
@@ -63,9 +64,16 @@ class Figures:
     alarms: int = 9
     dashboards: int = 1
 
+    @property
+    def invocation_seconds(self) -> float:
+        """Of one invocation, on average."""
+        return self.lambda_seconds / self.invocations
+
 
 FIGURES = Figures()
 RECORD_DAYS = 400
+MEMORY = 0.5
+"""GB of a function."""
 SCANNED = 8_192
 """Bytes that a read unit pays for when a table is scanned as it was a moment ago."""
 PRICED = "November 2026"
@@ -108,6 +116,7 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
         + (TICKS - runs) * used.idle_transitions
     )
     p = {name: price for name, (price, _) in PRICES.items()}
+    of_invocation = p["invocation"] + used.invocation_seconds * MEMORY * p["gigabyte_second"]
     page = (  # of the fleet, which every execution writes
         used.page_item_bytes / SCANNED * p["item_read"]
         + used.page_gigabyte_seconds * p["gigabyte_second"]
@@ -116,7 +125,7 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
     return {
         "Step Functions": transitions * p["transition"],
         "CloudWatch metrics": used.metrics * p["metric"],
-        "Lambda": invocations * (p["invocation"] + used.gigabyte_seconds * p["gigabyte_second"]),
+        "Lambda": invocations * of_invocation,
         "S3": certifications
         * (used.object_writes * p["object_write"] + used.object_reads * p["object_read"])
         + TICKS * p["object_write"]
@@ -155,7 +164,7 @@ are loops of three states, polled every 15 seconds.
 
 _ASSUMED = frozenset(
     {
-        "gigabyte_seconds",
+        "lambda_seconds",
         "log_bytes",
         "record_bytes",
         "page_item_bytes",
@@ -210,7 +219,8 @@ _MEANINGS: Mapping[str, str] = {
     "metrics": "metrics of the installation, whatever the fleet",
     "idle_transitions": "state transitions of a tick that finds nothing due",
     "run_transitions": "state transitions of an execution with sources, besides its children",
-    "gigabyte_seconds": "GB-seconds of an invocation: 1.5 s at 512 MB",
+    "lambda_seconds": "seconds of functions, at 512 MB: 0.15 for each call to AWS, 0.3 for each"
+    " invocation",
     "log_bytes": "bytes logged by an invocation",
     "record_bytes": "bytes kept of a certification, for 400 days",
     "page_item_bytes": "bytes of a source in the table, read for each page of the fleet",
@@ -226,7 +236,7 @@ _THOUSAND = 1000 * DAYS
 _STATE = _THOUSAND * PRICES["transition"][0]
 _INVOCATION = _THOUSAND * (
     PRICES["invocation"][0]
-    + FIGURES.gigabyte_seconds * PRICES["gigabyte_second"][0]
+    + FIGURES.invocation_seconds * MEMORY * PRICES["gigabyte_second"][0]
     + FIGURES.log_bytes * PRICES["log_byte"][0]
 )
 
