@@ -349,6 +349,7 @@ def main(arguments: list[str]) -> int:
         onboarded = world.cloud.run({"sources": [first]})
         assert onboarded.status == "SUCCEEDED", onboarded.cause
         copy_source(world.cloud, names[0], names[1:])
+        world.cloud.run({"names": names[:1]})  # the page of the fleet learns of the copies
         for fleet in fleets:
             progress.print(f"{len(fleet)} sources, unchanged …")
             measured.append(measure(world, "unchanged", fleet))
