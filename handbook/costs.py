@@ -21,7 +21,7 @@ FLEETS = (10, 100, 1000)
 
 @dataclass(frozen=True)
 class Figures:
-    """What is used; all but the last four are counted in the sandbox.
+    """What is used, counted in the sandbox where ``_ASSUMED`` does not name it.
 
     Attributes:
         transitions: of the child execution over one unchanged source, two looks at DMS included.
@@ -36,7 +36,7 @@ class Figures:
         lambda_seconds: of those functions (assumed: ``CALL_SECONDS`` of sandbox/aws/cloud.py for
             each call to AWS, and ``START_SECONDS`` of bench/fleet.py for each invocation).
         log_bytes: of one invocation (assumed).
-        record_bytes: of a record, its page and the documents of its run (assumed).
+        record_bytes: of a record, its page and the documents of its run.
         page_item_bytes: of a source in the table, which the page of the fleet reads (assumed).
         page_gigabyte_seconds: of a source on that page (assumed: 15 ms at 512 MB).
         page_bytes: of a source on that page and beside it; a version is kept for a day (assumed).
@@ -56,7 +56,7 @@ class Figures:
     run_transitions: int = 7
     lambda_seconds: float = 13.5
     log_bytes: int = 2_000
-    record_bytes: int = 60_000
+    record_bytes: int = 36_000
     page_item_bytes: int = 6_000
     page_gigabyte_seconds: float = 0.0075
     page_bytes: int = 6_000
@@ -148,6 +148,30 @@ def total(sources: int) -> float:
     return sum(parts(sources).values())
 
 
+FREE: Mapping[str, tuple[tuple[str, float], ...]] = MappingProxyType(
+    {
+        "Step Functions": (("transition", 4_000),),
+        "CloudWatch metrics": (("metric", 10),),
+        "Lambda": (("invocation", 1_000_000), ("gigabyte_second", 400_000)),
+        "X-Ray": (("trace", 100_000),),
+        "CloudWatch alarms": (("alarm", 10),),
+        "CloudWatch dashboard": (("dashboard", 3),),
+        "CloudWatch Logs": (("log_byte", 5e9),),
+    }
+)
+"""What AWS gives away each month without end, by part; all accounts that are billed together share
+it."""
+
+
+def free(sources: int) -> float:
+    """Return what of that a fleet uses, in dollars, where nothing else uses any."""
+    paid = parts(sources)
+    return sum(
+        min(paid[part], sum(PRICES[name][0] * amount for name, amount in given))
+        for part, given in FREE.items()
+    )
+
+
 _INTRODUCTION = f"""\
 # Costs
 
@@ -166,7 +190,6 @@ _ASSUMED = frozenset(
     {
         "lambda_seconds",
         "log_bytes",
-        "record_bytes",
         "page_item_bytes",
         "page_gigabyte_seconds",
         "page_bytes",
@@ -191,14 +214,14 @@ def page() -> str:
             _INTRODUCTION,
             "## What each part is\n",
             table(("part", *(f"{sources:,} sources" for sources in FLEETS)), rows),
-            "What AWS gives away each month is left out: it is worth about $5 at 100 sources, $3 of"
-            " them for the dashboard, of which an account has three for nothing.\n",
+            f"What AWS gives away each month is left out: {_dollars(free(100))} of this at 100"
+            f" sources and {_dollars(free(1000))} at 1,000, where nothing else in the accounts that"
+            f" are billed together uses any of it: {', '.join(_FREE_WORDS)}.\n",
             "## What is used\n\n`python -m bench.fleet` counts these over an unchanged fleet in the"
             " sandbox, and fails when they are more than here. Those marked as assumed cannot be"
             " counted without an account.\n",
             table(("per certification", "figure", ""), used),
-            "What it printed of 10, 100 and 300 sources, until it was stopped in the last of them;"
-            " 1,000 have not been measured to the end yet:",
+            "What it printed, kept with it in `bench/fleet.txt`:",
             f"```text\n{PRINTED.read_text(encoding='utf-8').rstrip()}\n```\n",
             f"## Prices\n\nAs AWS lists them for us-east-1 in {PRICED}; other Regions differ by"
             " some percent.\n",
@@ -231,9 +254,22 @@ _MEANINGS: Mapping[str, str] = {
     "dashboards": "dashboards of the stack, whatever the fleet",
 }
 
+_FREE_WORDS = (
+    "4,000 transitions",
+    "10 metrics",
+    "a million requests and 400,000 GB-seconds of Lambda",
+    "100,000 traces",
+    "10 alarms",
+    "3 dashboards",
+    "5 GB of logs",
+)
+
 _THOUSAND = 1000 * DAYS
 """Certifications of 1,000 sources in a month."""
 _STATE = _THOUSAND * PRICES["transition"][0]
+_OBJECT = _THOUSAND * PRICES["object_write"][0]
+_SECRET = _THOUSAND * PRICES["secret_read"][0]
+_RUNS = TICKS * FIGURES.run_transitions * PRICES["transition"][0]
 _INVOCATION = _THOUSAND * (
     PRICES["invocation"][0]
     + FIGURES.invocation_seconds * MEMORY * PRICES["gigabyte_second"][0]
@@ -261,29 +297,42 @@ A month has {DAYS} days and {TICKS:,} ticks. For *n* sources there are {DAYS} *n
   that does not.
 - Traces: one for each execution, of the machine or a child; its functions are in it.
 - Invocations: {DAYS} *n* × {FIGURES.invocations}, one for each tick, and two for each that finds
-  something.
+  something; of {FIGURES.invocation_seconds:.2f} seconds each. That rests on the calls to AWS, which
+  are counted, and on two assumptions that no account has confirmed: 0.15 seconds for a call, and
+  0.3 for the start of an invocation, as the average of warm and cold ones.
 - Metrics: {FIGURES.metrics} of the whole installation, and none of a single source.
 
 ## To pay less
-The aim was $20 for 1,000 sources; {_dollars(total(1000))} is what it comes to.
-{_dollars(_fixed())} of that is the same for one source: dashboard, metrics, alarms.
+The aim was $20 for 1,000 sources; {_dollars(total(1000))} is what it comes to by the list, and
+{_dollars(total(1000) - free(1000))} where nothing else uses what AWS gives away.
+{_dollars(_fixed())} of it is the same for one source: dashboard, metrics, alarms.
 
 - `dashboard: false` saves $3 where an account has three dashboards already; where it has not, the
   dashboard is free.
 - There is no metric of a single source: for 1,000 sources those would cost $300. What is known of
   one source is in `certifier status --json` and in its record.
 - A state on the usual way costs {_dollars(_STATE)} a month for 1,000 sources, an invocation
-  {_dollars(_INVOCATION)}. An unchanged source passes 14 (eight steps, four decisions, a wait and
-  the beginning), and now and then looks at its test once more. What could still go, and why it
-  stays:
+  {_dollars(_INVOCATION)}. An unchanged source passes 13 (eight steps, four decisions and a wait),
+  and now and then looks at its test once more. What could still go, and why it stays:
   - *Claimed?*, *Decided?* and the first *done?* could go if steps raised errors in place of
     answers, or if a test were started by a state of its own: {_dollars(3 * _STATE)}. Errors would
     then mean two things, in alarms too.
-  - *Begin* could go if each way out of *Claim source* assigned every variable:
-    {_dollars(_STATE)}. That no state reads an unassigned variable is then no longer seen at a
-    glance.
   - Steps could be put together: {_dollars(_STATE + _INVOCATION)} for each. Each has the rights of
     its own work alone, and is repeated alone.
+  - *Import certificate* of a source without a pair of its own does nothing:
+    {_dollars(_STATE + _INVOCATION)}, if all were of that kind. The machine would have to know what
+    the step knows.
+- A run over what is due is {FIGURES.run_transitions} states, besides those of its sources, and at
+  1,000 sources nearly every tick has one: {_dollars(_RUNS)}. Looking every 20 minutes would save
+  half of it, and let a rescue wait twice as long.
+- Every object that a certification leaves costs {_dollars(_OBJECT)} for 1,000 sources, written once
+  a day. It leaves eight: what five of its steps found, which later steps read, its record, the
+  record's page, and its outcome for the report. None of them is written for nobody.
+- Secrets Manager is asked five times, {_dollars(_SECRET)} for each: for the tags of both secrets,
+  in which their owners consent, for both values, and for the password once more where it is used,
+  since no document holds it.
+- Functions have 512 MB. Nearly all of their time is spent waiting, so that 256 MB would save half
+  of Lambda's part; but then a cold start, which computes, takes twice as long.
 - The first look at a connection test comes after 30 seconds when no task is stopped. By then it has
   usually ended, so that one look to start it and one to read its verdict are enough. A longer wait
   saves nothing any more.
