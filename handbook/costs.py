@@ -47,17 +47,17 @@ class Figures:
         alarms, dashboards: of the stack.
     """
 
-    transitions: float = 13.4
+    transitions: float = 13.3
     invocations: float = 8.2
-    item_reads: float = 26.5
-    item_writes: float = 30.3
+    item_reads: float = 26.4
+    item_writes: float = 30.2
     object_writes: float = 9.3
     object_reads: float = 16.5
     secret_reads: float = 5
     metrics: int = 8
     idle_transitions: int = 3
     run_transitions: int = 7
-    lambda_seconds: float = 13.4
+    lambda_seconds: float = 13.3
     log_bytes: int = 2_000
     record_bytes: int = 36_000
     page_item_bytes: int = 6_000
