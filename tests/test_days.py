@@ -12,11 +12,11 @@ from tests.days import Turn
 from tests.on_days import Day, summary, wrong
 
 NAMES = ("+40", "29-feb")
-MACHINE = datetime(2026, 11, 29, 14, tzinfo=UTC)
+MACHINE = datetime.now(UTC)
 DATED, OTHER, PROBED = "tests/unit/a.py::dated", "tests/aws/b.py::other", "tests/aws/b.py::probed"
 TURNS = {DATED: Turn.EACH_DAY, OTHER: Turn.ONE_DAY, PROBED: Turn.REAL_CLOCK}
 FORTY = Day("+40", 0, MACHINE + timedelta(days=40), TURNS, frozenset({DATED}))
-LEAP = Day("29-feb", 0, datetime(2028, 2, 29, 23, 30, tzinfo=UTC), TURNS, frozenset({DATED, OTHER}))
+LEAP = Day("29-feb", 0, MACHINE + days.ahead("29-feb", MACHINE), TURNS, frozenset({DATED, OTHER}))
 
 
 def test_the_process_believes_its_day() -> None:
