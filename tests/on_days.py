@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -85,15 +86,19 @@ def main(arguments: Sequence[str]) -> int:
     """Run the tests on all days at once; show what pytest says of a day that is not green."""
     if FORKS:
         _import_all()
-    context = multiprocessing.get_context("fork" if FORKS else "spawn")
+    process: type[BaseProcess] = (
+        multiprocessing.get_context("fork").Process
+        if FORKS
+        else multiprocessing.get_context("spawn").Process
+    )
     names, seen = days.days(), list[Day]()
     with tempfile.TemporaryDirectory() as folder:
         printed = {name: Path(folder, str(place)) for place, name in enumerate(names)}
         ends: dict[Connection, str] = {}
         for place, name in enumerate(names):
-            ours, theirs = context.Pipe(duplex=False)
+            ours, theirs = multiprocessing.Pipe(duplex=False)
             given = (place, tuple(arguments), printed[name], theirs)
-            context.Process(target=_run, args=given).start()
+            process(target=_run, args=given).start()
             theirs.close()  # so that a process that dies is an end of file
             ends[ours] = name
         while ends:

@@ -290,7 +290,7 @@ def account() -> Iterator[Account]:
     """An account whose endpoints connect, but for the target's, and whose tasks take their time."""
     standin = DmsStandIn(durations=INSTANT, resolve={}, patience=5.0)
     standin.judge = lambda seen: "timeout expired" if seen["EndpointType"] == "TARGET" else ""
-    with mock_aws(), standin.installed():
+    with fast.installed(), mock_aws(), standin.installed():
         yield Account(standin)
 
 
