@@ -297,6 +297,7 @@ class Breaker(Fact):
     """The bad ends of the last day, since when changes are stopped, and by which run's end.
 
     ``unreadable``: what another version has written does not say whether they are; so they are.
+    ``was_unreadable``: that is why it was opened.
     """
 
     ends: tuple[BadEnd, ...] = ()
@@ -304,6 +305,7 @@ class Breaker(Fact):
     opened_by: str | None = None
     version: int = 0
     unreadable: bool = False
+    was_unreadable: bool = False
 
     @property
     def open(self) -> bool:
@@ -329,6 +331,13 @@ class Breaker(Fact):
             open_since=end.at if opens else self.open_since,
             opened_by=(recorded_by or end.run) if opens else self.opened_by,
             version=self.version,
+            was_unreadable=self.was_unreadable,
+        )
+
+    def stopped(self, at: datetime, recorded_by: str) -> "Breaker":
+        """Return the breaker once a run waits for one that cannot be read: open, by that run."""
+        return Breaker(
+            open_since=at, opened_by=recorded_by, version=self.version, was_unreadable=True
         )
 
 

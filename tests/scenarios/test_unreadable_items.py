@@ -78,13 +78,15 @@ def test_a_pause_of_a_later_version_stops_no_other_source(live: Live, what: str)
 
 
 def test_a_breaker_of_a_later_version_is_taken_for_open(live: Live) -> None:
-    """Whether it is open nobody can say, so no change begins; what runs on is certified."""
+    """Nobody can say whether it is, so no change begins, and people are notified."""
     live.certified()
     other(live)
     put(live, "BREAKER", "STATE", breaker={"S": '{"ends": [], "of_later": 1}'}, version={"N": "7"})
     before = len(live.cloud.notices)
     live.change()
-    assert [subject for subject, _ in live.cloud.notices[before:]] != []
+    ((subject, body),) = live.cloud.notices[before:]
+    assert subject == "Certifier eu-west-1: changes are stopped"
+    assert "cannot read whether it is open" in body
     assert (live.outcome, live.mode, live.status()) == ("deferred", "verify-ca", "running")
     assert "is not valid in this version" in live.found("breaker_open")["seen"]
     live.tick(minutes=DAY)
