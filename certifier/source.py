@@ -456,9 +456,9 @@ class Source(Fact):
         le=2**53,
         exclude=True,  # of the registration, not of what is registered
         description="The version of the registered source that this one replaces, as its "
-        "newest record shows it. Needed only to register a source again with another "
-        "host or port, or a weaker ssl_mode: whoever does that must have read what was there. It "
-        "is not stored.",
+        "newest record shows it. Needed only to register a source again with another host, port, "
+        "database or endpoint, or a weaker ssl_mode: whoever does that must have read what was "
+        "there. It is not stored.",
         examples=[3],
     )
 
