@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from sandbox.postgres import PostgresError, libpq_file
+from sandbox.preloaded import preloaded
 
 _CONNECT = """
 import ctypes, sys
@@ -32,7 +33,7 @@ def refusal(
 ) -> str:
     """The error text of libpq ``major`` for these connection parameters; empty when it connects.
 
-    ``environment`` is added to an empty one.
+    ``environment`` is added to what is preloaded alone.
 
     Raises PostgresError when that libpq cannot be run here.
     """
@@ -40,7 +41,7 @@ def refusal(
     done = subprocess.run(
         [sys.executable, "-I", "-c", _CONNECT, str(libpq_file(major))],
         input=" ".join(pairs).encode(),
-        env={"LC_ALL": "C", "HOME": "/nonexistent", **(environment or {})},
+        env={**preloaded(), "LC_ALL": "C", "HOME": "/nonexistent", **(environment or {})},
         capture_output=True,
         timeout=seconds,
         check=False,

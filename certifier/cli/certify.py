@@ -184,6 +184,23 @@ def _is_file(what: str) -> bool:
     return what.endswith(".json") or "/" in what or Path(what).is_file()
 
 
+class _TwiceError(ValueError):
+    """A key stands in one object twice: who reviews the file may read the other one."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _TwiceError(key)
+        found[key] = value
+    return found
+
+
 def _read(file: Path, problems: list[str]) -> Iterator[Source]:
     """Yield the sources in a file: one, or a list of them."""
     try:
@@ -194,7 +211,10 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
         problems.append(f"{file}: larger than 1 MiB")
         return
     try:
-        data = json.loads(body)
+        data = json.loads(body, object_pairs_hook=_each_once)
+    except _TwiceError as twice:
+        problems.append(f"{file}: {printable(twice.key, 60)}: stands twice in one object")
+        return
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         problems.append(f"{file}: is not JSON: it cannot be read at {where}")

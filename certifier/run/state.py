@@ -350,12 +350,14 @@ class Registration(Fact):
         was: the endpoint of the registered spec, lower case.
         unreadable: what the table remembers of the source is not valid in this version.
         moves: ``source`` names another endpoint than the registered spec.
+        kept: the source has an endpoint, which nobody would keep any more if it moved.
         busy: why the endpoint may not be changed now; empty when nothing holds it.
         owner: another source that has the endpoint already.
     """
 
     known: Source | None = None
     moves: bool = False
+    kept: bool = False
     version: int = 0
     was: str | None = None
     unreadable: bool = False
@@ -399,7 +401,11 @@ class Registration(Fact):
                 "somebody has registered the source again; read it before you replace it"
             )
             return
-        for what in lowers_or_moves(self.known, edited):
+        left = f"endpoint: leaves {self.known.endpoint}, which nobody would keep any more"
+        for what in (
+            *lowers_or_moves(self.known, edited),
+            *([left] if self.moves and self.kept else []),
+        ):
             yield (
                 f"{what}; whoever means that has read the registered source, and says so with "
                 f'"replaces": {self.version}'

@@ -21,6 +21,7 @@ from typing import Any
 
 from sandbox.postgres.binaries import copy_binaries, is_complete, package_of, this_platform
 from sandbox.postgres.errors import PostgresError
+from sandbox.preloaded import preloaded
 
 _COMMAND_SECONDS = 120.0
 _SOCKET_PATH_LIMIT = 100  # sun_path holds 104 (macOS) to 108 bytes
@@ -53,7 +54,8 @@ class Account:
 
 
 def server_environment() -> dict[str, str]:
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "OPENSSL_CONF": os.devnull}
+    empty = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "OPENSSL_CONF": os.devnull}
+    return {**preloaded(), **empty}
 
 
 @dataclass(frozen=True)

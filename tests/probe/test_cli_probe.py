@@ -20,6 +20,7 @@ from certifier.vocabulary import Cause
 from sandbox.libpq import refusal
 from sandbox.pki import Authority
 from sandbox.postgres import Access, Postgres
+from sandbox.preloaded import preloaded
 from tests.probe.fakes import Fake, error, scripted_login
 
 _HOST = "db.example.com"
@@ -257,7 +258,7 @@ def test_it_runs_as_a_module(ca: str, postgres: Postgres) -> None:
     done = subprocess.run(
         command,
         cwd=_PROJECT,
-        env={"PYTHONIOENCODING": "ascii", "PATH": ""},
+        env={**preloaded(), "PYTHONIOENCODING": "ascii", "PATH": ""},
         capture_output=True,
         text=True,
         timeout=60,

@@ -28,6 +28,7 @@ from certifier.cli import main
 from sandbox.aws.deploy import STACK
 from sandbox.pki import Authority
 from sandbox.postgres import TlsFiles
+from sandbox.preloaded import preloaded
 from sandbox.world import HOST, PAIR, PASSWORD, USER, World
 from tests.docs.markdown import ROOT, blocks, fences, read
 from tests.docs.shell import Aws
@@ -290,6 +291,7 @@ def test_every_command_of_the_guide_works(reader: Reader) -> None:
     (reader.folder / "orders.json").write_text(json.dumps(source))
     with path_of(reader) as programs:
         env = {
+            **preloaded(),
             "HOME": str(reader.folder),
             "PATH": f"{programs}:{os.environ['PATH']}",
             "PGDATA": str(reader.data),

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.preloaded import preloaded
 from tests.docs.markdown import ROOT
 
 AWS = ROOT / ".venv-awscli" / "bin" / "aws"
@@ -121,7 +122,7 @@ class Served:
 def _plain() -> dict[str, str]:
     """An environment in which nothing of AWS is set."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return {**kept, "PATH": os.environ["PATH"], "AWS_PROFILE": "somebody-elses"}
+    return {**preloaded(), **kept, "PATH": os.environ["PATH"], "AWS_PROFILE": "somebody-elses"}
 
 
 @contextmanager

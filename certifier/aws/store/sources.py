@@ -99,6 +99,7 @@ class Sources(Reads):
         return Registration(
             known=known,
             moves=moves,
+            kept=state is not None and state.endpoint_arn is not None,
             version=0 if spec is None else int(spec["version"]),
             was=state.endpoint if state is not None else None,
             busy="" if spec is None else self._holds(source.name, state),
