@@ -101,6 +101,7 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
         role=context.settings.dms_secret_role,
         union=probed.union,
         anchor=_anchor(probed),
+        seen=probed.served.seen,
     )
     plan = _with_tasks(event, context, material, endpoint_plan)
     differs = _differs(material, probed, plan)

@@ -328,6 +328,8 @@ class Sources(Reads):
             held.append("an undo log: a change that is not finished")
         if pauses := self.pauses_of(name):
             held.append("paused tasks: " + ", ".join(pause.task_arn for pause in pauses))
+        if self.unreadable_pause(name):
+            held.append("a paused task that this version of Certifier cannot read")
         return " and ".join(held)
 
     def due(self, now: datetime, limit: int) -> list[str]:
@@ -390,6 +392,8 @@ class Sources(Reads):
                 read(name)
             except Unexpected:
                 return f"its {kind} in the table is not valid in this version of Certifier"
+        if self.unreadable_pause(name):
+            return "a PAUSE of its tasks in the table is not valid in this version of Certifier"
         return None
 
     def obstacle(self, name: str) -> str | OnHold | None:
