@@ -220,7 +220,7 @@ def _print_end(
     run = run_id(state.arn)
     body = place.documents.get(f"reports/{run}.json")
     summary = None if body is None else Summary.model_validate_json(body)
-    now = datetime.now(UTC)
+    now = place.now()
     endings = [_ended(place, line) for line in summary.lines] if summary else []
     planned = summary is not None and summary.mode is Mode.PLAN
     if args.json:

@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -177,9 +177,9 @@ def run(args: argparse.Namespace, roots: Roots | None = None) -> int:
 def _run(args: argparse.Namespace, roots: Roots) -> int:
     services = clients(args)
     dms, secrets = Dms(services.client("dms")), Secrets(services.client("secretsmanager"))
-    now = datetime.now(UTC)
     with ProgressLine() as progress:
         account = _account(dms, progress)
+        now = services.clock.now()
         looked = _with_consents(_endpoints(account, now), dms, secrets, progress)
         progress.show("reading what Certifier keeps")
         keepers = _keepers(services, args.stack)

@@ -4,7 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -60,7 +60,7 @@ def _run(args: argparse.Namespace) -> int:
         deployment = find_deployment(made.client("cloudformation"), args.stack)
     except Refused as refused:
         return complain("doctor", refused.seen or str(refused))
-    checks = list(examined(Doctor(made), deployment, args.stack, datetime.now(UTC)))
+    checks = list(examined(Doctor(made), deployment, args.stack, made.clock.now()))
     if args.json:
         print(json.dumps([check.__dict__ for check in checks], indent=2))
     else:

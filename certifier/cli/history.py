@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from certifier.cli.installation import add_options, find, guarded
+from certifier.cli.installation import add_options, find, guarded, missing
 from certifier.cli.records import keys_of, read_record
-from certifier.cli.show import missing
 from certifier.cli.terminal import STYLES, Cell, Terminal
 from certifier.run.past import Past, past
 from certifier.text import printable

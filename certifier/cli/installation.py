@@ -5,12 +5,15 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from certifier.aws.clients import Clients
+from certifier.aws.clock import ServiceClock
 from certifier.aws.deployment import Deployment, find_deployment
 from certifier.aws.s3 import Documents
 from certifier.aws.states import States
 from certifier.aws.store import Store
+from certifier.cli import did_you_mean
 from certifier.errors import CertifierError, InvalidEvent, Refused
 from certifier.text import printable
 
@@ -38,6 +41,11 @@ class Installation:
     store: Store
     documents: Documents
     states: States
+    clock: ServiceClock
+
+    def now(self) -> datetime:
+        """Return what time it is there."""
+        return self.clock.now()
 
 
 def clients(args: argparse.Namespace) -> Clients:
@@ -58,6 +66,7 @@ def find(args: argparse.Namespace) -> Installation:
         store=Store(made.client("dynamodb"), deployment.table),
         documents=Documents(made.client("s3"), deployment.bucket),
         states=States(made.client("stepfunctions")),
+        clock=made.clock,
     )
 
 
@@ -81,3 +90,11 @@ def complain(command: str, text: str) -> int:
     lines = "\n".join(printable(line, 2000) for line in text.splitlines())
     print(f"certifier {command}: {lines}", file=sys.stderr)
     return 2
+
+
+def missing(command: str, name: str, place: Installation) -> int:
+    """Say that nobody registered a source, and what was meant; return the exit status."""
+    known = [state.name for state in place.store.states_all()]
+    shown = printable(name, 80)
+    complain(command, f"{shown!r} is not a registered source{did_you_mean(name, known)}")
+    return 1

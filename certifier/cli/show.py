@@ -3,13 +3,12 @@
 import argparse
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from certifier.cli import did_you_mean
-from certifier.cli.installation import Installation, add_options, complain, find, guarded
+from certifier.cli.installation import add_options, find, guarded, missing
 from certifier.cli.plans import opening, show_intent
 from certifier.cli.records import read_record
 from certifier.cli.status import STYLES as STANDINGS
@@ -46,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    place, now = find(args), datetime.now(UTC)
-    state = place.store.state(args.name)
+    place = find(args)
+    state, now = place.store.state(args.name), place.now()
     if state is None:
         return missing("show", args.name, place)
     record = read_record(place.documents, state.record) if state.record else None
@@ -57,13 +56,6 @@ def _run(args: argparse.Namespace) -> int:
     each = stands(state, place.store.pauses_of(args.name), now)
     show(Terminal(), each, record, now)
     return 0
-
-
-def missing(command: str, name: str, place: Installation) -> int:
-    """Say that nobody registered a source, and what was meant; return the exit status."""
-    known = [state.name for state in place.store.states_all()]
-    complain(command, f"{name!r} is not a registered source{did_you_mean(name, known)}")
-    return 1
 
 
 def show(terminal: Terminal, each: Stands, record: Certification | None, now: datetime) -> None:

@@ -4,14 +4,13 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from certifier.aws.store import Store
 from certifier.cli import did_you_mean
-from certifier.cli.installation import add_options, complain, find, guarded
+from certifier.cli.installation import Installation, add_options, complain, find, guarded
 from certifier.cli.plans import opening
 from certifier.cli.terminal import Cell, Terminal
 from certifier.run.group import group_of, is_in_group
@@ -99,17 +98,18 @@ def run(args: argparse.Namespace, sleep: Callable[[float], None] = time.sleep) -
 
 
 def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
-    store = find(args).store
+    place = find(args)
     for number in range(ROUNDS if args.watch else 1):
         if number:
             sleep(REFRESH_SECONDS)
-        status = _once(args, store, again=number > 0)
+        status = _once(args, place, again=number > 0)
     return status
 
 
-def _once(args: argparse.Namespace, store: Store, *, again: bool) -> int:
-    now, breaker = datetime.now(UTC), store.breaker()
-    states, pauses = store.states_all(), store.pauses_all()
+def _once(args: argparse.Namespace, place: Installation, *, again: bool) -> int:
+    store = place.store
+    breaker, states, pauses = store.breaker(), store.states_all(), store.pauses_all()
+    now = place.now()
     if unknown := sorted(set(args.names) - {state.name for state in states}):
         known = [state.name for state in states]
         asked = ", ".join(f"{name}{did_you_mean(name, known)}" for name in unknown)
