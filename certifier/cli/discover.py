@@ -528,10 +528,14 @@ def _details(each: Discovered, *, probed: bool) -> Iterator[str]:
 
 def _consents(each: Discovered) -> str:
     """Return which sources may use the endpoint, and its secret where that says otherwise."""
-    endpoint = each.consents or "nobody"
+    endpoint = _whom(each.consents)
     if each.secret is None or each.secret_consents == each.consents:
         return endpoint
-    return f"{endpoint}; its secret: {each.secret_consents or 'nobody'}"
+    return f"{endpoint}; its secret: {_whom(each.secret_consents)}"
+
+
+def _whom(consents: str | None) -> str:
+    return "any source" if consents in ("+", "*") else consents or "nobody"
 
 
 def _advice(each: Discovered, *, probed: bool) -> str:

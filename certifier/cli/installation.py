@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,8 @@ from certifier.aws.s3 import Documents
 from certifier.aws.states import States
 from certifier.aws.store import Store
 from certifier.cli import did_you_mean
-from certifier.errors import CertifierError, InvalidEvent, Refused
+from certifier.cli.reasons import reason
+from certifier.errors import CertifierError
 from certifier.text import printable
 
 STACK = "Certifier"
@@ -75,14 +76,7 @@ def guarded(command: str, work: Callable[[], int]) -> int:
     try:
         return work()
     except CertifierError as error:
-        match error:
-            case Refused(seen=seen) if seen:
-                text = seen
-            case InvalidEvent(problems=problems):
-                text = "\n  ".join(problems)
-            case _:
-                text = f"{type(error).__name__}: {error}"
-        return complain(command, text)
+        return complain(command, reason(error))
 
 
 def complain(command: str, text: str) -> int:
@@ -94,7 +88,10 @@ def complain(command: str, text: str) -> int:
 
 def missing(command: str, name: str, place: Installation) -> int:
     """Say that nobody registered a source, and what was meant; return the exit status."""
-    known = [state.name for state in place.store.states_all()]
-    shown = printable(name, 80)
-    complain(command, f"{shown!r} is not a registered source{did_you_mean(name, known)}")
+    complain(command, not_registered(name, [state.name for state in place.store.states_all()]))
     return 1
+
+
+def not_registered(name: str, known: Sequence[str]) -> str:
+    """Return the sentence about a name that nobody registered."""
+    return f"{printable(name, 80)!r} is not a registered source{did_you_mean(name, known)}"

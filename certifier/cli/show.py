@@ -110,6 +110,12 @@ def _standing(
         yield "again", "when asked"
 
 
+def _value(field: str, value: str | None) -> str:
+    if value is None:
+        return "none"
+    return f"{value[:8]}…" if field == "certificate" else value
+
+
 def _record(record: Certification) -> Iterator[tuple[str, Cell]]:
     spec = record.spec
     yield "host", printable(f"{spec['host']}:{spec.get('port', 5432)}")
@@ -119,8 +125,8 @@ def _record(record: Certification) -> Iterator[tuple[str, Cell]]:
         yield "endpoint", printable(f"{record.endpoint.identifier}, {mode.value}{made}")
     for change in record.changes if record.changed or record.rolled_back else ():
         back = ", rolled back" if record.rolled_back else ""
-        values = f"{(change.old or 'none')[:40]} → {(change.new or 'none')[:40]}"
-        yield "changed", printable(f"{change.field}: {values}{back}")
+        was, now = _value(change.field, change.old), _value(change.field, change.new)
+        yield "changed", printable(f"{change.field}: {was} → {now}{back}")
     if record.trust is not None and record.trust.anchors:
         names = ", ".join(facts.title for facts in record.trust.anchors[:4])
         more = len(record.trust.anchors) - 4
