@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 _TOLERATED = timedelta(seconds=5)
-"""``Date`` has whole seconds and was written before the answer came: less than this does not count."""
+"""``Date`` has whole seconds and is written before the answer arrives: this much does not count."""
 
 
 class ServiceClock:
