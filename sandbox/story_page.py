@@ -57,4 +57,5 @@ def _scene(scene: Scene) -> str:
         for name, outcome, address in scene.records
     )
     head = f"<h2>{escape(scene.title)}</h2>"
-    return f'<li>{head}<p class="soft">{escape(scene.caption)}</p>{links}</li>'
+    number = ord(scene.letter) - ord("a") + 1
+    return f'<li value="{number}">{head}<p class="soft">{escape(scene.caption)}</p>{links}</li>'

@@ -1,6 +1,7 @@
 """``certifier certify``: start an execution in AWS, follow it, and print how it ended."""
 
 import argparse
+import functools
 import json
 import secrets
 import shlex
@@ -193,6 +194,13 @@ def _is_file(what: str) -> bool:
     return what.endswith(".json") or "/" in what or Path(what).is_file()
 
 
+def _once_each(twice: list[str], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object, and note the names that are in it twice."""
+    names = [name for name, _ in pairs]
+    twice.extend(sorted({name for name in names if names.count(name) > 1}))
+    return dict(pairs)
+
+
 def _read(file: Path, problems: list[str]) -> Iterator[Source]:
     """Yield the sources in a file: one, or a list of them."""
     try:
@@ -205,8 +213,9 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
     if not body.strip():
         problems.append(f"{file}: is empty")
         return
+    twice: list[str] = []
     try:
-        data = json.loads(body)
+        data = json.loads(body, object_pairs_hook=functools.partial(_once_each, twice))
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         problems.append(f"{file}: is not JSON: it cannot be read at {where}")
@@ -214,6 +223,7 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
     except (ValueError, RecursionError):
         problems.append(f"{file}: is not JSON")
         return
+    problems.extend(f"{file}: {name}: is given twice" for name in twice)
     if data == []:
         problems.append(f"{file}: is a list without a source")
     for index, item in enumerate(data if isinstance(data, list) else [data]):

@@ -14,7 +14,7 @@ from certifier.cli.records import read_record
 from certifier.cli.status import STYLES as STANDINGS
 from certifier.cli.terminal import Cell, Terminal
 from certifier.run.event import run_id
-from certifier.run.record import Certification
+from certifier.run.record import Certification, TaskRecord
 from certifier.run.settled import open_first
 from certifier.run.standing import Stands, stands
 from certifier.text import clock_time, counted, name_in, printable, size, span
@@ -110,6 +110,22 @@ def _standing(
         yield "again", "when asked"
 
 
+def _tasks(tasks: TaskRecord) -> Iterator[str]:
+    """Yield what became of the tasks of a change: of each only what is so."""
+    known = {task.arn: task.identifier for task in tasks.stopped}
+    waiting = [known.get(arn, name_in(arn)) for arn in tasks.pending_restarts]
+    if tasks.resumed:
+        took = tasks.stopped_seconds
+        longest = "" if took is None else f"; the longest did not run for {took:.0f} s"
+        names = ", ".join(map(name_in, tasks.resumed))
+        yield f"stopped and started again: {names}{longest}"
+    if waiting:
+        yield f"stopped, and waiting for a restart: {', '.join(waiting)}"
+    left = [arn for arn in tasks.paused if arn not in (*tasks.resumed, *tasks.pending_restarts)]
+    if left:
+        yield f"stopped for the change: {', '.join(map(name_in, left))}"
+
+
 def _value(field: str, value: str | None) -> str:
     if value is None:
         return "none"
@@ -140,11 +156,7 @@ def _record(record: Certification) -> Iterator[tuple[str, Cell]]:
             yield label, f"connected, {proof.words}" if proof.connected else "did not connect"
         else:
             yield label, "not reached" if record.reached is None else "not needed"
-    if record.tasks.paused or record.tasks.resumed:
-        names = ", ".join(name_in(arn) for arn in record.tasks.resumed or record.tasks.paused)
-        took = record.tasks.stopped_seconds
-        still = "" if took is None else f"; the longest did not run for {took:.0f} s"
-        yield "tasks", printable(f"stopped and started again: {names}{still}")
+    yield from (("tasks", printable(each, 2000)) for each in _tasks(record.tasks))
     for slot in record.slots.after or record.slots.before or ():
         if not slot.active:
             kept = "" if slot.retained_bytes is None else f", retains {size(slot.retained_bytes)}"

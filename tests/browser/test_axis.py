@@ -22,7 +22,8 @@ _OVERLAPPING = """() => [...document.querySelectorAll(".axis")].flatMap(axis => 
 @pytest.fixture(scope="module", params=[(1, 31), (2, 3), (11, 2), (11, 30)], ids=str)
 def dated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """A page of another day: the months stand elsewhere on its axis."""
-    now = datetime(2027, *request.param, 12, tzinfo=UTC)
+    month, day = request.param
+    now = datetime(2027, month, day, 12, tzinfo=UTC)
     root: Path = tmp_path_factory.mktemp("dated")
     return write(root, list(fleet(20, now, parent=EXECUTION)), now)
 
