@@ -149,7 +149,7 @@ def see_it_end(
         return INTERRUPTED
     if state is None or state.status == RUNNING:
         known = "not known to Step Functions yet" if state is None else "still running"
-        complain(command, f"{known}, and no longer followed: {execution}")
+        complain(command, f"{known}, and no longer followed; go on with\n  certifier watch {run}")
         return 1
     return _print_end(args, terminal, place, state)
 
