@@ -1,14 +1,14 @@
 """Many sources in the sandbox: what a fleet uses of DMS and of the account, unchanged and rotating.
 
 ``python -m bench.fleet [N ...]`` (default 10 and 40; 10, 100 and 1,000 take most of an hour)
-onboards a fleet of each size on one server, and certifies each unchanged. Then all are due at once,
-one of them left by a run that died, and the schedule ticks until none is. Then a new CA is put into
-their secret, and each fleet follows it. Time is on the sandbox's clock, at the deployed pace, with
-a connection test that takes ``TEST_SECONDS``. It fails when something grows faster than the fleet,
-when DMS gets more than half of what it allows, or throttles, when a source does not end certified,
-when what is unfinished does not come first, when an answer is too long, or when a certification
-uses more than docs/operate/costs.md is computed from. What it has printed is kept in
-``fleet.txt``.
+makes a fleet of each size on one server, and certifies each unchanged. Then all are due at once,
+one of them left by a run that died, and the schedule ticks until none is. In a second account, a
+new CA is put into their secret, and each fleet follows it. Time is on the sandbox's clock, at the
+deployed pace, with a connection test that takes ``TEST_SECONDS``. It fails when something grows
+faster than the fleet, when DMS gets more than half of what it allows, or throttles, when a source
+does not end certified, when what is unfinished does not come first, when an answer is too long, or
+when a certification uses more than docs/operate/costs.md is computed from. What it has printed is
+kept in ``fleet.txt``.
 
 The clock adds up the calls of children that work at the same time, so that its minutes and the rate
 of calls are those of a single caller; ``at most`` is what ``max_concurrency`` of them could make of
@@ -20,10 +20,13 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import ceil
+from multiprocessing import get_context
 from statistics import mean
 from typing import Any
 
@@ -36,13 +39,12 @@ from handbook import costs
 from handbook.costs import FIGURES
 from sandbox.aws import Execution
 from sandbox.aws.cloud import CALL_SECONDS
+from sandbox.copies import copy_source
 from sandbox.dms.switches import Durations, Quotas
 from sandbox.world import World
 from stacks.settings import Settings
 
 SIZES = (10, 40)
-PER_RUN = 100
-"""Sources that are registered at once: an execution takes 256 KiB."""
 TICK_SECONDS = 600.0
 PATIENCE = 7200.0
 """Real seconds for an execution."""
@@ -71,7 +73,6 @@ class Measured:
     sources: int
     dms_calls: int
     transitions: int
-    lambda_seconds: float
     object_bytes: int
     processor: float
     virtual: float
@@ -85,7 +86,7 @@ class Measured:
         return {
             "DMS calls": self.dms_calls / n,
             "transitions": self.transitions / n,
-            "Lambda seconds": self.lambda_seconds / n,
+            "Lambda seconds": self.used["lambda_seconds"],
             "DynamoDB read units": self.used["item_reads"],
             "DynamoDB write units": self.used["item_writes"],
             "S3 requests": self.used["object_writes"] + self.used["object_reads"],
@@ -100,7 +101,8 @@ class Measured:
     @property
     def side_by_side(self) -> float:
         """Seconds that the run takes when as many children as may work do so without a pause."""
-        return max(self.virtual, self.lambda_seconds) / _setting("max_concurrency")
+        lambda_seconds = self.sources * self.used["lambda_seconds"]
+        return max(self.virtual, lambda_seconds) / _setting("max_concurrency")
 
     @property
     def at_most(self) -> float:
@@ -147,6 +149,11 @@ class Count:
         """Return how many calls of these operations there were; without any, of all."""
         calls = self._log.of(service, since=self._since)
         return sum(not operations or call.operation in operations for call in calls)
+
+    def of_steps(self) -> int:
+        """Return how many calls functions made."""
+        calls = self._log.of(since=self._since)
+        return sum(call.caller not in ("machine", "events") for call in calls)
 
 
 @dataclass(frozen=True)
@@ -198,9 +205,11 @@ def used_per_source(
     transactions = count("dynamodb", "TransactWriteItems")
     writes = count("dynamodb", "PutItem", "UpdateItem", "DeleteItem")
     written = writes * state.to_write + transactions * 2 * (state.to_write + SMALL_ITEMS)
+    seconds = count.of_steps() * CALL_SECONDS + count("lambda", "Invoke") * START_SECONDS
     totals = {
         "transitions": transitions,
         "invocations": count("lambda", "Invoke") - OF_THE_RUN,
+        "lambda_seconds": seconds,
         "item_reads": reads * state.to_read,
         "item_writes": written,
         "object_writes": count("s3", "PutObject", "ListObjectsV2"),
@@ -222,14 +231,11 @@ def measure(world: World, kind: str, names: Sequence[str]) -> Measured:
     assert len(children) == len(names)
     count = Count(world, calls)
     transitions = sum(child.transitions for child in children)
-    steps = world.cloud.calls.of(since=calls)
-    of_steps = sum(call.caller not in ("machine", "events") for call in steps)
     return Measured(
         kind=kind,
         sources=len(names),
         dms_calls=count("dms"),
         transitions=transitions,
-        lambda_seconds=of_steps * CALL_SECONDS + count("lambda", "Invoke") * START_SECONDS,
         object_bytes=_bytes(world) - kept,
         processor=took,
         virtual=(world.cloud.clock.now() - clock).total_seconds(),
@@ -328,44 +334,97 @@ def broken_when_due(due: AllDue) -> list[str]:
     return found
 
 
-def main(arguments: list[str]) -> int:
-    """Print what was measured; exit status 1 when a bound is not held."""
-    sizes = sorted({int(each) for each in arguments}) or list(SIZES)
-    ends = [*accumulate(sizes)]
-    names = [f"fleet-{number:04}" for number in range(ends[-1])]
-    fleets = [names[end - size : end] for size, end in zip(sizes, ends, strict=True)]
-    console = Console(highlight=False, width=120)
-    progress = Console(highlight=False, stderr=True, style="dim")
-    measured: list[Measured] = []
-    with World.start(
-        quotas=Quotas(endpoints=len(names) + 10, endpoints_per_instance=len(names) + 10),
-        durations=replace(Durations(), testing=TEST_SECONDS),
-    ) as world:
-        for at in range(0, len(names), PER_RUN):
-            part = names[at : at + PER_RUN]
-            progress.print(f"onboarding {at + len(part)} of {len(names)} sources …")
-            specs = [world.source(name=name, endpoint=f"{name}-source") for name in part]
-            onboarded = world.cloud.run({"sources": specs}, wait=False).wait(timeout=PATIENCE)
+@dataclass(frozen=True)
+class Part:
+    """What one process measured of fleets of all sizes, and the peak of its memory, in MiB."""
+
+    measured: Sequence[Measured]
+    state: StateSize
+    peak: float
+    due: AllDue | None = None
+
+
+class Fleets:
+    """Fleets of these sizes in one account, the sources of each apart from those of the others."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        ends = [*accumulate(sizes)]
+        self.names = [f"fleet-{number:04}" for number in range(ends[-1])]
+        self.each = [self.names[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+
+    @contextmanager
+    def world(self) -> Iterator[World]:
+        """Start a world in which all of them are certified: one by Certifier, the rest copies."""
+        quotas = Quotas(endpoints=len(self.names) + 10, endpoints_per_instance=len(self.names) + 10)
+        durations = replace(Durations(), testing=TEST_SECONDS)
+        with World.start(quotas=quotas, durations=durations) as world:
+            progress(f"onboarding one source, of which {len(self.names) - 1} others are copies …")
+            first, *others = self.names
+            source = world.source(name=first, endpoint=f"{first}-source")
+            onboarded = world.cloud.run({"sources": [source]})
             assert onboarded.status == "SUCCEEDED", onboarded.cause
-        for fleet in fleets:
-            progress.print(f"{len(fleet)} sources, unchanged …")
-            measured.append(measure(world, "unchanged", fleet))
-            progress.print(in_a_line(measured[-1]))
-        progress.print(f"{len(names)} sources, all due at once …")
-        due = all_due(world, names)
-        console.print(
-            f"all {due.sources} due at once: {due.ticks} ticks of at most {_setting('batch')}"
-            f" sources, {due.dms_calls} DMS calls in the busiest, {due.rate:.2f} a second of"
-            f" {DMS_BUDGET:.0f}; {due.throttles} throttles; {dict(due.outcomes)}"
-        )
+            copy_source(world.cloud, first, others)
+            world.cloud.run({"names": [first]})  # the page of the fleet learns of the copies
+            yield world
+
+    def measured(self, world: World, kind: str) -> Iterator[Measured]:
+        """Certify one fleet after the other."""
+        for fleet in self.each:
+            progress(f"{len(fleet)} sources, {kind} …")
+            one = measure(world, kind, fleet)
+            progress(in_a_line(one))
+            yield one
+
+
+def progress(text: str) -> None:
+    """Say how far it is, to whoever waits."""
+    Console(highlight=False, stderr=True, style="dim").print(text)
+
+
+def unchanged(sizes: Sequence[int]) -> Part:
+    """Certify fleets of which nothing has changed, then let all be due at once."""
+    fleets = Fleets(sizes)
+    with fleets.world() as world:
+        measured = [*fleets.measured(world, "unchanged")]
+        progress(f"{len(fleets.names)} sources, all due at once …")
+        due = all_due(world, fleets.names)
+        return Part(measured, state_size(world, fleets.names), _peak(), due)
+
+
+def rotating(sizes: Sequence[int]) -> Part:
+    """Put a new CA into the secret of all fleets, and let each follow it."""
+    fleets = Fleets(sizes)
+    with fleets.world() as world:
         world.issue()
         world.serve()
         world.put_pair()
-        for at, fleet in enumerate(fleets):
-            progress.print(f"{len(fleet)} sources, rotating …")
-            measured.insert(2 * at + 1, measure(world, "rotating", fleet))
-            progress.print(in_a_line(measured[2 * at + 1]))
-        state = state_size(world, names)
+        measured = [*fleets.measured(world, "rotating")]
+        return Part(measured, state_size(world, fleets.names), _peak())
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main(arguments: list[str]) -> int:
+    """Print what was measured; exit status 1 when a bound is not held.
+
+    Each kind has an account and a process of its own, so that two processors halve the wait.
+    """
+    sizes = sorted({int(each) for each in arguments}) or list(SIZES)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        kinds = [pool.submit(kind, sizes) for kind in (unchanged, rotating)]
+        steady, rotated = (kind.result() for kind in kinds)
+    due = steady.due
+    assert due is not None
+    console = Console(highlight=False, width=120)
+    console.print(
+        f"all {due.sources} due at once: {due.ticks} ticks of at most {_setting('batch')}"
+        f" sources, {due.dms_calls} DMS calls in the busiest, {due.rate:.2f} a second of"
+        f" {DMS_BUDGET:.0f}; {due.throttles} throttles; {dict(due.outcomes)}"
+    )
+    pairs = zip(steady.measured, rotated.measured, strict=True)
+    measured = [one for pair in pairs for one in pair]
     table = Table("for each source", *(f"{m.sources} {m.kind}" for m in measured))
     for what in measured[0].per_source:
         table.add_row(what, *(f"{m.per_source[what]:.1f}" for m in measured))
@@ -386,14 +445,17 @@ def main(arguments: list[str]) -> int:
         *(f"{monthly(m):.2f}" if m.kind == "unchanged" else "" for m in measured),
     )
     console.print(table)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    console.print(f"bytes of a state in the table: {state.bytes:.0f}")
-    console.print(f"peak memory of this process, the whole account in it: {peak:.0f} MiB")
-    of_kind = [[m for m in measured if m.kind == kind] for kind in ("unchanged", "rotating")]
-    found = [problem for each in of_kind for problem in broken(each[0], each[-1])]
+    console.print(f"bytes of a state in the table: {rotated.state.bytes:.0f}")
+    peak = max(steady.peak, rotated.peak)
+    console.print(f"peak memory of a process, a whole account in it: {peak:.0f} MiB")
+    found = [
+        problem
+        for each in (steady.measured, rotated.measured)
+        for problem in broken(each[0], each[-1])
+    ]
     found += broken_when_due(due)
-    for name, used in of_kind[0][-1].used.items():
-        console.print(f"{name}: {used:.1f} per source; costs.md says {getattr(FIGURES, name)}")
+    for name, used in steady.measured[-1].used.items():
+        console.print(f"{name}: {used:.1f} per source")
     if not found:
         console.print(f"linear: no figure of a source grows by more than {GROWTH - 1:.0%}")
     for problem in found:

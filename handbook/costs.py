@@ -13,7 +13,10 @@ from types import MappingProxyType
 from handbook.text import NOTICE, table
 
 PRINTED = Path(__file__).parent.parent / "bench" / "fleet.txt"
-"""What ``python -m bench.fleet`` has printed, without the lines of its progress."""
+"""What ``python -m bench.fleet`` has printed, with the sums among the lines of its progress."""
+ENDED = "linear: no figure of a source grows"
+"""What it prints last, when no bound was broken."""
+NOT_ENDED = " before it was stopped; what is missing was not measured with this version"
 DAYS = 30
 TICKS = DAYS * 24 * 6
 FLEETS = (10, 100, 1000)
@@ -21,7 +24,7 @@ FLEETS = (10, 100, 1000)
 
 @dataclass(frozen=True)
 class Figures:
-    """What is used; all but the last four are counted in the sandbox.
+    """What is used, counted in the sandbox where ``_ASSUMED`` does not name it.
 
     Attributes:
         transitions: of the child execution over one unchanged source, two looks at DMS included.
@@ -33,9 +36,10 @@ class Figures:
         metrics: that the installation sends in an hour, whatever the fleet.
         idle_transitions: of a tick that finds nothing due.
         run_transitions: of an execution that has sources, besides its children.
-        gigabyte_seconds: of one invocation (assumed: 1.5 s at 512 MB, cold starts included).
+        lambda_seconds: of those functions (assumed: ``CALL_SECONDS`` of sandbox/aws/cloud.py for
+            each call to AWS, and ``START_SECONDS`` of bench/fleet.py for each invocation).
         log_bytes: of one invocation (assumed).
-        record_bytes: of a record, its page and the documents of its run (assumed).
+        record_bytes: of a record, its page and the documents of its run.
         page_item_bytes: of a source in the table, which the page of the fleet reads (assumed).
         page_gigabyte_seconds: of a source on that page (assumed: 15 ms at 512 MB).
         page_bytes: of a source on that page and beside it; a version is kept for a day (assumed).
@@ -43,19 +47,19 @@ class Figures:
         alarms, dashboards: of the stack.
     """
 
-    transitions: int = 15
-    invocations: int = 9
-    item_reads: int = 27
-    item_writes: int = 31
-    object_writes: int = 10
-    object_reads: int = 19
-    secret_reads: int = 5
+    transitions: float = 13.4
+    invocations: float = 8.2
+    item_reads: float = 26.5
+    item_writes: float = 30.3
+    object_writes: float = 9.3
+    object_reads: float = 16.5
+    secret_reads: float = 5
     metrics: int = 8
-    idle_transitions: int = 4
-    run_transitions: int = 8
-    gigabyte_seconds: float = 0.75
+    idle_transitions: int = 3
+    run_transitions: int = 7
+    lambda_seconds: float = 13.4
     log_bytes: int = 2_000
-    record_bytes: int = 60_000
+    record_bytes: int = 36_000
     page_item_bytes: int = 6_000
     page_gigabyte_seconds: float = 0.0075
     page_bytes: int = 6_000
@@ -63,9 +67,16 @@ class Figures:
     alarms: int = 9
     dashboards: int = 1
 
+    @property
+    def invocation_seconds(self) -> float:
+        """Of one invocation, on average."""
+        return self.lambda_seconds / self.invocations
+
 
 FIGURES = Figures()
 RECORD_DAYS = 400
+MEMORY = 0.5
+"""GB of a function."""
 SCANNED = 8_192
 """Bytes that a read unit pays for when a table is scanned as it was a moment ago."""
 PRICED = "November 2026"
@@ -108,6 +119,7 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
         + (TICKS - runs) * used.idle_transitions
     )
     p = {name: price for name, (price, _) in PRICES.items()}
+    of_invocation = p["invocation"] + used.invocation_seconds * MEMORY * p["gigabyte_second"]
     page = (  # of the fleet, which every execution writes
         used.page_item_bytes / SCANNED * p["item_read"]
         + used.page_gigabyte_seconds * p["gigabyte_second"]
@@ -116,7 +128,7 @@ def parts(sources: int, used: Figures = FIGURES) -> Mapping[str, float]:
     return {
         "Step Functions": transitions * p["transition"],
         "CloudWatch metrics": used.metrics * p["metric"],
-        "Lambda": invocations * (p["invocation"] + used.gigabyte_seconds * p["gigabyte_second"]),
+        "Lambda": invocations * of_invocation,
         "S3": certifications
         * (used.object_writes * p["object_write"] + used.object_reads * p["object_read"])
         + TICKS * p["object_write"]
@@ -139,6 +151,30 @@ def total(sources: int) -> float:
     return sum(parts(sources).values())
 
 
+FREE: Mapping[str, tuple[tuple[str, float], ...]] = MappingProxyType(
+    {
+        "Step Functions": (("transition", 4_000),),
+        "CloudWatch metrics": (("metric", 10),),
+        "Lambda": (("invocation", 1_000_000), ("gigabyte_second", 400_000)),
+        "X-Ray": (("trace", 100_000),),
+        "CloudWatch alarms": (("alarm", 10),),
+        "CloudWatch dashboard": (("dashboard", 3),),
+        "CloudWatch Logs": (("log_byte", 5e9),),
+    }
+)
+"""What AWS gives away each month without end, by part; all accounts that are billed together share
+it."""
+
+
+def free(sources: int) -> float:
+    """Return what of that a fleet uses, in dollars, where nothing else uses any."""
+    paid = parts(sources)
+    return sum(
+        min(paid[part], sum(PRICES[name][0] * amount for name, amount in given))
+        for part, given in FREE.items()
+    )
+
+
 _INTRODUCTION = f"""\
 # Costs
 
@@ -155,9 +191,8 @@ are loops of three states, polled every 15 seconds.
 
 _ASSUMED = frozenset(
     {
-        "gigabyte_seconds",
+        "lambda_seconds",
         "log_bytes",
-        "record_bytes",
         "page_item_bytes",
         "page_gigabyte_seconds",
         "page_bytes",
@@ -182,15 +217,14 @@ def page() -> str:
             _INTRODUCTION,
             "## What each part is\n",
             table(("part", *(f"{sources:,} sources" for sources in FLEETS)), rows),
-            "What AWS gives away each month is left out: it is worth about $5 at 100 sources, $3 of"
-            " them for the dashboard, of which an account has three for nothing.\n",
+            f"What AWS gives away each month is left out: {_dollars(free(100))} of this at 100"
+            f" sources and {_dollars(free(1000))} at 1,000, where nothing else in the accounts that"
+            f" are billed together uses any of it: {', '.join(_FREE_WORDS)}.\n",
             "## What is used\n\n`python -m bench.fleet` counts these over an unchanged fleet in the"
             " sandbox, and fails when they are more than here. Those marked as assumed cannot be"
             " counted without an account.\n",
             table(("per certification", "figure", ""), used),
-            "What it printed of 10, 100 and 300 sources, until it was stopped in the last of them;"
-            " 1,000 have not been measured to the end yet:",
-            f"```text\n{PRINTED.read_text(encoding='utf-8').rstrip()}\n```\n",
+            _printed(),
             f"## Prices\n\nAs AWS lists them for us-east-1 in {PRICED}; other Regions differ by"
             " some percent.\n",
             "\n".join(f"- {text}" for _, text in PRICES.values()) + "\n",
@@ -210,7 +244,8 @@ _MEANINGS: Mapping[str, str] = {
     "metrics": "metrics of the installation, whatever the fleet",
     "idle_transitions": "state transitions of a tick that finds nothing due",
     "run_transitions": "state transitions of an execution with sources, besides its children",
-    "gigabyte_seconds": "GB-seconds of an invocation: 1.5 s at 512 MB",
+    "lambda_seconds": "seconds of functions, at 512 MB: 0.15 for each call to AWS, 0.3 for each"
+    " invocation",
     "log_bytes": "bytes logged by an invocation",
     "record_bytes": "bytes kept of a certification, for 400 days",
     "page_item_bytes": "bytes of a source in the table, read for each page of the fleet",
@@ -221,12 +256,34 @@ _MEANINGS: Mapping[str, str] = {
     "dashboards": "dashboards of the stack, whatever the fleet",
 }
 
+
+def _printed() -> str:
+    """Return what the benchmark has printed, and whether it came to its end."""
+    text = PRINTED.read_text(encoding="utf-8").rstrip()
+    ended = ENDED in text
+    said = "What it printed:" if ended else f"What it printed{NOT_ENDED}:"
+    return f"{said}\n\n```text\n{text}\n```\n"
+
+
+_FREE_WORDS = (
+    "4,000 transitions",
+    "10 metrics",
+    "a million requests and 400,000 GB-seconds of Lambda",
+    "100,000 traces",
+    "10 alarms",
+    "3 dashboards",
+    "5 GB of logs",
+)
+
 _THOUSAND = 1000 * DAYS
 """Certifications of 1,000 sources in a month."""
 _STATE = _THOUSAND * PRICES["transition"][0]
+_OBJECT = _THOUSAND * PRICES["object_write"][0]
+_SECRET = _THOUSAND * PRICES["secret_read"][0]
+_RUNS = TICKS * FIGURES.run_transitions * PRICES["transition"][0]
 _INVOCATION = _THOUSAND * (
     PRICES["invocation"][0]
-    + FIGURES.gigabyte_seconds * PRICES["gigabyte_second"][0]
+    + FIGURES.invocation_seconds * MEMORY * PRICES["gigabyte_second"][0]
     + FIGURES.log_bytes * PRICES["log_byte"][0]
 )
 
@@ -251,29 +308,42 @@ A month has {DAYS} days and {TICKS:,} ticks. For *n* sources there are {DAYS} *n
   that does not.
 - Traces: one for each execution, of the machine or a child; its functions are in it.
 - Invocations: {DAYS} *n* × {FIGURES.invocations}, one for each tick, and two for each that finds
-  something.
+  something; of {FIGURES.invocation_seconds:.2f} seconds each. That rests on the calls to AWS, which
+  are counted, and on two assumptions that no account has confirmed: 0.15 seconds for a call, and
+  0.3 for the start of an invocation, as the average of warm and cold ones.
 - Metrics: {FIGURES.metrics} of the whole installation, and none of a single source.
 
 ## To pay less
-The aim was $20 for 1,000 sources; {_dollars(total(1000))} is what it comes to.
-{_dollars(_fixed())} of that is the same for one source: dashboard, metrics, alarms.
+The aim was $20 for 1,000 sources; {_dollars(total(1000))} is what it comes to by the list, and
+{_dollars(total(1000) - free(1000))} where nothing else uses what AWS gives away.
+{_dollars(_fixed())} of it is the same for one source: dashboard, metrics, alarms.
 
 - `dashboard: false` saves $3 where an account has three dashboards already; where it has not, the
   dashboard is free.
 - There is no metric of a single source: for 1,000 sources those would cost $300. What is known of
   one source is in `certifier status --json` and in its record.
 - A state on the usual way costs {_dollars(_STATE)} a month for 1,000 sources, an invocation
-  {_dollars(_INVOCATION)}. An unchanged source passes 14 (eight steps, four decisions, a wait and
-  the beginning), and now and then looks at its test once more. What could still go, and why it
-  stays:
+  {_dollars(_INVOCATION)}. An unchanged source passes 13 (eight steps, four decisions and a wait),
+  and now and then looks at its test once more. What could still go, and why it stays:
   - *Claimed?*, *Decided?* and the first *done?* could go if steps raised errors in place of
     answers, or if a test were started by a state of its own: {_dollars(3 * _STATE)}. Errors would
     then mean two things, in alarms too.
-  - *Begin* could go if each way out of *Claim source* assigned every variable:
-    {_dollars(_STATE)}. That no state reads an unassigned variable is then no longer seen at a
-    glance.
   - Steps could be put together: {_dollars(_STATE + _INVOCATION)} for each. Each has the rights of
     its own work alone, and is repeated alone.
+  - *Import certificate* of a source without a pair of its own does nothing:
+    {_dollars(_STATE + _INVOCATION)}, if all were of that kind. The machine would have to know what
+    the step knows.
+- A run over what is due is {FIGURES.run_transitions} states, besides those of its sources, and at
+  1,000 sources nearly every tick has one: {_dollars(_RUNS)}. Looking every 20 minutes would save
+  half of it, and let a rescue wait twice as long.
+- Every object that a certification leaves costs {_dollars(_OBJECT)} for 1,000 sources, written once
+  a day. It leaves eight: what five of its steps found, which later steps read, its record, the
+  record's page, and its outcome for the report. None of them is written for nobody.
+- Secrets Manager is asked five times, {_dollars(_SECRET)} for each: for the tags of both secrets,
+  in which their owners consent, for both values, and for the password once more where it is used,
+  since no document holds it.
+- Functions have 512 MB. Nearly all of their time is spent waiting, so that 256 MB would save half
+  of Lambda's part; but then a cold start, which computes, takes twice as long.
 - The first look at a connection test comes after 30 seconds when no task is stopped. By then it has
   usually ended, so that one look to start it and one to read its verdict are enough. A longer wait
   saves nothing any more.

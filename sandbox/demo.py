@@ -44,8 +44,8 @@ COLOURS = {
 WEIGHTS = {"error": "red", "warning": "yellow", "advice": "cyan"}
 DRAWN = 196
 """Sources of the fleet's page besides those of the story; see sandbox/fleet.py."""
-QUIET = ("Begin", "Deferred")
-"""States that only shuffle variables."""
+QUIET = ("Deferred",)
+"""States in which nothing happens."""
 
 
 class Story:

@@ -1,9 +1,10 @@
 """The state machine: who runs after whom, what is retried, and where every error leads.
 
 State names are written here and nowhere else. Everything is JSONata; what a later state reads is
-a variable that the first state of its scope has assigned, so no expression meets an undefined
-one. The steps' answers are read with ``= true`` and ``'' &``, which are total: an answer that lacks
-a key is a loop that runs out of rounds or a decision nobody knows, never an error past all Catches.
+a variable that the first state of its scope assigns on each way out of it, so no expression meets
+an undefined one. The steps' answers are read with ``= true`` and ``'' &``, which are total: an
+answer that lacks a key is a loop that runs out of rounds or a decision nobody knows, never an error
+past all Catches.
 
 No Choice has an Assign of its own, only its rules have: AWS's page on Choice says in one place that
 it counts whichever rule matched, in another that it counts only when none did.
@@ -68,13 +69,16 @@ _LOGS_AND_TRACES = (
     "xray:PutTraceSegments",
 )
 
+# What every step of a child gets.
+_COMMON = ("run", "parent", "mode", "origin", "source")
+
 _NULL = "{% null %}"
 _CAUSE = "$substring('' & $states.errorOutput.Cause, 0, 1000)"
 # The first problem is the one that matters: what fails afterwards, while rolling back, is
 # in the findings of that step.
-_PROBLEM = (
-    "{% $problem ? $problem : {'error': $states.errorOutput.Error, 'cause': " + _CAUSE + "} %}"
-)
+_ERROR = "{'error': $states.errorOutput.Error, 'cause': " + _CAUSE + "}"
+_FIRST_PROBLEM = f"{{% {_ERROR} %}}"
+_PROBLEM = f"{{% $problem ? $problem : {_ERROR} %}}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,14 +229,7 @@ class Workflow(Construct):
     def _run(self) -> sfn.IChainable:
         """Select, certify each, tidy, report. Every error leads to the report."""
         report = self._report()
-        begin = sfn.Pass.jsonata(
-            self,
-            "Begin run",
-            assign={
-                **dict.fromkeys(("bucket", "key", "mode", "origin", "problem"), _NULL),
-                "selected": 0,
-            },
-        )
+        chosen = ("bucket", "key", "mode", "origin")
         select = self._invoke(
             "Select sources",
             "select_sources",
@@ -241,12 +238,10 @@ class Workflow(Construct):
                 "execution": "{% $states.context.Execution.Id %}",
                 "started": "{% $states.context.Execution.StartTime %}",
             },
+            always={**dict.fromkeys((*chosen, "problem"), _NULL), "selected": 0},
             assign={
                 "selected": "{% $states.result.Payload.count %}",
-                **{
-                    key: f"{{% $states.result.Payload.{key} %}}"
-                    for key in ("bucket", "key", "mode", "origin")
-                },
+                **{key: f"{{% $states.result.Payload.{key} %}}" for key in chosen},
             },
             catch=[(("States.ALL",), report)],
         )
@@ -261,7 +256,6 @@ class Workflow(Construct):
         )
         certify = self._certify_sources()
         certify.add_catch(report, errors=["States.ALL"], assign={"problem": _PROBLEM}, outputs={})
-        begin.next(select)
         select.next(
             sfn.Choice.jsonata(self, "Any sources?")
             .when(sfn.Condition.jsonata("{% $selected > 0 %}"), certify)
@@ -269,7 +263,7 @@ class Workflow(Construct):
         )
         certify.next(tidy)
         tidy.next(report)
-        return begin
+        return select
 
     def _certify_sources(self) -> sfn.DistributedMap:
         """One child execution for each source of the manifest; a failed one never stops the others.
@@ -361,29 +355,7 @@ class Workflow(Construct):
         probe.next(plan)
         read = self._step("Read material", "read_material", failed=leave, lost=deferred)
         read.next(probe)
-        return self._begin().next(self._claim(read, test, record, deferred))
-
-    def _begin(self) -> sfn.Pass:
-        """Assign every variable that a later state of the child reads. Built after all loops."""
-        return sfn.Pass.jsonata(
-            self,
-            "Begin",
-            assign={
-                "run": "{% $states.context.Execution.Id %}",
-                **{
-                    key: f"{{% $states.input.{key} %}}"
-                    for key in ("parent", "mode", "origin", "started", "sources", "source")
-                },
-                "problem": _NULL,
-                "decision": "none",
-                **dict.fromkeys(
-                    ("claimed", "tail", "paused", "done", "not_now", "proven", "was_rolled_back"),
-                    False,
-                ),
-                **dict.fromkeys(self._counters, 0),
-            },
-            outputs={},
-        )
+        return self._claim(read, test, record, deferred)
 
     def _claim(
         self,
@@ -392,14 +364,34 @@ class Workflow(Construct):
         record: sfn.IChainable,
         deferred: sfn.IChainable,
     ) -> sfn.IChainable:
-        """Own the source, or end. What an earlier run left half done goes straight to the tail."""
-        claim = self._step(
+        """Own the source, or end. What an earlier run left half done goes straight to the tail.
+
+        It is the first state of a child, so it assigns every variable that a later one reads,
+        however it ends. Built after all loops, whose rounds are among them.
+        """
+        given = {
+            "run": "{% $states.context.Execution.Id %}",
+            **{
+                key: f"{{% $states.input.{key} %}}"
+                for key in ("parent", "mode", "origin", "source", "started", "sources")
+            },
+        }
+        claim = self._invoke(
             "Claim source",
             "claim_source",
-            extras={"started": "{% $started %}"},
+            payload={key: given[key] for key in (*_COMMON, "started")},
+            always={
+                **given,
+                "problem": _NULL,
+                "decision": "none",
+                **dict.fromkeys(
+                    ("claimed", "tail", "paused", "done", "not_now", "proven", "was_rolled_back"),
+                    False,
+                ),
+                **dict.fromkeys(self._counters, 0),
+            },
             assign=_flags(claimed="claimed", tail="tail", paused="paused"),
-            failed=record,
-            lost=deferred,
+            catch=[(_names(ClaimLost), deferred), (("States.ALL",), record)],
         )
         return claim.next(
             sfn.Choice.jsonata(self, "Claimed?")
@@ -684,25 +676,32 @@ class Workflow(Construct):
         step: str,
         *,
         payload: Mapping[str, Any],
+        always: Mapping[str, Any] | None = None,
         assign: Mapping[str, Any] | None = None,
         outputs: Any = None,
         catch: Sequence[tuple[tuple[str, ...], sfn.IChainable]] = (),
     ) -> sfn.TaskStateBase:
-        """Invoke one Lambda. What passes between states is variables; every output is empty."""
+        """Invoke one Lambda. What passes between states is variables; every output is empty.
+
+        ``always`` is assigned on each way out, unless that way assigns the variable otherwise.
+        """
         task = tasks.LambdaInvoke.jsonata(
             self,
             name,
             lambda_function=self._versions[step],
             payload=sfn.TaskInput.from_object(dict(payload)),
-            assign=assign,
+            assign={**(always or {}), **(assign or {})} or None,
             outputs=outputs or {},
             retry_on_service_exceptions=False,
             task_timeout=sfn.Timeout.duration(TASK_TIMEOUT),
         )
         add_retries(task)
+        # Whoever assigns the variables first has no earlier problem to keep.
+        problem = _PROBLEM if always is None else _FIRST_PROBLEM
         for errors, target in catch:
-            remember = {"problem": _PROBLEM} if errors == ("States.ALL",) else None
-            task.add_catch(target, errors=list(errors), assign=remember, outputs={})
+            remember = {"problem": problem} if errors == ("States.ALL",) else {}
+            assigned = {**(always or {}), **remember} or None
+            task.add_catch(target, errors=list(errors), assign=assigned, outputs={})
         return task
 
 
@@ -752,8 +751,7 @@ def add_retries(task: sfn.TaskStateBase) -> None:
 
 def _step_payload(**extras: Any) -> dict[str, Any]:
     """What every step of a child gets, and what this one gets on top."""
-    common = ("run", "parent", "mode", "origin", "source")
-    return {**{key: f"{{% ${key} %}}" for key in common}, **extras}
+    return {**{key: f"{{% ${key} %}}" for key in _COMMON}, **extras}
 
 
 def _flags(**keys: str) -> dict[str, str]:

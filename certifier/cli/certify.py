@@ -1,7 +1,6 @@
 """``certifier certify``: start an execution in AWS, follow it, and print how it ended."""
 
 import argparse
-import functools
 import json
 import secrets
 import shlex
@@ -194,11 +193,21 @@ def _is_file(what: str) -> bool:
     return what.endswith(".json") or "/" in what or Path(what).is_file()
 
 
-def _once_each(twice: list[str], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object, and note the names that are in it twice."""
-    names = [name for name, _ in pairs]
-    twice.extend(sorted({name for name in names if names.count(name) > 1}))
-    return dict(pairs)
+class _TwiceError(ValueError):
+    """A key stands in one object twice: who reviews the file may read the other one."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _TwiceError(key)
+        found[key] = value
+    return found
 
 
 def _read(file: Path, problems: list[str]) -> Iterator[Source]:
@@ -213,9 +222,11 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
     if not body.strip():
         problems.append(f"{file}: is empty")
         return
-    twice: list[str] = []
     try:
-        data = json.loads(body, object_pairs_hook=functools.partial(_once_each, twice))
+        data = json.loads(body, object_pairs_hook=_each_once)
+    except _TwiceError as twice:
+        problems.append(f"{file}: {printable(twice.key, 60)}: stands twice in one object")
+        return
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         problems.append(f"{file}: is not JSON: it cannot be read at {where}")
@@ -223,7 +234,6 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
     except (ValueError, RecursionError):
         problems.append(f"{file}: is not JSON")
         return
-    problems.extend(f"{file}: {name}: is given twice" for name in twice)
     if data == []:
         problems.append(f"{file}: is a list without a source")
     for index, item in enumerate(data if isinstance(data, list) else [data]):

@@ -51,7 +51,7 @@ from certifier.rds_names import rds_name
 from certifier.roots import Roots
 from certifier.run.consent import consent_command, consents
 from certifier.run.proposal import proposed_words
-from certifier.source import Engine, Source, word_mistake
+from certifier.source import Engine, Source, is_database, word_mistake
 from certifier.text import counted, printable
 from certifier.vocabulary import SslMode
 
@@ -647,7 +647,8 @@ def _source(each: Discovered, name: str) -> dict[str, Any]:
         "engine": each.engine,
         "host": each.host or "fill-in.example.com",
         "port": each.port or Source.model_fields["port"].default,
-        "database": each.database,
+        # Without one, that of the endpoint stays.
+        "database": each.database if is_database(each.database or "") else None,
         "ssl_mode": each.ssl_mode.value,
         "credentials": each.secret_arn,
         "ca_bundle": _bundle(each, name),

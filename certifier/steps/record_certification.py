@@ -136,7 +136,8 @@ def _record(
         breaker_limit=context.settings.breaker_limit,
     )
     if done.opened:
-        _publish(context, about_breaker(at, context.settings.breaker_limit))
+        unread = context.store.breaker().was_unreadable
+        _publish(context, about_breaker(at, None if unread else context.settings.breaker_limit))
     context.documents.write_child_outcome(run_id(event.parent), child_outcome(record, key))
     measure(of_certification(record, dossier.pauses, now))
     if unsent is not None:

@@ -13,9 +13,10 @@ from unittest.mock import patch
 import boto3
 import botocore.session
 from botocore.auth import SigV4Auth
+from botocore.hooks import EventAliaser
 from botocore.loaders import Loader
 from botocore.useragent import UserAgentString
-from moto.core import responses
+from moto.core import models, responses
 from moto.core.base_backend import BaseBackend
 from moto.core.serialize import AttributePicker, XFormedAttributePicker
 from moto.core.utils import method_names_from_class
@@ -23,6 +24,12 @@ from moto.dynamodb import models as dynamodb
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.parsing.ast_nodes import (
+    DepthFirstTraverser,
+    Expression,
+    Node,
+    UpdateExpressionFunction,
+)
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 
 USER_AGENT = "sandbox"
@@ -38,8 +45,13 @@ def session(region: str) -> boto3.Session:
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """Share the models, remember names and paths, and sign nothing: nobody checks a signature."""
+    """Share the models, remember names and paths, and sign nothing: nobody checks a signature.
+
+    To be entered before ``mock_aws``, which otherwise registers each of its URLs for each method
+    of ``requests``, which nobody here calls AWS with.
+    """
     with ExitStack() as stack:
+        stack.enter_context(patch.object(models, "RESPONSES_METHODS", ()))
         stack.enter_context(patch.object(botocore.session, "create_loader", lambda _: _MODELS()))
         for picker in (AttributePicker, XFormedAttributePicker):
             stack.enter_context(patch.object(picker, "get_possible_keys", _remembering(picker)))
@@ -50,6 +62,9 @@ def installed() -> Iterator[None]:
         stack.enter_context(patch.object(result_path, "parse", paths))
         stack.enter_context(patch.object(dynamodb, "copy", _Copies))
         stack.enter_context(patch.object(DynamoDBBackend, "transact_write_items", _transactions()))
+        stack.enter_context(patch.object(DepthFirstTraverser, "traverse", _traverse))
+        stack.enter_context(patch.object(Node, "find_clauses", _find_clauses))
+        stack.enter_context(patch.object(EventAliaser, "_alias_event_name", _aliases()))
         stack.enter_context(patch.object(UserAgentString, "to_string", lambda _: USER_AGENT))
         for name in ("canonical_request", "string_to_sign", "signature"):
             stack.enter_context(patch.object(SigV4Auth, name, lambda *_: ""))
@@ -94,6 +109,56 @@ def _transactions() -> Any:
             raise
 
     return transact_write_items
+
+
+@cache
+def _is(kind: type, wanted: tuple[type, ...]) -> bool:
+    """``isinstance`` by the type: moto's nodes are abstract classes, where it takes long."""
+    return issubclass(kind, wanted)
+
+
+def _traverse(self: DepthFirstTraverser, root: Any) -> Any:
+    """Each of moto's eight checks of an expression asks once which nodes it wants."""
+    wanted = self.nodes_to_be_processed()
+
+    def visit(node: Any, place: int) -> Any:
+        if not _is(type(node), (Node,)):
+            return node
+        parent = node.parent
+        for number, child in enumerate(node.children or ()):
+            self.pre_processing_of_child(node, number)
+            visit(child, number)
+        if _is(type(node), wanted):
+            node = self.process(node)
+            node.parent = parent
+            if parent:
+                parent.children[place] = node
+        return node
+
+    return visit(root, -1)
+
+
+def _find_clauses(self: Any, clause_types: Sequence[type]) -> list[Any]:
+    found = []
+    for child in self.children or ():
+        if type(child) in clause_types:
+            found.append(child)
+        elif _is(type(child), (Expression, UpdateExpressionFunction)):
+            found += child.find_clauses(clause_types)
+    return found
+
+
+def _aliases() -> Any:
+    """Every client has the same aliases of events, and works them out for itself."""
+    plain = vars(EventAliaser)["_alias_event_name"]
+    known: dict[str, str] = {}
+
+    def alias(self: EventAliaser, event_name: str) -> str:
+        if event_name not in known:
+            known[event_name] = plain(self, event_name)
+        return known[event_name]
+
+    return alias
 
 
 def _urls() -> Any:

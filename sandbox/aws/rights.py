@@ -102,6 +102,7 @@ class Rights:
         self._tags_of = tags_of
         self._statements: dict[str, list[dict[str, Any]]] = {}
         self._names: dict[str, str] = {}
+        self._steps: dict[str, str] = {}
         self.used: dict[Use, str] = {}
 
     def missing(
@@ -308,9 +309,11 @@ class Rights:
 
     def _step(self, who: str) -> str:
         """Return the step of a function by its name; a step stands for itself."""
-        functions = lambda_backends[self._account][self._region].list_functions()
-        steps = {str(f.function_name): str(f.handler).split(".")[-2] for f in functions}
-        return steps.get(who, who)
+        if who not in self._steps:
+            functions = lambda_backends[self._account][self._region].list_functions()
+            steps = {str(f.function_name): str(f.handler).split(".")[-2] for f in functions}
+            self._steps[who] = steps.get(who, who)
+        return self._steps[who]
 
     def _function(self, step: str) -> str:
         """Return the name of the only function of a step; a function's name stands for itself."""

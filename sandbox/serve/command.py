@@ -78,7 +78,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         "--sources",
         type=_between(0, SOURCES_LIMIT, whole=True),
         default=0,
-        help=f"certify so many more at first, at most {SOURCES_LIMIT}: 200 take some minutes",
+        help=f"so many more at first, at most {SOURCES_LIMIT}: copies of a few that are certified",
     )
     add("env", _env, 'shell lines for another terminal: eval "$(python -m sandbox env)"')
     do = add(

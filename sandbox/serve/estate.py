@@ -7,19 +7,18 @@ written, so that the first certification is typed by hand.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from certifier.ownership import SOURCE_TAG
+from sandbox.copies import copy_source
 from sandbox.pki import Authority
 from sandbox.world import CREDENTIALS, NAME, PASSWORD, TRUST_BUCKET, USER, World
 
 PER_INSTANCE = 90
 """Endpoints per replication instance: DMS takes 100, and a canary or two need room."""
-PER_RUN = 40
-"""Sources in one execution."""
 _CONSENT = [{"Key": SOURCE_TAG, "Value": "+"}]
 
 
@@ -67,9 +66,7 @@ def seed(world: World, sources: int = 0) -> None:
     """Make the estate, and a fleet of so many more sources."""
     world.server.execute(f'CREATE DATABASE "{NAME}"')
     _Estate(world).seed()
-    names = [f"fleet-{number:03}" for number in range(1, sources + 1)]
-    for at in range(0, sources, PER_RUN):
-        _fleet(world, names[at : at + PER_RUN])
+    _fleet(world, [f"fleet-{number:03}" for number in range(1, sources + 1)])
 
 
 class _Estate:
@@ -154,23 +151,26 @@ class _Estate:
         )
 
 
-def _fleet(world: World, names: list[str]) -> None:
-    """Onboard sources, each with an endpoint that Certifier creates."""
+def _fleet(world: World, names: Sequence[str]) -> None:
+    """Onboard a source for each replication instance, with copies of it to fill the instance.
+
+    Their endpoints are made by Certifier. The last one is certified once more, so that the page of
+    the fleet shows them all.
+    """
     bundle = f"s3://{TRUST_BUCKET}/databases/ca.pem"
-
-    def made() -> Iterator[dict[str, Any]]:
-        for number, name in enumerate(names):
-            if number % PER_INSTANCE == 0:
-                instance = world.cloud.dms.add_instance(f"replication-{name}")
-            yield world.source(
-                name=name,
-                endpoint=f"{name}-source",
-                server_certificate=None,
-                ca_bundle=bundle,
-                replication_instances=[instance],
-            )
-
-    world.cloud.run({"sources": list(made())}, wait=False).wait(600)
+    for at in range(0, len(names), PER_INSTANCE):
+        first, *others = names[at : at + PER_INSTANCE]
+        source = world.source(
+            name=first,
+            endpoint=f"{first}-source",
+            server_certificate=None,
+            ca_bundle=bundle,
+            replication_instances=[world.cloud.dms.add_instance(f"replication-{first}")],
+        )
+        world.cloud.run({"sources": [source]})
+        copy_source(world.cloud, first, others)
+    if names:
+        world.cloud.run({"names": [names[-1]]})
 
 
 def source_file(world: World) -> str:

@@ -169,7 +169,7 @@ def test_a_name_server_that_never_answers_does_not_hold_the_probe() -> None:
     over = threading.Event()
 
     def resolve(*_: object, **__: object) -> list[object]:
-        over.wait(5)
+        over.wait(30)
         return []
 
     begin = time.monotonic()
@@ -178,7 +178,7 @@ def test_a_name_server_that_never_answers_does_not_hold_the_probe() -> None:
         resolve=resolve,  # type: ignore[arg-type]
     )
     over.set()
-    assert time.monotonic() - begin < 1.0
+    assert time.monotonic() - begin < 5.0
     assert first(report) == (Cause.CONNECTION_TIMEOUT, Stage.DNS)
 
 
@@ -400,7 +400,7 @@ def test_a_server_that_hangs_up_after_the_handshake() -> None:
         (authentication(99), Cause.AUTHENTICATION_UNSUPPORTED),
         (authentication(7), Cause.AUTHENTICATION_UNSUPPORTED),
         (authentication(10, b"OAUTHBEARER\0\0"), Cause.AUTHENTICATION_UNSUPPORTED),
-        (authentication(10), Cause.AUTHENTICATION_UNSUPPORTED),
+        (authentication(10), Cause.PROTOCOL_VIOLATION),
         (authentication(11, b"r=x,s=eA==,i=4096"), Cause.PROTOCOL_VIOLATION),
         (authentication(12, b"v=eA=="), Cause.PROTOCOL_VIOLATION),
         (READY, Cause.PROTOCOL_VIOLATION),

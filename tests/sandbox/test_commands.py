@@ -55,6 +55,7 @@ def test_wrong_usage_is_status_2(words: tuple[str, ...], said: str) -> None:
     assert (status, printed.splitlines()[-1].endswith(said)) == (2, True), printed
 
 
+@pytest.mark.real_clock("it asks other processes, which have the machine's clock")
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     """A file, or one below a file."""
     (tmp_path / "file").write_text("")

@@ -161,7 +161,7 @@ def polled(name: str, rounds: int = 1) -> list[str]:
     return once + [f"{name}: wait", *once] * (rounds - 1)
 
 
-BEGIN = ["Begin", CLAIM, "Claimed?"]
+BEGIN = [CLAIM, "Claimed?"]
 TO_PLAN = [*BEGIN, READ, PROBE, PLAN, "Decided?"]
 CHANGE = [*TO_PLAN, IMPORT_CA, *polled(REHEARSE), *polled(PAUSE), *polled(CONFIGURE)]
 TESTED = [*CHANGE, *polled(TEST)]
@@ -334,7 +334,7 @@ def test_a_decision_nobody_knows_is_a_problem(script: Script) -> None:
 
 # The states before the failing one, and those after it.
 FAILURES: Mapping[str, tuple[list[str], list[str]]] = {
-    CLAIM: (BEGIN[:1], END),
+    CLAIM: ([], END),
     READ: (BEGIN, LEAVE),
     PROBE: ([*BEGIN, READ], LEAVE),
     PLAN: ([*BEGIN, READ, PROBE], LEAVE),
@@ -551,17 +551,17 @@ def test_answers_of_the_largest_size_pass(script: Script) -> None:
 
 # ---------------------------------------------------------------------- the run over all sources
 
-TO_MAP = ["Begin run", SELECT, "Any sources?", "Certify sources"]
+TO_MAP = [SELECT, "Any sources?", "Certify sources"]
 TO_TIDY = [*TO_MAP, TIDY]
 REPORTED = [REPORT, "Run failed?", "Reported"]
 NOT_REPORTED = [REPORT, "Run failed?", "Not certified"]
 
 
 def test_nothing_due(script: Script) -> None:
-    """A tick over no source is four states, one Lambda."""
+    """A tick over no source is three states, one Lambda."""
     script.sources = []
     run = script.run()
-    assert run.states == ["Begin run", SELECT, "Any sources?", "Nothing to do"]
+    assert run.states == [SELECT, "Any sources?", "Nothing to do"]
     assert (run.status, run.output, run.children) == ("SUCCEEDED", NOTHING, [])
 
 
@@ -603,7 +603,7 @@ def test_a_start_that_is_not_understood_fails_with_its_own_name(script: Script) 
         REPORT: lambda event: {"failed": True, "cause": event["problem"]["cause"]},
     }
     run = script.run()
-    assert run.states == ["Begin run", SELECT, *NOT_REPORTED]
+    assert run.states == [SELECT, *NOT_REPORTED]
     assert run.error == "InvalidEvent"
     assert "colour: unknown" in str(run.cause)
     assert [name for name, _ in script.inputs] == [SELECT, REPORT]
@@ -633,7 +633,7 @@ def test_a_select_that_answers_half_is_reported(script: Script) -> None:
     """An answer that lacks a key is an error of that state, which its Catch sees."""
     script.answers = {SELECT: {"count": 1}}
     run = script.run()
-    assert run.states == ["Begin run", SELECT, *REPORTED]
+    assert run.states == [SELECT, *REPORTED]
     assert script.events(REPORT)[0]["problem"]["error"] == "States.QueryEvaluationError"
 
 

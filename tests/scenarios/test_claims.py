@@ -61,7 +61,7 @@ def test_what_a_dead_run_has_begun_is_finished_by_the_next(live: Live) -> None:
     live.change()
     assert "undo" in live.unfinished
     child = live.cloud.tick().child(NAME)
-    assert child.states[:4] == ["Begin", "Claim source", "Claimed?", "Test connection"]
+    assert child.states[:3] == ["Claim source", "Claimed?", "Test connection"]
     assert "Read material" not in child.states
     assert (live.outcome, live.status(), live.unfinished) == ("certified", "running", [])
     assert "interrupted_run_finished" in live.causes

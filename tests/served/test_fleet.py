@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_a_fleet_is_served(tmp_path: Path) -> None:
-    """So many more sources are certified at first: discover, status and report show them."""
+    """So many more certified sources are there at first: discover, status, report show them."""
     fleet = ["fleet-001", "fleet-002", "fleet-003"]
     with serving(tmp_path / "fleet", "--port", "0", "--sources", "3") as served:
         found = {each["identifier"]: each for each in served.json("certifier discover --json")}

@@ -155,8 +155,10 @@ def _rounds(states: States, wait: str) -> int:
     (counter,) = rule["Assign"]
     head, _, bound = rule["Condition"].partition(f"${counter} + 1 < ")
     assert head == "{% $not($done) and "
-    setters = [s for s in states.values() if counter in s.get("Assign", {})]
-    assert [s["Type"] for s in setters] == ["Pass"]  # the first state sets it to nought, once
+    # The first state sets it to nought, and is entered once.
+    (first,) = [name for name, state in states.items() if counter in state.get("Assign", {})]
+    assert states[first]["Assign"][counter] == 0
+    assert not any(first in _targets(state) for state in states.values())
     return int(bound.removesuffix(" %}"))
 
 

@@ -172,13 +172,12 @@ def test_the_lint_finds_nothing(definition: Definition) -> None:
 
 
 def _forget_problem(states: dict[str, Any], inner: dict[str, Any]) -> None:
-    del inner["Begin"]["Assign"]["problem"]
+    del inner["Claim source"]["Assign"]["problem"]
 
 
 def _forget_on_one_way(states: dict[str, Any], inner: dict[str, Any]) -> None:
     for catch in states["Select sources"]["Catch"]:
-        del catch["Assign"]
-    del states["Begin run"]["Assign"]["problem"]
+        del catch["Assign"]["problem"]
 
 
 def _read_the_parent(states: dict[str, Any], inner: dict[str, Any]) -> None:
@@ -202,7 +201,7 @@ def _wildcard_in_company(states: dict[str, Any], inner: dict[str, Any]) -> None:
 
 
 def _hide_a_function(states: dict[str, Any], inner: dict[str, Any]) -> None:
-    inner["Begin"]["Assign"]["round"] = 0
+    inner["Claim source"]["Assign"]["round"] = 0
 
 
 def _orphan(states: dict[str, Any], inner: dict[str, Any]) -> None:
@@ -219,7 +218,7 @@ def _orphan(states: dict[str, Any], inner: dict[str, Any]) -> None:
         (_error_without_catch, "Probe TLS.Output: $states.errorOutput is there in a Catch only"),
         (_wildcard_first, "Import CA: States.ALL must stand alone and last in Catch"),
         (_wildcard_in_company, "Import CA: States.ALL must stand alone and last in Catch"),
-        (_hide_a_function, "Begin: $round hides JSONata's $round()"),
+        (_hide_a_function, "Claim source: $round hides JSONata's $round()"),
         (_orphan, "Read material: never reached"),
     ],
 )

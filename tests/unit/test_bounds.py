@@ -73,10 +73,10 @@ def test_an_unknown_key_is_not_repeated_at_length() -> None:
 
 def test_an_input_names_at_most_500_sources() -> None:
     """More are refused before any of them is looked at."""
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(InvalidEvent, match="at most 500"):
         parse_registering({"sources": [{"nothing": "right"}] * 100_000})
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_the_first_mistakes_are_named_and_the_rest_is_counted() -> None:

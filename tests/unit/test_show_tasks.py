@@ -1,12 +1,8 @@
-"""What ``certifier show`` says of tasks, of changes, and of a file that says a thing twice."""
+"""What ``certifier show`` says of tasks and of changes."""
 
 import io
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from certifier.cli import main
 from certifier.cli.show import _record
 from certifier.cli.terminal import Terminal
 from certifier.run.documents import Change
@@ -53,13 +49,3 @@ def test_a_name_that_changed_is_shown_in_full() -> None:
     )
     assert f"secret_id: none → {arn}\n" in said
     assert "certificate: aaaaaaaa… → bbbbbbbb…\n" in said
-
-
-def test_a_field_that_is_given_twice_is_a_mistake(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """JSON would keep the last one, and nobody would know which."""
-    file = tmp_path / "orders.json"
-    file.write_text('{"name": "orders", "host": "a", "host": "b"}')
-    assert main(["certify", str(file)]) == 1
-    assert f"  {file}: host: is given twice\n" in capsys.readouterr().err

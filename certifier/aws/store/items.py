@@ -109,21 +109,28 @@ def spec_of(item: Mapping[str, Any]) -> Source:
 
 
 def pause_of(item: Mapping[str, Any]) -> Pause:
-    """Return what a PAUSE item holds."""
-    return Pause(
-        task_arn=item["sk"],
-        sources=tuple(sorted(item.get("sources", ()))),
-        turn=int(item.get("turn", 0)),
-        stop_taken=item.get("stop_taken"),
-        retained={slot: int(count) for slot, count in item.get("retained", {}).items()},
-        **{
-            key: datetime.fromisoformat(item[key])
-            for key in ("since", "stop_date", "started_at")
-            if key in item
-        },
-        starts=int(item.get("starts", 0)),
-        endpoints=tuple(item.get("endpoints", ())),
-    )
+    """Return what a PAUSE item holds.
+
+    Raises:
+        Unexpected: a value in it is not one of ours.
+    """
+    try:
+        return Pause(
+            task_arn=item["sk"],
+            sources=tuple(sorted(item.get("sources", ()))),
+            turn=int(item.get("turn", 0)),
+            stop_taken=item.get("stop_taken"),
+            retained={slot: int(count) for slot, count in item.get("retained", {}).items()},
+            **{
+                key: datetime.fromisoformat(item[key])
+                for key in ("since", "stop_date", "started_at")
+                if key in item
+            },
+            starts=int(item.get("starts", 0)),
+            endpoints=tuple(item.get("endpoints", ())),
+        )
+    except (AttributeError, TypeError, ValueError):  # pydantic's errors are ValueErrors, too
+        raise Unexpected(f"PAUSE of {item['sk']}") from None
 
 
 def _json(value: object) -> object:

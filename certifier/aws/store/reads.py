@@ -1,6 +1,5 @@
 """What the table says, without a write. Every read is consistent."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,25 +99,53 @@ class Reads:
         return None if item is None else str(item["source"])
 
     def paused(self, task: str) -> Pause | None:
-        """Return the pause of a task; ``None`` when we did not stop it."""
+        """Return the pause of a task; ``None`` when we did not stop it.
+
+        Raises:
+            Unexpected: another version of Certifier wrote it, and this one cannot read it.
+        """
         item = self._table.get(pause_key(task))
         return None if item is None else pause_of(item)
 
     def pauses_all(self) -> tuple[Pause, ...]:
-        """Return every task that we stopped and that does not run again yet."""
-        return tuple(pause_of(item) for item in self._table.partition("PAUSE"))
+        """Return every task that we stopped and that does not run again yet.
+
+        One that this version cannot read concerns the sources that it names (``Sources.unreadable``
+        says so of them), and no others.
+        """
+        return tuple(self._pauses()[0])
+
+    def _pauses(self) -> tuple[list[Pause], frozenset[str]]:
+        """Return the pauses, and the names of the sources of those that cannot be read."""
+        read: list[Pause] = []
+        names: set[str] = set()
+        for item in self._table.partition("PAUSE"):
+            try:
+                read.append(pause_of(item))
+            except Unexpected:
+                names |= set(item.get("sources", ()))
+        return read, frozenset(names)
+
+    def unreadable_pause(self, name: str) -> bool:
+        """Whether a task is stopped for a source, and this version cannot read how."""
+        return name in self._pauses()[1]
 
     def pauses_of(self, name: str) -> tuple[Pause, ...]:
         """Return the tasks that are stopped for the sake of a source."""
         return tuple(pause for pause in self.pauses_all() if name in pause.sources)
 
     def breaker(self) -> Breaker:
-        """Return the breaker."""
+        """Return the breaker; one that this version cannot read is open until it is reset."""
         item = self._table.get(BREAKER)
         if item is None:
             return Breaker()
-        kept = {**json.loads(item["breaker"]), "version": int(item["version"])}
-        return Breaker.model_validate_json(json.dumps(kept))
+        version = int(item["version"])
+        try:
+            return Breaker.model_validate_json(item["breaker"]).model_copy(
+                update={"version": version}
+            )
+        except ValidationError:
+            return Breaker(version=version, unreadable=True)
 
     def specs_all(self) -> dict[str, tuple[Source, int] | None]:
         """Return every registered source and its version, by name (reads the whole table).
