@@ -124,12 +124,12 @@ scenarios: setup ## end to end in the sandbox; then each right must have been us
 served: setup .venv-awscli/.stamp ## the served account, with the aws command and boto3's waiters
 	$(PYTEST) $(PARALLEL) --dist=loadfile $(SERVED_TESTS)
 
-# The unit and adapter tests again, each worker on another day, in tests/days.py's words. All of
-# every-day takes a few minutes; other-days runs what takes long on one of the days.
+# The unit and adapter tests again on other days, in tests/days.py's words, a process for each day;
+# those of the source itself, which has no clock, are left out. On other-days, what does not know
+# dates or takes long runs on one of the days; every-day takes a few minutes.
 DAYS ?= +40,+400,+4000,29-feb
-comma := ,
-ON_DAYS = CERTIFIER_DAYS=$(DAYS) $(PYTEST) --dist=each \
-	--tx $(words $(subst $(comma), ,$(DAYS)))*popen $(UNIT_TESTS) $(ADAPTER_TESTS)
+ON_DAYS = CERTIFIER_DAYS=$(DAYS) $(PYTHON) -m tests.on_days \
+	tests/unit tests/docs tests/test_days.py $(ADAPTER_TESTS)
 .PHONY: other-days
 other-days: setup ## unit and adapter tests on other days than today
 	CERTIFIER_TURNS=1 $(ON_DAYS)

@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-_SECRET_ARN = re.compile(r"(arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\d{12}):secret:(.+)", re.DOTALL)
+_SECRET_ARN = re.compile(
+    r"(arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}):secret:(.+)", re.DOTALL
+)
 _SUFFIX = re.compile(r"(.+)-[A-Za-z0-9]{6}", re.DOTALL)
-_ROLE_ARN = re.compile(r"(arn:[a-z-]+:iam::\d{12}):role/(?:.*/)?([^/]+)")
+_ROLE_ARN = re.compile(r"(arn:[a-z-]+:iam::[0-9]{12}):role/(?:.*/)?([^/]+)")
 
 
 def same_host(one: str, other: str) -> bool:

@@ -1,8 +1,10 @@
 """Hiding secrets by their value, in texts and facts, wherever they are about to leave."""
 
 import base64
+import html
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
@@ -18,6 +20,7 @@ M = TypeVar("M", bound=BaseModel)
 _PIECE = 6
 """So many characters of a secret in a row are hidden wherever they stand."""
 _HIDDEN = "***"
+_ASCII = 128
 # Whoever looks at three characters at every fourth place meets a part of every piece of six.
 _SAMPLE, _STRIDE = 3, 4
 
@@ -30,8 +33,10 @@ class Redactor:
     """Hides secrets by their value: whoever holds one knows exactly what must not be shown.
 
     What is hidden: the secret, every piece of six characters or more of it, and the same of its
-    forms: quoted for libpq, SQL, JSON and Python, URL-encoded, base64 (wherever it begins), hex. A
-    shorter secret is hidden where it stands alone. Without a secret, nothing is.
+    forms: quoted for libpq, SQL, JSON, HTML and Python, URL-encoded, base64 (wherever it begins),
+    hex, in capitals and in small letters; of what is not ASCII also normalized, escaped byte by
+    byte, and its UTF-8 taken for Latin-1. A shorter secret is hidden where it stands alone. Without
+    a secret, nothing is.
     """
 
     def __init__(self, *secrets: str | None) -> None:
@@ -128,6 +133,20 @@ def _ours(annotation: Any) -> bool:
     return get_origin(annotation) in (Union, UnionType) and all(map(_ours, arguments))
 
 
+def _without_ascii(secret: str, raw: bytes) -> set[str]:
+    """Return what programs make of characters that they cannot write, or read in another way."""
+    normalized = {unicodedata.normalize(form, secret) for form in ("NFC", "NFD", "NFKC", "NFKD")}
+    return {
+        *normalized,
+        raw.decode("latin-1"),
+        raw.decode("cp1252", "replace"),
+        raw.decode("ascii", "backslashreplace"),
+        "".join(chr(byte) if byte < _ASCII else f"\\{byte:03o}" for byte in raw),
+        secret.encode("ascii", "xmlcharrefreplace").decode(),
+        *(text.encode("ascii", "ignore").decode() for text in normalized),
+    }
+
+
 def _forms(secret: str) -> set[str]:
     """Return a secret as programs write it."""
     raw = secret.encode("utf-8", "surrogatepass")
@@ -144,7 +163,12 @@ def _forms(secret: str) -> set[str]:
         quote_plus(raw),
         raw.hex(),
         raw.hex().upper(),
+        secret.upper(),
+        secret.lower(),
+        html.escape(secret),
     }
+    if not secret.isascii():
+        forms |= _without_ascii(secret, raw)
     for before in range(3):  # of three bytes base64 makes four characters; the first ones differ
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             encoded = encode(b"\0" * before + raw).decode().rstrip("=")

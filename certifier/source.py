@@ -34,12 +34,12 @@ Engine = Literal["postgres", "aurora-postgresql", "aurora-postgresql-serverless"
 """The engines of an endpoint that Certifier keeps, in DMS's words."""
 
 _PARTITION = r"arn:aws[a-z-]*"
-_ENDPOINT_ARN = re.compile(_PARTITION + r":dms:[a-z0-9-]+:\d{12}:endpoint:[A-Za-z0-9-]+")
-_INSTANCE_ARN = re.compile(_PARTITION + r":dms:[a-z0-9-]+:\d{12}:rep:[A-Za-z0-9-]+")
+_ENDPOINT_ARN = re.compile(_PARTITION + r":dms:[a-z0-9-]+:[0-9]{12}:endpoint:[A-Za-z0-9-]+")
+_INSTANCE_ARN = re.compile(_PARTITION + r":dms:[a-z0-9-]+:[0-9]{12}:rep:[A-Za-z0-9-]+")
 _SECRET_ARN = re.compile(
-    _PARTITION + r":secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+-[A-Za-z0-9]{6}"
+    _PARTITION + r":secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]+-[A-Za-z0-9]{6}"
 )
-_ACM_ARN = re.compile(_PARTITION + r":acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]{1,64}")
+_ACM_ARN = re.compile(_PARTITION + r":acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]{1,64}")
 _S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([^\x00-\x1f\x7f]{1,1024})")
 _NAME = re.compile(r"(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _IDENTIFIER = re.compile(r"(?!.*--)[A-Za-z]([A-Za-z0-9-]{0,253}[A-Za-z0-9])?")
@@ -50,6 +50,9 @@ ARN_LENGTH = 2048
 """The longest ARN (AWS General Reference), and so the longest text of a source."""
 _WINDOW_LENGTH = 100
 _KEY_SHOWN = 60  # characters of a key that nobody knows
+
+_SEPARATORS = ";{}="
+_ENDS_A_VALUE = _SEPARATORS + " '\"\\"
 
 _OPPORTUNISTIC = ("allow", "prefer")
 
@@ -106,6 +109,8 @@ def _endpoint(value: str) -> str:
 
 def _host(value: str) -> str:
     try:
+        if "%" in value:  # a zone, which may be any text to Python and means nothing to DMS
+            raise ValueError
         ip_address(value)
     except ValueError:
         labels = value.removesuffix(".").split(".")
@@ -113,6 +118,25 @@ def _host(value: str) -> str:
             raise _wrong(
                 "must be a host name or an IP address, without scheme, port, brackets or spaces"
             ) from None
+    return value
+
+
+def is_database(name: str) -> bool:
+    """Whether a source can name this database: nothing in it ends a value in a connection string.
+
+    How DMS quotes for libpq and ODBC is not documented. A name that ended its own value there would
+    send the owner's login to a host that nobody has vouched for.
+    """
+    plain = name.isprintable() and "://" not in name
+    return plain and not any(sign in _ENDS_A_VALUE for sign in name)
+
+
+def _database(value: str) -> str:
+    if not is_database(value):
+        raise _wrong(
+            "must not hold blanks, control characters, quotes, backslashes, ://, or one of "
+            f"{' '.join(_SEPARATORS)}, since what follows could be read as another setting"
+        )
     return value
 
 
@@ -301,13 +325,14 @@ class Source(Fact):
         "where that is another one (host:port, [address]:port); at most 16.",
         examples=[["db1.example.com", "10.0.12.8:6432"]],
     )
-    database: str | None = Field(
+    database: (
+        Annotated[str, AfterValidator(_database), Field(min_length=1, max_length=63)] | None
+    ) = Field(
         default=None,
-        min_length=1,
-        max_length=63,
-        pattern=r"^[^\x00]+$",
         description="The name of the database. Required to create an endpoint; the probe logs in "
-        "to it too (without one, to the database named like the user).",
+        "to it too (without one, to the database named like the user). Allowed: at most 63 "
+        "characters, without blanks, control characters, quotes, backslashes, ://, or one of "
+        "; { } =, since what follows could be read as another setting.",
         examples=["orders"],
     )
     ssl_mode: Annotated[SslMode, BeforeValidator(_ssl_mode)] = Field(
@@ -431,9 +456,9 @@ class Source(Fact):
         le=2**53,
         exclude=True,  # of the registration, not of what is registered
         description="The version of the registered source that this one replaces, as its "
-        "newest record shows it. Needed only to register a source again with another "
-        "host or port, or a weaker ssl_mode: whoever does that must have read what was there. It "
-        "is not stored.",
+        "newest record shows it. Needed only to register a source again with another host, port, "
+        "database or endpoint, or a weaker ssl_mode: whoever does that must have read what was "
+        "there. It is not stored.",
         examples=[3],
     )
 

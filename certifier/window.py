@@ -6,7 +6,9 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_SHAPE = re.compile(r"(\w{3}) (\d{2}):(\d{2})-(\d{2}):(\d{2}) ([\w+/-]+)")
+_SHAPE = re.compile(r"(\w{3}) (\d{2}):(\d{2})-(\d{2}):(\d{2}) ([\w+/-]+)", re.ASCII)
+_OF_THE_MACHINE = frozenset({"Factory", "localtime", "posix", "posixrules", "right"})
+"""Files beside those of the zones: the machine's own time, and zones that count leap seconds."""
 EXAMPLE = "sun 02:00-04:00 Europe/Berlin"
 
 
@@ -57,6 +59,8 @@ class Window:
         if opens == closes:
             raise WindowError("the window must not open and close at the same time")
         try:
+            if zone.partition("/")[0] in _OF_THE_MACHINE:
+                raise ValueError(zone)
             info = ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise WindowError(

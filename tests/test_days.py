@@ -1,29 +1,22 @@
-"""On which day the tests run, and that none mixes a day of its own with the machine's."""
+"""On which day the tests run, and what is said when one of them had no day."""
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from tests import days
+from tests.days import Turn
+from tests.on_days import Day, summary, wrong
 
-ROOT = Path(__file__).resolve().parents[1]
-MODULES = sorted(
-    path.relative_to(ROOT) for room in ("tests", "sandbox") for path in (ROOT / room).rglob("*.py")
-)
-CLOCKS = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"})
-# What reads the machine's clock unless it is given this argument; sandbox.pki says so of its two.
-BY_DEFAULT = {
-    "Authority.root": "not_before",
-    "self_signed": "not_before",
-    "AcmStandIn": "clock",
-    "DmsStandIn": "clock",
-}
-NOW = "datetime(2026, 11, 24, tzinfo=UTC)"
+NAMES = ("+40", "29-feb")
+MACHINE = datetime.now(UTC)
+DATED, OTHER, PROBED = "tests/unit/a.py::dated", "tests/aws/b.py::other", "tests/aws/b.py::probed"
+TURNS = {DATED: Turn.EACH_DAY, OTHER: Turn.ONE_DAY, PROBED: Turn.REAL_CLOCK}
+FORTY = Day("+40", 0, MACHINE + timedelta(days=40), TURNS, frozenset({DATED}))
+LEAP = Day("29-feb", 0, MACHINE + days.ahead("29-feb", MACHINE), TURNS, frozenset({DATED, OTHER}))
 
 
 def test_the_process_believes_its_day() -> None:
@@ -35,7 +28,9 @@ def test_the_process_believes_its_day() -> None:
         timeout=60,
     )
     machine = datetime.fromtimestamp(float(answer.stdout), UTC)
-    assert abs(datetime.now(UTC) - machine - days.MOVED_BY) < timedelta(seconds=60)
+    here = datetime.now(UTC)
+    assert abs(here - machine - days.moved_by()) < timedelta(seconds=60)
+    assert (days.moved_by() > timedelta(days=1)) == bool(days.days())
 
 
 @pytest.mark.parametrize(
@@ -53,60 +48,63 @@ def test_a_day_is_found(now: str, day: str, then: str) -> None:
     assert start + days.ahead(day, start) == datetime.fromisoformat(then).replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=str)
-def test_no_module_mixes_a_day_of_its_own_with_the_machines(path: Path) -> None:
-    """It passes on one day, and fails when the machine's has moved far enough."""
-    assert mixed((ROOT / path).read_text(encoding="utf-8")) == []
+@pytest.mark.parametrize(
+    ("path", "names", "marks", "expected"),
+    [
+        ("tests/unit/test_window.py", {"datetime"}, {"parametrize"}, Turn.EACH_DAY),
+        ("tests/test_days.py", {"datetime"}, set(), Turn.EACH_DAY),
+        ("tests/unit/test_address.py", set(), set(), Turn.ONE_DAY),
+        ("tests/unit/test_certificate_properties.py", {"datetime", "given"}, set(), Turn.ONE_DAY),
+        ("tests/unit/test_fleet_page.py", {"datetime"}, {"slow"}, Turn.ONE_DAY),
+        ("tests/aws/test_record.py", {"datetime"}, set(), Turn.ONE_DAY),
+        ("tests/unit/test_window.py", {"datetime"}, {"real_clock"}, Turn.REAL_CLOCK),
+    ],
+)
+def test_what_knows_dates_and_is_quick_runs_on_each_day(
+    path: str, names: set[str], marks: set[str], expected: Turn
+) -> None:
+    """All others run on one; what needs the machine's clock on none."""
+    assert days.turn_of(path=path, names=names, marks=marks) is expected
+
+
+def test_each_day_has_its_share_of_the_others() -> None:
+    """Of 4,000 tests every one of four days gets about a quarter."""
+    places = [days.place(f"tests/aws/test_a.py::test[{number}]", 4) for number in range(4000)]
+    assert all(900 < places.count(place) < 1100 for place in range(4))
+
+
+def test_days_that_have_shown_everything_are_good() -> None:
+    """The summary counts what ran."""
+    assert wrong([FORTY, LEAP], NAMES, MACHINE) == []
+    assert summary([FORTY, LEAP]) == (
+        "3 runs on 2 days; tests that know dates, on each: 1; others, on one: 1;"
+        " left to the machine's clock: 1"
+    )
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("seen", "found"),
     [
-        (f"NOW = {NOW}\ndef f(): return datetime.now(UTC)", ["datetime.now"]),
-        (f"NOW = {NOW}\nROOT = Authority.root('Root')", ["Authority.root"]),
-        (f"NOW = {NOW}\nROOT = Authority.root('Root', not_before=NOW)", []),
-        (f"NOW = {NOW}\nROOT = Authority.root('Root', **dated())", []),
-        ("class Clock:\n    start = 1_800_000_000.0\nAcmStandIn()", ["AcmStandIn"]),
-        ("from tests.aws.certifications import NOW\nself_signed()", ["self_signed"]),
-        ("def f():\n    old = datetime(2001, 1, 1, tzinfo=UTC)\n    datetime.now(UTC)", []),
-        ("NOW = datetime.now(UTC)\nROOT = Authority.root('Root')", []),
+        ([LEAP], ["+40: ended before its tests", f"{DATED}: ran on 29-feb, not on each"]),
+        ([replace(FORTY, status=1), LEAP], ["+40: status 1"]),
+        (
+            [replace(FORTY, clock=MACHINE), LEAP],
+            [f"+40: the clock of its process was at {MACHINE}"],
+        ),
+        ([FORTY, replace(LEAP, begun=frozenset({DATED}))], [f"{OTHER}: ran on no day"]),
+        (
+            [replace(FORTY, begun=frozenset()), LEAP],
+            [f"{DATED}: ran on 29-feb, not on each"],
+        ),
+        (
+            [
+                replace(FORTY, turns={**TURNS, "tests/unit/a.py::of[2027-01-08]": Turn.EACH_DAY}),
+                LEAP,
+            ],
+            ["tests/unit/a.py::of[2027-01-08]: ran on no day, not on each"],
+        ),
     ],
 )
-def test_a_mixture_is_found(text: str, found: list[str]) -> None:
-    """A day that a whole module goes by is fixed; a date inside of one test is that test's."""
-    assert mixed(text) == found
-
-
-def mixed(text: str) -> list[str]:
-    """Return what reads the machine's clock in a module that goes by a fixed day."""
-    tree = ast.parse(text)
-    if not any(_is_fixed_day(node) for node in _outside_functions(tree)):
-        return []
-    return [name for node in ast.walk(tree) if (name := _reads_the_clock(node))]
-
-
-def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield node
-            yield from _outside_functions(node)
-
-
-def _is_fixed_day(node: ast.AST) -> bool:
-    match node:
-        case ast.Call(func=ast.Name("datetime"), args=[ast.Constant(), *_]):
-            return True
-        case ast.Constant(int() | float() as number):
-            return 1.5e9 < number < 2.5e9  # seconds since the epoch
-        case ast.ImportFrom(module=str(module), names=names):
-            return module.startswith("tests.") and any(one.name == "NOW" for one in names)
-    return False
-
-
-def _reads_the_clock(node: ast.AST) -> str | None:
-    match node:
-        case ast.Attribute() if (name := ast.unparse(node)) in CLOCKS:
-            return name
-        case ast.Call(func=func, keywords=given) if (name := ast.unparse(func)) in BY_DEFAULT:
-            return None if {one.arg for one in given} & {BY_DEFAULT[name], None} else name
-    return None
+def test_what_the_days_have_not_shown_is_named(seen: list[Day], found: list[str]) -> None:
+    """A day that is missing, red or not moved; a test that had no turn, or is another each day."""
+    assert wrong(seen, NAMES, MACHINE) == found

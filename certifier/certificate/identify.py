@@ -18,6 +18,7 @@ _SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
 _ENVELOPED_DATA: Final = "1.2.840.113549.1.7.3"
 _PASSWORD_SCHEMES: Final = ("1.2.840.113549.1.5.", "1.2.840.113549.1.12.1.")
 _SHOWN_KEYS: Final = 10
+_LONGEST_NAME: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +193,17 @@ def _json(data: bytes) -> Content:
 
 
 def listed(keys: Mapping[str, object]) -> str:
-    """Name the first keys of an object, each cut short. Their values are not looked at."""
-    names = [printable(str(key), 40) for key in list(keys)[:_SHOWN_KEYS]]
+    """Name the first keys of an object. Their values are not looked at.
+
+    Who swaps a key and its value has a secret for a name, so a long one is not shown, nor a part.
+    """
+    names = [_name(str(key)) for key in list(keys)[:_SHOWN_KEYS]]
     more = len(keys) - len(names)
     return (", ".join(names) or "none") + (f", and {more} more" if more > 0 else "")
+
+
+def _name(key: str) -> str:
+    return printable(key) if len(key) <= _LONGEST_NAME else f"one of {len(key):,} characters"
 
 
 def _base64(data: bytes) -> Content | None:

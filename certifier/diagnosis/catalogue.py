@@ -1116,10 +1116,10 @@ _PLANNING = (
     ),
     _row(
         Cause.ENDPOINT_MOVED,
-        why="The endpoint gets another host or port than it had. Its team is notified once, also "
-        "when the run is good.",
+        why="The endpoint gets another host, port or database than it had. Its team is notified "
+        "once, also when the run is good.",
         remedy="If this is not meant, find out who registered the source so, and register it with "
-        "the old host again.",
+        "the old host and database again.",
         severity=_WARNING,
     ),
     _row(

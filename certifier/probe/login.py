@@ -82,6 +82,13 @@ _RECEIVE = 16 * 1024
 _HEADER = 5
 _DIGITS_OF_A_COUNT = 18
 _ASIDE = 2.0  # seconds for two questions that only explain
+# What libpq takes (PQconnectPoll, pg_fe_sendauth, getParameterStatus, getBackendKeyData), in bytes
+# behind the length of the message.
+_CODE = 4
+_REQUEST_LIMIT = 2000 - 4
+_REQUEST_LENGTHS = {0: _CODE, 3: _CODE, 5: _CODE + 4}
+_KEY_LENGTH = 8  # in version 3.0 of the protocol
+_PARAMETER_TEXTS = 2
 _GOOD_BYE = b"X\0\0\0\4"
 
 
@@ -320,6 +327,8 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
 
     def handle_PARAMETER_STATUS(self, data: bytes, context: Any) -> None:  # noqa: ARG002, N802
         """Of all that a server announces, its version alone is of use."""
+        if data.count(b"\0") != _PARAMETER_TEXTS or not data.endswith(b"\0"):
+            raise _violation("the server announced what is not a name and a value", stage=self._at)
         name, _, value = data.partition(b"\0")
         if name == b"server_version":
             text = value.rstrip(b"\0").decode("utf-8", "backslashreplace")
@@ -327,7 +336,26 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
 
     def handle_BACKEND_KEY_DATA(self, data: bytes, context: Any) -> None:  # noqa: ARG002, N802
         """Which process the server says that it is; a pooler makes that up."""
+        self._demand(data, _KEY_LENGTH, "its process and key")
         self._progress.process = data[:4]
+
+    def handle_READY_FOR_QUERY(self, data: bytes, context: Any) -> None:  # noqa: N802
+        """The server waits for a query."""
+        self._demand(data, 1, "that it is ready")
+        super().handle_READY_FOR_QUERY(data, context)
+
+    def _demand(self, data: bytes, size: int, what: str) -> None:
+        """Raises StageFailed unless a message has the one size that libpq reads.
+
+        What is left over it would read as the next message (``pqParseInput3``).
+        """
+        if len(data) != size:
+            seen = f"the server said {what} in {len(data)} bytes instead of {size}"
+            raise _violation(seen, stage=self._at)
+
+    @property
+    def _at(self) -> Stage:
+        return self._progress.stage
 
     # ---- authentication
 
@@ -337,9 +365,13 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         context: Any,  # noqa: ARG002
     ) -> None:
         """Answer what is safe to answer. Raises StageFailed for the rest."""
-        (code,) = struct.unpack_from("!i", data)
         progress = self._progress
         progress.stage = Stage.LOGIN
+        if not _CODE <= len(data) <= _REQUEST_LIMIT:
+            raise _violation(f"the server asked for authentication in {len(data)} bytes")
+        (code,) = struct.unpack_from("!i", data)
+        if code in _REQUEST_LENGTHS:
+            self._demand(data, _REQUEST_LENGTHS[code], f"which authentication it wants ({code})")
         if code == 0:
             if progress.scram is not None and not progress.scram.proved:
                 raise unproven()
@@ -350,7 +382,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
             self._only_if_safe(f"a password by the method {progress.method!r}")
             self._send_password(data[4:8] if code == 5 else None)
         elif code == 10:
-            self._begin_scram(data[4:].split(b"\0"))
+            self._begin_scram(_mechanisms(data[4:]))
         elif code in (11, 12):
             if progress.scram is None:
                 raise _violation("the server goes on with an authentication that it did not begin")
@@ -448,6 +480,17 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
             )
         name = "sha256" if digest in ("md5", "sha1") else digest.replace("sha3-", "sha3_")
         return hashlib.new(name, der).digest()
+
+
+def _mechanisms(data: bytes) -> list[bytes]:
+    """The names in a list, up to the empty one that ends it, as libpq reads them.
+
+    Raises StageFailed when there is none.
+    """
+    names = data.split(b"\0")[:-1]  # what no NUL ends is not a name
+    if b"" not in names:
+        raise _violation("the server's list of mechanisms has no end")
+    return names[: names.index(b"")]
 
 
 def _prepared(password: bytes) -> bytes:

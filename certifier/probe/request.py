@@ -61,7 +61,7 @@ class AddressPolicy(Fact):
             ("link-local", found.is_link_local),
             ("unspecified", found.is_unspecified),
             ("multicast", found.is_multicast),
-            ("reserved", isinstance(found, IPv4Address) and found.is_reserved),
+            ("reserved", found.is_reserved or (found.version == 6 and found.is_site_local)),
             ("metadata", found in _METADATA),
             ("this-network", found in _THIS_NETWORK),
             ("translated", any(found in network for network in _HIDING)),

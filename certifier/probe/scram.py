@@ -77,7 +77,9 @@ class Scram:
     def check(self, server_final: bytes) -> None:
         """Whether the server knows the password too."""
         found = _FINAL.fullmatch(server_final.decode("utf-8", "replace"))
-        if found and found[1] == "e":
+        if found is None:
+            raise _malformed("the server's last message is none", "malformed SCRAM message")
+        if found[1] == "e":
             raise StageFailed(
                 Stage.LOGIN,
                 Cause.PASSWORD_REJECTED,
@@ -85,8 +87,13 @@ class Scram:
                 raw=found[0],
                 libpq=f"error received from server in SCRAM exchange: {found[2]}",
             )
-        expected = b"v=" + _text(self._signature).encode()
-        if not self._signature or not hmac.compare_digest(server_final.split(b",")[0], expected):
+        signature = _bytes(found[2])
+        if len(signature) != hashlib.sha256().digest_size:
+            raise _malformed(
+                f"the server's signature has {len(signature)} bytes",
+                "malformed SCRAM message (invalid server signature)",
+            )
+        if not self._signature or not hmac.compare_digest(signature, self._signature):
             raise unproven()
         self.proved = True
 

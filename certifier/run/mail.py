@@ -129,11 +129,18 @@ def about_the_end(at: Situation, outcome: Outcome) -> Notice:
     return Notice(subject(at.place, f"{at.name} is {outcome.words} again"), text)
 
 
-def about_breaker(at: Situation, limit: int) -> Notice:
-    """Return the mail that the circuit breaker has opened."""
+def about_breaker(at: Situation, limit: int | None) -> Notice:
+    """Return the mail that the circuit breaker has opened.
+
+    Args:
+        limit: by so many bad ends; ``None``: it could not be read.
+    """
+    why = f"{limit} changes ended badly within 24 hours, the last one of {at.name}"
+    if limit is None:
+        why = "another version of Certifier has written the circuit breaker, and this one cannot"
+        why += f" read whether it is open; {at.name} waits"
     lines = [
-        f"Changes are stopped: {limit} changes ended badly within 24 hours, the last one of "
-        f"{at.name}. What has begun is finished; no further change begins.",
+        f"Changes are stopped: {why}. What has begun is finished; no further change begins.",
         "",
         labelled("Look", "certifier status --failing"),
         labelled("Then", "certifier reset-breaker, once you know what they have in common"),

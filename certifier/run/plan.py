@@ -75,9 +75,10 @@ class EndpointPlan:
     """What the endpoint needs, before anybody has looked at its tasks.
 
     Attributes:
-        only_shrinks: all that would change is that CAs no longer needed are dropped.
-        only_grows: all that would change is that roots of the set that the source names are added,
-            and the served chain needs none of them.
+        shrinks: CAs that are no longer needed would be dropped.
+        grows: roots of the set that the source names would be added.
+        may_wait: nothing else would change, and DMS connects without it: what the endpoint trusts
+            now is enough for the served chain.
         reverted: how often others have changed back what we had proven, this time included.
     """
 
@@ -85,8 +86,9 @@ class EndpointPlan:
     target: EndpointFields
     trust: Trust
     changes: tuple[Change, ...]
-    only_shrinks: bool
-    only_grows: bool
+    shrinks: bool
+    grows: bool
+    may_wait: bool
     reverted: int
     findings: tuple[Finding, ...]
 
@@ -228,14 +230,16 @@ def plan_endpoint(
     role: str,
     union: Union | None = None,
     anchor: str | None = None,
+    seen: bool = True,
 ) -> EndpointPlan:
     """Return the smallest set of changes between the endpoint as it is and its target.
 
     Args:
         trust: the CAs that it is to trust, from :func:`desired_trust`.
         role: ARN of the role through which DMS reads secrets, for an endpoint that refers to one.
-        union: as given to :func:`desired_trust`; separates a shrink from a switch.
+        union: the bundle, with what the endpoint trusts; separates a shrink from a switch.
         anchor: SHA-256 of the root that the served chain ends in; ``None``: not seen.
+        seen: a served chain was seen at all.
     """
     endpoint, trusted = material.endpoint, material.trusted
     findings = [*_identity(source, endpoint, known), *trust.findings]
@@ -271,31 +275,49 @@ def plan_endpoint(
             )
         )
     of_trust_alone = [change.field for change in changes] == [CERTIFICATE]
-    shrinks = (
+    moves = _moves(trusted, trust) if of_trust_alone else _Moves()
+    only_drops = (
         of_trust_alone
         and trusted is not None
         and union is not None
         and union.digest == trusted.digest
     )
-    grows = of_trust_alone and material.named and _only_grows(trusted, trust, anchor)
     return EndpointPlan(
         create=endpoint is None,
         target=target,
         trust=trust,
         changes=tuple(changes),
-        only_shrinks=shrinks,
-        only_grows=grows,
+        shrinks=only_drops or bool(moves.drops),
+        grows=bool(moves.adds),
+        may_wait=only_drops or (material.named and moves.may_wait(anchor, seen=seen)),
         reverted=reverted,
         findings=tuple(findings),
     )
 
 
-def _only_grows(trusted: Trusted | None, trust: Trust, anchor: str | None) -> bool:
-    """Whether the endpoint trusts a part of what it is to trust, and that part is enough."""
-    now = set(certificates_in(trusted.pem or "")) if trusted else set()
-    wanted = set(certificates_in(trust.pem or ""))
-    enough = anchor in {hashlib.sha256(der).hexdigest() for der in now}
-    return enough and now < wanted
+@dataclass(frozen=True)
+class _Moves:
+    """The SHA-256 of the CAs that the endpoint would trust besides, no longer, and still."""
+
+    adds: frozenset[str] = frozenset()
+    drops: frozenset[str] = frozenset()
+    stays: frozenset[str] = frozenset()
+
+    def may_wait(self, anchor: str | None, *, seen: bool) -> bool:
+        """Whether the endpoint trusts now what it needs, and would go on to.
+
+        Where no served chain was seen, DMS's own test of the endpoint as it is shows that.
+        """
+        return anchor in self.stays if seen else bool(self.stays) and not self.drops
+
+
+def _moves(trusted: Trusted | None, trust: Trust) -> _Moves:
+    now, wanted = _hashes(trusted.pem if trusted else None), _hashes(trust.pem)
+    return _Moves(wanted - now, now - wanted, wanted & now)
+
+
+def _hashes(pem: str | None) -> frozenset[str]:
+    return frozenset(hashlib.sha256(der).hexdigest() for der in certificates_in(pem or ""))
 
 
 def _permissions(source: Source, endpoint: Endpoint, changes: Iterable[Change]) -> list[Finding]:
@@ -370,7 +392,7 @@ def plan_tasks(
     """Return whether the change may be made now, given what runs on the endpoint.
 
     Running tasks must stop for a change; without permission to stop them the change is refused, or
-    waits for its window. A shrink waits quietly instead, because nothing is broken meanwhile.
+    waits for its window. A change of trust that DMS connects without waits quietly instead.
     """
     if errors_in(plan.findings) or not plan.changes:
         return TaskPlan(Decision.UNCHANGED)
@@ -381,14 +403,10 @@ def plan_tasks(
     closed = window is not None and not window.may_begin(now)
     may_stop = window is not None or source.restart_tasks is True
     loading = ", ".join(task.identifier for task in running if task.full_load)
-    may_wait = plan.only_shrinks or plan.only_grows
-    if may_wait and (configs or loading or (running and (closed or not may_stop))):
-        who = names or ", ".join(configs)
-        waits = _found(Cause.SHRINK_WAITS, f"the old CA stays trusted while {who} runs")
-        if plan.only_grows:
-            waits = _found(Cause.GROWTH_WAITS, f"more roots are not added while {who} runs")
+    if plan.may_wait and (configs or loading or (running and (closed or not may_stop))):
+        waits = _of_trust_that_waits(plan, names or ", ".join(configs))
         opens = window.next_opening(now) if window is not None and closed and not configs else None
-        return TaskPlan(Decision.UNCHANGED, opens_at=opens, findings=(waits,))
+        return TaskPlan(Decision.UNCHANGED, opens_at=opens, findings=waits)
     findings = []
     if configs:
         findings.append(
@@ -407,6 +425,13 @@ def plan_tasks(
     if findings:
         return TaskPlan(Decision.CHANGE, running, findings=tuple(findings))
     return until_window(source, plan.changes, running, now) or TaskPlan(Decision.CHANGE, running)
+
+
+def _of_trust_that_waits(plan: EndpointPlan, who: str) -> tuple[Finding, ...]:
+    """Return what of the trust stays as it is while those run."""
+    grows = _found(Cause.GROWTH_WAITS, f"more roots are not added while {who} runs")
+    shrinks = _found(Cause.SHRINK_WAITS, f"the old CA stays trusted while {who} runs")
+    return (*((grows,) if plan.grows else ()), *((shrinks,) if plan.shrinks else ()))
 
 
 def until_window(

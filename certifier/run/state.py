@@ -294,28 +294,35 @@ class BadEnd(Fact):
 
 
 class Breaker(Fact):
-    """The bad ends of the last day, since when changes are stopped, and by which run's end."""
+    """The bad ends of the last day, since when changes are stopped, and by which run's end.
+
+    ``unreadable``: what another version has written does not say whether they are; so they are.
+    ``was_unreadable``: that is why it was opened.
+    """
 
     ends: tuple[BadEnd, ...] = ()
     open_since: datetime | None = None
     opened_by: str | None = None
     version: int = 0
+    unreadable: bool = False
+    was_unreadable: bool = False
 
     @property
     def open(self) -> bool:
         """Whether no change may begin."""
-        return self.open_since is not None
+        return self.unreadable or self.open_since is not None
 
     def after(self, end: BadEnd, limit: int, *, recorded_by: str | None = None) -> "Breaker":
         """Return the breaker once ``end`` is counted; it opens at ``limit`` sources in 24 hours.
 
-        A run that is counted already is not counted again. One source alone never opens it: what is
+        A run that is counted already is not counted again, and nothing is written over what this
+        version cannot read. One source alone never opens it: what is
         wrong with it is its own.
 
         Args:
             recorded_by: the run that counts it, if that is another one than the end's own.
         """
-        if any(known.run == end.run for known in self.ends):
+        if self.unreadable or any(known.run == end.run for known in self.ends):
             return self
         recent = (*(known for known in self.ends if end.at - known.at < BREAKER_SPAN), end)
         opens = not self.open and len({known.source for known in recent}) >= limit
@@ -324,6 +331,13 @@ class Breaker(Fact):
             open_since=end.at if opens else self.open_since,
             opened_by=(recorded_by or end.run) if opens else self.opened_by,
             version=self.version,
+            was_unreadable=self.was_unreadable,
+        )
+
+    def stopped(self, at: datetime, recorded_by: str) -> "Breaker":
+        """Return the breaker once a run waits for one that cannot be read: open, by that run."""
+        return Breaker(
+            open_since=at, opened_by=recorded_by, version=self.version, was_unreadable=True
         )
 
 
@@ -336,12 +350,14 @@ class Registration(Fact):
         was: the endpoint of the registered spec, lower case.
         unreadable: what the table remembers of the source is not valid in this version.
         moves: ``source`` names another endpoint than the registered spec.
+        kept: the source has an endpoint, which nobody would keep any more if it moved.
         busy: why the endpoint may not be changed now; empty when nothing holds it.
         owner: another source that has the endpoint already.
     """
 
     known: Source | None = None
     moves: bool = False
+    kept: bool = False
     version: int = 0
     was: str | None = None
     unreadable: bool = False
@@ -385,7 +401,11 @@ class Registration(Fact):
                 "somebody has registered the source again; read it before you replace it"
             )
             return
-        for what in lowers_or_moves(self.known, edited):
+        left = f"endpoint: leaves {self.known.endpoint}, which nobody would keep any more"
+        for what in (
+            *lowers_or_moves(self.known, edited),
+            *([left] if self.moves and self.kept else []),
+        ):
             yield (
                 f"{what}; whoever means that has read the registered source, and says so with "
                 f'"replaces": {self.version}'

@@ -60,8 +60,11 @@ def _weakened(source: Source, endpoint: Endpoint) -> Iterator[tuple[Cause, str]]
 def _moved(
     source: Source, endpoint: Endpoint, fields: Iterable[str]
 ) -> Iterator[tuple[Cause, str]]:
-    now = endpoint.fields
-    if now.server_name is None or not {"server_name", "port"}.intersection(fields):
+    now, fields = endpoint.fields, frozenset(fields)
+    if now.database_name is not None and "database_name" in fields:
+        seen = f"{endpoint.identifier} moves from the database {now.database_name}"
+        yield Cause.ENDPOINT_MOVED, f"{seen} to {source.database}"
+    if now.server_name is None or not {"server_name", "port"} & fields:
         return
     if not same_host(now.server_name, source.host) or now.port != source.port:
         old, new = f"{now.server_name}:{now.port}", f"{source.host}:{source.port}"
@@ -94,6 +97,8 @@ def lowers_or_moves(old: Source, new: Source) -> tuple[str, ...]:
         found.append(
             f"host: moves the registered source from {old.host}:{old.port} to {new.host}:{new.port}"
         )
+    if old.database is not None and new.database not in (None, old.database):
+        found.append(f"database: moves the registered source from {old.database} to {new.database}")
     if new.ssl_mode.strength < old.ssl_mode.strength:
         found.append(f"ssl_mode: lowers {old.ssl_mode.value} to {new.ssl_mode.value}")
     return tuple(found)

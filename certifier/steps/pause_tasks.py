@@ -62,8 +62,8 @@ def run(event: PauseEvent, context: StepContext[PauseSettings]) -> Paused:
     held = context.store.hold(event.name, event.run)
     before = context.read(event, PAUSED) or TaskWork()
     begins = event.action is Action.APPLY and not before.tasks
-    if begins and _is_stopped_by_breaker(event, context):
-        _write(context, event, (), _found(Cause.BREAKER_OPEN, "too many changes ended badly today"))
+    if begins and (why := _why_stopped_by_breaker(event, context)) is not None:
+        _write(context, event, (), _found(Cause.BREAKER_OPEN, why))
         return Paused(done=True, not_now=True)
     endpoint = _endpoint(event, context, held.state.owned)
     if endpoint is None:
@@ -126,19 +126,22 @@ def _endpoint(
     return endpoint
 
 
-def _is_stopped_by_breaker(event: PauseEvent, context: StepContext[PauseSettings]) -> bool:
-    """Whether the breaker lets this change not begin.
+def _why_stopped_by_breaker(event: PauseEvent, context: StepContext[PauseSettings]) -> str | None:
+    """Return why the breaker does not let this change begin; ``None``: it does.
 
     It is there to protect what works. A task that cannot start again, because DMS does not connect
     with the endpoint as it is, only runs again after a change; so may an unfinished one.
     """
-    if not context.store.breaker().open:
-        return False
+    breaker = context.store.breaker()
+    if not breaker.open:
+        return None
     rehearsal = context.read(event, REHEARSAL)
-    if rehearsal is None or rehearsal.old_connects is not False:
-        return True
-    waits = context.store.undo(event.name) is not None or context.store.pauses_of(event.name)
-    return not waits
+    helps = rehearsal is not None and rehearsal.old_connects is False
+    if helps and (context.store.undo(event.name) or context.store.pauses_of(event.name)):
+        return None
+    if breaker.unreadable:
+        return "the circuit breaker in the table is not valid in this version of Certifier"
+    return "too many changes ended badly today"
 
 
 def _stop(held: Held, context: StepContext[PauseSettings], task: ReplicationTask) -> None:

@@ -7,7 +7,7 @@ from pydantic import Json
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, ReplicationTask
-from certifier.errors import Refused
+from certifier.errors import Refused, Unexpected
 from certifier.identity import each_once
 from certifier.models import Finding, errors_in
 from certifier.run.anchors import not_approved, unapproved
@@ -16,6 +16,7 @@ from certifier.run.dossier import facts_in
 from certifier.run.drift import endpoint_ca_differs
 from certifier.run.event import Decided, StepEvent
 from certifier.run.exposure import exposure
+from certifier.run.foreign_trust import brings_trust
 from certifier.run.old_anchors import Bounded, bounded, left_since
 from certifier.run.plan import (
     RUNNING,
@@ -53,11 +54,20 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
 
     Raises:
         Refused: the change may not be made; every reason at once.
+        Unexpected: the probe's document holds a CA that nobody has named.
     """
     source = event.source.spec
     probed = context.read(event, PROBED) or Probed()
-    material = settled(context.read(event, MATERIAL), probed) or Material()
+    read = context.read(event, MATERIAL) or Material()
     state = context.remembered(event)
+    if brings_trust(
+        probed,
+        read,
+        dropped=(one.pem for one in state.dropped.values()),
+        public=context.roots.public_pem if read.public else None,
+    ):
+        raise Unexpected("ForeignTrust")
+    material = settled(read, probed) or read
     known = Known(
         endpoint_arn=state.endpoint_arn,
         password_version=state.applied_version,
@@ -91,6 +101,7 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
         role=context.settings.dms_secret_role,
         union=probed.union,
         anchor=_anchor(probed),
+        seen=probed.served.seen,
     )
     plan = _with_tasks(event, context, material, endpoint_plan)
     differs = _differs(material, probed, plan)

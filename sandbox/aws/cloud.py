@@ -276,10 +276,10 @@ class Cloud:
         dms.may = cloud._rights.role_may
         bind = _binder(cloud, dict(handlers or {}), dict(environment or {}))
         with ExitStack() as stack:
+            stack.enter_context(fast.installed())
             stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
             # Every account gets the same names, so that the machine's definition is parsed once.
             mock_random.seed(0)
-            stack.enter_context(fast.installed())
             stack.enter_context(dms.installed())
             stack.enter_context(acm.installed())
             stack.enter_context(cloud.rds.installed())

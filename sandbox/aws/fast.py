@@ -14,9 +14,10 @@ from unittest.mock import patch
 import boto3
 import botocore.session
 from botocore.auth import SigV4Auth
+from botocore.hooks import EventAliaser
 from botocore.loaders import Loader
 from botocore.useragent import UserAgentString
-from moto.core import responses
+from moto.core import models, responses
 from moto.core.base_backend import BaseBackend
 from moto.core.serialize import AttributePicker, XFormedAttributePicker
 from moto.core.utils import method_names_from_class
@@ -24,10 +25,13 @@ from moto.dynamodb import models as dynamodb
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.parsing import ast_nodes
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 
 USER_AGENT = "sandbox"
 _MODELS = cache(Loader)
+_NODES: Any = ast_nodes  # without types
+_KINDS: dict[tuple[type, tuple[type, ...]], bool] = {}
 
 
 def session(region: str) -> boto3.Session:
@@ -39,8 +43,13 @@ def session(region: str) -> boto3.Session:
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """Share the models, remember names and paths, and sign nothing: nobody checks a signature."""
+    """Share the models, remember names and paths, and sign nothing: nobody checks a signature.
+
+    To be entered before ``mock_aws``, which otherwise registers each of its URLs for each method
+    of ``requests``, which nobody here calls AWS with.
+    """
     with ExitStack() as stack:
+        stack.enter_context(patch.object(models, "RESPONSES_METHODS", ()))
         stack.enter_context(patch.object(botocore.session, "create_loader", lambda _: _MODELS()))
         for picker in (AttributePicker, XFormedAttributePicker):
             stack.enter_context(patch.object(picker, "get_possible_keys", _remembering(picker)))
@@ -52,6 +61,9 @@ def installed() -> Iterator[None]:
         stack.enter_context(patch.object(dynamodb, "copy", _Copies))
         stack.enter_context(patch.object(DynamoDBBackend, "transact_write_items", _transactions()))
         stack.enter_context(patch.object(Table, "query", _queries()))
+        stack.enter_context(patch.object(_NODES.DepthFirstTraverser, "traverse", _traverse))
+        stack.enter_context(patch.object(_NODES.Node, "find_clauses", _find_clauses))
+        stack.enter_context(patch.object(EventAliaser, "_alias_event_name", _aliases()))
         stack.enter_context(patch.object(UserAgentString, "to_string", lambda _: USER_AGENT))
         for name in ("canonical_request", "string_to_sign", "signature"):
             stack.enter_context(patch.object(SigV4Auth, name, lambda *_: ""))
@@ -118,6 +130,58 @@ def _queries() -> Any:
             self.items = items
 
     return query
+
+
+def _is(node: Any, *wanted: type) -> bool:
+    """``isinstance``, asked once for each type: moto's nodes are abstract, where it takes long."""
+    place = (type(node), wanted)
+    if place not in _KINDS:
+        _KINDS[place] = isinstance(node, wanted)
+    return _KINDS[place]
+
+
+def _traverse(self: Any, root: Any) -> Any:
+    """Each of moto's eight checks of an expression asks once which nodes it wants."""
+    wanted = self.nodes_to_be_processed()
+
+    def visit(node: Any, place: int) -> Any:
+        if not _is(node, _NODES.Node):
+            return node
+        parent = node.parent
+        for number, child in enumerate(node.children or ()):
+            self.pre_processing_of_child(node, number)
+            visit(child, number)
+        if _is(node, *wanted):
+            node = self.process(node)
+            node.parent = parent
+            if parent:
+                parent.children[place] = node
+        return node
+
+    return visit(root, -1)
+
+
+def _find_clauses(self: Any, clause_types: Sequence[type]) -> list[Any]:
+    found = []
+    for child in self.children or ():
+        if type(child) in clause_types:
+            found.append(child)
+        elif _is(child, _NODES.Expression, _NODES.UpdateExpressionFunction):
+            found += child.find_clauses(clause_types)
+    return found
+
+
+def _aliases() -> Any:
+    """Every client has the same aliases of events, and works them out for itself."""
+    plain = vars(EventAliaser)["_alias_event_name"]
+    known: dict[str, str] = {}
+
+    def alias(self: EventAliaser, event_name: str) -> str:
+        if event_name not in known:
+            known[event_name] = plain(self, event_name)
+        return known[event_name]
+
+    return alias
 
 
 def _urls() -> Any:

@@ -4,12 +4,14 @@ moto runs each execution, and each attempt of a task, in a thread of its own; a 
 thread that asks for it. Inside :func:`installed` a thread runs when it is started, and its starter
 goes on when it has ended. The children of a Map run one after the other, or one inside the other:
 :meth:`Workers.run_next`, called while one of them waits, lets the next one run to its end first.
+Or they run side by side, when somebody takes turns with them (``Workers.beside``).
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -50,9 +52,14 @@ class _Now:
 
 
 class Workers:
-    """The workers of Maps: each runs when it is joined, unless it was run before."""
+    """The workers of Maps: each runs when it is joined, unless it was run before.
+
+    Attributes:
+        beside: lets a worker run from its start on, and returns what waits for its end.
+    """
 
     def __init__(self) -> None:
+        self.beside: Callable[[Callable[..., object]], Callable[[], object]] | None = None
         self._waiting: deque[_Later] = deque()
 
     def run_next(self) -> bool:
@@ -68,8 +75,10 @@ class Workers:
             self._waiting.remove(worker)
             worker.run()
 
-    def thread(self, target: Callable[..., object], **_: object) -> "_Later":
+    def thread(self, target: Callable[..., object], **_: object) -> "_Later | _Beside":
         """Take the place of ``threading.Thread`` in ``maps``."""
+        if self.beside is not None:
+            return _Beside(self.beside, target)
         self._waiting.append(_Later(self, target))
         return self._waiting[-1]
 
@@ -85,6 +94,23 @@ class _Later:
     def join(self) -> None:
         """Nobody waits any longer: it is its turn."""
         self._workers.run(self)
+
+
+class _Beside:
+    def __init__(
+        self,
+        beside: Callable[[Callable[..., object]], Callable[[], object]],
+        target: Callable[..., object],
+    ) -> None:
+        self._start = partial(beside, target)
+        self._ended: Callable[[], object] | None = None
+
+    def start(self) -> None:
+        self._ended = self._start()
+
+    def join(self) -> None:
+        if self._ended is not None:
+            self._ended()
 
 
 @contextmanager

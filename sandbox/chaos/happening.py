@@ -25,6 +25,8 @@ SLOW, VERY_SLOW = 0.1, 0.01
 
 STOP = "stop"
 """The execution is stopped; its Lambda goes on to its end."""
+BESIDE = 0.5
+"""In how many cases of several sources the children of one execution run side by side."""
 AWAY = "away"
 """The operation gives the step no answer any more, for as long as any step tries."""
 TRIES = 40
@@ -89,11 +91,16 @@ class Happening:
         clock = world.cloud.clock
         assert isinstance(clock, TurnClock)
         self._turns = Turns(clock, self._rng)
+        self._side_by_side = False
+        # With a generator of its own: a case without is the one that it was.
+        beside = random.Random(f"{case} side by side")
+        if len(story.names) > 1 and beside.random() < BESIDE:
+            workers.beside = self._beside
+            self._side_by_side = True
         self._calls = self._states = self._invocations = 0
         self._lost = -1
         self._at_calls: dict[int, Callable[[Call], object]] = {}
         self._at_states: dict[int, str] = {}
-        self._acting = False
         self._mine = threading.local()
         self.happened: list[str] = []
 
@@ -125,6 +132,11 @@ class Happening:
     def join(self) -> None:
         """Return when nothing is under way any more."""
         self._turns.wait_for(lambda: self._turns.alone)
+
+    def _beside(self, work: Callable[..., object]) -> Callable[[], object]:
+        """Let a child of a Map take turns with the others; return what waits for its end."""
+        hand = self._turns.start(work)
+        return lambda: self._turns.wait_for(lambda: not self._turns.works(hand))
 
     def _waiter(self) -> Callable[..., Execution]:
         """Return what waits for an execution that another hand may play."""
@@ -186,11 +198,11 @@ class Happening:
 
     def _act(self, name: str, where: Where) -> None:
         """Let somebody act; what is not taken is tried again at the next state."""
-        self._acting = True
+        self._mine.acting = True
         try:
             taken = ACTS[name](self._world, self._watch, self._rng)
         finally:
-            self._acting = False
+            self._mine.acting = False
         if not taken:
             self._at_states.setdefault(self._states, name)
             return
@@ -214,17 +226,17 @@ class Happening:
         if call.caller in (OUTSIDE, EVENTS):
             return
         self._take_time(call)
-        if not self._acting:
+        if not getattr(self._mine, "acting", False):
             strike = self._at_calls.pop(self._calls, None)
             self._calls += 1
             if strike is not None:
                 strike(call)
 
     def _at_state(self, where: Where) -> None:
-        alone = self._case.what in (What.FAULTS, What.PEOPLE)
+        alone = self._case.what in (What.FAULTS, What.PEOPLE) and not self._side_by_side
         if alone and where.child and where.state == self._story.overtakes_at:
             self._workers.run_next()
-        if not self._acting:
+        if not getattr(self._mine, "acting", False):
             act = self._at_states.pop(self._states, None)
             self._states += 1
             if act is not None:

@@ -32,7 +32,7 @@ from sandbox.chaos.ends import end_of, settled
 from sandbox.chaos.explore import let_go_of_connections
 from sandbox.chaos.happening import Happening, Pair, Size, What
 from sandbox.chaos.promises import Watch
-from sandbox.chaos.stories import STORIES, Story
+from sandbox.chaos.stories import FIRST, STORIES, Story, let_log_in_with
 from sandbox.chaos.turns import TurnClock
 from sandbox.world import World
 
@@ -77,6 +77,7 @@ class Player:
     def play(self, what: What, seed: int) -> Report:
         """Play one case in a copy of this process."""
         case = Pair(self._story.name, what, seed)
+        let_log_in_with(self._world, FIRST)  # the server is the same for all
         got = self._in_copy(lambda: self._play(case))
         return Report(case, *(tuple(got.get(key, ())) for key in ("broken", "happened", "trail")))
 

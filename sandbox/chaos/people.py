@@ -6,7 +6,8 @@ from typing import Any
 
 from certifier.aws.store import Store
 from sandbox.chaos.promises import Watch
-from sandbox.world import ENDPOINT, NAME, PAIR, World
+from sandbox.chaos.stories import log_in_with
+from sandbox.world import CREDENTIALS, ENDPOINT, NAME, PAIR, World
 
 Act = Callable[[World, Watch, Random], bool]
 
@@ -63,7 +64,7 @@ def delete_certificate(world: World, watch: Watch, rng: Random) -> bool:
     return arn is not None and watch.person(lambda: client.delete_certificate(CertificateArn=arn))
 
 
-def edit(world: World, watch: Watch, rng: Random) -> bool:  # noqa: ARG001
+def edit(world: World, watch: Watch, rng: Random) -> bool:
     """Register the source anew, with another spec; Onboard runs it."""
     changes: list[dict[str, Any]] = [
         {"restart_tasks": False},
@@ -71,7 +72,9 @@ def edit(world: World, watch: Watch, rng: Random) -> bool:  # noqa: ARG001
         {"restart_tasks": True, "ssl_mode": "verify-ca", "allow_downgrade": True},
         {"restart_tasks": True, "probe": "off"},
     ]
-    world.onboard(**rng.choice(changes))
+    login = watch.spec(NAME) or {}
+    mode = login.get("credentials_mode", "secret")
+    world.onboard(**rng.choice(changes), credentials_mode=mode)
     return True
 
 
@@ -85,6 +88,15 @@ def rotate(world: World, watch: Watch, rng: Random) -> bool:  # noqa: ARG001
     world.issue()
     world.put_pair()
     world.cloud.emit_secret_label(PAIR)
+    return True
+
+
+def rotate_password(world: World, watch: Watch, rng: Random) -> bool:
+    """Change the password of the sources' login, then the secret that holds it."""
+    if not (world.endpoint() or {}).get("SecretsManagerSecretId"):
+        watch.locked_out.add(ENDPOINT)  # until the new password is set there
+    log_in_with(world, f"a-password-of-{rng.randrange(10**6)}")
+    world.cloud.emit_secret_label(CREDENTIALS)
     return True
 
 
@@ -104,5 +116,6 @@ ACTS: Mapping[str, Act] = {
         edit,
         forget,
         rotate,
+        rotate_password,
     )
 }

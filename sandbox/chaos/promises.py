@@ -9,16 +9,16 @@ from botocore.exceptions import ClientError
 
 from certifier.ownership import canary_prefix
 from certifier.vocabulary import Outcome
-from sandbox.aws import Call
-from sandbox.aws.calls import NOT_STEPS
 from sandbox.aws.deploy import STACK
 from sandbox.aws.machine import Where
 from sandbox.dms.libpq import connect
+from sandbox.dms.standin import Call as DmsCall
 from sandbox.world import World
 
 STOPS = STARTS = 6
 """How often a task may be stopped, or started, for one change and two things that befall it."""
 
+ENDPOINT_WRITES = ("CreateEndpoint", "ModifyEndpoint", "DeleteEndpoint")
 MODIFIED = ("SslMode", "certificate", "ServerName", "Port", "Username", "DatabaseName")
 
 
@@ -40,6 +40,7 @@ class Watch:
 
     Attributes:
         touched: identifiers of endpoints that a person has changed or deleted.
+        locked_out: identifiers of endpoints whose password a person has changed on the server.
         acted: a person has acted at all, so that a run may rightly say no.
     """
 
@@ -49,7 +50,6 @@ class Watch:
         self._people: set[int] = set()
         self._since = len(world.cloud.dms.log)
         self._notices = len(world.cloud.notices)
-        self._calls = len(world.cloud.calls)
         self._endpoints = {e["EndpointIdentifier"]: self._settings(e) for e in self._all()}
         self._ran = {
             t["ReplicationTaskArn"] for t in world.cloud.dms.tasks() if t["Status"] == "running"
@@ -59,6 +59,9 @@ class Watch:
         }
         self._ends = ends
         self.touched: set[str] = set()
+        self.locked_out: set[str] = set()
+        self._wrote: list[tuple[str, str]] = []
+        world.cloud.dms.on_answer.append(self._at_answer)
         self.acted = False
         self._recorded: list[tuple[str, str, dict[str, Any]]] = []
         world.cloud.on_state(self._at_state)
@@ -70,6 +73,16 @@ class Watch:
                 (where.execution, one["EndpointIdentifier"], self._settings(one))
                 for one in self._all()
             ]
+
+    def _at_answer(self, call: DmsCall) -> None:
+        """Keep which execution has written to which endpoint."""
+        where = self._world.cloud._machines.where()
+        if where is None or call.error is not None or call.operation not in ENDPOINT_WRITES:
+            return
+        of = {e["EndpointArn"]: e["EndpointIdentifier"] for e in self._all()}
+        wrote = call.params.get("EndpointIdentifier") or of.get(call.params.get("EndpointArn", ""))
+        if wrote is not None and not any(self._is_canary_name(wrote, n) for n in self._names):
+            self._wrote.append((where.execution, wrote))
 
     def person(self, act: Callable[[], object], *, touches: str | None = None) -> bool:
         """Let a person call DMS, about an endpoint perhaps; say whether it was taken."""
@@ -91,7 +104,10 @@ class Watch:
         ]
 
     def _is_canary(self, endpoint: Mapping[str, Any], name: str) -> bool:
-        return str(endpoint["EndpointIdentifier"]).startswith(canary_prefix(STACK, name))
+        return self._is_canary_name(str(endpoint["EndpointIdentifier"]), name)
+
+    def _is_canary_name(self, identifier: str, name: str) -> bool:
+        return identifier.startswith(canary_prefix(STACK, name))
 
     def _settings(self, endpoint: Mapping[str, Any]) -> dict[str, Any]:
         pems = {
@@ -174,7 +190,7 @@ class Watch:
 
     def _of_endpoints(self) -> list[str]:
         now = {e["EndpointIdentifier"]: e for e in self._all()}
-        specs = {name: self._spec(name) for name in self._names}
+        specs = {name: self.spec(name) for name in self._names}
         return [
             f"{name} is {self._world.outcome(name)}, and {why}"
             for name, spec in specs.items()
@@ -196,7 +212,8 @@ class Watch:
         why = self._does_not_connect(endpoint)
         if outcome not in self._ends and not self.acted:
             found.append(f"nobody has acted: {self._world.causes(name)}")
-        if why is not None and (certified or (identifier in self._connected and not touched)):
+        did = identifier in self._connected and not touched and identifier not in self.locked_out
+        if why is not None and (certified or did):
             found.append(f"DMS does not connect: {why}")
         if certified and endpoint["SslMode"] != spec["ssl_mode"]:
             found.append(f"{identifier} has {endpoint['SslMode']}")
@@ -210,7 +227,8 @@ class Watch:
         well = {e.arn for e in self._world.cloud.executions if e.outcome == Outcome.CERTIFIED}
         return [seen for run, name, seen in self._recorded if run in well and name == identifier]
 
-    def _spec(self, name: str) -> dict[str, Any] | None:
+    def spec(self, name: str) -> dict[str, Any] | None:
+        """Return the source as it is registered; ``None``: it is not."""
         spec = self._world.item(f"SPEC#{name}", "SPEC").get("spec")
         return None if spec is None else dict(json.loads(spec) if isinstance(spec, str) else spec)
 
@@ -228,25 +246,16 @@ class Watch:
     def _words(self) -> list[str]:
         """Whether what runs say of themselves is true, and what they found was foreseen."""
         found = []
-        modified = {
-            call.execution
-            for call in self._mine()
-            if (call.service, call.operation) == ("dms", "ModifyEndpoint")
-        }
         started = {e.arn: e for e in self._world.cloud.executions}
-        for arn in modified:
-            run = started.get(arn or "")
-            if run is not None and run.outcome == Outcome.PLANNED:
-                found.append(f"{run.name} is {run.outcome}, and {run.run_id} has modified it")
+        for arn, identifier in dict.fromkeys(self._wrote):
+            run = started.get(arn)
+            if run is not None and run.outcome in (Outcome.PLANNED, Outcome.REFUSED):
+                found.append(f"{run.name} is {run.outcome}; {run.run_id} has written {identifier}")
         for name in self._names:
             if "unexpected" in self._world.causes(name):
                 seen = [f["seen"] for f in self._world.state(name)["findings"]]
                 found.append(f"{name} met an unexpected error: {seen}")
         return found
-
-    def _mine(self) -> list[Call]:
-        calls = list(self._world.cloud.calls)[self._calls :]
-        return [call for call in calls if call.caller not in NOT_STEPS]
 
     # -- bounds
 

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandbox.aws import Execution
-from sandbox.world import ENDPOINT, NAME, PAIR, TARGET, World
+from sandbox.world import CREDENTIALS, ENDPOINT, NAME, PAIR, TARGET, World
 
 OTHER = "warehouse"
+LOGIN = "orders_login"
+"""The user of the sources; the other end of a task has one of its own."""
+FIRST, LATER = "the-first-password-of-1", "a-later-password-of-42"
 PAUSING = "Pause tasks: wait"
 """Where the second of two sources overtakes the first: that has asked the shared task to stop."""
 
@@ -40,8 +43,28 @@ class Story:
         return (self.outcome, *self.later)
 
 
+def begin(world: World) -> None:
+    """Let the sources have their own login, with its first password."""
+    world.server.execute(
+        f"DO $$ BEGIN CREATE ROLE {LOGIN}; EXCEPTION WHEN duplicate_object THEN END $$"
+    )
+    log_in_with(world, FIRST)
+
+
+def log_in_with(world: World, password: str) -> None:
+    """Change the password of the sources: on the server, then in their secret."""
+    let_log_in_with(world, password)
+    world.put_credentials(password, username=LOGIN)
+
+
+def let_log_in_with(world: World, password: str) -> None:
+    """Change the password on the server."""
+    world.server.execute(f"ALTER ROLE {LOGIN} LOGIN PASSWORD '{password}'")
+
+
 def _another(world: World) -> None:
     """An account in which one source is certified already."""
+    begin(world)
     world.onboard(name=OTHER, endpoint="warehouse-source")
 
 
@@ -49,8 +72,9 @@ def _create(world: World) -> list[Execution]:
     return [world.onboard()]
 
 
-def _with_task(world: World) -> None:
-    world.onboard(restart_tasks=True)
+def _with_task(world: World, **changes: str) -> None:
+    begin(world)
+    world.onboard(restart_tasks=True, **changes)
     world.add_task()
 
 
@@ -83,11 +107,22 @@ def _shared_task(world: World) -> None:
 
     Were it served already, neither end would connect, so neither change might stop the task.
     """
+    begin(world)
     world.onboard(restart_tasks=True)
     world.onboard(name=OTHER, endpoint=TARGET, endpoint_type="target", restart_tasks=True)
     world.add_task()
     world.issue()
     world.put_pair()
+
+
+def _inline_under_a_task(world: World) -> None:
+    """A certified source whose password is set on the endpoint, and a running task."""
+    _with_task(world, credentials_mode="inline")
+
+
+def _rotate_password(world: World) -> list[Execution]:
+    log_in_with(world, LATER)
+    return world.cloud.emit_secret_label(CREDENTIALS)
 
 
 STORIES = {
@@ -115,6 +150,12 @@ STORIES = {
             _announce,
             names=(NAME, OTHER),
             overtakes_at=PAUSING,
+        ),
+        Story(
+            "password",
+            "a password that is set on the endpoint is rotated while a task runs",
+            _inline_under_a_task,
+            _rotate_password,
         ),
     )
 }

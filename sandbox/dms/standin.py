@@ -93,6 +93,7 @@ class DmsStandIn(World):
         )
         self.patience = patience
         self.log: list[Call] = []
+        self.on_answer: list[Callable[[Call], object]] = []
         self._tokens = float(self.quotas.calls_at_once)
         self._refilled = self.now()
         self._certificates = Certificates(self)
@@ -347,6 +348,8 @@ class DmsStandIn(World):
                 raise
             finally:
                 self.log.append(Call(operation, _without_passwords(params), error, self.now()))
+                for listener in self.on_answer:
+                    listener(self.log[-1])
 
     def _take_token(self) -> None:
         """One bucket for every call of the account (section 2)."""

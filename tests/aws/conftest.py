@@ -18,7 +18,7 @@ REGION = "eu-west-1"
 @pytest.fixture
 def aws() -> Iterator[boto3.Session]:
     """A session whose every call ends in moto."""
-    with mock_aws(), fast.installed():
+    with fast.installed(), mock_aws():
         yield fast.session(REGION)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from moto import mock_aws
@@ -22,13 +21,14 @@ from certifier.aws.dms import Dms
 from certifier.diagnosis import explain
 from certifier.endpoint.facts import ReplicationTask
 from certifier.vocabulary import Cause, SslMode
-from sandbox.aws import shapes
+from sandbox.aws import fast, shapes
 from sandbox.dms import INSTANT, DmsStandIn, Durations
 
 RECORDED: Mapping[str, Mapping[str, Any]] = {
     file.stem: json.loads(file.read_text("utf-8"))
     for file in sorted(Path(__file__).with_name("recorded").glob("*.json"))
 }
+REGION = "eu-west-1"
 STATUSES = (
     "creating",
     "ready",
@@ -53,7 +53,7 @@ def reading() -> Callable[[Mapping[str, Any]], Dms]:
     """Return an adapter whose client gets this answer, whatever it asks, and parses it."""
 
     def adapter(answer: Mapping[str, Any]) -> Dms:
-        client: Any = boto3.Session("a", "b", region_name="eu-west-1").client("dms")
+        client: Any = fast.session(REGION).client("dms")
 
         def reply(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
             body: Any = MockRawResponse(json.dumps(answer))
@@ -220,7 +220,7 @@ class Account:
     def __init__(self, standin: DmsStandIn) -> None:
         self.standin = standin
         self.raw: Any = None
-        self.client: Any = boto3.Session("a", "b", region_name="eu-west-1").client("dms")
+        self.client: Any = fast.session(REGION).client("dms")
         self.client.meta.events.register(
             "before-parse.database-migration-service",
             lambda response_dict, **_: setattr(self, "raw", json.loads(response_dict["body"])),
@@ -290,7 +290,7 @@ def account() -> Iterator[Account]:
     """An account whose endpoints connect, but for the target's, and whose tasks take their time."""
     standin = DmsStandIn(durations=INSTANT, resolve={}, patience=5.0)
     standin.judge = lambda seen: "timeout expired" if seen["EndpointType"] == "TARGET" else ""
-    with mock_aws(), standin.installed():
+    with fast.installed(), mock_aws(), standin.installed():
         yield Account(standin)
 
 
@@ -492,7 +492,7 @@ def test_the_stand_in_is_in_the_recorded_status(account: Account, name: str) -> 
 @pytest.mark.parametrize("name", RECORDED)
 def test_the_recordings_fit_the_model(name: str) -> None:
     """They were copied right; DMS alone differs from its model, in words of two enums."""
-    model = boto3.Session(region_name="eu-west-1").client("dms").meta.service_model
+    model = fast.session(REGION).client("dms").meta.service_model
     shape = model.operation_model(RECORDED[name]["operation"]).output_shape
     assert shape is not None
     found = set(shapes.problems(shape, RECORDED[name]["answer"]))

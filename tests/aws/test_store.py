@@ -125,7 +125,7 @@ def test_another_endpoint_forgets_the_old_one(store: Store, orders: Source) -> N
     held.own_endpoint(ARN)
     held.remember(endpoint_arn=ARN, applied=EndpointFields(port=5432))
     held.record(recording(), breaker_limit=3)
-    store.register(a_source(endpoint="orders-new"), NOW)
+    store.register(a_source(endpoint="orders-new", replaces=1), NOW)
     state = store.state("orders")
     assert state is not None
     assert state.endpoint_arn is None

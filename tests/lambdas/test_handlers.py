@@ -89,6 +89,7 @@ def test_an_event_of_another_shape_is_one_clear_error() -> None:
         bound({"nonsense": 1}, None)
 
 
+@pytest.mark.real_clock("it asks other processes, which have the machine's clock")
 def test_the_garbage_collector_waits_for_the_imports_alone() -> None:
     """After them it is on, whichever function was loaded."""
     code = "import gc, sys, importlib; importlib.import_module(sys.argv[1]); print(gc.isenabled())"

@@ -400,7 +400,7 @@ def test_a_server_that_hangs_up_after_the_handshake() -> None:
         (authentication(99), Cause.AUTHENTICATION_UNSUPPORTED),
         (authentication(7), Cause.AUTHENTICATION_UNSUPPORTED),
         (authentication(10, b"OAUTHBEARER\0\0"), Cause.AUTHENTICATION_UNSUPPORTED),
-        (authentication(10), Cause.AUTHENTICATION_UNSUPPORTED),
+        (authentication(10), Cause.PROTOCOL_VIOLATION),
         (authentication(11, b"r=x,s=eA==,i=4096"), Cause.PROTOCOL_VIOLATION),
         (authentication(12, b"v=eA=="), Cause.PROTOCOL_VIOLATION),
         (READY, Cause.PROTOCOL_VIOLATION),

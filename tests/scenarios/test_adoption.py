@@ -436,7 +436,7 @@ def test_a_plan_for_another_endpoint_is_about_that_one(fleet: Fleet) -> None:
     """What is remembered of the registered one does not stand in its way; nothing is registered."""
     old, new = fleet.plain(), fleet.plain()
     old.adopt(ssl_mode="verify-ca")
-    old.adopt("plan", endpoint=new.identifier)
+    old.adopt("plan", endpoint=new.identifier, replaces=1)
     assert old.record["endpoint"]["identifier"] == new.identifier
     assert (old.outcome, new.mode) == ("certified", "require")
 
@@ -450,7 +450,7 @@ def test_a_run_of_the_old_endpoint_leaves_nothing_behind_for_the_new_one(fleet: 
     def move(where: Any) -> None:
         if where.state == "Claim source" and where.child and not moved:
             moved.append(old.name)
-            moved.append(old.adopt(endpoint=new.identifier).status)
+            moved.append(old.adopt(endpoint=new.identifier, replaces=1).status)
 
     fleet.world.cloud.on_state(move)
     run = fleet.world.cloud.run({"names": [old.name]})

@@ -27,6 +27,7 @@ FEW = {
     ("rotate", What.OVERLAP): 6,
     ("shared", What.RUNS): 4,
     ("rotate", What.PEOPLE): 6,
+    ("password", What.PEOPLE): 4,
 }
 """How many ``make test`` plays."""
 

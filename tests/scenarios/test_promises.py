@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from certifier.ownership import new_canary
+from sandbox.aws import Call
 from sandbox.aws.deploy import STACK
 from sandbox.chaos.promises import Watch
 from sandbox.world import NAME
@@ -85,6 +86,26 @@ def test_a_broken_promise_is_found(live: Live, act: Callable[[Live], None], brok
     assert watch.broken() == []
     act(live)
     assert any(broken in line for line in watch.broken()), watch.broken()
+
+
+def test_a_refused_run_that_has_written_is_found(live: Live) -> None:
+    """The endpoint ends as it was: only who watches each write sees it."""
+    live.certified(ssl_mode="verify-full", task=False)
+    watch = watched(live, "refused")
+
+    def write(call: Call) -> None:
+        if call.caller == "read_material":
+            live.cloud.calls.on_call.remove(write)
+            live.modify(SslMode="verify-full")
+
+    live.cloud.calls.on_call.append(write)
+    live.world.issue()
+    live.world.serve()
+    run = live.world.recertify()
+    assert live.outcome == "refused"
+    (child,) = run.children
+    said = f"orders is refused; {child.run_id} has written orders-source"
+    assert [line for line in watch.broken() if "written" in line] == [said]
 
 
 def test_a_task_that_a_person_stopped_may_stay_stopped_and_not_be_started(live: Live) -> None:

@@ -395,6 +395,7 @@ def the_fleet(count: int) -> FleetPage:
     return a_page(*facts, bundles=bundles)
 
 
+@pytest.mark.slow
 def test_a_thousand_sources_fit_into_three_megabytes() -> None:
     """With a sheet for each, and no sheet cut short."""
     html = fleet_html(the_fleet(1000))

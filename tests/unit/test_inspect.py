@@ -259,6 +259,7 @@ def mutations(content: bytes, chance: random.Random) -> Iterator[bytes]:
     yield content + content[: chance.randrange(len(content))]
 
 
+@pytest.mark.slow
 def test_every_odd_file_ends_with_a_finding_or_acceptance(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -341,7 +341,7 @@ def test_serverless_replications_are_a_reason_to_refuse() -> None:
 def test_a_shrink_waits_quietly_for_running_tasks() -> None:
     """Nothing is broken meanwhile, so it is advice, and the source is tested as it is."""
     planned = shrinking()
-    assert planned.only_shrinks
+    assert planned.may_wait
     decided = plan_tasks(source(), planned, [task()], [], NOW)
     assert decided.decision is Decision.UNCHANGED
     assert [f.cause for f in decided.findings] == [Cause.SHRINK_WAITS]

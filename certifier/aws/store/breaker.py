@@ -14,7 +14,7 @@ def put_breaker(table: Table, breaker: Breaker) -> Write:
     return table.put_op(
         {
             **BREAKER,
-            "breaker": breaker.model_dump_json(exclude={"version"}),
+            "breaker": breaker.model_dump_json(exclude={"version", "unreadable"}),
             "version": breaker.version + 1,
         },
         "attribute_not_exists(pk)" if breaker.version == 0 else "version = :seen",

@@ -354,14 +354,16 @@ class Held:
                 # A person closed it meanwhile, and made due what waited by then.
                 recording, waits = recording.model_copy(update={"due_at": recording.at}), False
             writes = [self._record_state(state, state.claim, recording)]
-            if waits:
+            opened = waits and breaker.unreadable
+            if opened:
+                writes.append(put_breaker(self._table, breaker.stopped(recording.at, self.run)))
+            elif waits:
                 writes.append(
                     self._table.check_op(BREAKER, "version = :v", {":v": breaker.version})
                 )
             if recording.erase_undo:
                 writes.append(self._table.delete_op(source_key(self.name, "UNDO")))
-            opened = False
-            if recording.bad_end is not None:
+            if recording.bad_end is not None and not opened:
                 bad = BadEnd(at=recording.at, source=self.name, run=recording.bad_end)
                 after = breaker.after(bad, breaker_limit, recorded_by=self.run)
                 opened = after.opened_by == self.run

@@ -3,9 +3,8 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
-
-from pydantic import ValidationError
 
 from certifier.errors import Unexpected
 from certifier.models import Fact
@@ -90,9 +89,17 @@ def state_of(item: Mapping[str, Any]) -> SourceState:
     """
     known = {key: value for key, value in item.items() if key in SourceState.model_fields}
     try:
-        return SourceState.model_validate_json(json.dumps(known, default=_json))
-    except ValidationError:
+        state = SourceState.model_validate_json(json.dumps(known, default=_json))
+    except (ValueError, TypeError, RecursionError):  # a ValidationError is a ValueError
         raise Unexpected(f"STATE of {item['pk']}") from None
+    if state.name != name_of(item):
+        raise Unexpected(f"STATE of {item['pk']}: it names another source")
+    return state
+
+
+def name_of(item: Mapping[str, Any]) -> str:
+    """Return the name of the source that an item is about, by its key."""
+    return str(item["pk"]).partition("#")[2]
 
 
 def spec_of(item: Mapping[str, Any]) -> Source:
@@ -102,28 +109,52 @@ def spec_of(item: Mapping[str, Any]) -> Source:
         Unexpected: an older version of Certifier took the spec, and this one does not.
     """
     try:
-        return parse_source(json.loads(item["spec"]))
+        source = parse_source(json.loads(item["spec"]))
     except InvalidSource as error:
         # A spec that an older version took and this one does not: only an edit can repair that.
         raise Unexpected(f"SPEC of {item['pk']}: {error}") from None
+    except (KeyError, ValueError, TypeError, RecursionError):
+        raise Unexpected(f"SPEC of {item['pk']}: it is not JSON") from None
+    if source.name != name_of(item):
+        raise Unexpected(f"SPEC of {item['pk']}: it is of another source")
+    return source
+
+
+def registered_of(item: Mapping[str, Any]) -> tuple[Source, int]:
+    """Return the source that a SPEC item holds, and its version.
+
+    Raises:
+        Unexpected: as :func:`spec_of`, or there is no version.
+    """
+    source, version = spec_of(item), item.get("version")
+    if not isinstance(version, Decimal):
+        raise Unexpected(f"SPEC of {item['pk']}: it has no version")
+    return source, int(version)
 
 
 def pause_of(item: Mapping[str, Any]) -> Pause:
-    """Return what a PAUSE item holds."""
-    return Pause(
-        task_arn=item["sk"],
-        sources=tuple(sorted(item.get("sources", ()))),
-        turn=int(item.get("turn", 0)),
-        stop_taken=item.get("stop_taken"),
-        retained={slot: int(count) for slot, count in item.get("retained", {}).items()},
-        **{
-            key: datetime.fromisoformat(item[key])
-            for key in ("since", "stop_date", "started_at")
-            if key in item
-        },
-        starts=int(item.get("starts", 0)),
-        endpoints=tuple(item.get("endpoints", ())),
-    )
+    """Return what a PAUSE item holds.
+
+    Raises:
+        Unexpected: a value in it is not one of ours.
+    """
+    try:
+        return Pause(
+            task_arn=item["sk"],
+            sources=tuple(sorted(item.get("sources", ()))),
+            turn=int(item.get("turn", 0)),
+            stop_taken=item.get("stop_taken"),
+            retained={slot: int(count) for slot, count in item.get("retained", {}).items()},
+            **{
+                key: datetime.fromisoformat(item[key])
+                for key in ("since", "stop_date", "started_at")
+                if key in item
+            },
+            starts=int(item.get("starts", 0)),
+            endpoints=tuple(item.get("endpoints", ())),
+        )
+    except (AttributeError, TypeError, ValueError):  # pydantic's errors are ValueErrors, too
+        raise Unexpected(f"PAUSE of {item['sk']}") from None
 
 
 def _json(value: object) -> object:

@@ -1,20 +1,21 @@
 """What the table says, without a write. Every read is consistent."""
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
 
 from certifier.aws.store.items import (
     BREAKER,
+    name_of,
     owner_key,
     pause_key,
     pause_of,
+    registered_of,
     source_key,
-    spec_of,
     state_of,
 )
 from certifier.aws.table import Table
@@ -22,7 +23,7 @@ from certifier.diagnosis import finding
 from certifier.errors import Unexpected
 from certifier.run.documents import UndoLog
 from certifier.run.state import Breaker, Pause, SourceState
-from certifier.source import Source
+from certifier.source import Source, is_name
 from certifier.vocabulary import Cause, Outcome, Witness
 
 
@@ -56,7 +57,7 @@ class Reads:
             Unexpected: an older version of Certifier took the spec, and this one does not.
         """
         item = self._table.get(source_key(name, "SPEC"))
-        return None if item is None else (spec_of(item), int(item["version"]))
+        return None if item is None else registered_of(item)
 
     def state(self, name: str) -> SourceState | None:
         """Return what is remembered of a source; ``None`` when nobody registered it."""
@@ -100,25 +101,53 @@ class Reads:
         return None if item is None else str(item["source"])
 
     def paused(self, task: str) -> Pause | None:
-        """Return the pause of a task; ``None`` when we did not stop it."""
+        """Return the pause of a task; ``None`` when we did not stop it.
+
+        Raises:
+            Unexpected: another version of Certifier wrote it, and this one cannot read it.
+        """
         item = self._table.get(pause_key(task))
         return None if item is None else pause_of(item)
 
     def pauses_all(self) -> tuple[Pause, ...]:
-        """Return every task that we stopped and that does not run again yet."""
-        return tuple(pause_of(item) for item in self._table.partition("PAUSE"))
+        """Return every task that we stopped and that does not run again yet.
+
+        One that this version cannot read concerns the sources that it names (``Sources.unreadable``
+        says so of them), and no others.
+        """
+        return tuple(self._pauses()[0])
+
+    def _pauses(self) -> tuple[list[Pause], frozenset[str]]:
+        """Return the pauses, and the names of the sources of those that cannot be read."""
+        read: list[Pause] = []
+        names: set[str] = set()
+        for item in self._table.partition("PAUSE"):
+            try:
+                read.append(pause_of(item))
+            except Unexpected:
+                names |= set(item.get("sources", ()))
+        return read, frozenset(names)
+
+    def unreadable_pause(self, name: str) -> bool:
+        """Whether a task is stopped for a source, and this version cannot read how."""
+        return name in self._pauses()[1]
 
     def pauses_of(self, name: str) -> tuple[Pause, ...]:
         """Return the tasks that are stopped for the sake of a source."""
         return tuple(pause for pause in self.pauses_all() if name in pause.sources)
 
     def breaker(self) -> Breaker:
-        """Return the breaker."""
+        """Return the breaker; one that this version cannot read is open until it is reset."""
         item = self._table.get(BREAKER)
         if item is None:
             return Breaker()
-        kept = {**json.loads(item["breaker"]), "version": int(item["version"])}
-        return Breaker.model_validate_json(json.dumps(kept))
+        version = int(item["version"])
+        try:
+            return Breaker.model_validate_json(item["breaker"]).model_copy(
+                update={"version": version}
+            )
+        except ValidationError:
+            return Breaker(version=version, unreadable=True)
 
     def specs_all(self) -> dict[str, tuple[Source, int] | None]:
         """Return every registered source and its version, by name (reads the whole table).
@@ -126,17 +155,17 @@ class Reads:
         ``None`` for one that an older version of Certifier took and this one does not.
         """
         found: dict[str, tuple[Source, int] | None] = {}
-        for item in self._table.scan("SPEC#", "SPEC"):
-            name = item["pk"].partition("#")[2]
+        for item in _named(self._table.scan("SPEC#", "SPEC")):
+            name = name_of(item)
             try:
-                found[name] = (spec_of(item), int(item["version"]))
+                found[name] = registered_of(item)
             except Unexpected:
                 found[name] = None
         return dict(sorted(found.items()))
 
     def states_all(self) -> tuple[SourceState, ...]:
         """Return what is remembered of every source, by name (reads the whole table)."""
-        states = (_state_or_why(item) for item in self._table.scan("SOURCE#", "STATE"))
+        states = (_state_or_why(item) for item in _named(self._table.scan("SOURCE#", "STATE")))
         return tuple(sorted(states, key=lambda state: state.name))
 
     def fleet(self) -> tuple[tuple[SourceState, Source | None, int], ...]:
@@ -147,15 +176,16 @@ class Reads:
         """
         states: dict[str, SourceState] = {}
         specs: dict[str, tuple[Source | None, int]] = {}
-        for item in self._table.scan_for("STATE", "SPEC"):
-            kind, _, name = item["pk"].partition("#")
+        for item in _named(self._table.scan_for("STATE", "SPEC")):
+            kind, name = item["pk"].partition("#")[0], name_of(item)
             if kind == "SOURCE":
                 states[name] = _state_or_why(item)
             elif kind == "SPEC":
                 try:
-                    specs[name] = (spec_of(item), int(item["version"]))
+                    specs[name] = registered_of(item)
                 except Unexpected:
-                    specs[name] = (None, int(item["version"]))
+                    version = item.get("version")
+                    specs[name] = (None, int(version) if isinstance(version, Decimal) else 0)
         return tuple((state, *specs.get(name, (None, 0))) for name, state in sorted(states.items()))
 
     def certificates_in_logs(self) -> frozenset[str]:
@@ -170,12 +200,17 @@ class Reads:
 _CERTIFICATE = re.compile(r"arn:[^\s\"]+:cert:[^\s\"]+")
 
 
+def _named(items: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the items of what a source can be called; no other name is shown to anybody."""
+    return (item for item in items if is_name(name_of(item)))
+
+
 def _state_or_why(item: Mapping[str, Any]) -> SourceState:
     """Return what a STATE item holds; of one that cannot be read, the name and that it cannot."""
     try:
         return state_of(item)
     except Unexpected:
-        name = item["pk"].partition("#")[2]
+        name = name_of(item)
         seen = f"the STATE of {name} in the table is not valid in this version of Certifier"
         why = finding(Cause.SOURCE_INVALID, place=Witness.WORKFLOW, seen=seen)
         return SourceState(name=name, outcome=Outcome.FAILED, findings=(why,))

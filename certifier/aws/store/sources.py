@@ -99,6 +99,7 @@ class Sources(Reads):
         return Registration(
             known=known,
             moves=moves,
+            kept=state is not None and state.endpoint_arn is not None,
             version=0 if spec is None else int(spec["version"]),
             was=state.endpoint if state is not None else None,
             busy="" if spec is None else self._holds(source.name, state),
@@ -323,10 +324,16 @@ class Sources(Reads):
         held = []
         if state is not None and state.claim is not None:
             held.append(f"a claim of the execution {state.claim.execution}")
-        if self.undo(name) is not None:
-            held.append("an undo log: a change that is not finished")
+        try:
+            unfinished = self.undo(name) is not None
+        except Unexpected:
+            held.append("an undo log that this version of Certifier cannot read")
+        else:
+            held += ["an undo log: a change that is not finished"] if unfinished else []
         if pauses := self.pauses_of(name):
             held.append("paused tasks: " + ", ".join(pause.task_arn for pause in pauses))
+        if self.unreadable_pause(name):
+            held.append("a paused task that this version of Certifier cannot read")
         return " and ".join(held)
 
     def due(self, now: datetime, limit: int) -> list[str]:
@@ -389,6 +396,8 @@ class Sources(Reads):
                 read(name)
             except Unexpected:
                 return f"its {kind} in the table is not valid in this version of Certifier"
+        if self.unreadable_pause(name):
+            return "a PAUSE of its tasks in the table is not valid in this version of Certifier"
         return None
 
     def obstacle(self, name: str) -> str | OnHold | None:
