@@ -77,8 +77,8 @@ def summary(seen: Sequence[Day]) -> str:
     each, one, real = (turns.count(turn) for turn in (Turn.EACH_DAY, Turn.ONE_DAY, Turn.REAL_CLOCK))
     runs = sum(len(day.begun) for day in seen)
     return (
-        f"{runs} runs on {len(seen)} days: {each} tests that know dates, {one} others, and not"
-        f" {real} that need the machine's clock"
+        f"{runs} runs on {len(seen)} days; tests that know dates, on each: {each};"
+        f" others, on one: {one}; left to the machine's clock: {real}"
     )
 
 

@@ -77,8 +77,8 @@ def test_days_that_have_shown_everything_are_good() -> None:
     """The summary counts what ran."""
     assert wrong([FORTY, LEAP], NAMES, MACHINE) == []
     assert summary([FORTY, LEAP]) == (
-        "3 runs on 2 days: 1 tests that know dates, 1 others, and not 1 that need the machine's"
-        " clock"
+        "3 runs on 2 days; tests that know dates, on each: 1; others, on one: 1;"
+        " left to the machine's clock: 1"
     )
 
 

@@ -9,7 +9,10 @@ import pytest
 
 from tests import on_days
 
-WORDS = "import sys; from tests import on_days; on_days.FORKS = {}; sys.exit(on_days.main(sys.argv[1:]))"
+WORDS = (
+    "import sys; from tests import on_days; on_days.FORKS = {}; "
+    "sys.exit(on_days.main(sys.argv[1:]))"
+)
 
 
 def run(*arguments: str, forks: bool, days: str = "+40,29-feb") -> tuple[int, list[str]]:
@@ -17,6 +20,7 @@ def run(*arguments: str, forks: bool, days: str = "+40,29-feb") -> tuple[int, li
     done = subprocess.run(
         [sys.executable, "-c", WORDS.format(forks), *arguments],
         cwd=on_days.ROOT,
+        check=False,
         env=os.environ | {"CERTIFIER_DAYS": days, "CERTIFIER_TURNS": "1"},
         stdout=subprocess.PIPE,
         text=True,
@@ -31,13 +35,9 @@ def test_each_day_is_a_process_with_its_clock(forks: bool) -> None:
     """Forked from one that has imported all, or started anew."""
     name = "tests/test_days.py::test_the_process_believes_its_day"
     status, printed = run(name, forks=forks)
-    assert (status, printed[2:]) == (
-        0,
-        [
-            "2 runs on 2 days: 1 tests that know dates, 0 others, and not 0 that need the machine's clock"
-        ],
-    )
-    days = sorted(line.partition(" in ")[0] for line in printed[:2])
+    *each, last = printed
+    assert (status, last.partition(";")[0]) == (0, "2 runs on 2 days")
+    days = sorted(line.partition(" in ")[0] for line in each)
     assert days == ["+40: 1 passed", "29-feb: 1 passed"]
 
 

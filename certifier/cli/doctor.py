@@ -4,7 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -12,6 +12,7 @@ from rich.text import Text
 from certifier.aws.deployment import Deployment, find_deployment
 from certifier.aws.doctor import Doctor, Tried
 from certifier.cli.installation import add_options, clients, complain, guarded
+from certifier.cli.reasons import reason
 from certifier.cli.terminal import Cell, Terminal
 from certifier.errors import CertifierError, Refused
 from certifier.text import clock_time, counted, printable, span
@@ -59,8 +60,8 @@ def _run(args: argparse.Namespace) -> int:
     try:
         deployment = find_deployment(made.client("cloudformation"), args.stack)
     except Refused as refused:
-        return complain("doctor", refused.seen or str(refused))
-    checks = list(examined(Doctor(made), deployment, args.stack, datetime.now(UTC)))
+        return complain("doctor", reason(refused))
+    checks = list(examined(Doctor(made), deployment, args.stack, made.clock.now()))
     if args.json:
         print(json.dumps([check.__dict__ for check in checks], indent=2))
     else:

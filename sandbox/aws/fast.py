@@ -24,16 +24,13 @@ from moto.dynamodb import models as dynamodb
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing.ast_nodes import (
-    DepthFirstTraverser,
-    Expression,
-    Node,
-    UpdateExpressionFunction,
-)
+from moto.dynamodb.parsing import ast_nodes
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 
 USER_AGENT = "sandbox"
 _MODELS = cache(Loader)
+_NODES: Any = ast_nodes  # without types
+_KINDS: dict[tuple[type, tuple[type, ...]], bool] = {}
 
 
 def session(region: str) -> boto3.Session:
@@ -62,8 +59,8 @@ def installed() -> Iterator[None]:
         stack.enter_context(patch.object(result_path, "parse", paths))
         stack.enter_context(patch.object(dynamodb, "copy", _Copies))
         stack.enter_context(patch.object(DynamoDBBackend, "transact_write_items", _transactions()))
-        stack.enter_context(patch.object(DepthFirstTraverser, "traverse", _traverse))
-        stack.enter_context(patch.object(Node, "find_clauses", _find_clauses))
+        stack.enter_context(patch.object(_NODES.DepthFirstTraverser, "traverse", _traverse))
+        stack.enter_context(patch.object(_NODES.Node, "find_clauses", _find_clauses))
         stack.enter_context(patch.object(EventAliaser, "_alias_event_name", _aliases()))
         stack.enter_context(patch.object(UserAgentString, "to_string", lambda _: USER_AGENT))
         for name in ("canonical_request", "string_to_sign", "signature"):
@@ -111,24 +108,26 @@ def _transactions() -> Any:
     return transact_write_items
 
 
-@cache
-def _is(kind: type, wanted: tuple[type, ...]) -> bool:
-    """``isinstance`` by the type: moto's nodes are abstract classes, where it takes long."""
-    return issubclass(kind, wanted)
+def _is(node: Any, *wanted: type) -> bool:
+    """``isinstance``, asked once for each type: moto's nodes are abstract, where it takes long."""
+    place = (type(node), wanted)
+    if place not in _KINDS:
+        _KINDS[place] = isinstance(node, wanted)
+    return _KINDS[place]
 
 
-def _traverse(self: DepthFirstTraverser, root: Any) -> Any:
+def _traverse(self: Any, root: Any) -> Any:
     """Each of moto's eight checks of an expression asks once which nodes it wants."""
     wanted = self.nodes_to_be_processed()
 
     def visit(node: Any, place: int) -> Any:
-        if not _is(type(node), (Node,)):
+        if not _is(node, _NODES.Node):
             return node
         parent = node.parent
         for number, child in enumerate(node.children or ()):
             self.pre_processing_of_child(node, number)
             visit(child, number)
-        if _is(type(node), wanted):
+        if _is(node, *wanted):
             node = self.process(node)
             node.parent = parent
             if parent:
@@ -143,7 +142,7 @@ def _find_clauses(self: Any, clause_types: Sequence[type]) -> list[Any]:
     for child in self.children or ():
         if type(child) in clause_types:
             found.append(child)
-        elif _is(type(child), (Expression, UpdateExpressionFunction)):
+        elif _is(child, _NODES.Expression, _NODES.UpdateExpressionFunction):
             found += child.find_clauses(clause_types)
     return found
 

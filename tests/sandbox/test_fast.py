@@ -117,12 +117,11 @@ def answered(client: Any, expression: str) -> Any:
     }
     used = {name: value for name, value in values.items() if name in expression}
     update = {"TableName": TABLE, "Key": key("a"), "UpdateExpression": expression}
+    said: Any = None
     try:
         client.update_item(**update, **({"ExpressionAttributeValues": used} if used else {}))
     except ClientError as error:
         said = error.response["Error"]
-    else:
-        said = None
     return said, client.get_item(TableName=TABLE, Key=key("a"))["Item"]
 
 
