@@ -193,7 +193,7 @@ def _is_file(what: str) -> bool:
     return what.endswith(".json") or "/" in what or Path(what).is_file()
 
 
-class _TwiceError(ValueError):
+class _GivenTwiceError(ValueError):
     """A key stands in one object twice: who reviews the file may read the other one."""
 
     def __init__(self, key: str) -> None:
@@ -205,7 +205,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _TwiceError(key)
+            raise _GivenTwiceError(key)
         found[key] = value
     return found
 
@@ -224,7 +224,7 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
         return
     try:
         data = json.loads(body, object_pairs_hook=_each_once)
-    except _TwiceError as twice:
+    except _GivenTwiceError as twice:
         problems.append(f"{file}: {printable(twice.key, 60)}: stands twice in one object")
         return
     except json.JSONDecodeError as error:
