@@ -25,6 +25,7 @@ from certifier.cli.installation import (
 from certifier.cli.numbers import FOLLOWED
 from certifier.cli.records import read_record
 from certifier.cli.terminal import Terminal
+from certifier.json_keys import KeyTwiceError, each_key_once
 from certifier.run.answer import reason_of
 from certifier.run.event import run_id
 from certifier.run.summary import Line, Summary
@@ -193,23 +194,6 @@ def _is_file(what: str) -> bool:
     return what.endswith(".json") or "/" in what or Path(what).is_file()
 
 
-class _GivenTwiceError(ValueError):
-    """A key stands in one object twice: who reviews the file may read the other one."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise _GivenTwiceError(key)
-        found[key] = value
-    return found
-
-
 def _read(file: Path, problems: list[str]) -> Iterator[Source]:
     """Yield the sources in a file: one, or a list of them."""
     try:
@@ -223,8 +207,8 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
         problems.append(f"{file}: is empty")
         return
     try:
-        data = json.loads(body, object_pairs_hook=_each_once)
-    except _GivenTwiceError as twice:
+        data = json.loads(body, object_pairs_hook=each_key_once)
+    except KeyTwiceError as twice:
         problems.append(f"{file}: {printable(twice.key, 60)}: stands twice in one object")
         return
     except json.JSONDecodeError as error:

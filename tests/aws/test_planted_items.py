@@ -14,7 +14,7 @@ SPECS: dict[str, dict[str, Any]] = {
     "a number of 6,000 digits": {"spec": {"S": "9" * 6000}, "version": {"N": "1"}},
     "no spec": {"version": {"N": "1"}},
     "no version": {"spec": {"S": "{}"}},
-    "a version that is not a number": {"spec": {"S": "{}"}, "version": {"S": "x"}},
+    "a version of letters": {"spec": {"S": "{}"}, "version": {"S": "x"}},
     "bytes": {"spec": {"B": b"\xff"}, "version": {"N": "1"}},
     "another name": {
         "spec": {"S": a_source().model_dump_json(exclude_defaults=True)},
