@@ -107,10 +107,17 @@ def _notices(doctor: Doctor, deployment: Deployment) -> Check:
         confirmed, pending = doctor.subscriptions(deployment.topic)
     except CertifierError as error:
         return Check("notices", None, f"cannot be looked at: {error}")
-    seen = f"{counted(confirmed, 'address', 'addresses')} confirmed, {pending} not"
-    if not confirmed:
-        return Check("notices", False, seen, "confirm the mail of AWS, or add an address (notify)")
-    return Check("notices", not pending, seen, "confirm the mail of AWS" if pending else "")
+    return notices(confirmed, pending)
+
+
+def notices(confirmed: int, pending: int) -> Check:
+    """Return whether notices reach anybody, by how many addresses have confirmed, and not yet."""
+    if not confirmed and not pending:
+        return Check("notices", False, "nobody gets any", "add an address: the setting notify")
+    seen = f"{counted(confirmed, 'address', 'addresses')} confirmed"
+    if not pending:
+        return Check("notices", True, seen)
+    return Check("notices", False, f"{seen}, {pending} not", "confirm the mail that AWS has sent")
 
 
 def _schedule(doctor: Doctor, stack: str) -> Check:
