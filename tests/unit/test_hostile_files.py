@@ -14,7 +14,7 @@ GOOD = '{"name": "orders", "endpoint": "orders", "host": "db.example.com", "ssl_
     [
         (GOOD + ', "host": "evil.example.com"}', "host: stands twice in one object"),
         (f'[{GOOD}}}, {GOOD}, "port": 1, "port": 2}}]', "port: stands twice in one object"),
-        ('{"\\u001b[2J": 1, "\\u001b[2J": 1}', "\\x1b[2J: stands twice in one object"),
+        ('{"\\u001b[2J": 1, "\\u001b[2J": 2}', "\\x1b[2J: stands twice in one object"),
         ("[" * 200_000, "is not JSON"),
         ('{"sources":' * 20_000 + "1" + "}" * 20_000, "is not JSON"),
         (GOOD + f', "port": {"9" * 6000}}}', "is not JSON"),
