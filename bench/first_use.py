@@ -13,20 +13,20 @@ Exit status 1 when it took more than two minutes.
 import argparse
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from sandbox.serve.process import served_from
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BOUND = 120.0
 _SECONDS = 900
 _INSTALLED = (".venv", ".venv-awscli", "node_modules", "wheelhouse")
-_OPEN = "Ctrl-C ends it"
 
 
 class Stopwatch:
@@ -55,36 +55,12 @@ def _run(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-@contextmanager
-def _serving(clone: Path, stage: Stopwatch) -> Iterator[None]:
-    """Serve an account from the clone until the block ends."""
-    with stage.stage("make sandbox, until it says what to type"):
-        server = subprocess.Popen(
-            [".venv/bin/python", "-m", "sandbox", "serve", "--port", "0"],
-            cwd=clone,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        assert server.stdout is not None
-        printed = ""
-        for line in server.stdout:
-            printed += line
-            if _OPEN in line:
-                break
-        else:
-            raise SystemExit(f"it did not open\n{printed}")
+def _enter(stack: ExitStack, clone: Path) -> None:
+    """Serve an account from the clone until the stack ends."""
     try:
-        yield
-    finally:
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(60)
-        except subprocess.TimeoutExpired:
-            server.kill()
-        server.stdout.close()
+        stack.enter_context(served_from(clone, ".venv/bin/python"))
+    except ValueError as closed:
+        raise SystemExit(str(closed)) from None
 
 
 def main() -> int:
@@ -104,12 +80,15 @@ def main() -> int:
             for name in _INSTALLED:
                 (clone / name).symlink_to((_ROOT / name).resolve())
             print("         -  set-up: that of this checkout, not measured")
-        with _serving(clone, watch), watch.stage("the first certification"):
+        with ExitStack() as stack:
+            with watch.stage("make sandbox, until it says what to type"):
+                _enter(stack, clone)
             typed = (
                 'eval "$(.venv/bin/python -m sandbox env)"'
                 " && certifier certify build/sandbox/orders.json"
             )
-            printed = _run(["bash", "-c", typed], clone)
+            with watch.stage("the first certification"):
+                printed = _run(["bash", "-c", typed], clone)
     if "orders: certified" not in printed:
         raise SystemExit(printed)
     kept = watch.total <= _BOUND

@@ -27,8 +27,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
     meant = difflib.get_close_matches(str(chosen.folder), command.COMMANDS, n=1)
-    if meant and not chosen.folder.exists():
-        parser.error(f"there is no command {chosen.folder}; did you mean {meant[0]}?")
+    # A mistyped command is a folder's name too; it must not play for a minute and leave one.
+    if not chosen.folder.exists() and "/" not in (arguments[:1] or ["/"])[0]:
+        close = f"; did you mean {meant[0]}?" if meant else ""
+        word = chosen.folder
+        parser.error(f"there is no command {word}{close} (a new folder: ./{word})")
     return _play(chosen.folder)
 
 

@@ -116,7 +116,7 @@ def kill(world: World, state: str = "Test connection", *, wait: bool = True) -> 
     """Stop the next run that enters "Test connection", or the state that is given."""
     known = world.cloud.child_states()
     if state not in known:
-        raise ValueError(f"no run enters {state!r}; the states are {', '.join(sorted(known))}")
+        raise WrongUsage(f"no run enters {state!r}; the states are {', '.join(sorted(known))}")
     world.cloud.stop_child_at(state)
     return f"the next run that enters {state!r} is killed there"
 
@@ -161,6 +161,10 @@ ACTS: Mapping[str, Act] = {
 _WITH_ARGUMENT = ("expire-soon", "skip", "kill")
 
 
+class WrongUsage(ValueError):
+    """What was typed is not an act, or not an argument of it."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """An act and its arguments, known to fit each other."""
@@ -173,13 +177,13 @@ class Asked:
         """Read what was typed.
 
         Raises:
-            ValueError: there is no such act, or it takes no argument, or not this one.
+            WrongUsage: there is no such act, or it takes no argument, or not this one.
         """
         name, *arguments = words or ("",)
         if name not in ACTS:
-            raise ValueError(f"there is no act {name!r}; there are {', '.join(ACTS)}")
+            raise WrongUsage(f"there is no act {name!r}; there are {', '.join(ACTS)}")
         if len(arguments) > (name in _WITH_ARGUMENT):
-            raise ValueError(f"{name} takes no argument {arguments[-1]!r}")
+            raise WrongUsage(f"{name} takes no argument {arguments[-1]!r}")
         if arguments and name != "kill":
             _period(arguments[0])
         return cls(ACTS[name], tuple(arguments))
@@ -188,10 +192,10 @@ class Asked:
 def _period(text: str) -> timedelta:
     match = _PERIOD.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a period such as 90s, 15m, 3h or 5d")
+        raise WrongUsage(f"{text!r} is not a period such as 90s, 15m, 3h or 5d")
     period = timedelta(**{_UNITS[match[2]]: int(match[1])})
     if period > _LONGEST:
-        raise ValueError(f"{text!r} is longer than {_LONGEST.days}d")
+        raise WrongUsage(f"{text!r} is longer than {_LONGEST.days}d")
     return period
 
 

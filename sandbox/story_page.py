@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from certifier.report import environment
+from certifier.vocabulary import Outcome
+
 
 @dataclass
 class Scene:
@@ -22,26 +25,37 @@ GLOSSARY = (
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Certifier: the demo</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}}
-h2{{font-size:1.1rem;margin:1.6rem 0 .2rem}}p{{margin:.2rem 0}}.soft{{color:#5b636d}}</style>
-</head><body><h1>Certifier: the demo</h1>
+<meta name="color-scheme" content="light dark">
+<style>
+{look}
+body {{ max-width: 46rem; padding-top: 1.6rem }}
+ol {{ list-style: lower-alpha; padding: 0 0 0 1.4rem; margin: 1.6rem 0 }}
+li {{ padding: .5rem 0 .6rem .2rem; border-top: 1px solid var(--line) }}
+h2 {{ margin: 0; font-size: 1.02rem }}
+</style></head>
+<body><main><h1>Certifier: the demo</h1>
 {glossary}
-<p><a href="fleet.html">The fleet page, with two hundred sources</a></p>
+<p><a href="fleet.html">The fleet page</a> shows these sources among two hundred.</p>
+<ol>
 {scenes}
-</body></html>
+</ol>
+</main></body></html>
 """
 
 
 def story_page(scenes: Sequence[Scene]) -> str:
-    """Return the page, as HTML."""
+    """Return the page, as HTML, in the look of the records that it leads to."""
+    look = environment().get_template("look.css").render()
     glossary = "\n".join(f'<p class="soft">{escape(line)}</p>' for line in GLOSSARY)
-    return _PAGE.format(glossary=glossary, scenes="\n".join(map(_scene, scenes)))
+    return _PAGE.format(look=look, glossary=glossary, scenes="\n".join(map(_scene, scenes)))
 
 
 def _scene(scene: Scene) -> str:
     links = "".join(
-        f'<p><a href="{escape(address)}">{escape(name)}: {escape(outcome)}</a></p>'
+        f'<p><a href="{escape(address)}">{escape(name)}</a> '
+        f'<span class="tag {escape(outcome)}">{escape(Outcome(outcome).words)}</span></p>'
         for name, outcome, address in scene.records
     )
-    head = f"<h2>{escape(scene.letter)}. {escape(scene.title)}</h2>"
-    return f'{head}<p class="soft">{escape(scene.caption)}</p>{links}'
+    head = f"<h2>{escape(scene.title)}</h2>"
+    number = ord(scene.letter) - ord("a") + 1
+    return f'<li value="{number}">{head}<p class="soft">{escape(scene.caption)}</p>{links}</li>'

@@ -14,6 +14,7 @@ MODULES = sorted(
 )
 CLOCKS = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"})
 # Where the sandbox reads it, and what does so unless it is given this argument.
+# The served account reads it only while no world is open, of which no test has the clock.
 READ_IN = {"acm.py", "aws/clock.py", "dms/standin.py", "pki/signing.py", "serve/account.py"}
 BY_DEFAULT = {
     "Authority.root": "not_before",

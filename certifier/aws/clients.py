@@ -11,6 +11,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     HTTPClientError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -18,6 +19,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
+from certifier.aws.clock import ServiceClock
 from certifier.errors import (
     Busy,
     CertifierError,
@@ -68,12 +70,15 @@ class Clients:
     Attributes:
         throttles: how often DMS has said so far that calls come too fast, botocore's own retries
             included.
+        clock: what time it is. Only the clients :meth:`of_profile` go by AWS's; a function's go by
+            the machine's.
     """
 
     def __init__(self, session: boto3.Session | None = None) -> None:
         self._session = session
         self._made: dict[str, Any] = {}
         self.throttles = 0
+        self.clock = ServiceClock()
         self._lock = threading.Lock()
 
     @classmethod
@@ -84,7 +89,9 @@ class Clients:
             Refused: there is no such profile.
         """
         with translated():
-            return cls(boto3.Session(profile_name=profile, region_name=region))
+            made = cls(session := boto3.Session(profile_name=profile, region_name=region))
+        session.events.register("after-call", made.clock.hear)
+        return made
 
     def caller(self) -> str | None:
         """Return the ARN of whoever calls; ``None`` when AWS does not say so."""
@@ -211,7 +218,13 @@ _DENIED = frozenset(
     }
 )
 
-_UNCONFIGURED = (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound)
+_UNCONFIGURED = (
+    InvalidRegionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 
 
 def code_of(error: BaseException) -> str:

@@ -55,7 +55,8 @@ def find_deployment(client: "CloudFormationClient", stack: str) -> Deployment:
         (described,) = client.describe_stacks(StackName=stack)["Stacks"]
     except (ClientError, BotoCoreError) as error:
         if code_of(error) == "ValidationError":
-            seen = f"there is no stack {stack} in this account and Region"
+            where = "in this account and Region (--stack, --profile, --region)"
+            seen = f"there is no stack {stack} {where}"
             raise Refused(Cause.AWS_DENIED, seen=seen) from None
         raise translate(error) from None
     except ValueError:

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from certifier.certificate.identify import identify, listed
 from certifier.diagnosis import finding
+from certifier.json_keys import KeyTwiceError, each_key_once
 from certifier.models import Finding
 from certifier.text import printable
 from certifier.vocabulary import Cause, Witness
@@ -101,8 +102,8 @@ def parse_secret(text: str | bytes) -> dict[str, object] | NotASecret:
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     try:
-        value = json.loads(data, object_pairs_hook=_once)
-    except _TwiceError as twice:
+        value = json.loads(data, object_pairs_hook=each_key_once)
+    except KeyTwiceError as twice:
         return NotASecret(
             Cause.SECRET_AMBIGUOUS,
             f"has the key {printable(twice.key, 40)!r} twice, with different values",
@@ -136,21 +137,6 @@ def parse_secret(text: str | bytes) -> dict[str, object] | NotASecret:
             return NotASecret(
                 Cause.SECRET_INCOMPLETE, "is JSON, but not an object of keys and values"
             )
-
-
-class _TwiceError(ValueError):
-    def __init__(self, key: str) -> None:
-        super().__init__("a key is there twice")
-        self.key = key
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found and found[key] != value:
-            raise _TwiceError(key)
-        found[key] = value
-    return found
 
 
 def _plain(data: bytes) -> str | None:

@@ -56,12 +56,25 @@ class Parser(argparse.ArgumentParser):
     """A parser that says what was meant by a wrong word, and shows no password of an address."""
 
     def error(self, message: str) -> NoReturn:
-        wrong = re.match(r"argument \S+: invalid choice: '([^']*)'", message)
-        if wrong:
-            words = [word for action in self._actions for word in action.choices or ()]
-            kind = "command" if wrong[1] and self.prog == "certifier" else "choice"
-            message = f"there is no {kind} {wrong[1]!r}{did_you_mean(wrong[1], map(str, words))}"
+        wrong = re.match(r"argument ([^:]+): invalid choice: '([^']*)'", message)
+        if wrong and self.prog == "certifier":
+            word = wrong[2]
+            message = f"there is no command {word!r}{did_you_mean(word, self._choices(wrong[1]))}"
+        elif wrong:
+            allowed = ", ".join(self._choices(wrong[1]))
+            where = f"argument {wrong[1]}: " if wrong[1].startswith("-") else ""
+            message = f"{where}there is no {wrong[2]!r}; there are {allowed}"
         super().error(_URL_PASSWORD.sub(r"\1***@", message))
+
+    def _choices(self, name: str) -> list[str]:
+        """Return what an argument may be; ``name`` is argparse's: ``-o/--output``, or a metavar."""
+        return [
+            str(word)
+            for action in self._actions
+            if name in ("/".join(action.option_strings), action.metavar, action.dest)
+            or name == "{" + ",".join(map(str, action.choices or ())) + "}"
+            for word in action.choices or ()
+        ]
 
 
 def did_you_mean(word: str, known: Iterator[str] | Sequence[str]) -> str:
@@ -82,10 +95,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.stdout is None:
         return _nowhere("standard output is closed")
     try:
-        status = _run(arguments)
+        try:
+            status = _run(arguments)
+        except SystemExit as over:  # argparse: 0 after --help, 2 after wrong usage
+            status = over.code if isinstance(over.code, int) else 2
         sys.stdout.flush()
-    except SystemExit as over:  # argparse: 0 after --help, 2 after wrong usage
-        return over.code if isinstance(over.code, int) else 2
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:  # `certifier status | head`: nobody reads on, which is not an error
@@ -106,9 +120,20 @@ def _run(arguments: Sequence[str]) -> int:
     if not arguments:
         parser.print_help()
         return 0
-    args = parser.parse_args(arguments)
+    args, left = parser.parse_known_args(arguments)
+    if left:  # argparse would show the usage of the whole, not that of the command
+        _of(parser, arguments[0]).error(f"unrecognized arguments: {' '.join(left)}")
     status: int = args.run(args)
     return status
+
+
+def _of(parser: argparse.ArgumentParser, command: str) -> argparse.ArgumentParser:
+    """Return the parser of one command."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to it
+        if isinstance(action.choices, dict) and command in action.choices:
+            found: argparse.ArgumentParser = action.choices[command]
+            return found
+    return parser
 
 
 def _bug(error: Exception) -> int:

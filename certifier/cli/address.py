@@ -38,6 +38,8 @@ def parse_address(text: str) -> ServerAddress:
     Raises:
         NotAnAddress: it cannot be read, or names more than one host.
     """
+    if not text.strip():
+        raise NotAnAddress("the host is empty: give HOST, HOST:PORT, or libpq's address")
     if "://" in text:
         return _of_url(text)
     if text.startswith("["):  # an IPv6 address with a port

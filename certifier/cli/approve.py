@@ -2,10 +2,9 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from certifier.cli.installation import add_options, find, guarded
+from certifier.cli.installation import add_options, find, guarded, missing
 from certifier.text import printable
 
 if TYPE_CHECKING:
@@ -32,8 +31,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    approved = find(args).store.approve_anchors(args.name, datetime.now(UTC))
+    place = find(args)
+    approved = place.store.approve_anchors(args.name, place.now())
     if not approved:
+        if place.store.state(args.name) is None:
+            return missing("approve", args.name, place)
         name = printable(args.name, 80)
         print(f"certifier approve: no CA of {name} waits for approval", file=sys.stderr)
         return 1

@@ -11,13 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from certifier.aws.states import ExecutionState
-from certifier.cli import did_you_mean
 from certifier.cli.endings import Ended, show_endings, show_plans
 from certifier.cli.following import RUNNING, follow, viewing
 from certifier.cli.given_files import UnreadableFile, read_file
-from certifier.cli.installation import Installation, add_options, complain, find, guarded
+from certifier.cli.installation import (
+    Installation,
+    add_options,
+    complain,
+    find,
+    guarded,
+    not_registered,
+)
+from certifier.cli.numbers import FOLLOWED
 from certifier.cli.records import read_record
 from certifier.cli.terminal import Terminal
+from certifier.json_keys import KeyTwiceError, each_key_once
 from certifier.run.answer import reason_of
 from certifier.run.event import run_id
 from certifier.run.summary import Line, Summary
@@ -62,7 +70,11 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("--detach", action="store_true", help="start, and do not wait")
     parser.add_argument(
-        "--timeout", type=float, default=120.0, metavar="MINUTES", help="how long to follow (120)"
+        "--timeout",
+        type=FOLLOWED,
+        default=120.0,
+        metavar="MINUTES",
+        help="how long to follow (120)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_options(parser)
@@ -114,9 +126,7 @@ def _unknown(event: dict[str, Any], place: Installation) -> str:
         paused = [f"{name}: {hold.words(name)}" for name, hold in holds.items()]
         return "" if event.get("mode") == "plan" else "\n  ".join(paused)
     known = [state.name for state in place.store.states_all()]
-    return "\n  ".join(
-        f"{name!r} is not a registered source{did_you_mean(name, known)}" for name in unknown
-    )
+    return "\n  ".join(not_registered(name, known) for name in unknown)
 
 
 def see_it_end(
@@ -139,7 +149,7 @@ def see_it_end(
         return INTERRUPTED
     if state is None or state.status == RUNNING:
         known = "not known to Step Functions yet" if state is None else "still running"
-        complain(command, f"{known}, and no longer followed: {execution}")
+        complain(command, f"{known}, and no longer followed; go on with\n  certifier watch {run}")
         return 1
     return _print_end(args, terminal, place, state)
 
@@ -184,23 +194,6 @@ def _is_file(what: str) -> bool:
     return what.endswith(".json") or "/" in what or Path(what).is_file()
 
 
-class _TwiceError(ValueError):
-    """A key stands in one object twice: who reviews the file may read the other one."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise _TwiceError(key)
-        found[key] = value
-    return found
-
-
 def _read(file: Path, problems: list[str]) -> Iterator[Source]:
     """Yield the sources in a file: one, or a list of them."""
     try:
@@ -210,9 +203,12 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
     if len(body) > SOURCE_LIMIT:
         problems.append(f"{file}: larger than 1 MiB")
         return
+    if not body.strip():
+        problems.append(f"{file}: is empty")
+        return
     try:
-        data = json.loads(body, object_pairs_hook=_each_once)
-    except _TwiceError as twice:
+        data = json.loads(body, object_pairs_hook=each_key_once)
+    except KeyTwiceError as twice:
         problems.append(f"{file}: {printable(twice.key, 60)}: stands twice in one object")
         return
     except json.JSONDecodeError as error:
@@ -222,6 +218,8 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
     except (ValueError, RecursionError):
         problems.append(f"{file}: is not JSON")
         return
+    if data == []:
+        problems.append(f"{file}: is a list without a source")
     for index, item in enumerate(data if isinstance(data, list) else [data]):
         try:
             yield parse_source(item)
@@ -240,7 +238,7 @@ def _print_end(
     run = run_id(state.arn)
     body = place.documents.get(f"reports/{run}.json")
     summary = None if body is None else Summary.model_validate_json(body)
-    now = datetime.now(UTC)
+    now = place.now()
     endings = [_ended(place, line) for line in summary.lines] if summary else []
     planned = summary is not None and summary.mode is Mode.PLAN
     if args.json:

@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -177,9 +177,9 @@ def run(args: argparse.Namespace, roots: Roots | None = None) -> int:
 def _run(args: argparse.Namespace, roots: Roots) -> int:
     services = clients(args)
     dms, secrets = Dms(services.client("dms")), Secrets(services.client("secretsmanager"))
-    now = datetime.now(UTC)
     with ProgressLine() as progress:
         account = _account(dms, progress)
+        now = services.clock.now()
         looked = _with_consents(_endpoints(account, now), dms, secrets, progress)
         progress.show("reading what Certifier keeps")
         keepers = _keepers(services, args.stack)
@@ -528,10 +528,14 @@ def _details(each: Discovered, *, probed: bool) -> Iterator[str]:
 
 def _consents(each: Discovered) -> str:
     """Return which sources may use the endpoint, and its secret where that says otherwise."""
-    endpoint = each.consents or "nobody"
+    endpoint = _whom(each.consents)
     if each.secret is None or each.secret_consents == each.consents:
         return endpoint
-    return f"{endpoint}; its secret: {each.secret_consents or 'nobody'}"
+    return f"{endpoint}; its secret: {_whom(each.secret_consents)}"
+
+
+def _whom(consents: str | None) -> str:
+    return "any source" if consents in ("+", "*") else consents or "nobody"
 
 
 def _advice(each: Discovered, *, probed: bool) -> str:

@@ -4,7 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -12,6 +12,7 @@ from rich.text import Text
 from certifier.aws.deployment import Deployment, find_deployment
 from certifier.aws.doctor import Doctor, Tried
 from certifier.cli.installation import add_options, clients, complain, guarded
+from certifier.cli.reasons import reason
 from certifier.cli.terminal import Cell, Terminal
 from certifier.errors import CertifierError, Refused
 from certifier.text import clock_time, counted, printable, span
@@ -59,8 +60,8 @@ def _run(args: argparse.Namespace) -> int:
     try:
         deployment = find_deployment(made.client("cloudformation"), args.stack)
     except Refused as refused:
-        return complain("doctor", refused.seen or str(refused))
-    checks = list(examined(Doctor(made), deployment, args.stack, datetime.now(UTC)))
+        return complain("doctor", reason(refused))
+    checks = list(examined(Doctor(made), deployment, args.stack, made.clock.now()))
     if args.json:
         print(json.dumps([check.__dict__ for check in checks], indent=2))
     else:
@@ -106,10 +107,17 @@ def _notices(doctor: Doctor, deployment: Deployment) -> Check:
         confirmed, pending = doctor.subscriptions(deployment.topic)
     except CertifierError as error:
         return Check("notices", None, f"cannot be looked at: {error}")
-    seen = f"{counted(confirmed, 'address', 'addresses')} confirmed, {pending} not"
-    if not confirmed:
-        return Check("notices", False, seen, "confirm the mail of AWS, or add an address (notify)")
-    return Check("notices", not pending, seen, "confirm the mail of AWS" if pending else "")
+    return notices(confirmed, pending)
+
+
+def notices(confirmed: int, pending: int) -> Check:
+    """Return whether notices reach anybody, by how many addresses have confirmed, and not yet."""
+    if not confirmed and not pending:
+        return Check("notices", False, "nobody gets any", "add an address: the setting notify")
+    seen = f"{counted(confirmed, 'address', 'addresses')} confirmed"
+    if not pending:
+        return Check("notices", True, seen)
+    return Check("notices", False, f"{seen}, {pending} not", "confirm the mail that AWS has sent")
 
 
 def _schedule(doctor: Doctor, stack: str) -> Check:

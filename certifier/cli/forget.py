@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from certifier.aws.store import InUse
-from certifier.cli.installation import add_options, find, guarded
+from certifier.cli.installation import add_options, find, guarded, missing
 from certifier.text import printable
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     name = printable(args.name, 80)
-    match find(args).store.forget(args.name):
+    place = find(args)
+    match place.store.forget(args.name):
         case InUse(by=by):
             print(f"certifier forget: {name} has {printable(by)}", file=sys.stderr)
             return 1
         case False:
-            print(f"certifier forget: {name} is not registered", file=sys.stderr)
-            return 1
+            return missing("forget", args.name, place)
         case _:
             print(f"{name} is forgotten; its endpoint is as it was")
             return 0

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from certifier.cli.installation import add_options, find, guarded
+from certifier.cli.installation import add_options, find, guarded, missing
+from certifier.cli.numbers import whole
 from certifier.cli.records import keys_of, read_record
-from certifier.cli.show import missing
 from certifier.cli.terminal import STYLES, Cell, Terminal
 from certifier.run.past import Past, past
 from certifier.text import printable
@@ -30,7 +30,11 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("name", metavar="NAME", help="a source, also one that was forgotten")
     parser.add_argument(
-        "--limit", type=int, default=READ, metavar="N", help=f"how many runs to read ({READ})"
+        "--limit",
+        type=whole(1, 1000),
+        default=READ,
+        metavar="N",
+        help=f"how many runs to read ({READ})",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_options(parser)
@@ -44,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     place = find(args)
-    keys = keys_of(place.documents, args.name)[: max(args.limit, 1)]
+    keys = keys_of(place.documents, args.name)[: args.limit]
     if not keys and place.store.state(args.name) is None:
         return missing("history", args.name, place)
     records = [record for key in keys if (record := read_record(place.documents, key)) is not None]

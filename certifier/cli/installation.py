@@ -3,15 +3,19 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from certifier.aws.clients import Clients
+from certifier.aws.clock import ServiceClock
 from certifier.aws.deployment import Deployment, find_deployment
 from certifier.aws.s3 import Documents
 from certifier.aws.states import States
 from certifier.aws.store import Store
-from certifier.errors import CertifierError, InvalidEvent, Refused
+from certifier.cli import did_you_mean
+from certifier.cli.reasons import reason
+from certifier.errors import CertifierError
 from certifier.text import printable
 
 STACK = "Certifier"
@@ -38,6 +42,11 @@ class Installation:
     store: Store
     documents: Documents
     states: States
+    clock: ServiceClock
+
+    def now(self) -> datetime:
+        """Return what time it is there."""
+        return self.clock.now()
 
 
 def clients(args: argparse.Namespace) -> Clients:
@@ -58,6 +67,7 @@ def find(args: argparse.Namespace) -> Installation:
         store=Store(made.client("dynamodb"), deployment.table),
         documents=Documents(made.client("s3"), deployment.bucket),
         states=States(made.client("stepfunctions")),
+        clock=made.clock,
     )
 
 
@@ -66,14 +76,7 @@ def guarded(command: str, work: Callable[[], int]) -> int:
     try:
         return work()
     except CertifierError as error:
-        match error:
-            case Refused(seen=seen) if seen:
-                text = seen
-            case InvalidEvent(problems=problems):
-                text = "\n  ".join(problems)
-            case _:
-                text = f"{type(error).__name__}: {error}"
-        return complain(command, text)
+        return complain(command, reason(error))
 
 
 def complain(command: str, text: str) -> int:
@@ -81,3 +84,14 @@ def complain(command: str, text: str) -> int:
     lines = "\n".join(printable(line, 2000) for line in text.splitlines())
     print(f"certifier {command}: {lines}", file=sys.stderr)
     return 2
+
+
+def missing(command: str, name: str, place: Installation) -> int:
+    """Say that nobody registered a source, and what was meant; return the exit status."""
+    complain(command, not_registered(name, [state.name for state in place.store.states_all()]))
+    return 1
+
+
+def not_registered(name: str, known: Sequence[str]) -> str:
+    """Return the sentence about a name that nobody registered."""
+    return f"{printable(name, 80)!r} is not a registered source{did_you_mean(name, known)}"

@@ -48,9 +48,8 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument(
         "--key-type",
-        type=KeyType,
-        choices=list(KeyType),
-        default=KeyType.EC_P256,
+        choices=[each.value for each in KeyType],
+        default=KeyType.EC_P256.value,
         metavar="TYPE",
         help=f"{', '.join(KeyType)} (default: %(default)s)",
     )
@@ -113,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     directory: Path = args.directory
     made = make(
         args.hosts,
-        key_type=args.key_type,
+        key_type=KeyType(args.key_type),
         days=args.days,
         root_days=args.root_days,
         root_name=args.root_name,

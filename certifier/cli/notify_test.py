@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from certifier.cli.installation import add_options, complain, find, guarded
+from certifier.cli.numbers import FOLLOWED
 from certifier.text import printable
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ def register(subparsers: "Subparsers") -> None:
         epilog="exit status: 0 it was sent; 1 it was not; 2 wrong usage",
     )
     parser.add_argument(
-        "--timeout", type=float, default=2.0, metavar="MINUTES", help="how long to wait (2)"
+        "--timeout",
+        type=FOLLOWED,
+        default=2.0,
+        metavar="MINUTES",
+        help="how long to wait (2)",
     )
     add_options(parser)
     parser.set_defaults(run=run)

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certifier.aws.s3 import Documents
-from certifier.cli.installation import add_options, complain, find, guarded
-from certifier.cli.show import missing
+from certifier.cli.installation import add_options, complain, find, guarded, missing
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name

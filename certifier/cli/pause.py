@@ -3,11 +3,10 @@
 import argparse
 import getpass
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from certifier.aws.store import InUse
-from certifier.cli.installation import add_options, clients, find, guarded
+from certifier.cli.installation import add_options, clients, complain, find, guarded, missing
 from certifier.run.state import OnHold
 from certifier.text import printable
 
@@ -40,17 +39,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    name = printable(args.name, 80)
-    who = args.who or _caller(args) or getpass.getuser()
-    hold = OnHold(by=who[:WHY_LIMIT], why=args.why[:WHY_LIMIT], since=datetime.now(UTC))
-    match find(args).store.put_on_hold(args.name, hold):
+    name, why = printable(args.name, 80), printable(args.why.strip(), WHY_LIMIT)
+    if not why:
+        return complain("pause", "--why is empty: say it for whoever wonders")
+    place = find(args)
+    who = printable(args.who or _caller(args) or getpass.getuser(), WHY_LIMIT)
+    match place.store.put_on_hold(args.name, OnHold(by=who, why=why, since=place.now())):
         case InUse(by=by):
             print(f"certifier pause: {name} has {printable(by)}", file=sys.stderr)
             return 1
         case False:
-            print(f"certifier pause: {name} is not registered", file=sys.stderr)
-            return 1
-    print(f"{name} is paused by {printable(who)}; go on with: certifier unpause {name}")
+            return missing("pause", args.name, place)
+    print(f"{name} is paused by {who}; go on with: certifier unpause {name}")
     return 0
 
 

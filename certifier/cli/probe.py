@@ -14,6 +14,7 @@ from certifier.certificate.trust_sets import TrustWord
 from certifier.cli.address import NotAnAddress, parse_address
 from certifier.cli.given_files import UnreadableFile, read_file
 from certifier.cli.named_trust import named_bundle
+from certifier.cli.numbers import whole
 from certifier.cli.terminal import Terminal
 from certifier.evidence import SlotFacts
 from certifier.probe import (
@@ -63,7 +64,7 @@ def register(subparsers: "Subparsers") -> None:
         help="the name that is dialled and verified; also HOST:PORT, or libpq's address"
         " postgres://USER:PASSWORD@HOST:PORT/DATABASE, whose password is never printed",
     )
-    parser.add_argument("--port", type=int, metavar="N", help="default 5432")
+    parser.add_argument("--port", type=whole(1, 65535), metavar="N", help="default 5432")
     parser.add_argument(
         "--address", metavar="IP", help="dial this address; HOST stays the name that is verified"
     )

@@ -2,11 +2,10 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from certifier.aws.store import InUse
-from certifier.cli.installation import Installation, add_options, find, guarded
+from certifier.cli.installation import Installation, add_options, complain, find, guarded, missing
 from certifier.cli.records import read_record
 from certifier.text import name_in, printable
 
@@ -38,13 +37,17 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     place, name, task = find(args), printable(args.name, 80), printable(args.task, 300)
     arn = _arn(place, args.name, args.task)
-    done = False if arn is None else place.store.release(args.name, arn, datetime.now(UTC))
+    done = False if arn is None else place.store.release(args.name, arn, place.now())
     match done:
         case InUse(by=by):
             print(f"certifier release: {name} has {printable(by)}", file=sys.stderr)
             return 1
+        case False if place.store.state(args.name) is None:
+            return missing("release", args.name, place)
         case False:
-            print(f"certifier release: {task} does not wait for {name}", file=sys.stderr)
+            waiting = [name_in(pause.task_arn) for pause in place.store.pauses_of(args.name)]
+            known = f"; what waits: {', '.join(waiting)}" if waiting else ""
+            complain("release", f"{task} does not wait for {name}{known}")
             return 1
     print(f"{task} stays as it is; {name} does not start it again, and is due now")
     return 0

@@ -67,8 +67,9 @@ def _run(args: argparse.Namespace) -> int:
         return complain(
             "report", "--profile, --region and --stack: give each once, or as often as the others"
         )
-    now = datetime.now(UTC)
-    shown = [_read(each, alone=len(chosen) == 1) for each in chosen]
+    read = [_read(each, alone=len(chosen) == 1) for each in chosen]
+    shown = [facts for facts, _ in read]
+    now = max((then for _, then in read if then is not None), default=datetime.now(UTC))
     if args.group is not None:
         shown = [_of_group(each, args.group) for each in shown]
         if not any(each.sources or each.problem for each in shown):
@@ -109,8 +110,8 @@ def _installations(
     ]
 
 
-def _read(where: argparse.Namespace, *, alone: bool) -> InstallationFacts:
-    """Return one installation; of several, one that cannot be read is shown as that.
+def _read(where: argparse.Namespace, *, alone: bool) -> tuple[InstallationFacts, datetime | None]:
+    """Return one installation, and what time it is there; one of several may not be readable.
 
     Raises:
         CertifierError: the only one cannot be read.
@@ -124,10 +125,11 @@ def _read(where: argparse.Namespace, *, alone: bool) -> InstallationFacts:
             raise
         seen = error.seen if isinstance(error, Refused) and error.seen else str(error)
         label = " · ".join(filter(None, words))
-        return InstallationFacts(label, record_url=str, problem=seen or type(error).__name__)
+        problem = seen or type(error).__name__
+        return InstallationFacts(label, record_url=str, problem=problem), None
     partition, region, account = _place(installation)
     bucket = installation.deployment.bucket
-    return InstallationFacts(
+    facts = InstallationFacts(
         label=f"{where.stack} · {region} · {account}",
         record_url=lambda key: console_address(partition, region, bucket, f"{key}.html"),
         sources=gathered.sources,
@@ -137,6 +139,7 @@ def _read(where: argparse.Namespace, *, alone: bool) -> InstallationFacts:
         report=gathered.digests.report,
         unread=gathered.unread,
     )
+    return facts, installation.now()
 
 
 def _of_group(shown: InstallationFacts, group: str) -> InstallationFacts:

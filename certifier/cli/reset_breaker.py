@@ -1,7 +1,6 @@
 """``certifier reset-breaker``: close the breaker again, after a person has looked."""
 
 import argparse
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from certifier.cli.installation import add_options, find, guarded
@@ -28,9 +27,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    store = find(args).store
+    place = find(args)
+    store = place.store
     was_open = store.breaker().open
-    names = store.reset_breaker(datetime.now(UTC))
+    names = store.reset_breaker(place.now())
     print("changes may begin again" if was_open else "changes were not stopped")
     if names:
         print(f"due now: {', '.join(names)}")

@@ -3,19 +3,18 @@
 import argparse
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from certifier.cli import did_you_mean
-from certifier.cli.installation import Installation, add_options, complain, find, guarded
+from certifier.cli.installation import add_options, find, guarded, missing
 from certifier.cli.plans import opening, show_intent
 from certifier.cli.records import read_record
 from certifier.cli.status import STYLES as STANDINGS
 from certifier.cli.terminal import Cell, Terminal
 from certifier.run.event import run_id
-from certifier.run.record import Certification
+from certifier.run.record import Certification, TaskRecord
 from certifier.run.settled import open_first
 from certifier.run.standing import Stands, stands
 from certifier.text import clock_time, counted, name_in, printable, size, span
@@ -46,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    place, now = find(args), datetime.now(UTC)
-    state = place.store.state(args.name)
+    place = find(args)
+    state, now = place.store.state(args.name), place.now()
     if state is None:
         return missing("show", args.name, place)
     record = read_record(place.documents, state.record) if state.record else None
@@ -57,13 +56,6 @@ def _run(args: argparse.Namespace) -> int:
     each = stands(state, place.store.pauses_of(args.name), now)
     show(Terminal(), each, record, now)
     return 0
-
-
-def missing(command: str, name: str, place: Installation) -> int:
-    """Say that nobody registered a source, and what was meant; return the exit status."""
-    known = [state.name for state in place.store.states_all()]
-    complain(command, f"{name!r} is not a registered source{did_you_mean(name, known)}")
-    return 1
 
 
 def show(terminal: Terminal, each: Stands, record: Certification | None, now: datetime) -> None:
@@ -118,6 +110,28 @@ def _standing(
         yield "again", "when asked"
 
 
+def _tasks(tasks: TaskRecord) -> Iterator[str]:
+    """Yield what became of the tasks of a change: of each only what is so."""
+    known = {task.arn: task.identifier for task in tasks.stopped}
+    waiting = [known.get(arn, name_in(arn)) for arn in tasks.pending_restarts]
+    if tasks.resumed:
+        took = tasks.stopped_seconds
+        longest = "" if took is None else f"; the longest did not run for {took:.0f} s"
+        names = ", ".join(map(name_in, tasks.resumed))
+        yield f"stopped and started again: {names}{longest}"
+    if waiting:
+        yield f"stopped, and waiting for a restart: {', '.join(waiting)}"
+    left = [arn for arn in tasks.paused if arn not in (*tasks.resumed, *tasks.pending_restarts)]
+    if left:
+        yield f"stopped for the change: {', '.join(map(name_in, left))}"
+
+
+def _value(field: str, value: str | None) -> str:
+    if value is None:
+        return "none"
+    return f"{value[:8]}…" if field == "certificate" else value
+
+
 def _record(record: Certification) -> Iterator[tuple[str, Cell]]:
     spec = record.spec
     yield "host", printable(f"{spec['host']}:{spec.get('port', 5432)}")
@@ -127,8 +141,8 @@ def _record(record: Certification) -> Iterator[tuple[str, Cell]]:
         yield "endpoint", printable(f"{record.endpoint.identifier}, {mode.value}{made}")
     for change in record.changes if record.changed or record.rolled_back else ():
         back = ", rolled back" if record.rolled_back else ""
-        values = f"{(change.old or 'none')[:40]} → {(change.new or 'none')[:40]}"
-        yield "changed", printable(f"{change.field}: {values}{back}")
+        was, now = _value(change.field, change.old), _value(change.field, change.new)
+        yield "changed", printable(f"{change.field}: {was} → {now}{back}")
     if record.trust is not None and record.trust.anchors:
         names = ", ".join(facts.title for facts in record.trust.anchors[:4])
         more = len(record.trust.anchors) - 4
@@ -142,11 +156,7 @@ def _record(record: Certification) -> Iterator[tuple[str, Cell]]:
             yield label, f"connected, {proof.words}" if proof.connected else "did not connect"
         else:
             yield label, "not reached" if record.reached is None else "not needed"
-    if record.tasks.paused or record.tasks.resumed:
-        names = ", ".join(name_in(arn) for arn in record.tasks.resumed or record.tasks.paused)
-        took = record.tasks.stopped_seconds
-        still = "" if took is None else f"; the longest did not run for {took:.0f} s"
-        yield "tasks", printable(f"stopped and started again: {names}{still}")
+    yield from (("tasks", printable(each, 2000)) for each in _tasks(record.tasks))
     for slot in record.slots.after or record.slots.before or ():
         if not slot.active:
             kept = "" if slot.retained_bytes is None else f", retains {size(slot.retained_bytes)}"

@@ -4,14 +4,20 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from certifier.aws.store import Store
-from certifier.cli import did_you_mean
-from certifier.cli.installation import add_options, complain, find, guarded
+from certifier.cli.installation import (
+    Installation,
+    add_options,
+    complain,
+    find,
+    guarded,
+    not_registered,
+)
+from certifier.cli.numbers import whole
 from certifier.cli.plans import opening
 from certifier.cli.terminal import Cell, Terminal
 from certifier.run.group import group_of, is_in_group
@@ -43,6 +49,7 @@ SORTS: dict[str, Callable[[Stands], Any]] = {
 }
 SOON, URGENT = 30, 7
 """Days: an expiry is listed, and checked."""
+NONE_YET = "No source is registered yet: certifier certify orders.json registers the first."
 NAMED = 3
 SEEN_SHOWN = 160
 REFRESH_SECONDS = 10.0
@@ -67,7 +74,10 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument("--all", action="store_true", help="one line for each source")
     parser.add_argument("--failing", action="store_true", help="only those that need a person")
     parser.add_argument(
-        "--expiring", type=int, metavar="DAYS", help="only those with fewer days left"
+        "--expiring",
+        type=whole(0, 100_000),
+        metavar="DAYS",
+        help="only those with fewer days left",
     )
     parser.add_argument(
         "--group",
@@ -99,24 +109,24 @@ def run(args: argparse.Namespace, sleep: Callable[[float], None] = time.sleep) -
 
 
 def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
-    store = find(args).store
+    place = find(args)
     for number in range(ROUNDS if args.watch else 1):
         if number:
             sleep(REFRESH_SECONDS)
-        status = _once(args, store, again=number > 0)
+        status = _once(args, place, again=number > 0)
     return status
 
 
-def _once(args: argparse.Namespace, store: Store, *, again: bool) -> int:
-    now, breaker = datetime.now(UTC), store.breaker()
-    states, pauses = store.states_all(), store.pauses_all()
+def _once(args: argparse.Namespace, place: Installation, *, again: bool) -> int:
+    store = place.store
+    breaker, states, pauses = store.breaker(), store.states_all(), store.pauses_all()
+    now = place.now()
     if unknown := sorted(set(args.names) - {state.name for state in states}):
         known = [state.name for state in states]
-        asked = ", ".join(f"{name}{did_you_mean(name, known)}" for name in unknown)
-        complain("status", f"not registered: {asked}")
+        complain("status", "\n  ".join(not_registered(name, known) for name in unknown))
         return 1
-    whole = [stands(state, pauses, now) for state in states]
-    chosen = _chosen(args, whole)
+    fleet = [stands(state, pauses, now) for state in states]
+    chosen = _chosen(args, fleet)
     if args.check:
         return _check(chosen, breaker)
     if args.json or args.output == "json":
@@ -130,7 +140,7 @@ def _once(args: argparse.Namespace, store: Store, *, again: bool) -> int:
         if again and terminal.is_live:
             terminal.console.clear()
         listed = args.all or args.wide or bool(args.names)
-        show(terminal, chosen, breaker, now, listed=listed, wide=args.wide)
+        show(terminal, chosen, breaker, now, listed=listed, wide=args.wide, of=len(fleet))
     return 0
 
 
@@ -241,6 +251,7 @@ def show(
     *,
     listed: bool = False,
     wide: bool = False,
+    of: int = 0,
 ) -> None:
     """Print the fleet.
 
@@ -248,9 +259,10 @@ def show(
         fleet: in the order in which they are to be shown.
         listed: also those that are fine, one by one.
         wide: every column, and nothing folded.
+        of: how many are registered, of which these were chosen.
     """
     if not fleet:
-        terminal.line("No source is registered, or none is like that.")
+        terminal.line("No source is like that." if of else NONE_YET, hang=2)
         return
     terminal.line(_head(fleet, breaker), hang=2)
     if breaker.open:
@@ -265,8 +277,8 @@ def show(
         heads = [head.replace("_", " ") for head in (*COLUMNS[:-1], "why")]
         terminal.rows([_wide(each, now) for each in rest], heads=heads)
     else:
-        whole = listed or terminal.width is None  # a pipe is searched for names
-        groups = [[each] for each in rest] if whole else folded(rest)
+        apart = listed or terminal.width is None  # a pipe is searched for names
+        groups = [[each] for each in rest] if apart else folded(rest)
         terminal.rows([_row(group, now) for group in groups])
     if not listed:
         rows = list(_counted(fleet))

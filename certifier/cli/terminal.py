@@ -145,7 +145,7 @@ class Terminal:
             elif indent + hang + NARROWEST <= self.width:
                 self.line(head, row[-1], indent=indent, hang=hang)
             else:
-                self.line(head, indent=indent)
+                self.line(head, indent=indent, hang=4)
                 self.line(row[-1], indent=indent + 4)
 
     def gap(self) -> None:

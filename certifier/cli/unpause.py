@@ -2,10 +2,9 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from certifier.cli.installation import add_options, find, guarded
+from certifier.cli.installation import add_options, find, guarded, missing
 from certifier.text import printable
 
 if TYPE_CHECKING:
@@ -32,7 +31,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     name = printable(args.name, 80)
-    if not find(args).store.end_hold(args.name, datetime.now(UTC)):
+    place = find(args)
+    if not place.store.end_hold(args.name, place.now()):
+        if place.store.state(args.name) is None:
+            return missing("unpause", args.name, place)
         print(f"certifier unpause: {name} is not paused", file=sys.stderr)
         return 1
     print(f"{name} is due now")

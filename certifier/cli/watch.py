@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from certifier.cli.certify import see_it_end
 from certifier.cli.installation import Installation, add_options, complain, find, guarded
+from certifier.cli.numbers import FOLLOWED
 from certifier.run.event import run_id
 from certifier.text import printable
 
@@ -30,7 +31,11 @@ def register(subparsers: "Subparsers") -> None:
         help="name or ARN of the execution; default: the one that was started last and still runs",
     )
     parser.add_argument(
-        "--timeout", type=float, default=120.0, metavar="MINUTES", help="how long to follow (120)"
+        "--timeout",
+        type=FOLLOWED,
+        default=120.0,
+        metavar="MINUTES",
+        help="how long to follow (120)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_options(parser)
@@ -62,8 +67,10 @@ def _newest(place: Installation) -> str | None:
 
 def _named(place: Installation, execution: str) -> str | None:
     """Return the ARN of an execution by its name or ARN; the doors give theirs the same name."""
-    if execution.startswith("arn:"):
-        return execution if place.states.describe(execution) is not None else None
     doors = (place.deployment.machine, place.deployment.onboard)
-    arns = [f"{door.replace(':stateMachine:', ':execution:')}:{execution}" for door in doors]
+    begin = [door.replace(":stateMachine:", ":execution:") for door in doors]
+    if execution.startswith("arn:"):
+        arns = [execution] if execution.startswith(tuple(begin)) else []
+    else:
+        arns = [f"{door}:{execution}" for door in begin]
     return next((arn for arn in arns if place.states.describe(arn) is not None), None)

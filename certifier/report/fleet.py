@@ -151,8 +151,15 @@ def _needing_of(page: FleetPage, installation: InstallationFacts) -> int:
     return sum(bool(row.needs) for row in page.rows if row.installation is installation)
 
 
+NEAR = 24
+"""Per cent of the axis on which, of a narrow screen, "expired" stands."""
+
+
 def _months(now: datetime) -> list[dict[str, Any]]:
-    """Return the beginnings of the next months, and where on the axis they lie, in per cent."""
+    """Return the beginnings of the next months, and where on the axis they lie, in per cent.
+
+    ``shown``: where there is little room, neither ``odd`` ones are, nor those ``near`` its begin.
+    """
     months = []
     year, month = now.year, now.month
     for number in range(1, 13):
@@ -161,7 +168,8 @@ def _months(now: datetime) -> list[dict[str, Any]]:
         weeks = (begins - now) / timedelta(days=7)
         if 4 < weeks < 51:
             at = round((1 + weeks) / 53 * 100, 1)
-            months.append({"name": f"{begins:%b}", "at": at, "odd": number % 2 == 0})
+            shown = "odd" if number % 2 == 0 else "near" if at < NEAR else ""
+            months.append({"name": f"{begins:%b}", "at": at, "shown": shown})
     return months
 
 

@@ -22,33 +22,18 @@ from certifier.models import Fact, Finding, Policy
 from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
 from certifier.run.announcement import announcements
-from certifier.run.carryover import (
-    anchors,
-    answered,
-    events,
-    nodes,
-    pending_anchors,
-    remembered,
-)
-from certifier.run.digest import SHARED, may_wait, pending
+from certifier.run.carryover import answered, nodes, pending_anchors, remembered
+from certifier.run.conclusion import Conclusion, Message, conclude, learnt, message, with_findings
+from certifier.run.digest import pending
 from certifier.run.documents import Document
 from certifier.run.dossier import Dossier, facts_in, gathered
-from certifier.run.due import next_due, waits_for_window
 from certifier.run.ending import Ending, ending
 from certifier.run.event import RecordEvent, run_id
 from certifier.run.history import History, PastRun
 from certifier.run.mail import Notice, Situation, about_breaker
 from certifier.run.measures import Measures, of_certification
-from certifier.run.notice import (
-    attention,
-    expiry_words,
-    new_events,
-    notice,
-    notified_from_now_on,
-    retained_wal,
-    unreported,
-)
-from certifier.run.record import Certification, cause_of, certification, expiries, trusted_pem
+from certifier.run.notice import retained_wal
+from certifier.run.record import Certification, cause_of, certification, trusted_pem
 from certifier.run.site import Site
 from certifier.run.state import Pause, Recording, SourceState
 from certifier.run.summary import child_outcome, child_outcome_again
@@ -121,81 +106,31 @@ def _record(
     left = _delete_canary(event, context, held)
     dossier = _gather(event, context, state, canary_left=left)
     end = ending(dossier, event.problem, run=event.run)
-    window = event.source.spec.window
-    opens_at = dossier.plan.opens_at if dossier.plan else None
-    waits = waits_for_window(end.outcome, state, opens_at=opens_at, now=now)
-    if waits.finding is not None:
-        end = replace(end, findings=(*end.findings, waits.finding))
-    policy, expiring = context.settings.policy, expiries(dossier)
-    soon = unreported(expiring, end.findings, warning_days=policy.warning_days, now=now)
-    end = replace(end, findings=(*end.findings, *soon))
-    due = next_due(
-        end,
-        state,
-        now=now,
-        pending_restart=bool(dossier.pending_restarts),
-        opens_at=window.next_opening(now) if window and end.unfinished else opens_at,
-        change=dossier.change,
-    )
+    decided = conclude(event, end, dossier, state, policy=context.settings.policy, now=now)
     key = _key(event, state.claim.since if state.claim else now)
-    needs = attention(
-        end,
-        pending_restarts=dossier.pending_restarts,
-        waiting_since=due.waiting_since,
-        now=now,
-        expiries=expiry_words(expiring, warning_days=policy.warning_days, now=now),
+    at = _situation(event, context, dossier, key=key, next_due=decided.due.at)
+    due = message(event, at, decided, dossier, state, now=now)
+    unsent = _send(event, context, at, decided.end, due)
+    decided = replace(decided, end=with_findings(decided.end, unsent))
+    needed = due.notice is not None and bool(decided.needs or decided.new)
+    decided, record = _evidence(
+        event, context, held, decided, dossier, key=key, attention=needed, now=now
     )
-    version = event.source.version
-    new = new_events(end.findings, state, version)
-    at = _situation(event, context, dossier, key=key, next_due=due.at)
-    due_notice = notice(at, end, needs=needs, notified=state.notified, now=now, events=new)
-    needed = due_notice is not None and bool(needs or new)
-    notified = notified_from_now_on(
-        end, needs, state.notified, sent=due_notice is not None, now=now
-    )
-    kept: dict[str, Any] = {**anchors(dossier, state, now), **events(state, new, version)}
-    unsent, waits_for_others = None, False
-    if due_notice is not None and event.sources > SHARED and may_wait(at, end):
-        waits_for_others = True
-        waiting = pending(at, end, due_notice, kept, notified)
-        context.documents.write_pending(run_id(event.parent), waiting)
-    elif due_notice is not None:
-        unsent = _publish(context, due_notice)
-    if unsent is not None:
-        end = replace(end, findings=(*end.findings, unsent))
-    if unsent is not None or waits_for_others:
-        notified = dict(state.notified)  # until it was sent; else the next run tries again
-    if unsent is not None or waits_for_others or (new and due_notice is None):
-        kept = {"unsent": new} if new else {}
-    record = certification(event, dossier, end, at=now, next_due=due.at)
-    _keep(context, record, key)  # whoever hears of it may read it at once
-    unannounced = _announce(context, held, record, key, attention=needed)
-    if unannounced is not None:
-        end = replace(end, findings=(*end.findings, unannounced))
-        record = certification(event, dossier, end, at=now, next_due=due.at)
-        _keep(context, record, key)
     context.store.set_due(_asleep(context, dossier), now)
     done = held.record(
         Recording(
-            outcome=end.outcome,
+            outcome=decided.end.outcome,
             at=now,
-            due_at=due.at,
-            findings=end.findings,
-            erase_undo=end.erase_undo,
-            bad_end=end.bad_end,
-            first=end.unfinished or bool(dossier.pending_restarts),
+            due_at=decided.due.at,
+            findings=decided.end.findings,
+            erase_undo=decided.end.erase_undo,
+            bad_end=decided.end.bad_end,
+            first=decided.end.unfinished or bool(dossier.pending_restarts),
             state={
-                **remembered(dossier, end, due, record),
-                **answered(dossier),
-                **pending_anchors(event.source.spec, dossier, end, state),
-                **nodes(event.source.spec, dossier, end, state, now),
-                **kept,
-                "opens_at": waits.opens_at,
-                "missed_windows": waits.missed,
-                "notified": notified or None,
-                "announced_by": None,
+                **_state(event, decided, dossier, state, record, now=now),
+                **learnt(due, state, out=unsent is None and not due.shared),
                 "record": key,
-                "history": _history(state, end, now, key),
+                "history": _history(state, decided.end, now, key),
             },
         ),
         breaker_limit=context.settings.breaker_limit,
@@ -207,7 +142,73 @@ def _record(
     measure(of_certification(record, dossier.pauses, now))
     if unsent is not None:
         measure({Metric.NOTICES_UNSENT: 1})
-    return Answer(outcome=end.outcome)
+    return Answer(outcome=decided.end.outcome)
+
+
+def _send(
+    event: RecordEvent,
+    context: StepContext[RecordSettings],
+    at: Situation,
+    end: Ending,
+    due: Message,
+) -> Finding | None:
+    """Send the notice, or leave it to the mail of the whole execution; return why it cannot be."""
+    if due.notice is None:
+        return None
+    if due.shared:
+        waiting = pending(at, end, due.notice, due.kept, due.notified)
+        context.documents.write_pending(run_id(event.parent), waiting)
+        return None
+    return _publish(context, due.notice)
+
+
+def _evidence(
+    event: RecordEvent,
+    context: StepContext[RecordSettings],
+    held: Held,
+    decided: Conclusion,
+    dossier: Dossier,
+    *,
+    key: str,
+    attention: bool,
+    now: datetime,
+) -> tuple[Conclusion, Certification]:
+    """Write the record, then the event: whoever hears of it may read it at once.
+
+    An event that the bus did not take is in the record, which is then written once more.
+    """
+    due = decided.due.at
+    record = certification(event, dossier, decided.end, at=now, next_due=due)
+    _keep(context, record, key)
+    unannounced = _announce(context, held, record, key, attention=attention)
+    if unannounced is None:
+        return decided, record
+    decided = replace(decided, end=with_findings(decided.end, unannounced))
+    record = certification(event, dossier, decided.end, at=now, next_due=due)
+    _keep(context, record, key)
+    return decided, record
+
+
+def _state(
+    event: RecordEvent,
+    decided: Conclusion,
+    dossier: Dossier,
+    state: SourceState,
+    record: Certification,
+    *,
+    now: datetime,
+) -> dict[str, Any]:
+    """Return what the next run knows of this one."""
+    spec, end = event.source.spec, decided.end
+    return {
+        **remembered(dossier, end, decided.due, record),
+        **answered(dossier),
+        **pending_anchors(spec, dossier, end, state),
+        **nodes(spec, dossier, end, state, now),
+        "opens_at": decided.waits.opens_at,
+        "missed_windows": decided.waits.missed,
+        "announced_by": None,
+    }
 
 
 def _history(state: SourceState, end: Ending, now: datetime, key: str) -> History:

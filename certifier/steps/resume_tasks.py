@@ -20,7 +20,7 @@ from certifier.run.state import Pause
 from certifier.run.whose_stop import not_ours
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import ATTEMPTS, explained, prove
-from certifier.text import name_in
+from certifier.text import counted, name_in
 from certifier.vocabulary import Cause, Witness
 
 NOT_TAKEN = "DMS does not take the start, although both endpoints connect"
@@ -194,7 +194,8 @@ def _asked(
     if before is not None and before.stage is Asking.STARTING:
         if now - before.at < SEEN_LATE:
             return before
-        times = f"it was asked {pause.starts} times so far, and is {task.status} again"
+        often = counted(pause.starts, "time")
+        times = f"it was asked to start {often} so far, and its status is {task.status} again"
         return Asked(stage=Asking.OVER, at=before.at, reason=_not_restarted(task, times))
     if before is not None:
         reason = _tested(event, context, task)

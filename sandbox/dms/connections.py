@@ -62,12 +62,20 @@ class Connections:
     def _describe(self, params: dict[str, Any]) -> dict[str, Any]:
         filters = params.get("Filters") or []
         if not self._dms.switches.connection_filters_anded:
-            params = params | {"Filters": filters[-1:]}
+            filters = filters[-1:]
+            params = params | {"Filters": filters}
+        # A look at one endpoint's must not take longer, the more endpoints there are.
+        named = [
+            {arn.lower() for arn in one["Values"]}
+            for one in filters
+            if one["Name"] == "endpoint-arn"
+        ]
         found = self._dms.filtered(
             params,
             [
                 {"EndpointArn": endpoint, "ReplicationInstanceArn": instance}
                 for endpoint, instance in self._dms.state.connections
+                if all(endpoint.lower() in arns for arns in named)
             ],
             {
                 "endpoint-arn": "EndpointArn",

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sandbox.aws.cloud import TICK_MINUTES, Cloud
 from sandbox.pki import Authority
 from sandbox.postgres import Access, Postgres
 from sandbox.serve.estate import seed, source_file
+from sandbox.serve.folder import WRONG_USAGE
 from sandbox.serve.wire import Asked, NotServed
 from sandbox.world import NAME, PASSWORD, USER, World
 
@@ -159,24 +161,35 @@ class Account:
                 world.cloud.emit_secret_label(secret, wait=False)
             return answer
 
+    def now(self) -> datetime:
+        """What time it is in the world that is open; the machine's time while none is."""
+        world = self._world
+        return datetime.now(UTC) if world is None else world.cloud.clock.now()
+
     def control(self, word: str, given: Mapping[str, Any]) -> Any:
         """Answer ``python -m sandbox do``, ``mail`` and ``reset``.
 
         Raises:
+            NotServed: what was typed is not an act.
             ValueError: it asks for what there is not.
         """
         match word:
             case "do":
-                chosen = acts.Asked.of(tuple(str(each) for each in given.get("words", ())))
-                with self._open() as world:
-                    wait = chosen.act is acts.tick
-                    return chosen.act(world, *chosen.arguments, wait=wait)
+                return self._do(tuple(str(each) for each in given.get("words", ())))
             case "mail":
                 with self._open() as world:
                     return world.cloud.notices
             case "reset":
                 return self._reset()
         raise ValueError(f"there is no {word!r}")
+
+    def _do(self, words: tuple[str, ...]) -> str:
+        try:
+            chosen = acts.Asked.of(words)
+            with self._open() as world:
+                return chosen.act(world, *chosen.arguments, wait=chosen.act is acts.tick)
+        except acts.WrongUsage as wrong:
+            raise NotServed(400, WRONG_USAGE, str(wrong)) from None
 
     def _reset(self) -> str:
         with self._changed:

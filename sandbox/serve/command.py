@@ -17,6 +17,7 @@ from sandbox.serve.folder import (
     CONTROL_HEADER,
     FOLDER,
     PORT,
+    WRONG_USAGE,
     account_file,
     environment,
     leave_own_account,
@@ -30,11 +31,18 @@ _PORTS = 65535
 _CONTROL_SECONDS = 600.0
 
 
+class _WrongUsage(ValueError):
+    """The account knows no such act, or argument of one."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one of :data:`COMMANDS`: exit status 0 done, 1 it could not be done, 2 wrong usage."""
     args = _parser(arguments).parse_args(arguments)
     try:
         status: int = args.run(args)
+    except _WrongUsage as wrong:
+        print(f"sandbox {args.command}: {wrong}", file=sys.stderr)
+        return 2
     except ValueError as wrong:
         print(f"sandbox {args.command}: {wrong}", file=sys.stderr)
         return 1
@@ -159,6 +167,7 @@ def _asked(args: argparse.Namespace, word: str, given: dict[str, Any]) -> Any:
     """Ask the account that serves; the folder that is named, else the environment's account.
 
     Raises:
+        _WrongUsage: there is no such act.
         ValueError: it does not answer, or says no.
     """
     parts = urlsplit(_url(args.folder))
@@ -173,6 +182,8 @@ def _asked(args: argparse.Namespace, word: str, given: dict[str, Any]) -> Any:
         raise ValueError("the account does not answer: python -m sandbox serve") from None
     finally:
         connection.close()
+    if body and answer.status != 200 and body.get("__type") == WRONG_USAGE:
+        raise _WrongUsage(str(body.get("message", "")))
     if answer.status != 200:
         raise ValueError(str(body.get("message", "")))
     return body

@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = "127.0.0.1"
 PORT = 4566
 CONTROL = "/_sandbox/"
+WRONG_USAGE = "WrongUsage"
+"""The code of the answer to what is not an act."""
 CONTROL_HEADER = "X-Sandbox-Control"
 
 

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Protocol
 from urllib.parse import urlsplit
@@ -37,6 +38,9 @@ class Backend(Protocol):
 
     def answer(self, what: Asked, request: AWSPreparedRequest) -> AWSResponse | None:
         """Answer a call of AWS; None when there is no answer to it."""
+
+    def now(self) -> datetime:
+        """What time it is there: an answer says so in its header ``Date``."""
 
     def control(self, word: str, given: Mapping[str, Any]) -> Any:
         """Answer ``/_sandbox/<word>`` to the JSON that was sent, as JSON."""
@@ -89,6 +93,11 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         with suppress(OSError):
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The header Date: the account's time, whose clock runs ahead of the machine's."""
+        instant = self.backend.now().timestamp() if timestamp is None else timestamp
+        return super().date_time_string(instant)
 
     def log_message(self, *_: Any) -> None:
         """The log of calls is the choke point's."""

@@ -9,7 +9,6 @@ import fcntl
 import os
 import pty
 import re
-import signal
 import struct
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sandbox.serve.folder import FOLDER, ROOT
+from sandbox.serve.process import served_from
 
 PICTURE = ROOT / "docs" / "picture.svg"
 COLUMNS = 100
@@ -38,7 +38,6 @@ COMMANDS = (
 )
 """What is typed. Before the last one somebody waits until the run that it shows is over."""
 ROLLED_BACK = "certifier status orders --json | grep -q rolled_back"
-_OPEN = "Ctrl-C ends it"
 _SECONDS = 300.0
 _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 
@@ -71,29 +70,8 @@ def session() -> list[tuple[str, str]]:
 @contextmanager
 def _account(folder: Path) -> Iterator[None]:
     (folder / ".venv").symlink_to(sys.prefix)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "serve", "--port", "0"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    assert server.stdout is not None
-    try:
-        if not any(_OPEN in line for line in server.stdout):
-            raise ValueError("the account did not open")
+    with served_from(folder, sys.executable, environment=os.environ | {"PYTHONPATH": str(ROOT)}):
         yield
-    finally:
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(60)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        server.stdout.close()
 
 
 def _screen_of(command: str, folder: Path) -> str:

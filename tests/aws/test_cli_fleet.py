@@ -107,7 +107,7 @@ def test_status_of_an_unknown_source_is_one_line(
 ) -> None:
     """It says which name nobody registered."""
     assert command(status, "nope") == 1
-    assert capsys.readouterr().err == "certifier status: not registered: nope\n"
+    assert capsys.readouterr().err == "certifier status: 'nope' is not a registered source\n"
     assert command(status) == 0
     assert "No source is registered" in capsys.readouterr().out
 
@@ -146,7 +146,7 @@ def test_forget_refuses_while_a_run_has_the_source(
     assert command(forget, "orders") == 0
     assert command(forget, "orders") == 1
     assert store.specs_all() == {}
-    assert "orders is not registered" in capsys.readouterr().err
+    assert "'orders' is not a registered source" in capsys.readouterr().err
 
 
 def test_reset_breaker_closes_the_breaker(

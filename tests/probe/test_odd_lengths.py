@@ -160,7 +160,7 @@ def test_a_signature_is_compared_by_its_bytes() -> None:
 
 
 def test_a_request_is_as_short_as_its_code() -> None:
-    """Less than a code is no request."""
+    """In two bytes nothing can be asked for."""
     report, said = asked(at_login(message(b"R", struct.pack("!h", 0))))
     assert (report.passed, said.connected) == (False, False)
     assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION

@@ -42,7 +42,11 @@ def run(*words: str | Path, folder: Path = ROOT, **variables: str) -> tuple[int,
         (("serve", "--speed", "nan"), "'nan' is not a number between 1 and 3600"),
         (("serve", "--sources", "501"), "'501' is not a number between 0 and 500"),
         (("do",), "required: ACT"),
-        (("mial",), "there is no command mial; did you mean mail?"),
+        (
+            ("mial",),
+            "there is no command mial; did you mean mail? (a new folder: ./mial)",
+        ),
+        (("nosuch",), "there is no command nosuch (a new folder: ./nosuch)"),
     ],
 )
 def test_wrong_usage_is_status_2(words: tuple[str, ...], said: str) -> None:

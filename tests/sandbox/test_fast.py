@@ -81,6 +81,28 @@ def test_a_transaction_is_done_as_a_whole_or_not_at_all(dynamodb: Any, holds: bo
     assert everything(dynamodb) == dict.fromkeys("abcd", "old")
 
 
+@pytest.mark.parametrize("forward", [True, False])
+def test_a_query_answers_with_the_items_of_its_partition(dynamodb: Any, forward: bool) -> None:
+    """In the order of their range keys, page by page; one without items has none."""
+    for pk, sk in (("b", "3"), ("a", "2"), ("a", "1"), ("a", "4"), ("c", "0")):
+        item = {"pk": {"S": pk}, "sk": {"S": sk}}
+        dynamodb.put_item(TableName=TABLE, Item=item)
+
+    def asked(pk: str) -> list[str]:
+        pages = dynamodb.get_paginator("query").paginate(
+            TableName=TABLE,
+            KeyConditionExpression="pk = :pk AND sk > :sk",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":sk": {"S": "1"}},
+            ScanIndexForward=forward,
+            PaginationConfig={"PageSize": 1},
+        )
+        return [item["sk"]["S"] for page in pages for item in page["Items"]]
+
+    assert asked("a") == (["2", "4"] if forward else ["4", "2"])
+    assert (asked("b"), asked("c"), asked("d")) == (["3"], [], [])
+    assert len(dynamodb.scan(TableName=TABLE)["Items"]) == 5
+
+
 EXPRESSIONS = (
     "SET v = :a, n = if_not_exists(n, :one) + :one",
     "SET l = list_append(l, :l), m.k = :a REMOVE v, l[0], l[1]",

@@ -16,11 +16,13 @@ def test_the_scenes_come_in_their_order_with_their_records() -> None:
                 "A pipeline starts.",
                 [("orders", "certified", "records/x.html")],
             ),
-            Scene("b", "Recertify it", "A day later."),
+            Scene("b", "Roll it back", "", [("sales", "rolled_back", "records/y.html")]),
         ]
     )
-    assert page.index("a. Onboard &lt;it&gt;") < page.index("b. Recertify it")
-    assert '<a href="records/x.html">orders: certified</a>' in page
+    assert page.index("<h2>Onboard &lt;it&gt;") < page.index("<h2>Roll it back")
+    assert '<a href="records/x.html">orders</a> <span class="tag certified">certified<' in page
+    assert '<span class="tag rolled_back">rolled back</span>' in page
+    assert "prefers-color-scheme: dark" in page
     assert '<a href="fleet.html">' in page
     assert all(line in page for line in GLOSSARY)
     assert len(GLOSSARY) == 2

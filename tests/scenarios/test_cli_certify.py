@@ -116,9 +116,9 @@ def test_an_execution_that_never_becomes_visible_is_given_up(
         assert command("--plan", "--all") == 1
     finally:
         world.cloud.hide_executions(0)
-    assert "not known to Step Functions yet, and no longer followed: arn:" in (
-        capsys.readouterr().err
-    )
+    said = capsys.readouterr().err
+    assert "not known to Step Functions yet, and no longer followed; go on with\n" in said
+    assert "  certifier watch certify-" in said
     asked = [call for call in world.cloud.calls if call.operation == "DescribeExecution"]
     assert len(asked) >= UNSEEN_POLLS
     for execution in world.cloud.executions:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from certifier.aws.store import Store
+from certifier.aws.store import InUse, Store
 from sandbox.world import NAME
 from tests.scenarios.live import DAY, Live
 
@@ -54,6 +54,15 @@ def test_an_undo_log_of_a_later_version_concerns_its_own_source_alone(live: Live
     assert len(runs) <= 2 + 4, [one.states for one in runs]
     about = [subject for subject, _ in live.cloud.notices[before:] if NAME in subject]
     assert len(about) == 1, about
+    store = Store(live.cloud.client("dynamodb"), live.cloud.table)
+    assert isinstance(store.forget(NAME), InUse)
+    both = [
+        live.world.source(restart_tasks=True),
+        live.world.source(name="other", endpoint="other-source", probe_plaintext=True),
+    ]
+    live.cloud.run({"sources": both})
+    assert live.world.record("other")["version"] == 2
+    assert live.unfinished == ["claim", "undo", live.task]
     rewrite(live, '"of_later": 1, ', "")
     live.tick(9)
     assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
@@ -115,6 +124,8 @@ def test_a_source_whose_own_pause_cannot_be_read_is_set_aside_and_reported(live:
     assert live.world.outcome("other") == "certified"
     about = [subject for subject, _ in live.cloud.notices[before:] if NAME in subject]
     assert about == [f"Certifier eu-west-1: {NAME} cannot be run"]
+    store = Store(table, live.cloud.table)
+    assert isinstance(store.forget(NAME), InUse)
     table.put_item(TableName=live.cloud.table, Item=kept)
     live.tick(9)
     assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")

@@ -122,7 +122,7 @@ def test_the_whole_story(served: Served) -> None:
 
     # forget
     served.until(lambda: served.run(runbook("forget")).returncode == 0)
-    assert "not registered" in served.run("certifier status orders").stderr
+    assert "not a registered source" in served.run("certifier status orders").stderr
 
 
 def test_a_stopped_task_is_started_by_the_runbook(served: Served) -> None:

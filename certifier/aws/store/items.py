@@ -3,9 +3,8 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
-
-from pydantic import ValidationError
 
 from certifier.errors import Unexpected
 from certifier.models import Fact
@@ -90,9 +89,17 @@ def state_of(item: Mapping[str, Any]) -> SourceState:
     """
     known = {key: value for key, value in item.items() if key in SourceState.model_fields}
     try:
-        return SourceState.model_validate_json(json.dumps(known, default=_json))
-    except ValidationError:
+        state = SourceState.model_validate_json(json.dumps(known, default=_json))
+    except (ValueError, TypeError, RecursionError):  # a ValidationError is a ValueError
         raise Unexpected(f"STATE of {item['pk']}") from None
+    if state.name != name_of(item):
+        raise Unexpected(f"STATE of {item['pk']}: it names another source")
+    return state
+
+
+def name_of(item: Mapping[str, Any]) -> str:
+    """Return the name of the source that an item is about, by its key."""
+    return str(item["pk"]).partition("#")[2]
 
 
 def spec_of(item: Mapping[str, Any]) -> Source:
@@ -102,10 +109,27 @@ def spec_of(item: Mapping[str, Any]) -> Source:
         Unexpected: an older version of Certifier took the spec, and this one does not.
     """
     try:
-        return parse_source(json.loads(item["spec"]))
+        source = parse_source(json.loads(item["spec"]))
     except InvalidSource as error:
         # A spec that an older version took and this one does not: only an edit can repair that.
         raise Unexpected(f"SPEC of {item['pk']}: {error}") from None
+    except (KeyError, ValueError, TypeError, RecursionError):
+        raise Unexpected(f"SPEC of {item['pk']}: it is not JSON") from None
+    if source.name != name_of(item):
+        raise Unexpected(f"SPEC of {item['pk']}: it is of another source")
+    return source
+
+
+def registered_of(item: Mapping[str, Any]) -> tuple[Source, int]:
+    """Return the source that a SPEC item holds, and its version.
+
+    Raises:
+        Unexpected: as :func:`spec_of`, or there is no version.
+    """
+    source, version = spec_of(item), item.get("version")
+    if not isinstance(version, Decimal):
+        raise Unexpected(f"SPEC of {item['pk']}: it has no version")
+    return source, int(version)
 
 
 def pause_of(item: Mapping[str, Any]) -> Pause:

@@ -1,19 +1,21 @@
 """What the table says, without a write. Every read is consistent."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
 
 from certifier.aws.store.items import (
     BREAKER,
+    name_of,
     owner_key,
     pause_key,
     pause_of,
+    registered_of,
     source_key,
-    spec_of,
     state_of,
 )
 from certifier.aws.table import Table
@@ -21,7 +23,7 @@ from certifier.diagnosis import finding
 from certifier.errors import Unexpected
 from certifier.run.documents import UndoLog
 from certifier.run.state import Breaker, Pause, SourceState
-from certifier.source import Source
+from certifier.source import Source, is_name
 from certifier.vocabulary import Cause, Outcome, Witness
 
 
@@ -55,7 +57,7 @@ class Reads:
             Unexpected: an older version of Certifier took the spec, and this one does not.
         """
         item = self._table.get(source_key(name, "SPEC"))
-        return None if item is None else (spec_of(item), int(item["version"]))
+        return None if item is None else registered_of(item)
 
     def state(self, name: str) -> SourceState | None:
         """Return what is remembered of a source; ``None`` when nobody registered it."""
@@ -153,17 +155,17 @@ class Reads:
         ``None`` for one that an older version of Certifier took and this one does not.
         """
         found: dict[str, tuple[Source, int] | None] = {}
-        for item in self._table.scan("SPEC#", "SPEC"):
-            name = item["pk"].partition("#")[2]
+        for item in _named(self._table.scan("SPEC#", "SPEC")):
+            name = name_of(item)
             try:
-                found[name] = (spec_of(item), int(item["version"]))
+                found[name] = registered_of(item)
             except Unexpected:
                 found[name] = None
         return dict(sorted(found.items()))
 
     def states_all(self) -> tuple[SourceState, ...]:
         """Return what is remembered of every source, by name (reads the whole table)."""
-        states = (_state_or_why(item) for item in self._table.scan("SOURCE#", "STATE"))
+        states = (_state_or_why(item) for item in _named(self._table.scan("SOURCE#", "STATE")))
         return tuple(sorted(states, key=lambda state: state.name))
 
     def fleet(self) -> tuple[tuple[SourceState, Source | None, int], ...]:
@@ -174,15 +176,16 @@ class Reads:
         """
         states: dict[str, SourceState] = {}
         specs: dict[str, tuple[Source | None, int]] = {}
-        for item in self._table.scan_for("STATE", "SPEC"):
-            kind, _, name = item["pk"].partition("#")
+        for item in _named(self._table.scan_for("STATE", "SPEC")):
+            kind, name = item["pk"].partition("#")[0], name_of(item)
             if kind == "SOURCE":
                 states[name] = _state_or_why(item)
             elif kind == "SPEC":
                 try:
-                    specs[name] = (spec_of(item), int(item["version"]))
+                    specs[name] = registered_of(item)
                 except Unexpected:
-                    specs[name] = (None, int(item["version"]))
+                    version = item.get("version")
+                    specs[name] = (None, int(version) if isinstance(version, Decimal) else 0)
         return tuple((state, *specs.get(name, (None, 0))) for name, state in sorted(states.items()))
 
     def certificates_in_logs(self) -> frozenset[str]:
@@ -197,12 +200,17 @@ class Reads:
 _CERTIFICATE = re.compile(r"arn:[^\s\"]+:cert:[^\s\"]+")
 
 
+def _named(items: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the items of what a source can be called; no other name is shown to anybody."""
+    return (item for item in items if is_name(name_of(item)))
+
+
 def _state_or_why(item: Mapping[str, Any]) -> SourceState:
     """Return what a STATE item holds; of one that cannot be read, the name and that it cannot."""
     try:
         return state_of(item)
     except Unexpected:
-        name = item["pk"].partition("#")[2]
+        name = name_of(item)
         seen = f"the STATE of {name} in the table is not valid in this version of Certifier"
         why = finding(Cause.SOURCE_INVALID, place=Witness.WORKFLOW, seen=seen)
         return SourceState(name=name, outcome=Outcome.FAILED, findings=(why,))

@@ -324,8 +324,12 @@ class Sources(Reads):
         held = []
         if state is not None and state.claim is not None:
             held.append(f"a claim of the execution {state.claim.execution}")
-        if self.undo(name) is not None:
-            held.append("an undo log: a change that is not finished")
+        try:
+            unfinished = self.undo(name) is not None
+        except Unexpected:
+            held.append("an undo log that this version of Certifier cannot read")
+        else:
+            held += ["an undo log: a change that is not finished"] if unfinished else []
         if pauses := self.pauses_of(name):
             held.append("paused tasks: " + ", ".join(pause.task_arn for pause in pauses))
         if self.unreadable_pause(name):

@@ -1,0 +1,31 @@
+"""What a command says when AWS does not do what it asks: what happened, and what to look at."""
+
+from certifier.errors import Busy, CertifierError, InvalidEvent, Refused, Throttled, Unavailable
+
+_HINTS = (
+    ("Unable to locate credentials", "give --profile, or sign in"),
+    ("You must specify a region", "give --region, or set AWS_REGION"),
+    ("ExpiredToken", "sign in again"),
+    ("token included in the request is expired", "sign in again"),
+)
+"""What to do, by what AWS or botocore says."""
+
+
+def reason(error: CertifierError) -> str:
+    """Return the sentence, or the sentences, for people."""
+    match error:
+        case Refused(seen=seen) if seen:
+            hint = next((do for said, do in _HINTS if said in seen), None)
+            return seen if hint is None else f"{seen.rstrip('.')}: {hint}"
+        case InvalidEvent(problems=problems):
+            return "\n  ".join(problems)
+        case Throttled():
+            return f"AWS takes no more calls for now ({error}); try again in a minute"
+        case Busy():
+            return f"something else is changing the same thing ({error}); try again in a minute"
+        case Unavailable() if "Connect" in str(error):
+            look = "look at the network, the Region, and AWS_ENDPOINT_URL"
+            return f"AWS cannot be reached ({error}): {look}"
+        case Unavailable():
+            return f"AWS does not answer ({error}); try again in a minute"
+    return f"AWS answers what was not expected ({error}); please report it"
