@@ -78,7 +78,7 @@ class EndpointPlan:
         shrinks: CAs that are no longer needed would be dropped.
         grows: roots of the set that the source names would be added.
         may_wait: nothing else would change, and DMS connects without it: what the endpoint trusts
-            now is enough for the served chain.
+            now is enough for the served chain. No drop may wait that the source wants at once.
         reverted: how often others have changed back what we had proven, this time included.
     """
 
@@ -289,7 +289,9 @@ def plan_endpoint(
         changes=tuple(changes),
         shrinks=only_drops or bool(moves.drops),
         grows=bool(moves.adds),
-        may_wait=only_drops or (material.named and moves.may_wait(anchor, seen=seen)),
+        may_wait=(only_drops or (material.named and moves.may_wait(anchor, seen=seen)))
+        # Without overlap a CA goes at once, since it may be compromised.
+        and (source.ca_overlap or not (only_drops or moves.drops)),
         reverted=reverted,
         findings=tuple(findings),
     )
