@@ -18,7 +18,7 @@ from certifier.certificate import bundle_digest
 from certifier.endpoint.facts import Endpoint, EndpointFields, ReplicationTask
 from certifier.evidence import ProbeReport, SlotFacts
 from certifier.models import Fact, Finding
-from certifier.vocabulary import Decision, SettingsUnderTest
+from certifier.vocabulary import Cause, Decision, SettingsUnderTest, Stage
 
 
 class Refusal(Fact):
@@ -134,13 +134,17 @@ class ImportedCa(Fact):
 class InstanceTest(Fact):
     """One DMS test that was proven to belong to the settings it speaks of.
 
-    ``deleted``: somebody deleted the connection before it had a result. ``full``: the instance
-    serves as many endpoints as it may, so that nothing was tested.
+    ``cause``, ``stage``: what the words of DMS mean, read before a password in them was hidden;
+    ``None`` in what an earlier version wrote. ``deleted``: somebody deleted the connection before
+    it had a result. ``full``: the instance serves as many endpoints as it may, so that nothing was
+    tested.
     """
 
     instance_arn: str
     passed: bool
     message: str | None = None
+    cause: Cause | None = None
+    stage: Stage | None = None
     deleted: bool = False
     full: bool = False
 

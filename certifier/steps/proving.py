@@ -6,7 +6,7 @@ from typing import Any
 
 from certifier.aws.dms import TestStart
 from certifier.aws.store import Held
-from certifier.diagnosis import explain, finding
+from certifier.diagnosis import CATALOGUE, Diagnosis, explain, finding
 from certifier.endpoint.connection_test import Move, next_move
 from certifier.endpoint.facts import Connection
 from certifier.errors import Busy, Refused
@@ -95,10 +95,15 @@ def _result(move: Move, instance: str, shown: Mapping[str, Connection]) -> Insta
     if move is not Move.BELIEVE:
         return None
     connection = shown[instance]
+    passed = connection.status == "successful"
+    # Before anybody hides a password in the words, which may read like one of them.
+    said = None if passed else explain(connection.message or "")
     return InstanceTest(
         instance_arn=instance,
-        passed=connection.status == "successful",
+        passed=passed,
         message=connection.message,
+        cause=said.cause if said else None,
+        stage=said.stage if said else None,
     )
 
 
@@ -258,14 +263,28 @@ def explained(
             seen = f"the connection from {where} was deleted while it was tested"
             findings.append(finding(Cause.CONNECTION_DELETED, place=place, seen=seen))
             continue
-        said = explain(test.message or "")
-        seen = f"from replication instance {where}: {hide.text(said.seen)}"
         raw = None if test.message is None else hide.text(test.message)
+        said = _understood(test, raw or "")
+        seen = f"from replication instance {where}: {hide.text(said.seen)}"
         findings.append(finding(said.cause, place=place, seen=seen, raw=raw, stage=said.stage))
         if said.cause is not Cause.DMS_CANNOT_READ_SECRET and _came_past(probed, said.stage):
             seen = f"our probe got further than DMS did from {where}"
             findings.append(finding(Cause.DMS_DIFFERS_FROM_PROBE, place=place, seen=seen))
     return tuple(findings)
+
+
+def _understood(test: InstanceTest, shown: str) -> Diagnosis:
+    """Return what a failed test means, in words that quote only what may be shown of its message.
+
+    Where a password reads like the words that name the cause, the catalogue's take their place.
+    """
+    said = explain(shown)
+    if test.cause is None:
+        return said
+    if said.cause is test.cause:
+        return said.model_copy(update={"stage": test.stage})
+    row = CATALOGUE[test.cause]
+    return Diagnosis(cause=test.cause, seen=row.why, remedy=row.remedy, stage=test.stage)
 
 
 def _came_past(probed: Probed | None, stage: Stage | None) -> bool:
