@@ -1162,7 +1162,8 @@ _PLANNING = (
     _row(
         Cause.GROWTH_WAITS,
         why="The set of roots that the source names has grown. What the endpoint trusts now is "
-        "enough for the chain that is served, and adding the others would stop running tasks.",
+        "enough for the chain that is served, and adding the others would stop running tasks. It "
+        "is an error when DMS's own test then shows that it is not enough.",
         remedy="They are added when no task runs, or in the window of restart_tasks.",
         severity=_ADVICE,
     ),

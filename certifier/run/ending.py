@@ -13,7 +13,7 @@ from certifier.run.dossier import Dossier
 from certifier.run.drift import acm_behind
 from certifier.run.event import Problem
 from certifier.run.settled import settled_causes
-from certifier.vocabulary import Cause, Decision, Outcome, Witness
+from certifier.vocabulary import Cause, Decision, Outcome, Severity, Witness
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
     Whatever was proven, a source whose task we stopped, and that does not run, is not certified.
     """
     outcome = _outcome(found, problem, run)
-    findings = found.findings
+    findings = _with_missed_growth(found)
     findings += _of_problem(problem, findings)
     findings += _of_the_end(found, outcome, findings)
     erase = found.undo is not None and _undo_is_done(found)
@@ -144,6 +144,50 @@ def _of_problem(problem: Problem | None, findings: tuple[Finding, ...]) -> tuple
         return (_workflow(Cause.AWS_UNAVAILABLE, seen, problem.cause),)
     seen = f"a step ended with {problem.error}, an unexpected error"
     return (_workflow(Cause.UNEXPECTED, seen, problem.cause),)
+
+
+_OF_UNTRUSTED_CHAIN = frozenset(
+    {
+        Cause.CERTIFICATE_REJECTED,
+        Cause.CHAIN_INCOMPLETE,
+        Cause.SELF_SIGNED,
+        Cause.SIGNATURE_INVALID,
+        Cause.UNKNOWN_AUTHORITY,
+    }
+)
+"""What DMS says where the endpoint does not trust the root of the served chain."""
+
+
+def _with_missed_growth(found: Dossier) -> tuple[Finding, ...]:
+    """Return what all steps found. Roots that wait are an error once DMS does not trust the chain.
+
+    The plan left them out because what the endpoint trusts was enough, as far as it knew.
+    """
+    test = found.tested_new
+    missed = (
+        found.undo is None
+        and test is not None
+        and any(each.cause in _OF_UNTRUSTED_CHAIN for each in test.findings)
+    )
+    return tuple(
+        _missed(each) if missed and each.cause is Cause.GROWTH_WAITS else each
+        for each in found.findings
+    )
+
+
+def _missed(waits: Finding) -> Finding:
+    seen = (
+        "DMS does not trust the server's chain, and roots that the source names are not on the "
+        f"endpoint: {waits.seen}"
+    )
+    return finding(
+        Cause.GROWTH_WAITS,
+        place=waits.place,
+        seen=seen,
+        severity=Severity.ERROR,
+        remedy="Set restart_tasks to true or to a weekly window, or stop what is named: then the "
+        "roots are added, and DMS tries again.",
+    )
 
 
 def _workflow(cause: Cause, seen: str, raw: str | None = None) -> Finding:

@@ -65,7 +65,13 @@ _OF_CAUSE = {
     ),
     **dict.fromkeys((each for each in Cause if each.value.startswith("acm_")), ACM),
     **dict.fromkeys(
-        (Cause.WINDOW_CLOSED, Cause.WINDOW_MISSED, Cause.CHANGE_BACKS_OFF, Cause.TASKS_RUNNING),
+        (
+            Cause.WINDOW_CLOSED,
+            Cause.WINDOW_MISSED,
+            Cause.CHANGE_BACKS_OFF,
+            Cause.TASKS_RUNNING,
+            Cause.GROWTH_WAITS,
+        ),
         WAITS,
     ),
     **dict.fromkeys(

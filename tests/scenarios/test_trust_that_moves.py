@@ -70,3 +70,26 @@ def test_a_grown_set_waits_where_nobody_looks_at_the_served_chain() -> None:
         assert world.outcome() == "certified", world.causes()
         assert "growth_waits" in world.causes()
         assert trusted(world, first, second) == [True, False]
+
+
+@pytest.mark.shows("growth_waits")
+def test_a_grown_set_that_dms_needs_leads_the_mail() -> None:
+    """Nobody saw that the chain ends in a new root; the remedy is to let the tasks restart."""
+    first, second = rds_root("RSA2048"), rds_root("ECC384")
+    store = Store(rds=(first,))
+    with world_of(store, RDS_HOST) as world:
+        serve(world, first)
+        onboard(world, ca_bundle="rds", probe="off")
+        assert world.outcome() == "certified", world.causes()
+        world.add_task()
+        store.rds = (first, second)
+        knows_more(world)
+        serve(world, second)
+        world.cloud.tick(minutes=DAY)
+        assert world.outcome() == "failed"
+        subject, message = world.cloud.notices[-1]
+        assert subject.endswith("growth_waits")
+        assert message.index("Set restart_tasks") < message.index("certificate_rejected")
+        onboard(world, ca_bundle="rds", probe="off", restart_tasks=True)
+        assert world.outcome() == "certified", world.causes()
+        assert trusted(world, first, second) == [True, True]

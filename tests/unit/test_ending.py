@@ -259,6 +259,30 @@ def test_what_only_the_whole_run_shows_is_added() -> None:
     assert causes == [Cause.INTERRUPTED_RUN_FINISHED, Cause.TASK_NOT_RESTARTED, Cause.CANARY_LEFT]
 
 
+@pytest.mark.parametrize(
+    ("said", "weighs"),
+    [
+        (Cause.CERTIFICATE_REJECTED, Severity.ERROR),
+        (Cause.UNKNOWN_AUTHORITY, Severity.ERROR),
+        (Cause.HOSTNAME_MISMATCH, Severity.ADVICE),
+        (Cause.PASSWORD_REJECTED, Severity.ADVICE),
+    ],
+)
+def test_roots_that_wait_are_an_error_once_dms_does_not_trust_the_chain(
+    said: Cause, weighs: Severity
+) -> None:
+    """It comes before what DMS says; any other failure has another remedy."""
+    found = Dossier(
+        plan=Plan(decision=Decision.UNCHANGED, findings=(seen(Cause.GROWTH_WAITS),)),
+        tested_new=ConnectionTest(passed=False, findings=(seen(said),)),
+    )
+    end = ending(found, None, run=RUN)
+    assert [(f.cause, f.severity) for f in end.findings] == [
+        (Cause.GROWTH_WAITS, weighs),
+        (said, Severity.ERROR),
+    ]
+
+
 PAIR = Material(leaf_sha256="new", leaf_pem="PEM")
 PAIR_PROVEN = {"material": PAIR, "plan": Plan(decision=Decision.UNCHANGED), "tested_new": OK}
 IN_ACM = Leaf(sha256="old")
