@@ -457,8 +457,8 @@ class Source(Fact):
         exclude=True,  # of the registration, not of what is registered
         description="The version of the registered source that this one replaces, as its "
         "newest record shows it. Needed only to register a source again with another host, port, "
-        "database or endpoint, or a weaker ssl_mode: whoever does that must have read what was "
-        "there. It is not stored.",
+        "database or endpoint, or a weaker ssl_mode, or to name a database that it left out once "
+        "it has an endpoint: whoever does that must have read what was there. It is not stored.",
         examples=[3],
     )
 

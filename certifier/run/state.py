@@ -403,7 +403,7 @@ class Registration(Fact):
             return
         left = f"endpoint: leaves {self.known.endpoint}, which nobody would keep any more"
         for what in (
-            *lowers_or_moves(self.known, edited),
+            *lowers_or_moves(self.known, edited, kept=self.kept),
             *([left] if self.moves and self.kept else []),
         ):
             yield (

@@ -90,8 +90,13 @@ def _permission(
         yield Cause.PERMISSION_USED, f"{seen}: {what}"
 
 
-def lowers_or_moves(old: Source, new: Source) -> tuple[str, ...]:
-    """Return in what a source weakens or moves the registered one, one sentence for each."""
+def lowers_or_moves(old: Source, new: Source, *, kept: bool = False) -> tuple[str, ...]:
+    """Return in what a source weakens or moves the registered one, one sentence for each.
+
+    Args:
+        kept: the source has an endpoint. Nobody knows here which database that has when the
+            registered source names none, so the first one that is named may be another.
+    """
     found = []
     if not same_host(old.host, new.host) or old.port != new.port:
         found.append(
@@ -99,6 +104,11 @@ def lowers_or_moves(old: Source, new: Source) -> tuple[str, ...]:
         )
     if old.database is not None and new.database not in (None, old.database):
         found.append(f"database: moves the registered source from {old.database} to {new.database}")
+    if kept and old.database is None and new.database is not None:
+        found.append(
+            f"database: names {new.database}, where the registered source leaves the endpoint the "
+            "one that it has"
+        )
     if new.ssl_mode.strength < old.ssl_mode.strength:
         found.append(f"ssl_mode: lowers {old.ssl_mode.value} to {new.ssl_mode.value}")
     return tuple(found)

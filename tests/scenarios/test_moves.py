@@ -52,3 +52,17 @@ def test_another_database_is_a_move(live: Live) -> None:
         "orders-source moves from the database postgres to elsewhere"
     )
     assert any("endpoint_moved" in subject for subject, _ in live.cloud.notices[before:])
+
+
+def test_a_database_is_not_moved_in_two_registrations(live: Live) -> None:
+    """Left out in one, another named in the next; to name the right one, the refusal shows how."""
+    live.certified(task=False)
+    live.world.server.execute("CREATE DATABASE in_two")
+    live.world.onboard(database=None, ssl_mode="verify-ca")
+    assert (live.outcome, live.endpoint["DatabaseName"]) == ("certified", "postgres")
+    run = live.world.onboard(database="in_two", ssl_mode="verify-ca")
+    assert "database: names in_two" in str(run.cause)
+    assert f'"replaces": {version(live)}' in str(run.cause).replace("\\", "")
+    assert live.endpoint["DatabaseName"] == "postgres"
+    live.world.onboard(database="postgres", ssl_mode="verify-ca", replaces=version(live))
+    assert (live.outcome, "endpoint_moved" in live.causes) == ("certified", False)

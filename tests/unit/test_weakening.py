@@ -148,6 +148,19 @@ def test_other_edits_need_not(changes: dict[str, Any]) -> None:
     assert Registration(known=source(), version=3).problems(source(**changes)) == ()
 
 
+def test_a_database_named_later_names_the_version_that_it_replaces() -> None:
+    """Else one could be left out in one registration, and another one be named in the next."""
+    registered = Registration(known=source(), kept=True, version=3)
+    asked = source(database="elsewhere")
+    (problem,) = registered.problems(asked)
+    assert problem.startswith("database: names elsewhere")
+    assert '"replaces": 3' in problem
+    assert registered.problems(asked.model_copy(update={"replaces": 3})) == ()
+    assert Registration(known=source(), version=3).problems(asked) == ()  # no endpoint yet
+    left_out = Registration(known=asked, kept=True, version=3)
+    assert left_out.problems(source()) == ()  # the endpoint keeps what it has
+
+
 def test_a_raise_is_not_a_downgrade() -> None:
     """Only what makes it weaker."""
     assert lowers_or_moves(source(ssl_mode="none"), source()) == ()
