@@ -616,7 +616,7 @@ def test_every_instance_that_cannot_test_is_named_as_people_know_it(fleet: Fleet
     dms.judge = lambda e: "timeout expired" if e["EndpointIdentifier"].startswith(canary) else None
     endpoint.adopt(
         replication_instances=[fleet.world.instance, idle],
-        credentials=secret, database=DATABASE, allow_irreversible=True,
+        credentials=secret, database=DATABASE, allow_irreversible=True, replaces=1,
     )  # fmt: skip
     seen = [f["seen"] for f in endpoint.record["findings"] if f["cause"] == "connection_timeout"]
     assert {text.partition(":")[0].rpartition(" ")[2] for text in seen} == {
