@@ -1,11 +1,14 @@
 """Sources that are copies of one that was certified."""
 
+import pytest
+
 from sandbox.copies import copy_source
 from sandbox.world import World
 
 FIRST, OTHERS = "payments-1", ("payments-2", "payments-3")
 
 
+@pytest.mark.real_clock("libpq verifies the server by the machine's clock")
 def test_a_copy_is_a_source_of_its_own() -> None:
     """Certified again it is unchanged, as the first one is; a new CA reaches every endpoint."""
     with World.start() as world:

@@ -22,7 +22,7 @@ def test_a_task_that_fails_each_time_is_started_once_a_run_and_ever_less_often(l
     live.change()
     assert live.asked(since).count("StartReplicationTask") == 1
     assert live.unfinished == [live.task]
-    assert "1 times" in live.found("task_not_restarted")["seen"]
+    assert "1 time " in live.found("task_not_restarted")["seen"]
     live.tick(12)
     assert live.asked(since).count("StartReplicationTask") <= 6
     assert live.due_in() > 15

@@ -96,7 +96,7 @@ def test_a_run_is_killed_in_a_state_that_there_is(certified: Served) -> None:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("sandbox do: no run enters 'Nowhere'; the states are ")
     assert "Test connection" in done.stderr
 
