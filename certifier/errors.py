@@ -14,6 +14,7 @@
     │   └── UnreadableEvent      an event of AWS that a rule of ours has let through
     ├── InvalidSettings          the environment of a function, or the context of the app, is wrong
     └── Unexpected               a bug, or an unexpected answer; names the type alone
+        └── Unreadable           an item of the table that another version of Certifier wrote
 
 Step Functions copies the text of an error into the history, so no text here may hold a secret: it
 is a cause, a resource's name, or the name of a field, never a value that came out of a secret.
@@ -115,6 +116,13 @@ class UnreadableEvent(InvalidEvent):
 
 class Unexpected(CertifierError):
     """An unexpected error. The text is the type's name alone: a message may hold a secret."""
+
+
+class Unreadable(Unexpected):
+    """An item of the table is not valid in this version of Certifier. The text names the item.
+
+    Most often after a deployment was rolled back: the version that wrote the item can read it.
+    """
 
 
 LAMBDA_UNAVAILABLE = (

@@ -1,6 +1,14 @@
 """What a command says when AWS does not do what it asks: what happened, and what to look at."""
 
-from certifier.errors import Busy, CertifierError, InvalidEvent, Refused, Throttled, Unavailable
+from certifier.errors import (
+    Busy,
+    CertifierError,
+    InvalidEvent,
+    Refused,
+    Throttled,
+    Unavailable,
+    Unreadable,
+)
 
 _HINTS = (
     ("Unable to locate credentials", "give --profile, or sign in"),
@@ -28,4 +36,7 @@ def reason(error: CertifierError) -> str:
             return f"AWS cannot be reached ({error}): {look}"
         case Unavailable():
             return f"AWS does not answer ({error}); try again in a minute"
+        case Unreadable():
+            invalid = f"the {error} in the table is not valid in this version of Certifier"
+            return f"{invalid}; deploy the version that wrote it"
     return f"AWS answers what was not expected ({error}); please report it"

@@ -267,7 +267,7 @@ def show(
     terminal.line(_head(fleet, breaker), hang=2)
     if breaker.open:
         stopped = "Changes are stopped: several ended badly within a day. Look at them, then:"
-        if breaker.unreadable or breaker.was_unreadable:
+        if breaker.is_unread:
             stopped = "Changes are stopped: this version cannot read the circuit breaker. Then:"
         terminal.line(f"{stopped}  certifier reset-breaker", style="bold red", hang=2)
     rest = [each for each in fleet if listed or not each.standing.is_fine]

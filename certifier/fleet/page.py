@@ -453,6 +453,11 @@ class FleetPage:
         return tuple(each for each in self.installations if each.breaker.open)
 
     @property
+    def unread_breakers(self) -> tuple[InstallationFacts, ...]:
+        """Those among them whose breaker is open because it could not be read."""
+        return tuple(each for each in self.changes_stopped if each.breaker.is_unread)
+
+    @property
     def headline(self) -> str:
         """The answer in one line."""
         total, needing = len(self.rows), self.needing

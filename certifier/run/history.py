@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 
-from pydantic import ConfigDict
+from pydantic import AwareDatetime, ConfigDict
 
 from certifier.models import Fact
 from certifier.vocabulary import Outcome
@@ -41,7 +41,7 @@ class PastRun(Fact):
 
     model_config = ConfigDict(extra="ignore")
 
-    at: datetime
+    at: AwareDatetime
     outcome: Outcome
     cause: str | None = None
     record: str | None = None

@@ -1,10 +1,13 @@
-"""What Certifier remembers of a source, a task and the breaker between runs; the store keeps it."""
+"""What Certifier remembers of a source, a task and the breaker between runs; the store keeps it.
+
+Every time has a zone: one without could not be compared with the present.
+"""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import AwareDatetime, ConfigDict
 
 from certifier.certificate.facts import Leaf
 from certifier.endpoint.facts import EndpointFields
@@ -28,8 +31,8 @@ class Claim(Fact):
     """
 
     execution: str
-    since: datetime
-    due_at: datetime
+    since: AwareDatetime
+    due_at: AwareDatetime
     took_over: bool = False
 
     def is_alone(self, now: datetime) -> bool:
@@ -56,7 +59,7 @@ class Marker(Fact):
     model_config = ConfigDict(extra="ignore")
 
     settings_digest: str
-    accepted_at: datetime
+    accepted_at: AwareDatetime
     testing_seen: bool = False
     none_seen: bool = False
     first: str | None = None
@@ -71,14 +74,14 @@ class NewChain(Fact):
     """
 
     of: str
-    since: datetime
+    since: AwareDatetime
 
 
 class DroppedAnchor(Fact):
     """A CA that was dropped, in PEM: when, and for which host it had been trusted."""
 
     pem: str
-    at: datetime
+    at: AwareDatetime
     host: str
 
 
@@ -87,7 +90,7 @@ class OnHold(Fact):
 
     by: str
     why: str
-    since: datetime
+    since: AwareDatetime
 
     def words(self, name: str) -> str:
         """Return the sentence for whoever asks for the source."""
@@ -143,17 +146,17 @@ class SourceState(Fact):
     """
 
     name: str
-    due_at: datetime | None = None
+    due_at: AwareDatetime | None = None
     claim: Claim | None = None
     outcome: Outcome | None = None
     findings: tuple[Finding, ...] = ()
-    recorded_at: datetime | None = None
+    recorded_at: AwareDatetime | None = None
     recorded_by: str | None = None
-    certified_at: datetime | None = None
+    certified_at: AwareDatetime | None = None
     reason: str = ""
     backoff: int = 0
-    waiting_since: datetime | None = None
-    notified: Mapping[str, datetime] = {}
+    waiting_since: AwareDatetime | None = None
+    notified: Mapping[str, AwareDatetime] = {}
     endpoint: str | None = None
     owned: tuple[str, ...] = ()
     endpoint_arn: str | None = None
@@ -173,24 +176,24 @@ class SourceState(Fact):
     applied: EndpointFields | None = None
     reverts: int = 0
     markers: Mapping[str, Marker] = {}
-    expires_at: datetime | None = None
+    expires_at: AwareDatetime | None = None
     expires: str | None = None
     anchors: tuple[str, ...] = ()
     pending_anchors: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     unsent: tuple[Finding, ...] = ()
-    anchors_left: Mapping[str, datetime] = {}
+    anchors_left: Mapping[str, AwareDatetime] = {}
     new_chain: NewChain | None = None
     dropped: Mapping[str, DroppedAnchor] = {}
     record: str | None = None
     ssl_mode: str | None = None
     pending_restarts: tuple[str, ...] = ()
-    opens_at: datetime | None = None
+    opens_at: AwareDatetime | None = None
     missed_windows: int = 0
     announced_by: str | None = None
     bad_change: str | None = None
     bad_changes: int = 0
-    change_after: datetime | None = None
+    change_after: AwareDatetime | None = None
     restart_tries: int = 0
     on_hold: OnHold | None = None
     group: str | None = None
@@ -275,11 +278,11 @@ class Pause(Fact):
 
     task_arn: str
     sources: tuple[str, ...]
-    since: datetime
+    since: AwareDatetime
     turn: int = 0
     stop_taken: bool | None = None
-    stop_date: datetime | None = None
-    started_at: datetime | None = None
+    stop_date: AwareDatetime | None = None
+    started_at: AwareDatetime | None = None
     starts: int = 0
     endpoints: tuple[str, ...] = ()
     retained: Mapping[str, int] = {}
@@ -288,7 +291,7 @@ class Pause(Fact):
 class BadEnd(Fact):
     """One child that wrote an undo log and ended badly."""
 
-    at: datetime
+    at: AwareDatetime
     source: str
     run: str
 
@@ -301,7 +304,7 @@ class Breaker(Fact):
     """
 
     ends: tuple[BadEnd, ...] = ()
-    open_since: datetime | None = None
+    open_since: AwareDatetime | None = None
     opened_by: str | None = None
     version: int = 0
     unreadable: bool = False
@@ -311,6 +314,11 @@ class Breaker(Fact):
     def open(self) -> bool:
         """Whether no change may begin."""
         return self.unreadable or self.open_since is not None
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether no change may begin because what is written could not be read."""
+        return self.unreadable or self.was_unreadable
 
     def after(self, end: BadEnd, limit: int, *, recorded_by: str | None = None) -> "Breaker":
         """Return the breaker once ``end`` is counted; it opens at ``limit`` sources in 24 hours.
@@ -363,6 +371,11 @@ class Registration(Fact):
     unreadable: bool = False
     busy: str = ""
     owner: str | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nobody has registered the name; a version may be missing for other reasons."""
+        return self.version == 0 and self.was is None
 
     def holds(self, source: Source) -> bool:
         """Whether ``source`` is registered just so."""

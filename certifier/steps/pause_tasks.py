@@ -6,7 +6,7 @@ whoever finds the item knows that the task waits for a restart. A task that anot
 stopped already is joined, so that it is not started in the middle of our change.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from certifier.aws.store import Held
@@ -68,12 +68,14 @@ def run(event: PauseEvent, context: StepContext[PauseSettings]) -> Paused:
     endpoint = _endpoint(event, context, held.state.owned)
     if endpoint is None:
         return Paused(done=True)
-    pauses = {pause.task_arn: pause for pause in context.store.pauses_all()}
+    noted = context.store.pauses()
+    pauses = {pause.task_arn: pause for pause in noted.read}
     tasks = context.dms.tasks(endpoint.arn)
     running = [task for task in tasks if task.status == "running"]
     passing = [task for task in tasks if task.status in PASSING]
     if begins and (wait := _begin(event, context, endpoint, (*running, *passing))):
         return wait
+    _refuse_unreadable((*running, *passing), noted.unreadable)
     _refuse_unwilling(event, tasks, context.now())
     unproven = [t for t in running if not _can_restart(event, context, t, endpoint.arn)]
     if event.is_last and (running or passing):
@@ -258,6 +260,18 @@ def _refuse_serverless(context: StepContext[PauseSettings], endpoint: Endpoint) 
     if configs := context.dms.serverless_replications(endpoint.arn):
         seen = f"serverless replications use {endpoint.identifier}: {', '.join(configs)}"
         raise Refused(Cause.SERVERLESS_REPLICATION, seen=seen)
+
+
+def _refuse_unreadable(tasks: Iterable[ReplicationTask], unreadable: Collection[str]) -> None:
+    """Refuse for tasks whose pause another version of Certifier wrote.
+
+    A stop would write over what that version has noted of its own, and needs to start the task.
+    """
+    if names := ", ".join(task.identifier for task in tasks if task.arn in unreadable):
+        seen = f"the PAUSE of these tasks is not valid in this version of Certifier: {names}"
+        remedy = "Deploy the version of Certifier that wrote it, until the tasks run again."
+        found = finding(Cause.SOURCE_INVALID, place=Witness.WORKFLOW, seen=seen, remedy=remedy)
+        raise Refused.because(found)
 
 
 def _refuse_unwilling(

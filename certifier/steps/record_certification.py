@@ -379,7 +379,7 @@ def _of_others(
     Others stopped them, and may not come back soon: whoever sees that says so.
     """
     mine = [p for p in pauses if event.name not in p.sources and state.endpoint_arn in p.endpoints]
-    states = {name: context.store.state(name) for pause in mine for name in pause.sources}
+    states = {name: _as_known(context, name) for pause in mine for name in pause.sources}
     at_work = {name for name, other in states.items() if other is not None and other.claim}
     return tuple(pause for pause in mine if not at_work & set(pause.sources))
 
@@ -387,8 +387,19 @@ def _of_others(
 def _asleep(context: StepContext[RecordSettings], dossier: Dossier) -> tuple[str, ...]:
     """Return the sources that have a task stopped and are not due: they have to start it."""
     names = {name for pause in dossier.others_pauses for name in pause.sources}
-    states = ((name, context.store.state(name)) for name in sorted(names))
+    states = ((name, _as_known(context, name)) for name in sorted(names))
     return tuple(name for name, state in states if state is not None and state.due_at is None)
+
+
+def _as_known(context: StepContext[RecordSettings], name: str) -> SourceState | None:
+    """Return what is remembered of another source; ``None`` also when it cannot be read.
+
+    What is wrong with it must not keep this source's run from being recorded.
+    """
+    try:
+        return context.store.state(name)
+    except Unexpected:
+        return None
 
 
 def _key(event: RecordEvent, since: datetime) -> str:

@@ -115,21 +115,25 @@ def _notify(event: ReportEvent, context: StepContext[ReportSettings], report: st
     The table learns of each after it was sent. What a later run has recorded anew, or an earlier
     call has sent, is left out.
     """
-    waiting = []
+    waiting, unread = [], 0
     for one in context.documents.pending(run_id(event.execution)):
-        state = context.store.state(one.name)
+        try:
+            state = context.store.state(one.name)
+        except Unexpected:  # nobody can say whether it was sent; its own notice says that
+            unread += 1
+            continue
         if state is None or state.recorded_by != one.run:
             continue
         if not one.once_sent.is_remembered(state):
             waiting.append(one)
     if not waiting:
-        return 0
+        return unread
     # Few executions have a notice to send, and loading this takes a while.
     from certifier.run.digest import mailings  # noqa: PLC0415
 
     settings = context.settings
     site = Site.of(event.execution, settings.installation, settings.docs_url)
-    bucket, unsent = context.documents.bucket, 0
+    bucket, unsent = context.documents.bucket, unread
     for mailing in mailings(
         waiting, site, execution=event.execution, bucket=bucket, report=report, now=context.now()
     ):

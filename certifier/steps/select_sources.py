@@ -4,7 +4,7 @@ It runs what is registered and registers nothing: its role may not. What Onboard
 takes from the document that the function of Onboard alone may write. Plan mode makes nothing due.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -95,14 +95,16 @@ def run(
         case OfSecret() | OfCertificate() | OfIntended() | OfHost() as choice:
             chosen = _affected(choice, context)
     asked = isinstance(request.choice, Named | Onboarded)
-    good = _runnable(chosen, event.execution, context, mode=mode, asked=asked)
+    # Read once: what cannot be read there concerns some of those that are chosen, or none.
+    affected = context.store.pauses().affected if chosen else frozenset[str]()
+    good = _runnable(chosen, event.execution, context, affected, mode=mode, asked=asked)
     if mode is not Mode.PLAN and not isinstance(request.choice, AllDue):
         # If their run is cut off, or finds the source busy, what was asked for is not forgotten.
         context.store.set_due([source.name for source, _ in good], context.now())
     if mode is not Mode.PLAN:
         left = sorted(chosen.keys() - {source.name for source, _ in good})
         site = Site.of(event.execution, context.settings.installation, context.settings.docs_url)
-        _set_aside(left, context, site)
+        _set_aside(left, context, site, affected)
     items = [
         {
             "name": source.name,
@@ -137,6 +139,7 @@ def _runnable(
     chosen: Chosen,
     execution: str,
     context: StepContext[SelectSettings],
+    affected: Collection[str],
     *,
     mode: Mode,
     asked: bool,
@@ -144,6 +147,7 @@ def _runnable(
     """Return the sources that can be run, and write of the others why not.
 
     Args:
+        affected: by a pause that this version cannot read.
         asked: by their names, so that it must be said of each that is on hold.
 
     Raises:
@@ -152,7 +156,7 @@ def _runnable(
     good: list[tuple[Source, int]] = []
     held: dict[str, OnHold] = {}
     for name, spec in chosen.items():
-        why = context.store.obstacle(name)
+        why = context.store.obstacle(name, affected)
         if isinstance(why, OnHold) and mode is not Mode.PLAN:
             held[name] = why
         elif spec is not None and (why is None or isinstance(why, OnHold)):
@@ -198,10 +202,15 @@ def _how_many_are_due(taken: int, context: StepContext[SelectSettings]) -> int:
     return max(context.store.due_count(context.now()), taken)
 
 
-def _set_aside(names: Iterable[str], context: StepContext[SelectSettings], site: Site) -> None:
+def _set_aside(
+    names: Iterable[str],
+    context: StepContext[SelectSettings],
+    site: Site,
+    affected: Collection[str],
+) -> None:
     """Make due later what cannot be run, so that it takes nobody's turn, and notify people once."""
     for name in names:
-        why = context.store.unreadable(name)
+        why = context.store.unreadable(name, affected)
         if why is None:
             continue
         noted = context.store.set_aside_for(name)

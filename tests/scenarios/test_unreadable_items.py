@@ -130,3 +130,50 @@ def test_a_source_whose_own_pause_cannot_be_read_is_set_aside_and_reported(live:
     live.tick(9)
     assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
     assert live.unfinished == []
+
+
+def test_the_state_of_another_source_stops_no_recording(live: Live) -> None:
+    """Its pause names our endpoint; whether it is at work is not known, and our run is recorded."""
+    live.certified()
+    store = Store(live.cloud.client("dynamodb"), live.cloud.table)
+    put(
+        live,
+        "PAUSE",
+        f"{ARN}SHARED",
+        sources={"SS": ["other"]},
+        since={"S": "2026-01-01T00:00:00Z"},
+        endpoints={"L": [{"S": live.arn}]},
+    )
+    put(live, "SOURCE#other", "STATE", name={"S": "other"}, reverts={"N": "1.5"})
+    live.change()
+    assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
+    state = store.state(NAME)
+    assert state is not None
+    assert state.claim is None
+    assert live.unfinished == [f"{ARN}SHARED"]
+
+
+def test_a_running_task_whose_pause_cannot_be_read_is_not_stopped(live: Live) -> None:
+    """What another source has noted of it would be lost; nothing was stopped or changed."""
+    live.certified()
+    other(live)
+    kept = {
+        "sources": {"SS": ["other"]},
+        "since": {"S": "long ago"},
+        "endpoints": {"L": [{"S": live.arn}]},
+    }
+    put(live, "PAUSE", live.task, **kept)
+    since = live.now
+    live.change()
+    assert (live.outcome, live.mode, live.status()) == ("refused", "verify-ca", "running")
+    assert "StopReplicationTask" not in live.asked(since)
+    found = live.found("source_invalid")
+    assert found["seen"].startswith("the PAUSE of these tasks is not valid in this version")
+    assert found["remedy"].startswith("Deploy the version of Certifier that wrote it")
+    table = live.cloud.client("dynamodb")
+    key = {"pk": {"S": "PAUSE"}, "sk": {"S": live.task}}
+    there = table.get_item(TableName=live.cloud.table, Key=key)["Item"]
+    assert there == {**key, **kept}
+    table.delete_item(TableName=live.cloud.table, Key=key)
+    live.change()
+    assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")

@@ -154,6 +154,21 @@ def test_an_open_breaker_is_never_good() -> None:
     page = a_page(a_source("a"), breaker=Breaker(open_since=NOW))
     assert page.tone is Tone.WARN
     assert "Changes are stopped" in fleet_html(page)
+    assert "sources that ended badly" in fleet_html(page)
+
+
+@pytest.mark.parametrize(
+    "breaker",
+    [Breaker(unreadable=True), Breaker(open_since=NOW, opened_by="r", was_unreadable=True)],
+)
+def test_a_breaker_that_cannot_be_read_is_said_to_be_that(breaker: Breaker) -> None:
+    """Nothing ended badly, so nobody is sent to look for it; what puts it right stands there."""
+    page = a_page(a_source("a"), breaker=breaker)
+    text = fleet_html(page)
+    assert "cannot read the circuit breaker" in text
+    assert "certifier reset-breaker" in text
+    assert "badly" not in text
+    assert "since –" not in text
 
 
 # -- certificates

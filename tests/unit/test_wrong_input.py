@@ -18,6 +18,7 @@ from certifier.errors import (
     Throttled,
     Unavailable,
     Unexpected,
+    Unreadable,
 )
 from certifier.vocabulary import Cause
 
@@ -130,6 +131,11 @@ def test_a_file_without_a_source_is_refused_before_anything_starts(
             "something else is changing the same thing (Put: X); try again in a minute",
         ),
         (Unexpected("X: Y"), "AWS answers what was not expected (X: Y); please report it"),
+        (
+            Unreadable("STATE of orders"),
+            "the STATE of orders in the table is not valid in this version of Certifier; deploy the"
+            " version that wrote it",
+        ),
         (InvalidEvent("one", "two"), "one\n  two"),
     ],
 )
@@ -152,7 +158,22 @@ def test_ages_go_by_the_clock_of_aws(hours: int) -> None:
     assert abs(clock.now() - there) < timedelta(seconds=10)
 
 
-@pytest.mark.parametrize("date", ["", "soon", "99 Nov 2026 00:00:00 GMT", "Mon, 30 Feb"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "soon",
+        "99 Nov 2026 00:00:00 GMT",
+        "Mon, 30 Feb",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2026 00:00:00 +99999999999",
+        "Mon, 01 Jan 2026 00:00:00 +9999",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 31 Dec 1999 23:59:59 GMT",
+        "Wed, 01 Jan 2200 00:00:00 GMT",
+    ],
+)
 def test_an_answer_without_a_date_moves_no_clock(date: str) -> None:
     """Nor does one whose date cannot be read, or no answer at all."""
     clock = ServiceClock()

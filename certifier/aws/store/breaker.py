@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from certifier.aws.store.items import BREAKER, RACES
+from certifier.aws.store.items import BREAKER, RACES, unchanged
 from certifier.aws.store.sources import Sources
 from certifier.aws.table import Table, Write
 from certifier.errors import Busy
@@ -10,15 +10,20 @@ from certifier.run.state import Breaker
 
 
 def put_breaker(table: Table, breaker: Breaker) -> Write:
-    """Return the write of the breaker, unless it was written since it was read."""
+    """Return the write of the breaker, unless it was written since it was read.
+
+    A field that has its default is left out: a version of Certifier that does not have the field
+    yet, as after a rollback of the deployment, can read the breaker all the same.
+    """
     return table.put_op(
         {
             **BREAKER,
-            "breaker": breaker.model_dump_json(exclude={"version", "unreadable"}),
+            "breaker": breaker.model_dump_json(
+                exclude={"version", "unreadable"}, exclude_defaults=True
+            ),
             "version": breaker.version + 1,
         },
-        "attribute_not_exists(pk)" if breaker.version == 0 else "version = :seen",
-        {":seen": breaker.version} if breaker.version else {},
+        *unchanged(breaker.version),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from certifier.aws.store.held import Held
-from certifier.aws.store.items import FIRST, RACES, source_key, stamp
+from certifier.aws.store.items import FIRST, RACES, source_key, stamp, version_of
 from certifier.aws.store.reads import Reads
 from certifier.errors import Busy
 from certifier.run.documents import UndoLog
@@ -141,7 +141,7 @@ class Claims(Reads):
 
     def _version(self, name: str) -> int | None:
         spec = self._table.get(source_key(name, "SPEC"))
-        return None if spec is None else int(spec["version"])
+        return None if spec is None else version_of(spec)
 
     def _claimed(self, state: SourceState) -> Claimed:
         found = self.unfinished(state.name)

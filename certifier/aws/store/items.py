@@ -1,12 +1,12 @@
 """The items: their keys, and how values are packed into them and read from them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from certifier.errors import Unexpected
+from certifier.errors import Unreadable
 from certifier.models import Fact
 from certifier.run.state import Pause, SourceState
 from certifier.source import InvalidSource, Source, parse_source
@@ -85,15 +85,15 @@ def state_of(item: Mapping[str, Any]) -> SourceState:
     """Return what a STATE item holds; what another version has left there is passed over.
 
     Raises:
-        Unexpected: a value in it is not one of ours.
+        Unreadable: a value in it is not one of ours, or it names another source.
     """
     known = {key: value for key, value in item.items() if key in SourceState.model_fields}
     try:
         state = SourceState.model_validate_json(json.dumps(known, default=_json))
     except (ValueError, TypeError, RecursionError):  # a ValidationError is a ValueError
-        raise Unexpected(f"STATE of {item['pk']}") from None
+        raise Unreadable(f"STATE of {name_of(item)}") from None
     if state.name != name_of(item):
-        raise Unexpected(f"STATE of {item['pk']}: it names another source")
+        raise Unreadable(f"STATE of {name_of(item)}")
     return state
 
 
@@ -106,17 +106,14 @@ def spec_of(item: Mapping[str, Any]) -> Source:
     """Return the source that a SPEC item holds.
 
     Raises:
-        Unexpected: an older version of Certifier took the spec, and this one does not.
+        Unreadable: an older version of Certifier took the spec, and this one does not.
     """
     try:
         source = parse_source(json.loads(item["spec"]))
-    except InvalidSource as error:
-        # A spec that an older version took and this one does not: only an edit can repair that.
-        raise Unexpected(f"SPEC of {item['pk']}: {error}") from None
-    except (KeyError, ValueError, TypeError, RecursionError):
-        raise Unexpected(f"SPEC of {item['pk']}: it is not JSON") from None
+    except (InvalidSource, KeyError, ValueError, TypeError, RecursionError):
+        raise Unreadable(f"SPEC of {name_of(item)}") from None
     if source.name != name_of(item):
-        raise Unexpected(f"SPEC of {item['pk']}: it is of another source")
+        raise Unreadable(f"SPEC of {name_of(item)}")
     return source
 
 
@@ -124,24 +121,40 @@ def registered_of(item: Mapping[str, Any]) -> tuple[Source, int]:
     """Return the source that a SPEC item holds, and its version.
 
     Raises:
-        Unexpected: as :func:`spec_of`, or there is no version.
+        Unreadable: as :func:`spec_of`, or there is no version.
     """
-    source, version = spec_of(item), item.get("version")
-    if not isinstance(version, Decimal):
-        raise Unexpected(f"SPEC of {item['pk']}: it has no version")
-    return source, int(version)
+    source, version = spec_of(item), version_of(item)
+    if not version:
+        raise Unreadable(f"SPEC of {name_of(item)}")
+    return source, version
+
+
+def version_of(item: Mapping[str, Any]) -> int:
+    """Return the version of an item, from 1; 0 when it has none."""
+    version = item.get("version")
+    return int(version) if isinstance(version, Decimal) else 0
+
+
+def unchanged(version: int) -> tuple[str, dict[str, Any]]:
+    """Return the condition, as ``Table`` takes it, that an item has the version that was read.
+
+    0: no version, or what is none, or the item is not there.
+    """
+    if version:
+        return "version = :seen", {":seen": version}
+    return "attribute_not_exists(version) OR NOT attribute_type(version, :number)", {":number": "N"}
 
 
 def pause_of(item: Mapping[str, Any]) -> Pause:
     """Return what a PAUSE item holds.
 
     Raises:
-        Unexpected: a value in it is not one of ours.
+        Unreadable: a value in it is not one of ours.
     """
     try:
         return Pause(
             task_arn=item["sk"],
-            sources=tuple(sorted(item.get("sources", ()))),
+            sources=tuple(sorted(_several(item.get("sources", ())))),
             turn=int(item.get("turn", 0)),
             stop_taken=item.get("stop_taken"),
             retained={slot: int(count) for slot, count in item.get("retained", {}).items()},
@@ -151,10 +164,29 @@ def pause_of(item: Mapping[str, Any]) -> Pause:
                 if key in item
             },
             starts=int(item.get("starts", 0)),
-            endpoints=tuple(item.get("endpoints", ())),
+            endpoints=tuple(_several(item.get("endpoints", ()))),
         )
     except (AttributeError, TypeError, ValueError):  # pydantic's errors are ValueErrors, too
-        raise Unexpected(f"PAUSE of {item['sk']}") from None
+        raise Unreadable(f"PAUSE of {item['sk']}") from None
+
+
+def names_in(item: Mapping[str, Any]) -> frozenset[str]:
+    """Return the sources that a PAUSE names, as far as they can be read, for all else in it."""
+    sources = item.get("sources")
+    if not isinstance(sources, set | list):
+        return frozenset()
+    return frozenset(name for name in sources if isinstance(name, str))
+
+
+def _several(value: Any) -> Collection[Any]:
+    """Return several values; one text is not several letters.
+
+    Raises:
+        TypeError: it is not several.
+    """
+    if not isinstance(value, set | list | tuple):
+        raise TypeError
+    return value
 
 
 def _json(value: object) -> object:

@@ -3,24 +3,23 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
-
-from pydantic import ValidationError
 
 from certifier.aws.store.items import (
     BREAKER,
     name_of,
+    names_in,
     owner_key,
     pause_key,
     pause_of,
     registered_of,
     source_key,
     state_of,
+    version_of,
 )
 from certifier.aws.table import Table
 from certifier.diagnosis import finding
-from certifier.errors import Unexpected
+from certifier.errors import Unreadable
 from certifier.run.documents import UndoLog
 from certifier.run.state import Breaker, Pause, SourceState
 from certifier.source import Source, is_name
@@ -44,6 +43,24 @@ class Unfinished:
     tried_by: str | None = None
 
 
+@dataclass(frozen=True)
+class Pauses:
+    """The tasks that we stopped, as they lie in the table.
+
+    Attributes:
+        unreadable: the ARNs of the tasks whose pause this version cannot read.
+        affected: the names of the sources that those name.
+    """
+
+    read: tuple[Pause, ...]
+    unreadable: frozenset[str] = frozenset()
+    affected: frozenset[str] = frozenset()
+
+    def of(self, name: str) -> tuple[Pause, ...]:
+        """Return those for the sake of a source."""
+        return tuple(pause for pause in self.read if name in pause.sources)
+
+
 class Reads:
     """Every read that more than one room of the store needs."""
 
@@ -54,13 +71,17 @@ class Reads:
         """Return the source as registered and its version; ``None`` when nobody registered it.
 
         Raises:
-            Unexpected: an older version of Certifier took the spec, and this one does not.
+            Unreadable: an older version of Certifier took the spec, and this one does not.
         """
         item = self._table.get(source_key(name, "SPEC"))
         return None if item is None else registered_of(item)
 
     def state(self, name: str) -> SourceState | None:
-        """Return what is remembered of a source; ``None`` when nobody registered it."""
+        """Return what is remembered of a source; ``None`` when nobody registered it.
+
+        Raises:
+            Unreadable: another version of Certifier wrote it, and this one cannot read it.
+        """
         item = self._table.get(source_key(name, "STATE"))
         return None if item is None else state_of(item)
 
@@ -78,22 +99,21 @@ class Reads:
         """Return the change of the source that is not finished; ``None`` when there is none.
 
         Raises:
-            Unexpected: another version of Certifier wrote the log, and this one cannot read it.
+            Unreadable: another version of Certifier wrote the log, and this one cannot read it.
         """
         item = self._table.get(source_key(name, "UNDO"))
         if item is None:
             return None
         try:
-            log = UndoLog.model_validate_json(item["log"])
-        except ValidationError:
-            raise Unexpected(f"UNDO of {name}") from None
-        return Unfinished(
-            log=log,
-            run=str(item["run"]),
-            proven=bool(item.get("proven")),
-            tries=int(item.get("tries", 0)),
-            tried_by=item.get("tried_by"),
-        )
+            return Unfinished(
+                log=UndoLog.model_validate_json(item["log"]),
+                run=str(item["run"]),
+                proven=bool(item.get("proven")),
+                tries=int(item.get("tries", 0)),
+                tried_by=item.get("tried_by"),
+            )
+        except _INVALID:
+            raise Unreadable(f"UNDO of {name}") from None
 
     def endpoint_owner(self, endpoint: str) -> str | None:
         """Return the source that has an endpoint, by its identifier or ARN."""
@@ -104,7 +124,7 @@ class Reads:
         """Return the pause of a task; ``None`` when we did not stop it.
 
         Raises:
-            Unexpected: another version of Certifier wrote it, and this one cannot read it.
+            Unreadable: another version of Certifier wrote it, and this one cannot read it.
         """
         item = self._table.get(pause_key(task))
         return None if item is None else pause_of(item)
@@ -115,39 +135,37 @@ class Reads:
         One that this version cannot read concerns the sources that it names (``Sources.unreadable``
         says so of them), and no others.
         """
-        return tuple(self._pauses()[0])
+        return self.pauses().read
 
-    def _pauses(self) -> tuple[list[Pause], frozenset[str]]:
-        """Return the pauses, and the names of the sources of those that cannot be read."""
+    def pauses(self) -> Pauses:
+        """Return every task that we stopped, and which pauses this version cannot read."""
         read: list[Pause] = []
+        unreadable: set[str] = set()
         names: set[str] = set()
         for item in self._table.partition("PAUSE"):
             try:
                 read.append(pause_of(item))
-            except Unexpected:
-                names |= set(item.get("sources", ()))
-        return read, frozenset(names)
-
-    def unreadable_pause(self, name: str) -> bool:
-        """Whether a task is stopped for a source, and this version cannot read how."""
-        return name in self._pauses()[1]
+            except Unreadable:
+                unreadable.add(item["sk"])
+                names |= names_in(item)
+        return Pauses(tuple(read), frozenset(unreadable), frozenset(names))
 
     def pauses_of(self, name: str) -> tuple[Pause, ...]:
         """Return the tasks that are stopped for the sake of a source."""
-        return tuple(pause for pause in self.pauses_all() if name in pause.sources)
+        return self.pauses().of(name)
 
     def breaker(self) -> Breaker:
         """Return the breaker; one that this version cannot read is open until it is reset."""
         item = self._table.get(BREAKER)
         if item is None:
             return Breaker()
-        version = int(item["version"])
+        version = version_of(item)
         try:
-            return Breaker.model_validate_json(item["breaker"]).model_copy(
-                update={"version": version}
-            )
-        except ValidationError:
-            return Breaker(version=version, unreadable=True)
+            read = Breaker.model_validate_json(item["breaker"])
+        except _INVALID:
+            read = Breaker(unreadable=True)
+        changed = {"version": version, "unreadable": read.unreadable or not version}
+        return read.model_copy(update=changed)
 
     def specs_all(self) -> dict[str, tuple[Source, int] | None]:
         """Return every registered source and its version, by name (reads the whole table).
@@ -159,7 +177,7 @@ class Reads:
             name = name_of(item)
             try:
                 found[name] = registered_of(item)
-            except Unexpected:
+            except Unreadable:
                 found[name] = None
         return dict(sorted(found.items()))
 
@@ -183,9 +201,8 @@ class Reads:
             elif kind == "SPEC":
                 try:
                     specs[name] = registered_of(item)
-                except Unexpected:
-                    version = item.get("version")
-                    specs[name] = (None, int(version) if isinstance(version, Decimal) else 0)
+                except Unreadable:
+                    specs[name] = (None, version_of(item))
         return tuple((state, *specs.get(name, (None, 0))) for name, state in sorted(states.items()))
 
     def certificates_in_logs(self) -> frozenset[str]:
@@ -197,6 +214,8 @@ class Reads:
         return frozenset(arn for log in logs for arn in _CERTIFICATE.findall(log))
 
 
+_INVALID = (KeyError, TypeError, ValueError)
+"""What reading an item may raise that nobody of ours wrote; pydantic's errors are ValueErrors."""
 _CERTIFICATE = re.compile(r"arn:[^\s\"]+:cert:[^\s\"]+")
 
 
@@ -209,7 +228,7 @@ def _state_or_why(item: Mapping[str, Any]) -> SourceState:
     """Return what a STATE item holds; of one that cannot be read, the name and that it cannot."""
     try:
         return state_of(item)
-    except Unexpected:
+    except Unreadable:
         name = name_of(item)
         seen = f"the STATE of {name} in the table is not valid in this version of Certifier"
         why = finding(Cause.SOURCE_INVALID, place=Witness.WORKFLOW, seen=seen)

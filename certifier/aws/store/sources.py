@@ -13,14 +13,16 @@ from certifier.aws.store.items import (
     RACES,
     UNREADABLE,
     owner_key,
+    registered_of,
     source_key,
-    spec_of,
     stamp,
+    unchanged,
     unless_taken,
+    version_of,
 )
 from certifier.aws.store.reads import Reads
 from certifier.aws.table import ConditionFailed, Write, packed, unpacked
-from certifier.errors import Busy, CertifierError, InvalidEvent, Retryable, Unexpected
+from certifier.errors import Busy, CertifierError, InvalidEvent, Retryable, Unexpected, Unreadable
 from certifier.run.state import OF_ENDPOINT, OnHold, Registration, SourceState
 from certifier.source import Source
 
@@ -86,12 +88,12 @@ class Sources(Reads):
         spec = self._table.get(source_key(source.name, "SPEC"))
         try:
             state = self.state(source.name)
-        except Unexpected:
+        except Unreadable:
             return Registration(unreadable=True)
         keys = {source.endpoint}
         known = None
-        with suppress(Unexpected):  # whoever registers it anew puts that right
-            known = None if spec is None else spec_of(spec)
+        with suppress(Unreadable):  # whoever registers it anew puts that right
+            known = None if spec is None else registered_of(spec)[0]
         moves = spec is not None and state is not None and not state.is_of(source.endpoint)
         if spec is not None and state is not None and not moves:
             keys |= {state.endpoint_arn} if state.endpoint_arn else set()
@@ -100,7 +102,7 @@ class Sources(Reads):
             known=known,
             moves=moves,
             kept=state is not None and state.endpoint_arn is not None,
-            version=0 if spec is None else int(spec["version"]),
+            version=0 if spec is None else version_of(spec),
             was=state.endpoint if state is not None else None,
             busy="" if spec is None else self._holds(source.name, state),
             owner=min(owners, key=str) if owners else None,
@@ -180,7 +182,7 @@ class Sources(Reads):
         return left
 
     def _is_taken_back(self, source: Source, before: Registration, now: datetime) -> bool:
-        if before.version == 0:
+        if before.is_new:
             return not isinstance(self.forget(source.name, version=1), InUse)
         if before.known is None:
             return False  # only the edit that stays can be read
@@ -217,8 +219,7 @@ class Sources(Reads):
                     "version": seen.version + 1 if version is None else version,
                     "spec": source.model_dump_json(exclude_defaults=True),
                 },
-                "attribute_not_exists(pk)" if seen.version == 0 else "version = :seen",
-                {":seen": seen.version} if seen.version else {},
+                *unchanged(seen.version),
             ),
             self._table.put_op(
                 {**owner_key(source.endpoint), "source": source.name},
@@ -269,23 +270,23 @@ class Sources(Reads):
             spec = self._table.get(source_key(name, "SPEC"))
             if spec is None:
                 return False
-            there = int(spec["version"])
+            there = version_of(spec)
             if version not in (None, there):
                 return False
             state = self.state(name)
             if held := self._holds(name, state):
                 return InUse(held)
-            unchanged, values = "attribute_not_exists(recorded_by)", {}
+            same, values = "attribute_not_exists(recorded_by)", {}
             if state is not None and state.recorded_by is not None:
-                unchanged, values = "recorded_by = :by", {":by": state.recorded_by}
+                same, values = "recorded_by = :by", {":by": state.recorded_by}
             table = self._table
             try:
                 table.transact(
                     [
-                        table.delete_op(source_key(name, "SPEC"), "version = :v", {":v": there}),
+                        table.delete_op(source_key(name, "SPEC"), *unchanged(there)),
                         table.delete_op(
                             source_key(name, "STATE"),
-                            f"attribute_not_exists(claim) AND {unchanged}",
+                            f"attribute_not_exists(claim) AND {same}",
                             values,
                         ),
                         table.check_op(source_key(name, "UNDO"), "attribute_not_exists(pk)"),
@@ -326,13 +327,14 @@ class Sources(Reads):
             held.append(f"a claim of the execution {state.claim.execution}")
         try:
             unfinished = self.undo(name) is not None
-        except Unexpected:
+        except Unreadable:
             held.append("an undo log that this version of Certifier cannot read")
         else:
             held += ["an undo log: a change that is not finished"] if unfinished else []
-        if pauses := self.pauses_of(name):
-            held.append("paused tasks: " + ", ".join(pause.task_arn for pause in pauses))
-        if self.unreadable_pause(name):
+        pauses = self.pauses()
+        if paused := pauses.of(name):
+            held.append("paused tasks: " + ", ".join(pause.task_arn for pause in paused))
+        if name in pauses.affected:
             held.append("a paused task that this version of Certifier cannot read")
         return " and ".join(held)
 
@@ -386,23 +388,26 @@ class Sources(Reads):
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
         return names
 
-    def unreadable(self, name: str) -> str | None:
+    def unreadable(self, name: str, affected: Collection[str]) -> str | None:
         """Return why this version cannot run a source, in words; ``None`` when it can.
 
         One that is not registered any more is nothing to worry about.
+
+        Args:
+            affected: as ``Pauses`` has it: read once for all sources that are asked about.
         """
         for kind, read in (("SPEC", self.spec), ("STATE", self.state), ("UNDO", self.unfinished)):
             try:
                 read(name)
-            except Unexpected:
+            except Unreadable:
                 return f"its {kind} in the table is not valid in this version of Certifier"
-        if self.unreadable_pause(name):
+        if name in affected:
             return "a PAUSE of its tasks in the table is not valid in this version of Certifier"
         return None
 
-    def obstacle(self, name: str) -> str | OnHold | None:
-        """Return why a source is not run now: it cannot be, or it is on hold."""
-        if (why := self.unreadable(name)) is not None:
+    def obstacle(self, name: str, affected: Collection[str]) -> str | OnHold | None:
+        """Return why a source is not run now, as ``unreadable`` does, or it is on hold."""
+        if (why := self.unreadable(name, affected)) is not None:
             return why
         state = self.state(name)
         return None if state is None else state.on_hold
