@@ -15,7 +15,8 @@ from sandbox.pki import Authority
 from tests.unit.test_plan import NOW, OLD, ROLE, material, source, task
 
 FIRST, SECOND, COMPROMISED = (
-    Authority.root(name).certificate.public_bytes(Encoding.DER) for name in ("One", "Two", "Three")
+    Authority.root(name, not_before=NOW).certificate.public_bytes(Encoding.DER)
+    for name in ("One", "Two", "Three")
 )
 
 
