@@ -38,5 +38,6 @@ def reason(error: CertifierError) -> str:
             return f"AWS does not answer ({error}); try again in a minute"
         case Unreadable():
             invalid = f"the {error} in the table is not valid in this version of Certifier"
-            return f"{invalid}; deploy the version that wrote it"
+            again = ", or register the source again" if str(error).startswith("SPEC ") else ""
+            return f"{invalid}; deploy the version that wrote it{again}"
     return f"AWS answers what was not expected ({error}); please report it"

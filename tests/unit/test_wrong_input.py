@@ -136,6 +136,11 @@ def test_a_file_without_a_source_is_refused_before_anything_starts(
             "the STATE of orders in the table is not valid in this version of Certifier; deploy the"
             " version that wrote it",
         ),
+        (
+            Unreadable("SPEC of orders"),
+            "the SPEC of orders in the table is not valid in this version of Certifier; deploy the"
+            " version that wrote it, or register the source again",
+        ),
         (InvalidEvent("one", "two"), "one\n  two"),
     ],
 )
