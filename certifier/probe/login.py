@@ -448,7 +448,12 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
             raise _unsupported(
                 f"the server offers no mechanism that is known here: {names or 'none at all'}"
             )
-        progress.scram = Scram(_prepared(self._password()), binding, verified=self._verified)
+        progress.scram = Scram(
+            _prepared(self._password()),
+            binding,
+            verified=self._verified,
+            allowance=self._tls.allowance,
+        )
         first = progress.scram.first()
         self._send_message(b"p", mechanism.encode() + b"\0" + struct.pack("!i", len(first)) + first)
         self.guard.flush()

@@ -63,7 +63,7 @@ class TlsConnection:
     def __init__(self, sock: socket.socket, deadline: Deadline, allowance: Allowance) -> None:
         self.deadline = deadline
         self._sock = sock
-        self._allowance = allowance
+        self.allowance = allowance
         self._preview = Preview(_in_prime_fields)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
 
@@ -161,7 +161,7 @@ class TlsConnection:
         except OSError as error:
             raise connection_lost(error, stage) from error
         if block:
-            self._allowance.take(len(block), stage)
+            self.allowance.take(len(block), stage)
             self._incoming.write(block)
         else:
             self._incoming.write_eof()

@@ -127,9 +127,11 @@ def _logged_in(act: Act) -> Script:
     return script
 
 
-def _scram(act: Callable[[Peer, ScramServer], None], **settings: Any) -> Script:
+def _scram(
+    act: Callable[[Peer, ScramServer], None], leaf: Callable[[], Leaf], **settings: Any
+) -> Script:
     def script(peer: Peer) -> None:
-        peer.accept_tls(_leaf())
+        peer.accept_tls(leaf())
         peer.read_startup()
         peer.send(authentication(10, b"SCRAM-SHA-256\0\0"))
         act(peer, ScramServer("a password", **settings))
@@ -137,7 +139,7 @@ def _scram(act: Callable[[Peer, ScramServer], None], **settings: Any) -> Script:
     return script
 
 
-def _iterations(count: int) -> Script:
+def _iterations(count: int, leaf: Callable[[], Leaf] = _leaf) -> Script:
     def act(peer: Peer, server: ScramServer) -> None:
         _kind, body = peer.read_message()
         mechanism, _, rest = body.partition(b"\0")
@@ -145,7 +147,7 @@ def _iterations(count: int) -> Script:
         peer.send(authentication(11, server.answer_first(rest[4:])))
         peer.receive()
 
-    return _scram(act, iterations=count)
+    return _scram(act, leaf, iterations=count)
 
 
 def _row(*sizes: int, count: int | None = None) -> bytes:
@@ -259,13 +261,24 @@ def _costly_leaf() -> Leaf:
 
 
 @cache
+def _costly_authority(length: int) -> Authority:
+    if not length:
+        return ROOT
+    return _costly_authority(length - 1).intermediate(
+        f"CA {length}", key=Key.RSA_3072, private_key=costly_key(), organization=None
+    )
+
+
+@cache
 def _costly_chain(length: int) -> Leaf:
-    authority, key = ROOT, costly_key()
-    for number in range(length):
-        authority = authority.intermediate(
-            f"CA {number}", key=Key.RSA_3072, private_key=key, organization=None
-        )
-    return authority.issue(dns=[HOST], key=Key.RSA_3072, private_key=key)
+    return _costly_authority(length).issue(dns=[HOST], key=Key.RSA_3072, private_key=costly_key())
+
+
+def _two_chains(peer: Peer) -> None:
+    """One for who sends a server name, and another for who does not."""
+    peer.accept_tls(_costly_chain(40), unnamed=_costly_chain(39))
+    peer.read_startup()
+    _once(_OK + READY)(peer)
 
 
 _EXTENSIONS = b"".join(
@@ -386,6 +399,15 @@ def _of_certificates() -> Iterator[Hostile]:
     yield served("a chain of 40 that is costly to verify", lambda: _costly_chain(40))
     yield served("a key that is costly to verify with", _costly_leaf)
     yield served("20 roots with such keys", lambda: _self_issued(20))
+    yield Hostile(
+        "two chains that are costly to verify, by the server name",
+        _two_chains,
+        {"older_clients": True},
+    )
+    yield Hostile(
+        "a costly chain, and 600,000 iterations of SCRAM",
+        _iterations(600_000, lambda: _costly_chain(50)),
+    )
     yield served(
         "a chain of 400, nothing verified", lambda: _long_chain(400), ssl_mode=SslMode.REQUIRE
     )
