@@ -19,6 +19,9 @@ M = TypeVar("M", bound=BaseModel)
 
 _PIECE = 6
 """So many characters of a secret in a row are hidden wherever they stand."""
+SECRET_LIMIT: Final = 4096
+"""So many characters of a secret are taken. Of one of 64 KB, which Secrets Manager holds, the
+pieces would be a hundred megabytes; a token of RDS, the longest password in use, has 2,000."""
 _HIDDEN = "***"
 _ASCII = 128
 # Whoever looks at three characters at every fourth place meets a part of every piece of six.

@@ -14,6 +14,7 @@ from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected
 from certifier.identity import is_full_secret_arn
 from certifier.models import Fact, Finding
+from certifier.redactor import SECRET_LIMIT
 from certifier.vocabulary import Cause, Witness
 
 if TYPE_CHECKING:
@@ -84,15 +85,16 @@ class Secret(Mapping[str, object]):
                 return None
 
     def not_text(self, *keys: str) -> tuple[Finding, ...]:
-        """Return one ``secret_not_text`` for every key whose value no client could send."""
+        """Return one ``secret_not_text`` for every key whose value no client could send, or whose
+        value is longer than ``SECRET_LIMIT``."""
         return tuple(
             finding(
                 Cause.SECRET_NOT_TEXT,
                 place=Witness.INTAKE,
-                seen=f"the value of {key} in the secret {self.arn} holds a NUL or a lone surrogate",
+                seen=f"the value of {key} in the secret {self.arn} {problem}",
             )
             for key in keys
-            if (value := self.text(key)) is not None and _NOT_TEXT.search(value)
+            if (problem := _unusable(self.text(key) or ""))
         )
 
     def missing(self, *keys: str) -> tuple[Finding, ...]:
@@ -248,6 +250,13 @@ class Secrets:
             if "AWSCURRENT" in stages:
                 return version
         return _incomplete(arn, "has no current version")
+
+
+def _unusable(value: str) -> str | None:
+    """Why nothing is done with a value; it is not shown."""
+    if len(value) > SECRET_LIMIT:
+        return f"is longer than {SECRET_LIMIT:,} characters"
+    return "holds a NUL or a lone surrogate" if _NOT_TEXT.search(value) else None
 
 
 def _incomplete(arn: str, what: str, cause: Cause = Cause.SECRET_INCOMPLETE) -> Finding:

@@ -842,8 +842,10 @@ _MATERIAL = (
     _row(
         Cause.SECRET_NOT_TEXT,
         why="A value in the secret holds a NUL, or half of a surrogate pair (an escape such as "
-        "\\ud800 alone): no client can send it, and PostgreSQL has no such user or password.",
-        remedy="Write the value that is named into the secret again, as text.",
+        "\\ud800 alone): no client can send it, and PostgreSQL has no such user or password. Or it "
+        "is longer than the 4,096 characters that are read.",
+        remedy="Write the value that is named into the secret again, as text of at most 4,096 "
+        "characters.",
     ),
     _row(
         Cause.BUNDLE_UNREADABLE,

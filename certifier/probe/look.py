@@ -48,7 +48,7 @@ from certifier.probe.library import library
 from certifier.probe.request import ProbeRequest
 from certifier.probe.seen import Observations, OlderSeen
 from certifier.probe.tls import ChainUnreadable, TlsConnection
-from certifier.redactor import Redactor
+from certifier.redactor import SECRET_LIMIT, Redactor
 from certifier.text import printable
 from certifier.vocabulary import Cause, SslMode, Stage
 
@@ -91,13 +91,21 @@ def probe(
 
 
 def _holding(password: Callable[[], str] | None, held: list[str]) -> Callable[[], str] | None:
-    """Return the same callable, which leaves what it gave in ``held``."""
+    """Return the same callable, which leaves what it gave in ``held``; nothing too long to hide."""
     if password is None:
         return None
 
     def give() -> str:
-        held.append(password())
-        return held[-1]
+        given = password()
+        if len(given) > SECRET_LIMIT:
+            raise StageFailed(
+                Stage.LOGIN,
+                Cause.PASSWORD_UNUSABLE,
+                f"the password is longer than {SECRET_LIMIT:,} characters; it was not sent",
+                remedy=f"Give the role a password of at most {SECRET_LIMIT:,} characters.",
+            )
+        held.append(given)
+        return given
 
     return give
 
