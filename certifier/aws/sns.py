@@ -20,9 +20,13 @@ class Topic:
         self._arn = arn
 
     def publish(self, subject: str, message: str) -> None:
-        """Send one message, cut to what a person reads; delivered at least once."""
+        """Send one message, cut to what a person reads; delivered at least once.
+
+        What could move a terminal, and half of a character, are written as escapes.
+        """
         ascii_only = printable(subject, SUBJECT_LIMIT * 2).encode("ascii", "replace").decode()
-        body = message.encode()[:MESSAGE_LIMIT].decode(errors="ignore")
+        lines = (printable(line, MESSAGE_LIMIT) for line in message.split("\n"))
+        body = "\n".join(lines).encode()[:MESSAGE_LIMIT].decode(errors="ignore")
         with translated():
             self._client.publish(
                 TopicArn=self._arn, Subject=ascii_only[:SUBJECT_LIMIT], Message=body

@@ -134,7 +134,7 @@ def _once(args: argparse.Namespace, place: Installation, *, again: bool) -> int:
     elif args.output == "tsv":
         print("\t".join(COLUMNS))
         for each in chosen:
-            print("\t".join(_tsv(each)))
+            print("\t".join(map(printable, _tsv(each))))
     else:
         terminal = Terminal()
         if again and terminal.is_live:

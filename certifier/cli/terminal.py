@@ -31,6 +31,7 @@ SEEN, SAID, DO = "seen", "said", "do"
 NARROWEST = 40
 """Columns below which no text wraps any more: a terminal does that better."""
 _RAW_LIMIT = 2048
+_LINE_LIMIT = 64 * 1024
 
 Cell = str | Text
 
@@ -42,8 +43,16 @@ class _Console(Console):
         raise BrokenPipeError
 
 
+def _shown(cell: Cell) -> Text:
+    """Return a text in which nothing moves a terminal, whatever of it comes from outside."""
+    text = cell if isinstance(cell, Text) else Text(cell)
+    if text.plain.isprintable():
+        return text
+    return Text(printable(text.plain, _LINE_LIMIT), style=text.style)
+
+
 class Terminal:
-    """Prints lines, labelled facts and rows.
+    """Prints lines, labelled facts and rows; controls in them are written as escapes.
 
     Args:
         file: where to; default: the standard output of now.
@@ -71,7 +80,7 @@ class Terminal:
         """Print one line; what does not fit goes on below, ``hang`` columns further in."""
         text = Text(" " * indent, style=style)
         for part in parts:
-            text.append_text(part if isinstance(part, Text) else Text(part))
+            text.append_text(_shown(part))
         text.rstrip()
         below = " " * (indent + hang)
         for number, piece in enumerate(self._pieces(text, len(below))):
@@ -123,7 +132,7 @@ class Terminal:
         """Print rows of cells; on a terminal in columns, of which the last one may wrap."""
         if heads:
             rows = [[Text(head, style="bold") for head in heads], *rows]
-        cells = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
+        cells = [[_shown(cell) for cell in row] for row in rows]
         if self.width is None:
             for row in cells:
                 plain = "\t".join(cell.plain for cell in row)

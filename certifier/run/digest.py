@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from certifier.models import Finding
 from certifier.run import runbook
 from certifier.run.event import run_id
-from certifier.run.mail import Notice, Situation, labelled, subject
+from certifier.run.mail import Notice, Situation, cut, fitting, labelled, letter, size, subject
 from certifier.run.pending import OnceSent, Pending
 from certifier.run.settled import still_open
 from certifier.run.site import Site
@@ -118,7 +118,7 @@ def mailings(
         groups.setdefault((one.outcome, cause, events), []).append(one)
     found: list[Mailing] = []
     for (outcome, cause, _), group in groups.items():
-        if len(group) <= SHARED or _size("\n".join(_of_events(group[0]))) > _EVENTS:
+        if len(group) <= SHARED or size("\n".join(_of_events(group[0]))) > _EVENTS:
             found += [Mailing(Notice(one.subject, one.message), (one,)) for one in group]
             continue
         links = (
@@ -144,22 +144,22 @@ def _digest(group: list[Pending], site: Site, links: tuple[str, ...], run: str) 
     if lead is not None and lead not in group[0].events:
         lines.append(f"{lead.severity.value}: {lead.cause.value}")
         if alike:
-            lines.append(f"  do    {_cut(lead.remedy, _REMEDY)}")
+            lines.append(f"  do    {cut(lead.remedy, _REMEDY)}")
         lines.append("")
     events = _of_events(group[0])
     lines += events
     blocks = ["\n".join(_of_source(one, own_remedy=not alike)) for one in group]
-    shown = _fitting(blocks, IN_FULL - _size("\n".join(events)))
-    lines += shown
+    shown = fitting(blocks, IN_FULL - size("\n".join(events)))
+    lines += [line for block in shown for line in block.split("\n")]
     if rest := [one.name for one in group[len(shown) :]]:
-        named = _fitting(rest, BY_NAME)
+        named = fitting(rest, BY_NAME)
         more = f" and {len(rest) - len(named)} more" if len(named) < len(rest) else ""
         lines.append(f"Also: {', '.join(named)}{more}")
     failing = " --failing" if outcome in (Outcome.REFUSED, Outcome.FAILED) else ""
     foot = f"{site.words} · {run}"
     lines += ["", labelled("Look", f"certifier status{failing}"), *links, foot]
     what = f"{outcome.words} again" if lead is None else f"{outcome.words}: {lead.cause.value}"
-    return Notice(subject(site, f"{sources} {what}"), "\n".join(lines) + "\n")
+    return Notice(subject(site, f"{sources} {what}"), letter(lines))
 
 
 def _next_try(group: Sequence[Pending], now: datetime) -> Iterator[str]:
@@ -170,20 +170,12 @@ def _next_try(group: Sequence[Pending], now: datetime) -> Iterator[str]:
         yield labelled("Next try", f"{clock_time(min(due))}{left}, for the first of them")
 
 
-def _fitting(texts: Sequence[str], room: int) -> list[str]:
-    """Return the first of them, at least one, as many as there is room for."""
-    count, left = 1, room - _size(texts[0])
-    while count < len(texts) and (left := left - _size(texts[count]) - 2) >= 0:
-        count += 1
-    return list(texts[:count])
-
-
 def _of_events(one: Pending) -> list[str]:
     """Return the events that the sources of a digest share, each whole."""
     lines: list[str] = []
     for event in one.events:
         lines += [f"{event.severity.value}: {event.cause.value}", f"  seen  {event.seen}"]
-        lines += [f"  do    {_cut(event.remedy, _REMEDY)}", ""]
+        lines += [f"  do    {cut(event.remedy, _REMEDY)}", ""]
     return lines
 
 
@@ -200,18 +192,7 @@ def _of_source(one: Pending, *, own_remedy: bool) -> list[str]:
         ("do", own.remedy if own and own_remedy else None, _REMEDY),
         ("also", also, _SEEN),
     )
-    return lines + [f"  {label.ljust(4)}  {_cut(text, room)}" for label, text, room in rows if text]
-
-
-def _cut(text: str, room: int) -> str:
-    if _size(text) <= room:
-        return text
-    return text.encode()[: room - 3].decode(errors="ignore") + "..."
-
-
-def _size(text: str) -> int:
-    """Return how many bytes are delivered of it, if all is."""
-    return len(text.encode())
+    return lines + [f"  {label.ljust(4)}  {cut(text, room)}" for label, text, room in rows if text]
 
 
 def _first_line(sources: str, outcome: Outcome, lead: Finding | None) -> str:

@@ -4,7 +4,7 @@ Pure: from what the run knows. Every address opens in a browser, and DMS's own w
 out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,12 +12,19 @@ from certifier.models import Fact, Finding
 from certifier.run import runbook
 from certifier.run.documents import StoppedTask
 from certifier.run.site import Site
-from certifier.text import clock_time, counted, span
+from certifier.text import LONGEST, clock_time, counted, printable, span
 from certifier.vocabulary import Cause, Outcome, Severity
 
 SUBJECT = 100  # characters (SNS Publish)
 _LABEL = 13
+_LINE = LONGEST  # characters, of which a mail has room for no more
 _FINDINGS = 20
+_TASKS = 10
+_TEXT = 1_000
+"""Bytes of one text of others. What is delivered is 8 KiB (certifier.aws.sns), and ends with where
+to look: nobody can write so much that this is cut off."""
+_WORDS_OF_TASKS, _BLOCKS = 2_500, 3_500
+"""Bytes for what DMS says of tasks, and for findings; the first of each is shown in any case."""
 _SUBJECT_NAMES = 2
 
 
@@ -70,6 +77,12 @@ def subject(place: Site, rest: str) -> str:
     return whole if len(whole) <= SUBJECT else whole[: SUBJECT - 3] + "..."
 
 
+def letter(lines: Iterable[str]) -> str:
+    """Return the text of a mail. What DMS, a server or a colleague has written stays in its line,
+    so that nobody can write an address that seems to be ours."""
+    return "".join(f"{printable(line, _LINE)}\n" for line in lines)
+
+
 def about_stopped(at: Situation, outcome: Outcome, findings: Sequence[Finding]) -> Notice:
     """Return the mail on tasks that do not run."""
     tasks = at.stopped
@@ -84,20 +97,31 @@ def about_stopped(at: Situation, outcome: Outcome, findings: Sequence[Finding]) 
         f" Certifier stopped {them} for a change and could not restart {them}.",
         "",
     ]
-    for task in tasks:
-        of = "" if len(tasks) == 1 else f"{task.identifier}: "
-        said = task.said or f"nothing; the task is {task.status or 'not to be seen'}"
-        lines.append(labelled("DMS says", f"{of}{said}"))
+    lines += _said_of(tasks)
     lines.append(labelled("The change", _change(at, outcome)))
-    lines += [labelled("" if number else "WAL", kept) for number, kept in enumerate(at.wal)]
+    wal = fitting([cut(kept, _TEXT) for kept in at.wal[:_TASKS]], _TEXT)
+    lines += [labelled("" if number else "WAL", kept) for number, kept in enumerate(wal)]
     lines += [labelled("Next try", _next_try(at)), ""]
     links = [("Task", at.place.task(task.identifier)) for task in tasks[:_SUBJECT_NAMES]]
     lines += list(_look(at, runbook.TASK_STOPPED, links))
     rest = [f for f in findings if f.cause is not Cause.TASK_NOT_RESTARTED]
     if rest:
         lines += ["", *_blocks(rest)]
-    text = "\n".join([*lines, _foot(at)]) + "\n"
+    text = letter([*lines, _foot(at)])
     return Notice(subject(at.place, f"{at.name}: {be.format(names)}"), text)
+
+
+def _said_of(tasks: Sequence[StoppedTask]) -> list[str]:
+    """Return DMS's words on each task, as far as there is room."""
+    lines = []
+    for task in tasks[:_TASKS]:
+        of = "" if len(tasks) == 1 else f"{task.identifier}: "
+        said = task.said or f"nothing; the task is {task.status or 'not to be seen'}"
+        lines.append(labelled("DMS says", cut(f"{of}{said}", _TEXT)))
+    shown = fitting(lines, _WORDS_OF_TASKS)
+    if len(shown) < len(tasks):
+        shown.append(labelled("", f"and {len(tasks) - len(shown)} more in the record"))
+    return shown
 
 
 def about_findings(at: Situation, outcome: Outcome, findings: Sequence[Finding]) -> Notice:
@@ -114,7 +138,7 @@ def about_findings(at: Situation, outcome: Outcome, findings: Sequence[Finding])
     lines += [labelled("Next run" if outcome.is_proven else "Next try", _next_try(at)), ""]
     anchor = runbook.section(outcome, lead.cause if lead else None)
     lines += list(_look(at, anchor, [("Endpoint", at.place.endpoint(at.endpoint))]))
-    text = "\n".join([*lines, _foot(at)]) + "\n"
+    text = letter([*lines, _foot(at)])
     return Notice(subject(at.place, f"{at.name} {word}: {cause}"), text)
 
 
@@ -125,7 +149,7 @@ def about_the_end(at: Situation, outcome: Outcome) -> Notice:
         lines.append(labelled("Tasks", _restarted(at)))
     lines += [labelled("Source", f"endpoint {at.endpoint}, host {at.host}"), ""]
     lines += list(_look(at, runbook.FINE, []))
-    text = "\n".join([*lines, _foot(at)]) + "\n"
+    text = letter([*lines, _foot(at)])
     return Notice(subject(at.place, f"{at.name} is {outcome.words} again"), text)
 
 
@@ -148,7 +172,7 @@ def about_breaker(at: Situation, limit: int | None) -> Notice:
         labelled("Record", at.place.file(at.bucket, f"{at.record}.html")),
         _foot(at),
     ]
-    return Notice(subject(at.place, "changes are stopped"), "\n".join(lines) + "\n")
+    return Notice(subject(at.place, "changes are stopped"), letter(lines))
 
 
 def about_unreadable(site: Site, name: str, why: str) -> Notice:
@@ -161,7 +185,7 @@ def about_unreadable(site: Site, name: str, why: str) -> Notice:
         labelled("Runbook", site.runbook(runbook.NOT_RUN)),
         site.words,
     ]
-    return Notice(subject(site, f"{name} cannot be run"), "\n".join(lines) + "\n")
+    return Notice(subject(site, f"{name} cannot be run"), letter(lines))
 
 
 def about_nothing(site: Site) -> Notice:
@@ -172,20 +196,20 @@ def about_nothing(site: Site) -> Notice:
         "",
         site.words,
     ]
-    return Notice(subject(site, "a test of the notices"), "\n".join(lines) + "\n")
+    return Notice(subject(site, "a test of the notices"), letter(lines))
 
 
 def about_undeleted(site: Site, identifier: str, arn: str, why: str) -> Notice:
     """Return the mail on a DMS certificate that nobody uses and that cannot be deleted."""
     lines = [
         f"Nobody has used the DMS certificate {identifier} for a week, and it cannot be deleted:"
-        f" {why}. Nothing depends on it. It is tried again in a week.",
+        f" {cut(why, _TEXT)}. Nothing depends on it. It is tried again in a week.",
         "",
         labelled("ARN", arn),
         labelled("Runbook", site.runbook(runbook.NOT_DELETED)),
         site.words,
     ]
-    return Notice(subject(site, "a DMS certificate cannot be deleted"), "\n".join(lines) + "\n")
+    return Notice(subject(site, "a DMS certificate cannot be deleted"), letter(lines))
 
 
 def _first_line(at: Situation, outcome: Outcome) -> str:
@@ -223,7 +247,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _change(at: Situation, outcome: Outcome) -> str:
-    trusts = f": DMS connects with {', '.join(at.trusts[:3])}" if at.trusts else ""
+    trusts = f": DMS connects with {cut(', '.join(at.trusts[:3]), _TEXT)}" if at.trusts else ""
     if outcome.is_proven:
         return f"is done and proven{trusts}"
     if outcome is Outcome.ROLLED_BACK:
@@ -260,15 +284,40 @@ def labelled(label: str, value: str) -> str:
 
 def _blocks(findings: Sequence[Finding]) -> list[str]:
     """Return what was seen, what others said and what to do, for each finding."""
-    lines: list[str] = []
+    blocks = []
     for found in findings[:_FINDINGS]:
-        lines.append(f"{found.severity.value}: {found.cause.value}")
         rows = (("seen", found.seen), ("said", found.raw), ("do", found.remedy))
-        lines += [f"  {label.ljust(4)}  {text}" for label, text in rows if text]
-        lines.append("")
-    if len(findings) > _FINDINGS:
-        lines += [f"and {counted(len(findings) - _FINDINGS, 'more', 'more')} in the record", ""]
+        lines = [f"  {label.ljust(4)}  {cut(text, _TEXT)}" for label, text in rows if text]
+        blocks.append("\n".join([f"{found.severity.value}: {found.cause.value}", *lines, ""]))
+    shown = fitting(blocks, _BLOCKS)
+    lines = [line for block in shown for line in block.split("\n")]
+    if len(findings) > len(shown):
+        lines += [f"and {counted(len(findings) - len(shown), 'more', 'more')} in the record", ""]
     return lines
+
+
+def fitting(texts: Sequence[str], room: int) -> list[str]:
+    """Return the first of them, at least one, as many as there is room for, in bytes."""
+    shown: list[str] = []
+    for text in texts:
+        room -= size(text) + 2
+        if shown and room < 0:
+            break
+        shown.append(text)
+    return shown
+
+
+def cut(text: str, room: int) -> str:
+    """Return a text, or its beginning, printable and in at most so many bytes."""
+    text = printable(text, _LINE)
+    if size(text) <= room:
+        return text
+    return text.encode()[: room - 3].decode(errors="ignore") + "..."
+
+
+def size(text: str) -> int:
+    """Return how many bytes are delivered of a text, if all is."""
+    return len(text.encode())
 
 
 def _foot(at: Situation) -> str:

@@ -20,7 +20,7 @@ from certifier.run.state import Pause
 from certifier.run.whose_stop import not_ours
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import ATTEMPTS, explained, prove
-from certifier.text import counted, name_in
+from certifier.text import counted, name_in, printable
 from certifier.vocabulary import Cause, Witness
 
 NOT_TAKEN = "DMS does not take the start, although both endpoints connect"
@@ -83,7 +83,7 @@ def _stopped(context: StepContext[StepSettings], pause: Pause, reason: Finding) 
         identifier=name_in(pause.task_arn) if task is None else task.identifier,
         since=pause.stop_date or pause.since,
         status=None if task is None else task.status,
-        said=reason.raw or (None if task is None else task.message),
+        said=reason.raw or (printable(task.message) if task and task.message else None),
     )
 
 

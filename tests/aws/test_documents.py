@@ -124,3 +124,17 @@ def test_a_message_is_cut_to_what_people_read(clients: Clients, aws: boto3.Sessi
     assert len(body["Subject"]) == 100
     assert body["Subject"].startswith("orders: refus?\\n\\x1b[31m")
     assert len(body["Message"].encode()) == 8 * 1024
+
+
+def test_no_message_moves_a_terminal_or_fails_to_be_sent(
+    clients: Clients, aws: boto3.Session
+) -> None:
+    """Half of a surrogate pair, which JSON can hold, has no bytes: it is escaped as well."""
+    sns, sqs = clients.client("sns"), aws.client("sqs")
+    topic = sns.create_topic(Name="people")["TopicArn"]
+    queue = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
+    Topic(sns, topic).publish("orders", "one\ntwo\x1b[2J\u202e\ud800")
+    (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    assert json.loads(message["Body"])["Message"] == "one\ntwo\\x1b[2J\\u202e\\ud800"
