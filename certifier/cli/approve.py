@@ -1,11 +1,16 @@
 """``certifier approve``: let a source's new CAs be trusted, after a person has looked."""
 
 import argparse
+import re
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from certifier.cli.installation import add_options, find, guarded, missing
-from certifier.text import printable
+from certifier.run.approval import SHORTEST
+from certifier.text import counted, printable
+
+_SHOWN = 20
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -18,21 +23,44 @@ def register(subparsers: "Subparsers") -> None:
         help="let the new CAs of a source be trusted",
         description="Approve the CAs that wait in a source's bundle, which were never there before"
         " (setting new_anchor_needs_consent), and make the source due. Compare their fingerprints"
-        " with what the CA's owner says first: `certifier status --json`.",
+        " with what the CA's owner says first: `certifier status --json`. Name those that you have"
+        " compared, since the bundle may be another one by now.",
+        epilog="exit status: 0; 1 when nothing waits, or not what was named; 2 wrong usage",
     )
     parser.add_argument("name", metavar="NAME", help="a registered source")
+    parser.add_argument(
+        "fingerprints",
+        nargs="*",
+        type=_fingerprint,
+        metavar="SHA256",
+        help=f"the CAs that you have compared, by {SHORTEST} digits or more (default: all that"
+        " wait)",
+    )
     add_options(parser)
     parser.set_defaults(run=run)
 
 
+def _fingerprint(text: str) -> str:
+    """Return a fingerprint, or its beginning, as it is remembered."""
+    plain = text.replace(":", "").lower()
+    if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST},64}}", plain):
+        raise argparse.ArgumentTypeError(
+            f"{printable(text, 80)} is not a SHA-256: {SHORTEST} to 64 hexadecimal digits"
+        )
+    return plain
+
+
 def run(args: argparse.Namespace) -> int:
-    """Approve: 0 done, 1 when nothing waits."""
+    """Approve: 0 done, 1 when nothing waits, or not what was named."""
     return guarded("approve", lambda: _run(args))
 
 
 def _run(args: argparse.Namespace) -> int:
     place = find(args)
-    approved = place.store.approve_anchors(args.name, place.now())
+    approved, left = place.store.approve_anchors(args.name, place.now(), args.fingerprints)
+    if not approved and left:
+        print(f"certifier approve: {_others(args.fingerprints, left)}", file=sys.stderr)
+        return 1
     if not approved:
         if place.store.state(args.name) is None:
             return missing("approve", args.name, place)
@@ -41,5 +69,19 @@ def _run(args: argparse.Namespace) -> int:
         return 1
     for fingerprint in approved:
         print(f"approved: SHA-256 {printable(fingerprint)}")
+    for fingerprint in left:
+        print(f"still waits: SHA-256 {printable(fingerprint)}")
     print("due now")
     return 0
+
+
+def _others(named: Sequence[str], waiting: Sequence[str]) -> str:
+    """Return that what was named does not wait, and what does."""
+    gone = [one for one in named if not any(each.startswith(one) for each in waiting)]
+    listed = ", ".join(map(printable, waiting[:_SHOWN]))
+    more = f", and {len(waiting) - _SHOWN} more" if len(waiting) > _SHOWN else ""
+    return (
+        f"nothing was approved: {counted(len(gone), 'CA')} that you named"
+        f" {'does' if len(gone) == 1 else 'do'} not wait ({', '.join(gone)}); what waits is"
+        f" {listed}{more}"
+    )

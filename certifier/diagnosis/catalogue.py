@@ -954,7 +954,7 @@ _MATERIAL = (
         why="The CA bundle holds a CA that was never there before, and this installation lets none "
         "be trusted that nobody has approved (setting new_anchor_needs_consent).",
         remedy="Compare the fingerprint with what the owner of the CA says. Then run `certifier "
-        "approve NAME`, or write the bundle's SHA-256 into the source as ca_bundle_sha256.",
+        "approve NAME SHA256`, or write the bundle's SHA-256 into the source as ca_bundle_sha256.",
     ),
     _row(
         Cause.ACM_UNSUITABLE,

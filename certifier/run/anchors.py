@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from certifier.certificate import CertificateFacts
 from certifier.diagnosis import finding
 from certifier.models import Finding
+from certifier.run.approval import SHORTEST
 from certifier.run.state import SourceState
 from certifier.source import Source
+from certifier.text import counted
 from certifier.vocabulary import Cause, Witness
 
 _SHOWN = 5
@@ -36,12 +38,14 @@ def unapproved(
 
 
 def not_approved(name: str, waiting: tuple[CertificateFacts, ...]) -> Finding:
-    """Return the finding that these CAs wait."""
+    """Return the finding that these CAs wait, with the command that approves no other."""
+    count = counted(len(waiting), "CA")
+    these = " ".join(facts.sha256[:SHORTEST] for facts in waiting[:_SHOWN])
     shown = "; ".join(f"{facts.title} (SHA-256 {facts.sha256})" for facts in waiting[:_SHOWN])
     more = f"; and {len(waiting) - _SHOWN} more" if len(waiting) > _SHOWN else ""
-    seen = f"the CA bundle holds what was never there and nobody has approved: {shown}{more}"
     return finding(
         Cause.ANCHOR_NOT_APPROVED,
         place=Witness.PLAN,
-        seen=f"{seen}; `certifier approve {name}` approves it",
+        seen=f"the CA bundle holds {count} that nobody has approved and that never was in it;"
+        f" `certifier approve {name} {these}` approves no other: {shown}{more}",
     )

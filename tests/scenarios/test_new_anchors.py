@@ -28,12 +28,13 @@ def test_whoever_writes_the_bundle_makes_dms_trust_nobody(world: World) -> None:
         assert world.trusted() == before
         world.recertify()
     store = Store(world.cloud.client("dynamodb"), world.cloud.table)
-    (approved,) = store.approve_anchors("orders", world.cloud.clock.now())
+    (approved,), left = store.approve_anchors("orders", world.cloud.clock.now())
+    assert left == ()
     (found,) = (f for f in world.record()["findings"] if f["cause"] == "anchor_not_approved")
     assert approved in found["seen"]
     world.cloud.tick()
     assert world.outcome() == "certified"
-    assert store.approve_anchors("orders", world.cloud.clock.now()) == ()
+    assert store.approve_anchors("orders", world.cloud.clock.now()) == ((), ())
 
 
 def test_a_bundle_that_the_source_names_by_its_digest_needs_no_other_consent(world: World) -> None:

@@ -23,6 +23,7 @@ from certifier.aws.store.items import (
 from certifier.aws.store.reads import Reads
 from certifier.aws.table import ConditionFailed, Write, packed, unpacked
 from certifier.errors import Busy, CertifierError, InvalidEvent, Retryable, Unexpected, Unreadable
+from certifier.run.approval import chosen
 from certifier.run.state import OF_ENDPOINT, OnHold, Registration, SourceState
 from certifier.source import Source
 
@@ -298,8 +299,16 @@ class Sources(Reads):
             return True
         raise Busy(f"source {name}")
 
-    def approve_anchors(self, name: str, now: datetime) -> tuple[str, ...]:
-        """Approve the CAs that wait in a source's bundle, make it due, and return fingerprints.
+    def approve_anchors(
+        self, name: str, now: datetime, compared: Sequence[str] = ()
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Approve CAs that wait in a source's bundle, and make it due.
+
+        Args:
+            compared: how the fingerprints begin that a person has compared; none: whatever waits.
+
+        Returns the fingerprints that are approved, and those that wait on. Nothing is approved when
+        one that was compared does not wait: the bundle is another one than that person has seen.
 
         Raises:
             Busy: it is being recorded at the same time.
@@ -307,17 +316,22 @@ class Sources(Reads):
         for _ in range(RACES):
             state = self.state(name)
             waiting = state.pending_anchors if state is not None else ()
-            if not waiting:
-                return ()
-            approved = self._table.update_op(
+            approved, left = chosen(waiting, compared)
+            if not approved:
+                return (), left
+            update = self._table.update_op(
                 source_key(name, "STATE"),
-                set_={"due_at": stamp(now), "due_partition": DUE},
-                remove=("pending_anchors",),
+                set_={
+                    "due_at": stamp(now),
+                    "due_partition": DUE,
+                    **({"pending_anchors": [*left]} if left else {}),
+                },
+                remove=() if left else ("pending_anchors",),
                 condition="pending_anchors = :seen",
                 values={":seen": [*waiting]},
             )
-            if self._table.wrote(approved):
-                return waiting
+            if self._table.wrote(update):
+                return approved, left
         raise Busy(f"source {name}")
 
     def _holds(self, name: str, state: SourceState | None) -> str:
