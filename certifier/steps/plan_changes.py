@@ -15,7 +15,7 @@ from certifier.run.documents import MATERIAL, PLAN, PROBED, Material, Plan, Prob
 from certifier.run.dossier import facts_in
 from certifier.run.drift import endpoint_ca_differs
 from certifier.run.event import Decided, StepEvent
-from certifier.run.exposure import exposure
+from certifier.run.exposure import exposure, login_unseen
 from certifier.run.foreign_trust import brings_trust
 from certifier.run.old_anchors import Bounded, bounded, left_since
 from certifier.run.plan import (
@@ -106,7 +106,8 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     plan = _with_tasks(event, context, material, endpoint_plan)
     differs = _differs(material, probed, plan)
     weakened = weakening(source, material.endpoint, plan.changes, credentials=state.credentials)
-    exposed = tuple(exposure(source, probed.findings, plan.changes))
+    unseen = login_unseen(source, material, probed)
+    exposed = tuple(exposure(source, probed.findings, plan.changes, unseen=unseen))
     waiting = unapproved(source, facts_in(material.bundle_pem), state)
     if waiting and context.settings.new_anchor_needs_consent:
         exposed += (not_approved(source.name, waiting),)

@@ -92,3 +92,17 @@ def test_plain_text_says_how_little_it_is(live: Live) -> None:
     assert "DMS connects in plain text, as the source asks. Nothing is encrypted" in page
     assert "not encrypted; verified: nothing" in page
     assert "as strictly as" not in page
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [({"probe": "off"}, "probe is off"), ({"probe_login": False}, "probe_login is false")],
+)
+def test_what_nobody_has_looked_at_is_said(asking: Live, more: dict[str, Any], why: str) -> None:
+    """Where nobody has looked how the server asks for the password, no warning means nothing."""
+    asking.world.onboard(ssl_mode="require", **more)
+    (said,) = (
+        f["seen"] for f in asking.world.record()["findings"] if f["cause"] == "nothing_verified"
+    )
+    assert f"was not looked at, since {why}" in said
+    assert "in clear text too" in said

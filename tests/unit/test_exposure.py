@@ -1,12 +1,13 @@
 """What a mode that does not verify leaves open."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from certifier.diagnosis import finding
-from certifier.run.documents import Change
-from certifier.run.exposure import exposure
+from certifier.run.documents import Change, Material, Probed
+from certifier.run.exposure import exposure, login_unseen
 from certifier.source import Source, parse_source
 from certifier.vocabulary import Cause, Severity, Witness
 
@@ -62,3 +63,22 @@ def test_the_probe_logs_in_where_it_knows_to_whom(
     """Or where the source says so."""
     more = {} if asked is None else {"probe_login": asked}
     assert source(mode, credentials=CREDENTIALS, **more).logs_in is logs_in
+
+
+def test_it_is_said_where_nobody_has_looked_how_a_server_asks() -> None:
+    """Each reason has its words; where the probe has looked there is none."""
+    report = SimpleNamespace(evidence=SimpleNamespace(peer="192.0.2.1"))
+    looked = Probed.model_construct(report=report)
+    missed = Probed.model_construct(report=SimpleNamespace(evidence=SimpleNamespace(peer=None)))
+    known = Material(username="dms")
+    for spec, material, probed, why in (
+        (source("require", credentials=CREDENTIALS), known, looked, None),
+        (source("require", credentials=CREDENTIALS, probe="off"), known, Probed(), "probe is off"),
+        (source("require", probe_login=False), known, looked, "probe_login is false"),
+        (source("require"), known, missed, "the probe did not reach the server"),
+        (source("require"), Material(), looked, "a secret that the source does not name"),
+    ):
+        seen = login_unseen(spec, material, probed)
+        assert seen is None if why is None else why in (seen or "")
+        (found,) = exposure(spec, [], [], unseen=seen)
+        assert ("was not looked at" in found.seen) is (why is not None)
