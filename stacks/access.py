@@ -327,6 +327,7 @@ def grant(
         ),
         "pause_tasks": (
             *may.dms_describe(CONNECTIONS, ENDPOINTS, INSTANCES, SERVERLESS, TASKS),
+            *may.dms_tags(),
             *test,
             *may.dms("StopReplicationTask", on=["task"]),
         ),

@@ -44,6 +44,7 @@ from certifier.run.undo import (
     why_not_covered,
     why_not_own,
 )
+from certifier.steps.consenting import require_consent
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
 from certifier.steps.passwords import password, password_at
@@ -153,7 +154,8 @@ def _begin(
         found: the log of an earlier run, which could not be finished and is replaced.
 
     Raises:
-        Refused: it is no longer what the plan was made for (``changed_meanwhile``).
+        Refused: it is no longer what the plan was made for (``changed_meanwhile``), or its owner
+            does not consent any more.
     """
     material = context.read(event, MATERIAL)
     before = material.endpoint if material else None
@@ -162,6 +164,7 @@ def _begin(
         if now is None or now.settings_digest != before.settings_digest:
             seen = f"{before.identifier} is no longer as this run has read it"
             raise _refuse(Cause.CHANGED_MEANWHILE, seen)
+        require_consent(event, context, before)
     log = _log(event, context, plan, new)
     old = before.fields if before else EndpointFields()
     if "certificate_arn" in log.fields:

@@ -19,6 +19,7 @@ from certifier.run.event import PolledEvent, run_id
 from certifier.run.plan import PASSING, RUNNING, waiting
 from certifier.run.undo import must_write_old, why_not_of_source
 from certifier.run.whose_stop import begins_anew, not_ours
+from certifier.steps.consenting import require_consent
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import explained, prove
 from certifier.vocabulary import Action, Cause, Severity, Witness
@@ -184,6 +185,7 @@ def _begin(
     """Ask what may say no before the first task is stopped; an answer waits, or ends the step."""
     wait = _wait_for_window(event, context, tasks)
     if wait is None:
+        require_consent(event, context, endpoint)
         _refuse_serverless(context, endpoint)
         # The change could not be proven from an instance that is away.
         context.dms.require_available(*context.require(event, PLAN).instances)
