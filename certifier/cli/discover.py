@@ -49,7 +49,7 @@ from certifier.ownership import SOURCE_TAG
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
 from certifier.rds_names import rds_name
 from certifier.roots import Roots
-from certifier.run.consent import consent_command, consents
+from certifier.run.consent import consent_command, consenting, consents
 from certifier.run.proposal import proposed_words
 from certifier.source import Engine, Source, is_database, word_mistake
 from certifier.text import counted, printable
@@ -534,8 +534,9 @@ def _consents(each: Discovered) -> str:
     return f"{endpoint}; its secret: {_whom(each.secret_consents)}"
 
 
-def _whom(consents: str | None) -> str:
-    return "any source" if consents in ("+", "*") else consents or "nobody"
+def _whom(tag: str | None) -> str:
+    words = consenting(tag)
+    return "any source" if words in ("+", "*") else words.replace(" ", ", ") or "nobody"
 
 
 def _advice(each: Discovered, *, probed: bool) -> str:

@@ -39,6 +39,11 @@ def consents(tag: str | None, source: str) -> bool:
     return any(fnmatchcase(source, word.replace("+", "*")) for word in _words(tag))
 
 
+def consenting(tag: str | None) -> str:
+    """Return what counts in the value of a tag ``certifier:source``; empty: nobody is named."""
+    return " ".join(_words(tag))
+
+
 def _words(tag: str | None) -> list[str]:
     """Return the names and patterns in a tag; a word that can be neither matches nothing."""
     return [word for word in (tag or "").split() if _WORD.fullmatch(word)]
@@ -69,7 +74,7 @@ def not_allowed(what: str, arn: str, tags: Mapping[str, str], source: str) -> Fi
     tag = tags.get(SOURCE_TAG)
     if consents(tag, source):
         return None
-    has = f"names only {tag!r}" if _words(tag) else "is missing or empty"
+    has = _has(tag)
     full = len(" ".join([*_words(tag), source])) > TAG_LENGTH
     seen = f"{what} may not be used by the source {source}: its tag {SOURCE_TAG} {has}; " + (
         f"it has no room for one more name, so its owner must write patterns: {arn}"
@@ -77,6 +82,18 @@ def not_allowed(what: str, arn: str, tags: Mapping[str, str], source: str) -> Fi
         else f"its owner consents with: {consent_command(arn, tag, source)}"
     )
     return finding(Cause.NOT_ALLOWED, place=Witness.INTAKE, seen=seen)
+
+
+def _has(tag: str | None) -> str:
+    """Return what a tag says that does not consent."""
+    if words := consenting(tag):
+        return f"names only {words!r}"
+    if tag is None or not tag.split():
+        return "is missing or empty"
+    return (
+        f"is {tag!r}, in which nothing is the name of a source (lower-case letters, digits and "
+        "hyphens, separated by blanks)"
+    )
 
 
 def of_an_installation(
