@@ -106,7 +106,9 @@ def of_an_installation(
     IAM lets no step change it, whoever consents: what could set a tag must not gain by it. So it
     is refused before a task is stopped for it.
     """
-    stack = tags.get(STACK_TAG)
+    # IAM compares the keys of tags without their case ("aws:ResourceTag/tag-key").
+    key = next((key for key in tags if key.lower() == STACK_TAG), STACK_TAG)
+    stack = tags.get(key)
     if stack is None or (stack == installation and is_made(arn)):
         return None
     whose = (
@@ -117,10 +119,10 @@ def of_an_installation(
     region = arn.split(":")[3]
     command = (
         f"aws dms remove-tags-from-resource --resource-arn {shlex.quote(arn)} "
-        f"--tag-keys {STACK_TAG} --region {region}"
+        f"--tag-keys {shlex.quote(key)} --region {region}"
     )
     seen = (
-        f"the endpoint {identifier} bears the tag {STACK_TAG} {stack!r}: {whose}; its owner hands "
+        f"the endpoint {identifier} bears the tag {key} {stack!r}: {whose}; its owner hands "
         f"it over with: {command}"
     )
     return finding(Cause.NOT_ALLOWED, place=Witness.INTAKE, seen=seen)

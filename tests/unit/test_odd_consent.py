@@ -3,7 +3,7 @@
 import pytest
 
 from certifier.cli.discover import _whom
-from certifier.run.consent import consents, not_allowed
+from certifier.run.consent import consents, not_allowed, of_an_installation
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dms/orders-AbCdEf"
 
@@ -44,3 +44,11 @@ def test_discover_shows_what_counts(tag: str | None, shown: str) -> None:
     """And nothing that only reads like a consent."""
     assert _whom(tag) == shown
     assert consents(tag, "orders") is (shown in ("orders", "any source"))
+
+
+def test_the_tag_of_an_installation_counts_in_capitals_too() -> None:
+    """As it does for IAM, which would deny the change when its tasks are stopped already."""
+    arn = "arn:aws:dms:eu-west-1:111122223333:endpoint:certifier-made-1"
+    found = of_an_installation("orders", arn, {"Certifier:Stack": "Other"}, "Certifier")
+    assert found is not None
+    assert "--tag-keys Certifier:Stack" in found.seen
