@@ -24,6 +24,7 @@ T = TypeVar("T")
 SERVER_NAME_LIMIT = 255  # OpenSSL's TLSEXT_MAXLEN_host_name: libpq fails in every mode above it
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _DIALLED = 16  # addresses of one name: whoever owns it could have any number of machines dialled
+_KEPT = 256  # addresses of one name that are reported: an answer of a name server holds thousands
 _ANSWER_SHOWN = 1024
 _UNREACHABLE = frozenset(
     {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL}
@@ -87,7 +88,8 @@ def find_addresses(
 
     `meanwhile` is called while a resolver is at work, if one is needed.
 
-    Returns at least one address, in the resolver's order, without duplicates. Raises StageFailed.
+    Returns at least one address and at most 256, in the resolver's order, without duplicates.
+    Raises StageFailed.
     """
     if request.address is not None:
         found = _numeric(request.address, request.port)
@@ -98,7 +100,7 @@ def find_addresses(
         objection = request.policy.objection_to_address(info[4][0])
         if objection:
             raise StageFailed(Stage.ADDRESS, Cause.ADDRESS_FORBIDDEN, objection)
-    return unique
+    return unique[:_KEPT]
 
 
 def _numeric(address: str, port: int) -> Sequence[AddressInfo]:
