@@ -1,11 +1,11 @@
 """What a mode that does not verify leaves open."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from certifier.diagnosis import finding
+from certifier.probe import ProbeRequest, probe
 from certifier.run.documents import Change, Material, Probed
 from certifier.run.exposure import exposure, login_unseen
 from certifier.source import Source, parse_source
@@ -67,9 +67,11 @@ def test_the_probe_logs_in_where_it_knows_to_whom(
 
 def test_it_is_said_where_nobody_has_looked_how_a_server_asks() -> None:
     """Each reason has its words; where the probe has looked there is none."""
-    report = SimpleNamespace(evidence=SimpleNamespace(peer="192.0.2.1"))
-    looked = Probed.model_construct(report=report)
-    missed = Probed.model_construct(report=SimpleNamespace(evidence=SimpleNamespace(peer=None)))
+    report = probe(ProbeRequest(""))  # which reaches nobody
+    there = report.evidence.model_copy(update={"peer": "192.0.2.1"})
+    missed, looked = (
+        Probed(report=one) for one in (report, report.model_copy(update={"evidence": there}))
+    )
     known = Material(username="dms")
     for spec, material, probed, why in (
         (source("require", credentials=CREDENTIALS), known, looked, None),
