@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from certifier.aws.store.held import Held
-from certifier.aws.store.items import FIRST, RACES, source_key, stamp, version_of
+from certifier.aws.store.items import FIRST, RACES, source_key, stamp, unchanged, version_of
 from certifier.aws.store.reads import Reads
 from certifier.errors import Busy
 from certifier.run.documents import UndoLog
@@ -134,7 +134,7 @@ class Claims(Reads):
                 self._table.wrote(claim)
             else:  # an edit in this very moment must not be hidden by the time that is written here
                 spec = source_key(name, "SPEC")
-                asked = self._table.check_op(spec, "version = :version", {":version": version})
+                asked = self._table.check_op(spec, *unchanged(version))
                 self._table.transacted((claim, asked))
             # Whoever has it now is read in the next round.
         raise Busy(f"source {name}")

@@ -10,12 +10,14 @@ from certifier.aws.store.items import (
     name_of,
     names_in,
     owner_key,
+    owner_of,
     pause_key,
     pause_of,
     registered_of,
     source_key,
     state_of,
     version_of,
+    whole,
 )
 from certifier.aws.table import Table
 from certifier.diagnosis import finding
@@ -108,17 +110,17 @@ class Reads:
             return Unfinished(
                 log=UndoLog.model_validate_json(item["log"]),
                 run=str(item["run"]),
-                proven=bool(item.get("proven")),
-                tries=int(item.get("tries", 0)),
+                proven=item.get("proven") is True,
+                tries=whole(item, "tries"),
                 tried_by=item.get("tried_by"),
             )
         except _INVALID:
             raise Unreadable(f"UNDO of {name}") from None
 
     def endpoint_owner(self, endpoint: str) -> str | None:
-        """Return the source that has an endpoint, by its identifier or ARN."""
+        """Return the source that has an endpoint, by its identifier or ARN; ``None``: nobody."""
         item = self._table.get(owner_key(endpoint))
-        return None if item is None else str(item["source"])
+        return None if item is None else owner_of(item)
 
     def paused(self, task: str) -> Pause | None:
         """Return the pause of a task; ``None`` when we did not stop it.
