@@ -254,6 +254,7 @@ class Cause(StrEnum):
     MATERIAL_TOO_LARGE = "material_too_large"
     NEW_TRUST_ANCHOR = "new_trust_anchor"
     ANCHOR_NOT_APPROVED = "anchor_not_approved"
+    ANCHOR_NOT_NAMED = "anchor_not_named"
     ACM_UNSUITABLE = "acm_unsuitable"
     ACM_CHAIN_REJECTED = "acm_chain_rejected"
     ACM_AMBIGUOUS = "acm_ambiguous"

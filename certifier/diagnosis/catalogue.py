@@ -955,6 +955,17 @@ _MATERIAL = (
         "approve NAME`, or write the bundle's SHA-256 into the source as ca_bundle_sha256.",
     ),
     _row(
+        Cause.ANCHOR_NOT_NAMED,
+        why="The probe asked for a CA that is neither in the source's CA bundle, nor on the "
+        "endpoint, nor among what was dropped from it lately, so nothing is changed. Another run "
+        "may have changed one of these between probe and plan; else somebody has made the probe "
+        "write it.",
+        remedy="Run it again. If it is reported again, change nothing by hand: find out in "
+        "CloudTrail who writes to the bucket, and deploy the function of Probe TLS anew before the "
+        "next change.",
+        may_clear_by_itself=True,
+    ),
+    _row(
         Cause.ACM_UNSUITABLE,
         why="ACM does not take this certificate or key (kind, size, names, validity). The "
         "endpoint does not need it there.",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from certifier.diagnosis import finding
-from certifier.errors import LAMBDA_UNAVAILABLE, Retryable, concrete
+from certifier.errors import LAMBDA_UNAVAILABLE, Retryable, Unreadable, concrete
 from certifier.models import Finding, errors_in
 from certifier.run.dossier import Dossier
 from certifier.run.drift import acm_behind
@@ -142,6 +142,8 @@ def _of_problem(problem: Problem | None, findings: tuple[Finding, ...]) -> tuple
     if problem.error in passing or problem.error in LAMBDA_UNAVAILABLE:
         seen = f"AWS did not let a step finish: {problem.error}"
         return (_workflow(Cause.AWS_UNAVAILABLE, seen, problem.cause),)
+    if problem.error == Unreadable.__name__:
+        return (unreadable(problem.cause),)
     seen = f"a step ended with {problem.error}, an unexpected error"
     return (_workflow(Cause.UNEXPECTED, seen, problem.cause),)
 
@@ -187,6 +189,17 @@ def _missed(waits: Finding) -> Finding:
         severity=Severity.ERROR,
         remedy="Set restart_tasks to true or to a weekly window, or stop what is named: then the "
         "roots are added, and DMS tries again.",
+    )
+
+
+def unreadable(what: str) -> Finding:
+    """Return the finding for an item or document that another version of Certifier wrote."""
+    return finding(
+        Cause.SOURCE_INVALID,
+        place=Witness.WORKFLOW,
+        seen=f"the {what} is not valid in this version of Certifier",
+        remedy="Deploy the version of Certifier that wrote it; it then finishes what has begun. If "
+        "no other version was ever deployed, find out who wrote to the table or the bucket.",
     )
 
 

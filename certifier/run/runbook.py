@@ -78,6 +78,7 @@ _OF_CAUSE = {
         (
             Cause.NEW_TRUST_ANCHOR,
             Cause.ANCHOR_NOT_APPROVED,
+            Cause.ANCHOR_NOT_NAMED,
             Cause.ENDPOINT_WEAKENED,
             Cause.ENDPOINT_MOVED,
             Cause.CREDENTIALS_CHANGED,

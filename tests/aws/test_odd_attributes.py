@@ -1,5 +1,6 @@
 """An attribute that nobody of ours has written concerns its own source alone."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -8,9 +9,9 @@ import pytest
 
 from certifier.aws.store import Claimed, Store
 from certifier.errors import InvalidEvent, Unreadable
-from certifier.run.state import BadEnd, Breaker
+from certifier.run.state import BadEnd, Breaker, Marker
 from tests.aws.test_other_versions import plant, raw
-from tests.aws.test_store import NOW, RUN, TASK, UNDO, a_source, alive, recording
+from tests.aws.test_store import ARN, NOW, RUN, TASK, UNDO, a_source, alive, recording
 
 ODD: dict[str, dict[str, Any]] = {
     "nothing": {},
@@ -121,7 +122,7 @@ COUNTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("count", COUNTS.values(), ids=COUNTS.keys())
-def test_a_count_that_is_none_cannot_be_read(
+def test_what_counts_nothing_cannot_be_read(
     aws: boto3.Session, table: str, store: Store, count: dict[str, Any]
 ) -> None:
     """In a pause or in a log; and neither stops another source."""
@@ -157,10 +158,79 @@ def test_a_change_is_proven_by_what_we_have_written_alone(
 def test_what_cannot_be_a_source_takes_nobodys_turn(
     aws: boto3.Session, table: str, store: Store
 ) -> None:
-    """Items with a time of their own under keys that are no source's lie before the good one."""
+    """Items with a time of their own, under keys that no source has, lie before the good one."""
     for number in range(30):
         due = {"due_partition": {"S": "due"}, "due_at": {"S": "2026-01-01T00:00:00Z"}}
         plant(aws, table, f"SOURCE#No{number}", "STATE", due)
         plant(aws, table, "PAUSE", f"task-{number}", due)
     store.register(a_source(), NOW)
     assert store.due(NOW, 5) == ["orders"]
+
+
+SHARED: dict[str, tuple[str, str]] = {
+    "SPEC": ("SPEC#orders", "SPEC"),
+    "STATE": ("SOURCE#orders", "STATE"),
+    "UNDO": ("UNDO#orders", "UNDO"),
+    "PAUSE": ("PAUSE", TASK),
+    "OWNER": ("ENDPOINT#orders-source", "OWNER"),
+    "UNUSED": ("UNUSED", "abc"),
+    "BREAKER": ("BREAKER", "STATE"),
+    "TIDY": ("TIDY", "DAY"),
+}
+
+
+@pytest.mark.parametrize("kind", SHARED)
+def test_whatever_lies_in_any_attribute_the_other_source_is_run(
+    aws: boto3.Session, table: str, store: Store, kind: str
+) -> None:
+    """Every reading of the whole table goes on, and says nothing bad of who is not concerned."""
+    for name in ("orders", "other"):
+        store.register(a_source(name), NOW)
+    store.claim("orders", RUN, NOW, alive)
+    held = store.hold("orders", RUN)
+    held.pause(TASK, NOW, endpoints=[ARN], retained={"slot": 1})
+    held.note_stop(TASK, taken=True)
+    held.note_stopped(TASK, NOW)
+    held.note_started(TASK, NOW)
+    held.write_undo(UNDO)
+    held.count_try()
+    held.mark_test("k", Marker(settings_digest="d", accepted_at=NOW))
+    store.note_unused("abc", NOW)
+    assert store.first_of_day(NOW, "execution")
+    written = Breaker(ends=(BadEnd(at=NOW, source="orders", run="r"),))
+    breaker = {"breaker": {"S": written.model_dump_json(exclude={"version", "unreadable"})}}
+    plant(aws, table, "BREAKER", "STATE", {**breaker, "version": {"N": "1"}})
+    item = raw(aws, table, *SHARED[kind])
+    for attribute_name in item.keys() - {"pk", "sk"}:
+        for value in [*ODD.values(), *COUNTS.values()]:
+            if attribute_name in {"due_at", "due_partition"} and value and not value.get("S"):
+                continue  # DynamoDB takes no key of an index but a text
+            kept = {key: one for key, one in item.items() if key != attribute_name}
+            plant(aws, table, *SHARED[kind], {**kept, **attribute(attribute_name, value)})
+            look(store)
+    plant(aws, table, *SHARED[kind], {})
+    look(store)
+
+
+def look(store: Store) -> None:
+    """Read all that a tick, the report, tidying and the commands read of the whole table."""
+    for states in (store.states_all(), tuple(state for state, _, _ in store.fleet())):
+        assert [(s.name, s.findings) for s in states if s.name == "other"] == [("other", ())]
+        assert not [s.name for s in states if s.name not in {"orders", "other"}]
+    assert store.specs_all()["other"] == (a_source("other"), 1)
+    pauses = store.pauses()
+    assert pauses.affected <= {"orders"}
+    assert store.obstacle("other", pauses.affected) is None
+    store.obstacle("orders", pauses.affected)
+    assert "other" in store.due(NOW, 5)
+    assert store.due_count(NOW) >= 1
+    assert store.could_register([a_source("other")]) == {"other": 1}
+    assert store.could_register([a_source("third")]) == {"third": 0}
+    assert store.set_aside_for("other") is None
+    store.certificates_in_logs()
+    store.endpoint_owner("orders-source")
+    store.breaker()
+    store.unused()
+    for read in (store.state, store.spec, store.unfinished, store.pauses_of):
+        with suppress(Unreadable):
+            read("orders")

@@ -13,11 +13,13 @@ from certifier.aws.s3 import JSON, Documents
 from certifier.aws.store import Store
 from certifier.errors import Unreadable
 from certifier.run.documents import LEFT_BY, MATERIAL, UndoLog
-from certifier.run.event import Handover
+from certifier.run.event import Handover, Problem
+from certifier.run.kept import shown
 from certifier.run.pending import Pending
 from certifier.run.state import BadEnd, Breaker, Marker, Pause, SourceState
-from certifier.run.summary import ChildOutcome
+from certifier.run.summary import ChildOutcome, Line, Summary
 from certifier.source import Source
+from certifier.vocabulary import Outcome
 from tests.aws.test_store import NOW, RUN, TASK, UNDO, a_source, alive
 from tests.goldens import golden
 
@@ -239,3 +241,22 @@ def test_an_open_breaker_of_an_earlier_version_stays_open(
     whole = opened.model_dump_json(exclude={"version", "unreadable", "was_unreadable"})
     plant(aws, table, "BREAKER", "STATE", {"breaker": {"S": whole}, "version": {"N": "4"}})
     assert store.breaker() == opened.model_copy(update={"version": 4})
+
+
+def with_more(value: Any) -> Any:
+    """Return plain values with one more field in every object of them."""
+    match value:
+        case dict():
+            return {**{key: with_more(one) for key, one in value.items()}, "of_later": 1}
+        case list():
+            return [with_more(one) for one in value]
+    return value
+
+
+def test_a_report_of_a_later_installation_is_shown_by_an_earlier_command() -> None:
+    """Nobody acts on it, so what is not known in it is passed over, on every level."""
+    lines = (Line(name="orders", outcome=Outcome.CERTIFIED),)
+    problem = Problem(error="Busy", cause="x")
+    summary = Summary(execution="e", reported_at=NOW, lines=lines, problem=problem)
+    of_later = json.dumps(with_more(json.loads(summary.model_dump_json())))
+    assert shown(Summary, of_later) == summary

@@ -144,11 +144,11 @@ class Claims(Reads):
         return None if spec is None else version_of(spec)
 
     def _claimed(self, state: SourceState) -> Claimed:
-        found = self.unfinished(state.name)
+        found, pauses = self.unfinished(state.name), self.pauses()
         return Claimed(
             state=state,
             undo=found.log if found else None,
-            paused=bool(self.pauses_of(state.name)),
+            paused=bool(pauses.of(state.name)) or state.name in pauses.affected,
             proven=found is not None and found.proven,
         )
 

@@ -153,8 +153,15 @@ class Reads:
         return Pauses(tuple(read), frozenset(unreadable), frozenset(names))
 
     def pauses_of(self, name: str) -> tuple[Pause, ...]:
-        """Return the tasks that are stopped for the sake of a source."""
-        return self.pauses().of(name)
+        """Return the tasks that are stopped for the sake of a source.
+
+        Raises:
+            Unreadable: there is one more of them, whose pause this version cannot read.
+        """
+        found = self.pauses()
+        if name in found.affected:
+            raise Unreadable(f"PAUSE of a task that is stopped for {name}")
+        return found.of(name)
 
     def breaker(self) -> Breaker:
         """Return the breaker; one that this version cannot read is open until it is reset."""
@@ -212,13 +219,13 @@ class Reads:
 
         Also in one that this version cannot read: what it needs stays all the same.
         """
-        logs = (str(item.get("log")) for item in self._table.scan("UNDO#", "UNDO"))
+        logs = (repr(item.get("log")) for item in self._table.scan("UNDO#", "UNDO"))
         return frozenset(arn for log in logs for arn in _CERTIFICATE.findall(log))
 
 
 _INVALID = (KeyError, TypeError, ValueError)
 """What reading an item may raise that nobody of ours wrote; pydantic's errors are ValueErrors."""
-_CERTIFICATE = re.compile(r"arn:[^\s\"]+:cert:[^\s\"]+")
+_CERTIFICATE = re.compile(r"arn:[^\s\"'\\]+:cert:[^\s\"'\\]+")
 
 
 def _named(items: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
