@@ -13,6 +13,8 @@ from certifier.models import Finding
 from certifier.run.documents import Material, Probed
 from certifier.vocabulary import Cause, Witness
 
+_NAMED = 3
+
 
 def trust_not_named(
     probed: Probed, material: Material, *, dropped: Iterable[str], public: str | None
@@ -31,10 +33,8 @@ def trust_not_named(
     foreign = (_in(probed.union_pem) - named) | (_in(probed.public_pem) - roots)
     if not foreign:
         return None
-    names = "; ".join(
-        f"{facts.title} (SHA-256 {facts.sha256})"
-        for facts in map(certificate_facts, sorted(foreign))
-    )
+    first = map(certificate_facts, sorted(foreign)[:_NAMED])
+    names = "; ".join(f"{facts.title} (SHA-256 {facts.sha256})" for facts in first)
     seen = f"the probe of this run asks for a CA that nobody has named: {names}"
     return finding(Cause.ANCHOR_NOT_NAMED, place=Witness.PROBE, seen=seen)
 

@@ -53,8 +53,8 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     """Decide, write the plan down, and say where the machine goes on.
 
     Raises:
-        Refused: the change may not be made; every reason at once. Or the probe's document holds a CA
-            that nobody has named.
+        Refused: the change may not be made; every reason at once. Or the probe's document holds a
+            CA that nobody has named.
     """
     source = event.source.spec
     probed = context.read(event, PROBED) or Probed()
