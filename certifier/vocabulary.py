@@ -319,5 +319,6 @@ class Cause(StrEnum):
     BREAKER_OPEN = "breaker_open"
     AWS_DENIED = "aws_denied"
     AWS_UNAVAILABLE = "aws_unavailable"
+    FUNCTION_CUT_OFF = "function_cut_off"
     UNEXPECTED = "unexpected"
     UNKNOWN = "unknown"

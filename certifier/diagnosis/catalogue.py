@@ -1426,6 +1426,15 @@ _CHANGING = (
         may_clear_by_itself=True,
     ),
     _row(
+        Cause.FUNCTION_CUT_OFF,
+        why="Lambda ended a function before it had answered, and did so again each time that it "
+        "was called: it had no memory or no time left, or Lambda was at fault.",
+        remedy="Read the function's log: the line REPORT says how much memory and time it used. If "
+        "that is all that it has, report it; otherwise look at the health of Lambda. The next run "
+        "finishes what this one began.",
+        may_clear_by_itself=True,
+    ),
+    _row(
         Cause.UNEXPECTED,
         why="An unexpected error: a bug, or an answer without a name.",
         remedy="Report it with the run's record; the log has the type and place.",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from certifier.diagnosis import finding
-from certifier.errors import LAMBDA_UNAVAILABLE, Retryable, Unreadable, concrete
+from certifier.errors import LAMBDA_CUT_OFF, LAMBDA_UNAVAILABLE, Retryable, Unreadable, concrete
 from certifier.models import Finding, errors_in
 from certifier.run.dossier import Dossier
 from certifier.run.drift import acm_behind
@@ -142,6 +142,9 @@ def _of_problem(problem: Problem | None, findings: tuple[Finding, ...]) -> tuple
     if problem.error in passing or problem.error in LAMBDA_UNAVAILABLE:
         seen = f"AWS did not let a step finish: {problem.error}"
         return (_workflow(Cause.AWS_UNAVAILABLE, seen, problem.cause),)
+    if problem.error in LAMBDA_CUT_OFF:
+        seen = f"a function of the run ended before it had answered, each time: {problem.error}"
+        return (_workflow(Cause.FUNCTION_CUT_OFF, seen, problem.cause),)
     if problem.error == Unreadable.__name__:
         return (unreadable(problem.cause),)
     seen = f"a step ended with {problem.error}, an unexpected error"
