@@ -50,7 +50,7 @@ def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
     outcome = _outcome(found, problem, run)
     findings = _with_missed_growth(found)
     findings += _of_problem(problem, findings)
-    findings += _of_the_end(found, outcome, findings)
+    findings += _of_the_end(found, outcome, findings, run)
     erase = found.undo is not None and _undo_is_done(found)
     began = found.undo is not None or found.stopped_tasks
     badly = began and outcome in (Outcome.ROLLED_BACK, Outcome.FAILED)
@@ -195,6 +195,19 @@ def _missed(waits: Finding) -> Finding:
     )
 
 
+def document_gone(what: str, *, severity: Severity = Severity.ERROR) -> Finding:
+    """Return the finding for a document of this run that somebody has deleted."""
+    return finding(
+        Cause.UNEXPECTED,
+        place=Witness.WORKFLOW,
+        seen=f"{what} of this run is gone",
+        severity=severity,
+        remedy="Find out who deletes objects under runs/ of the installation's bucket (CloudTrail, "
+        "its lifecycle rules); they are needed until the run has ended. The next run begins anew, "
+        "or finishes what this one began.",
+    )
+
+
 def unreadable(what: str) -> Finding:
     """Return the finding for an item or document that another version of Certifier wrote."""
     return finding(
@@ -211,11 +224,15 @@ def _workflow(cause: Cause, seen: str, raw: str | None = None) -> Finding:
 
 
 def _of_the_end(
-    found: Dossier, outcome: Outcome, findings: tuple[Finding, ...]
+    found: Dossier, outcome: Outcome, findings: tuple[Finding, ...], run: str
 ) -> tuple[Finding, ...]:
     """Return what only the whole run shows."""
     added = []
-    if found.finishes_another:
+    own = found.undo is not None and found.undo_run == run
+    if own and found.material is None:
+        severity = Severity.WARNING if outcome.is_proven else Severity.ERROR
+        added.append(document_gone("what the steps have left", severity=severity))
+    elif found.finishes_another:
         what = {
             Outcome.CERTIFIED: "DMS connects with its new settings",
             Outcome.ROLLED_BACK: "the endpoint has its old settings again",
