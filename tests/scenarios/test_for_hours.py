@@ -1,7 +1,8 @@
 """What goes on for hours while a change is under way: a service that is away, a function that dies.
 
-``make test`` plays some, ``make chaos`` all. The schedule goes on all the while. Afterwards it alone has to keep every promise of
-docs/operate/guarantees.md, which are looked at as in the cases that are drawn by machine.
+The schedule goes on all the while. Afterwards it alone has to keep every promise of
+docs/operate/guarantees.md, which are looked at as in the cases that are drawn by machine. ``make
+test`` plays some, ``make chaos`` all.
 """
 
 import os
