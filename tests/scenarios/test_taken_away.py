@@ -51,7 +51,7 @@ def is_notified(live: Live, before: int) -> None:
 
 @pytest.mark.parametrize("state", SOME)
 @pytest.mark.parametrize("name", [CREDENTIALS, PAIR])
-def test_a_secret_is_marked_for_deletion_and_restored(live: Live, name: str, state: str) -> None:
+def test_a_secret_is_marked_for_deletion_for_hours(live: Live, name: str, state: str) -> None:
     """While it cannot be read people know of it; once it can, all is as it should be."""
     watch, before = watched(live), len(live.cloud.notices)
     secrets = live.cloud.client("secretsmanager")
@@ -118,7 +118,7 @@ def test_the_documents_of_the_run_are_deleted(live: Live, state: str) -> None:
     becomes_well(live, watch)
 
 
-def restored(live: Live, items: list[dict[str, Any]]) -> None:
+def replaced(live: Live, items: list[dict[str, Any]]) -> None:
     """Put the table back as it was."""
     table = live.cloud.client("dynamodb")
     for item in live.cloud.items():
@@ -146,7 +146,7 @@ SINCE: dict[str, Callable[[Live], object]] = {
 
 @pytest.mark.parametrize("since", SINCE.values(), ids=SINCE.keys())
 @pytest.mark.parametrize("state", SOME)
-def test_the_table_is_restored_from_a_backup_of_the_middle_of_a_change(
+def test_a_backup_of_the_middle_of_a_change_takes_the_place_of_the_table(
     live: Live, state: str, since: Callable[[Live], object]
 ) -> None:
     """What it says of a claim, a log and a stop is over long since, and nothing is done for it."""
@@ -159,7 +159,7 @@ def test_the_table_is_restored_from_a_backup_of_the_middle_of_a_change(
     live.tick(minutes=DAY)
     live.dms.settle()
     stopped = live.status() == "stopped"
-    restored(live, backup)
+    replaced(live, backup)
     watch = Watch(live.world, (NAME,), ENDS)
     mark = live.now
     live.tick(3)

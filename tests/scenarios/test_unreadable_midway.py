@@ -15,7 +15,7 @@ def rewrite(live: Live, pk: str, sk: str, **attributes: Any) -> dict[str, Any]:
     return kept
 
 
-def put_back(live: Live, item: dict[str, Any]) -> None:
+def written_again(live: Live, item: dict[str, Any]) -> None:
     live.cloud.client("dynamodb").put_item(TableName=live.cloud.table, Item=item)
 
 
@@ -38,7 +38,7 @@ def test_a_pause_that_becomes_unreadable_leaves_no_certified_source_with_its_tas
     assert "unexpected" not in live.causes
     assert [NAME in subject for subject, _ in live.cloud.notices[before:]] == [True]
     live.tick(6)
-    put_back(live, kept[0])
+    written_again(live, kept[0])
     live.tick(9)
     assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
     assert live.unfinished == []
@@ -59,7 +59,7 @@ def test_a_log_that_becomes_unreadable_is_finished_by_who_can_read_it(live: Live
     assert [subject for subject, _ in live.cloud.notices[before:] if NAME in subject] == [
         f"Certifier eu-west-1: {NAME} cannot be run"
     ]
-    put_back(live, kept[0])
+    written_again(live, kept[0])
     live.tick(9)
     assert (live.outcome, live.mode, live.status()) == ("certified", "verify-full", "running")
     assert live.unfinished == []
