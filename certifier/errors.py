@@ -140,6 +140,11 @@ LAMBDA_UNAVAILABLE = (
     "Lambda.SubnetIPAddressLimitReachedException",
 )
 """What Step Functions calls it when Lambda itself, not our code, did not do its work."""
+LAMBDA_CUT_OFF = ("Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout")
+"""What Step Functions calls it when a function ended before it had answered: no memory, or no time.
+
+Step Functions guide, "Handling errors". Older runtimes say ``Lambda.Unknown`` of both.
+"""
 
 
 def concrete(branch: type[CertifierError]) -> Iterator[type[CertifierError]]:

@@ -12,6 +12,11 @@ _OF_THE_MACHINE = frozenset({"Factory", "localtime", "posix", "posixrules", "rig
 EXAMPLE = "sun 02:00-04:00 Europe/Berlin"
 
 
+LEAST = timedelta(hours=1)
+"""How long a window is open at least, however the clocks change, unless it is meant to be less."""
+_SECOND = timedelta(seconds=1)
+
+
 class WindowError(ValueError):
     """The text is not a window. The message says what is allowed."""
 
@@ -28,9 +33,12 @@ the opening with what is left of them.
 class Window:
     """A window that opens once a week, on ``day`` (0 is Monday) in the zone's own wall time.
 
-    An end that is not after the start lies on the next day. Daylight saving follows the zone: wall
-    times that a change of the clock skips or repeats are read as ``zoneinfo`` reads them. A window
-    that is skipped as a whole opens right after the skip, for as long as it was meant to.
+    An end that is not after the start lies on the next day. Changes of the clock follow the zone. A
+    time that is skipped is the moment of the skip; of a time that comes twice, a window opens at
+    the second and closes at the first after its opening. So while it is open, a clock on the wall
+    shows a time between the two, but for two exceptions: a window that is skipped as a whole is
+    open for as long as it was meant to be, right after the skip; and one that a skip cuts short is
+    open for ``LEAST``, or for as long as it was meant to be, if that is less.
     """
 
     day: int
@@ -72,12 +80,32 @@ class Window:
         """Return the opening and closing instants (UTC) in the week of a local date."""
         date = (week_of + timedelta(days=self.day - week_of.weekday())).date()
         last = date if self.closes > self.opens else date + timedelta(days=1)
-        opens = datetime.combine(date, self.opens, self.zone).astimezone(UTC)
-        closes = datetime.combine(last, self.closes, self.zone).astimezone(UTC)
-        if closes <= opens:  # the clocks skip all of it, once a year: it comes after the skip
-            length = datetime.combine(last, self.closes) - datetime.combine(date, self.opens)
-            closes = opens + length
-        return opens, closes
+        start, end = datetime.combine(date, self.opens), datetime.combine(last, self.closes)
+        opens = max(self._moments(start))
+        moments = self._moments(end)
+        closes = min((moment for moment in moments if moment > opens), default=max(moments))
+        length = end - start
+        least = length if closes <= opens else min(length, LEAST)
+        return opens, max(closes, opens + least)
+
+    def _moments(self, wall: datetime) -> tuple[datetime, ...]:
+        """Return the instants (UTC) at which the zone's clock shows a time, or skips it."""
+        early, late = sorted(
+            wall.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)
+        )
+        if self._shown(early) == wall:
+            return (early,) if early == late else (early, late)
+        while late - early > _SECOND:  # the clock is put forward between them
+            middle = early + (late - early) // 2
+            if self._shown(middle) < wall:
+                early = middle
+            else:
+                late = middle
+        return (late.replace(microsecond=0),)
+
+    def _shown(self, at: datetime) -> datetime:
+        """Return what the zone's clock shows at an instant."""
+        return at.astimezone(self.zone).replace(tzinfo=None, fold=0)
 
     def is_open(self, now: datetime) -> bool:
         """Whether ``now`` (aware) lies in the window; the closing instant does not."""

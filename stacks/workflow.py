@@ -33,7 +33,14 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from certifier.errors import LAMBDA_UNAVAILABLE, CertifierError, ClaimLost, Retryable, concrete
+from certifier.errors import (
+    LAMBDA_CUT_OFF,
+    LAMBDA_UNAVAILABLE,
+    CertifierError,
+    ClaimLost,
+    Retryable,
+    concrete,
+)
 from certifier.vocabulary import Action, Decision, Outcome, SettingsUnderTest
 from stacks.access import on_behalf_of
 
@@ -43,13 +50,7 @@ TASK_TIMEOUT = Duration.seconds(150)
 
 # What Lambda itself, not our code, may answer (Step Functions guide, "Handling errors"): every step
 # is safe to call once more, so all of these are worth another attempt.
-LAMBDA_TRANSIENT = (
-    *LAMBDA_UNAVAILABLE,
-    "Lambda.Unknown",
-    "Runtime.ExitError",
-    "Sandbox.Timedout",
-    "States.Timeout",
-)
+LAMBDA_TRANSIENT = (*LAMBDA_UNAVAILABLE, *LAMBDA_CUT_OFF)
 
 # What a machine answers when no source is concerned; see certifier/steps/report.py.
 NO_SOURCES = {"counts": {}, "sources": [], "report": "{% null %}"}

@@ -22,10 +22,11 @@ from pydantic import ValidationError
 
 from certifier.aws.clients import code_of, message_of, translate, translated
 from certifier.diagnosis import finding
-from certifier.errors import Refused, Unexpected
+from certifier.errors import Refused, Unexpected, Unreadable
 from certifier.models import Fact, Finding
 from certifier.run.documents import Document
 from certifier.run.event import Handover
+from certifier.run.kept import written
 from certifier.run.pending import Pending
 from certifier.run.summary import ChildOutcome
 from certifier.source import is_name
@@ -55,13 +56,13 @@ class Documents:
 
     def write(self, run: str, document: Document[F], fact: F) -> None:
         """Write a document of ``run``; a later call of its step replaces it."""
-        self.put(f"runs/{run}/{document.name}.json", fact.model_dump_json().encode(), JSON)
+        self.put(f"runs/{run}/{document.name}.json", written(fact).encode(), JSON)
 
     def read(self, run: str, document: Document[F]) -> F | None:
         """Return a document of ``run``; ``None`` when its step has not written it.
 
         Raises:
-            Unexpected: what lies there is not of the document's type.
+            Unreadable: what lies there is not of the document's type, or of another version.
         """
         body = self.get(f"runs/{run}/{document.name}.json")
         if body is None:
@@ -69,7 +70,7 @@ class Documents:
         try:
             return document.type.model_validate_json(body)
         except ValidationError:
-            raise Unexpected(f"{document.name}.json is not a {document.type.__name__}") from None
+            raise Unreadable(f"{document.name}.json") from None
 
     # -- the manifest
 
@@ -90,21 +91,30 @@ class Documents:
         """Hand over what an execution of Onboard has registered or checked."""
         self.put(
             f"onboarding/{execution}.json",
-            handed.model_dump_json(exclude_defaults=True).encode(),
+            written(handed).encode(),
             JSON,
         )
 
     def read_onboarding(self, execution: str) -> Handover | None:
-        """Return what an execution of Onboard has handed over; ``None`` when it has not."""
+        """Return what an execution of Onboard has handed over; ``None`` when it has not.
+
+        Raises:
+            Unreadable: another version of Certifier has, as in the middle of a deployment.
+        """
         body = self.get(f"onboarding/{execution}.json")
-        return None if body is None else Handover.model_validate_json(body)
+        if body is None:
+            return None
+        try:
+            return Handover.model_validate_json(body)
+        except ValidationError:
+            raise Unreadable(f"onboarding/{execution}.json") from None
 
     # -- how the children of an execution ended
 
     def write_child_outcome(self, execution: str, outcome: ChildOutcome) -> None:
         """Write the outcome for the report. A name holds no full stop, so the key says both."""
         key = f"runs/{execution}/outcomes/{outcome.name}.{outcome.outcome.value}"
-        self.put(key, outcome.model_dump_json().encode(), JSON)
+        self.put(key, written(outcome).encode(), JSON)
 
     def outcomes(self, execution: str) -> dict[str, Outcome]:
         """Return the outcome of every child that has written one so far; of several, the gravest.
@@ -139,7 +149,7 @@ class Documents:
     def write_pending(self, execution: str, notice: Pending) -> None:
         """Leave a notice to the report of an execution; a later call replaces it."""
         key = f"runs/{execution}/notices/{notice.name}.json"
-        self.put(key, notice.model_dump_json().encode(), JSON)
+        self.put(key, written(notice).encode(), JSON)
 
     def pending(self, execution: str) -> tuple[Pending, ...]:
         """Return the notices that wait for the end of an execution.

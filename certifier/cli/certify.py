@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from certifier.aws.states import ExecutionState
 from certifier.cli.endings import Ended, show_endings, show_plans
 from certifier.cli.following import RUNNING, follow, viewing
@@ -28,6 +30,7 @@ from certifier.cli.terminal import Terminal
 from certifier.json_keys import KeyTwiceError, each_key_once
 from certifier.run.answer import reason_of
 from certifier.run.event import run_id
+from certifier.run.kept import shown
 from certifier.run.summary import Line, Summary
 from certifier.source import InvalidSource, Source, parse_source
 from certifier.text import clock_time, printable
@@ -231,13 +234,21 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
 # -- the end
 
 
+def _summary(body: bytes | None) -> Summary | None:
+    """Return the report of an execution; ``None``: there is none that this version can read."""
+    try:
+        return None if body is None else shown(Summary, body)
+    except ValidationError:
+        return None
+
+
 def _print_end(
     args: argparse.Namespace, terminal: Terminal, place: Installation, state: ExecutionState
 ) -> int:
     """Print how every source ended, and where the evidence lies; return the exit status."""
     run = run_id(state.arn)
     body = place.documents.get(f"reports/{run}.json")
-    summary = None if body is None else Summary.model_validate_json(body)
+    summary = _summary(body)
     now = place.now()
     endings = [_ended(place, line) for line in summary.lines] if summary else []
     planned = summary is not None and summary.mode is Mode.PLAN

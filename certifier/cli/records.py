@@ -3,16 +3,17 @@
 from pydantic import ValidationError
 
 from certifier.aws.s3 import Documents
+from certifier.run.kept import shown
 from certifier.run.record import Certification
 
 
 def read_record(documents: Documents, key: str) -> Certification | None:
-    """Return a record by its key, without suffix; ``None``: gone, or of another version."""
+    """Return a record by its key, without suffix; ``None``: gone, or not one that can be read."""
     body = documents.get(f"{key}.json")
     if body is None:
         return None
     try:
-        return Certification.model_validate_json(body)
+        return shown(Certification, body)
     except ValidationError:
         return None
 

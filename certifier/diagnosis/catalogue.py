@@ -957,6 +957,17 @@ _MATERIAL = (
         "approve NAME SHA256`, or write the bundle's SHA-256 into the source as ca_bundle_sha256.",
     ),
     _row(
+        Cause.ANCHOR_NOT_NAMED,
+        why="The probe asked for a CA that is neither in the source's CA bundle, nor on the "
+        "endpoint, nor among what was dropped from it lately, so nothing is changed. Another run "
+        "may have changed one of these between probe and plan; else somebody has made the probe "
+        "write it.",
+        remedy="Run it again. If it is reported again, change nothing by hand: find out in "
+        "CloudTrail who writes to the bucket, and deploy the function of Probe TLS anew before the "
+        "next change.",
+        may_clear_by_itself=True,
+    ),
+    _row(
         Cause.ACM_UNSUITABLE,
         why="ACM does not take this certificate or key (kind, size, names, validity). The "
         "endpoint does not need it there.",
@@ -1414,6 +1425,15 @@ _CHANGING = (
         "Rate exceeded",
         why="A service did not answer, or asked us to slow down, longer than we retry.",
         remedy="The next run tries again; if it stays, look at the service's health.",
+        may_clear_by_itself=True,
+    ),
+    _row(
+        Cause.FUNCTION_CUT_OFF,
+        why="Lambda ended a function before it had answered, and did so again each time that it "
+        "was called: it had no memory or no time left, or Lambda was at fault.",
+        remedy="Read the function's log: the line REPORT says how much memory and time it used. If "
+        "that is all that it has, report it; otherwise look at the health of Lambda. The next run "
+        "finishes what this one began.",
         may_clear_by_itself=True,
     ),
     _row(

@@ -16,6 +16,7 @@ from certifier.certificate import CertificateFacts
 from certifier.certificate.expiry import walked
 from certifier.evidence import ProbeReport
 from certifier.models import Fact
+from certifier.run.kept import shown
 from certifier.run.record import Certification, Proof, TrustRecord
 from certifier.text import printable
 from certifier.vocabulary import Mode
@@ -127,7 +128,7 @@ class Digests(Fact):
     def read(cls, body: bytes | None) -> "Digests":
         """Return what was kept; nothing, when it is missing or another version's."""
         try:
-            kept = cls.model_validate_json(body) if body else cls()
+            kept = shown(cls, body) if body else cls()
         except ValidationError:
             return cls()
         return kept if kept.format == FORMAT else cls()
@@ -136,7 +137,7 @@ class Digests(Fact):
 def digest(key: str, body: bytes | None) -> tuple[Digest, tuple[CertificateDigest, ...]]:
     """Return the digest of the record under ``key``, and the CAs that its endpoint trusts."""
     try:
-        record = Certification.model_validate_json(body) if body else None
+        record = shown(Certification, body) if body else None
     except ValidationError:
         record = None
     if record is None or record.mode is not Mode.APPLY:
@@ -170,7 +171,7 @@ def digest(key: str, body: bytes | None) -> tuple[Digest, tuple[CertificateDiges
 
 def _report(record: Certification) -> ProbeReport | None:
     try:
-        return ProbeReport.model_validate(record.probe) if record.probe else None
+        return ProbeReport.model_validate(record.probe, extra="ignore") if record.probe else None
     except ValidationError:
         return None
 

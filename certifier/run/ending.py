@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from certifier.diagnosis import finding
-from certifier.errors import LAMBDA_UNAVAILABLE, Retryable, concrete
+from certifier.errors import LAMBDA_CUT_OFF, LAMBDA_UNAVAILABLE, Retryable, Unreadable, concrete
 from certifier.models import Finding, errors_in
 from certifier.run.dossier import Dossier
 from certifier.run.drift import acm_behind
@@ -50,7 +50,7 @@ def ending(found: Dossier, problem: Problem | None, *, run: str) -> Ending:
     outcome = _outcome(found, problem, run)
     findings = _with_missed_growth(found)
     findings += _of_problem(problem, findings)
-    findings += _of_the_end(found, outcome, findings)
+    findings += _of_the_end(found, outcome, findings, run)
     erase = found.undo is not None and _undo_is_done(found)
     began = found.undo is not None or found.stopped_tasks
     badly = began and outcome in (Outcome.ROLLED_BACK, Outcome.FAILED)
@@ -142,6 +142,11 @@ def _of_problem(problem: Problem | None, findings: tuple[Finding, ...]) -> tuple
     if problem.error in passing or problem.error in LAMBDA_UNAVAILABLE:
         seen = f"AWS did not let a step finish: {problem.error}"
         return (_workflow(Cause.AWS_UNAVAILABLE, seen, problem.cause),)
+    if problem.error in LAMBDA_CUT_OFF:
+        seen = f"a function of the run ended before it had answered, each time: {problem.error}"
+        return (_workflow(Cause.FUNCTION_CUT_OFF, seen, problem.cause),)
+    if problem.error == Unreadable.__name__:
+        return (unreadable(problem.cause),)
     seen = f"a step ended with {problem.error}, an unexpected error"
     return (_workflow(Cause.UNEXPECTED, seen, problem.cause),)
 
@@ -190,16 +195,44 @@ def _missed(waits: Finding) -> Finding:
     )
 
 
+def document_gone(what: str, *, severity: Severity = Severity.ERROR) -> Finding:
+    """Return the finding for a document of this run that somebody has deleted."""
+    return finding(
+        Cause.UNEXPECTED,
+        place=Witness.WORKFLOW,
+        seen=f"{what} of this run is gone",
+        severity=severity,
+        remedy="Find out who deletes objects under runs/ of the installation's bucket (CloudTrail, "
+        "its lifecycle rules); they are needed until the run has ended. The next run begins anew, "
+        "or finishes what this one began.",
+    )
+
+
+def unreadable(what: str) -> Finding:
+    """Return the finding for an item or document that another version of Certifier wrote."""
+    return finding(
+        Cause.SOURCE_INVALID,
+        place=Witness.WORKFLOW,
+        seen=f"the {what} is not valid in this version of Certifier",
+        remedy="Deploy the version of Certifier that wrote it; it then finishes what has begun. If "
+        "no other version was ever deployed, find out who wrote to the table or the bucket.",
+    )
+
+
 def _workflow(cause: Cause, seen: str, raw: str | None = None) -> Finding:
     return finding(cause, place=Witness.WORKFLOW, seen=seen, raw=raw or None)
 
 
 def _of_the_end(
-    found: Dossier, outcome: Outcome, findings: tuple[Finding, ...]
+    found: Dossier, outcome: Outcome, findings: tuple[Finding, ...], run: str
 ) -> tuple[Finding, ...]:
     """Return what only the whole run shows."""
     added = []
-    if found.finishes_another:
+    own = found.undo is not None and found.undo_run == run
+    if own and found.material is None:
+        severity = Severity.WARNING if outcome.is_proven else Severity.ERROR
+        added.append(document_gone("what the steps have left", severity=severity))
+    elif found.finishes_another:
         what = {
             Outcome.CERTIFIED: "DMS connects with its new settings",
             Outcome.ROLLED_BACK: "the endpoint has its old settings again",

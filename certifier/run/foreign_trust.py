@@ -7,14 +7,19 @@ had taken it over would add one of its own, which nobody would be notified of.
 
 from collections.abc import Iterable
 
-from certifier.certificate import certificates_in
+from certifier.certificate import certificate_facts, certificates_in
+from certifier.diagnosis import finding
+from certifier.models import Finding
 from certifier.run.documents import Material, Probed
+from certifier.vocabulary import Cause, Witness
+
+_NAMED = 3
 
 
-def brings_trust(
+def trust_not_named(
     probed: Probed, material: Material, *, dropped: Iterable[str], public: str | None
-) -> bool:
-    """Return whether the probe's document holds a CA that neither source nor endpoint has named.
+) -> Finding | None:
+    """Return why the probe's document is not followed: it holds a CA that nobody has named.
 
     Args:
         dropped: PEM of the CAs that were dropped and can come back.
@@ -25,7 +30,13 @@ def brings_trust(
     named = _in(material.bundle_pem) | _in(trusted) | roots
     for pem in dropped:
         named |= _in(pem)
-    return not (_in(probed.union_pem) <= named and _in(probed.public_pem) <= roots)
+    foreign = (_in(probed.union_pem) - named) | (_in(probed.public_pem) - roots)
+    if not foreign:
+        return None
+    first = map(certificate_facts, sorted(foreign)[:_NAMED])
+    names = "; ".join(f"{facts.title} (SHA-256 {facts.sha256})" for facts in first)
+    seen = f"the probe of this run asks for a CA that nobody has named: {names}"
+    return finding(Cause.ANCHOR_NOT_NAMED, place=Witness.PROBE, seen=seen)
 
 
 def _in(pem: str | None) -> frozenset[bytes]:

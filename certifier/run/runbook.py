@@ -78,6 +78,7 @@ _OF_CAUSE = {
         (
             Cause.NEW_TRUST_ANCHOR,
             Cause.ANCHOR_NOT_APPROVED,
+            Cause.ANCHOR_NOT_NAMED,
             Cause.ENDPOINT_WEAKENED,
             Cause.ENDPOINT_MOVED,
             Cause.CREDENTIALS_CHANGED,
@@ -101,6 +102,7 @@ _OF_CAUSE = {
             Cause.INTERRUPTED_RUN_FINISHED,
             Cause.UNDO_LOG_UNTRUSTED,
             Cause.CANARY_LEFT,
+            Cause.FUNCTION_CUT_OFF,
             Cause.UNEXPECTED,
             Cause.TEST_NEVER_ENDED,
             Cause.CONNECTION_DELETED,

@@ -18,10 +18,10 @@ from certifier.aws.store import Store
 from certifier.errors import InvalidSettings, Refused
 from certifier.models import Fact
 from certifier.run.documents import Document
+from certifier.run.ending import document_gone
 from certifier.run.event import StepEvent
 from certifier.run.state import SourceState
 from certifier.source import problems_of
-from certifier.vocabulary import Cause
 
 if TYPE_CHECKING:
     from certifier.aws.acm import Acm
@@ -139,7 +139,7 @@ class StepContext(Generic[S]):
         """
         found = self.read(event, document)
         if found is None:
-            raise Refused(Cause.UNEXPECTED, seen=f"{document.name}.json of this run is gone")
+            raise Refused.because(document_gone(f"{document.name}.json"))
         return found
 
     def write(self, event: StepEvent, document: Document[F], fact: F) -> None:

@@ -7,7 +7,7 @@ from pydantic import Json
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, ReplicationTask
-from certifier.errors import Refused, Unexpected
+from certifier.errors import Refused
 from certifier.identity import each_once
 from certifier.models import Finding, errors_in
 from certifier.run.anchors import not_approved, unapproved
@@ -16,7 +16,7 @@ from certifier.run.dossier import facts_in
 from certifier.run.drift import endpoint_ca_differs
 from certifier.run.event import Decided, StepEvent
 from certifier.run.exposure import exposure, login_unseen
-from certifier.run.foreign_trust import brings_trust
+from certifier.run.foreign_trust import trust_not_named
 from certifier.run.old_anchors import Bounded, bounded, left_since
 from certifier.run.plan import (
     RUNNING,
@@ -53,20 +53,21 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     """Decide, write the plan down, and say where the machine goes on.
 
     Raises:
-        Refused: the change may not be made; every reason at once.
-        Unexpected: the probe's document holds a CA that nobody has named.
+        Refused: the change may not be made; every reason at once. Or the probe's document holds a
+            CA that nobody has named.
     """
     source = event.source.spec
     probed = context.read(event, PROBED) or Probed()
     read = context.read(event, MATERIAL) or Material()
     state = context.remembered(event)
-    if brings_trust(
+    foreign = trust_not_named(
         probed,
         read,
         dropped=(one.pem for one in state.dropped.values()),
         public=context.roots.public_pem if read.public else None,
-    ):
-        raise Unexpected("ForeignTrust")
+    )
+    if foreign is not None:
+        raise Refused.because(foreign)
     material = settled(read, probed) or read
     known = Known(
         endpoint_arn=state.endpoint_arn,

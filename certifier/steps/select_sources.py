@@ -192,7 +192,11 @@ def _due(context: StepContext[SelectSettings]) -> Chosen:
                 continue
             room -= 1
         names.append(name)
-    return _read(names, context)
+    found = _read(names, context)
+    for name in names:
+        if name not in found:  # it has a time and no spec, so whoever asks for it registers it
+            context.store.set_aside(name, context.now() + SET_ASIDE, "")
+    return found
 
 
 def _how_many_are_due(taken: int, context: StepContext[SelectSettings]) -> int:

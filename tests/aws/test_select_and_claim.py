@@ -400,3 +400,20 @@ def test_a_source_that_was_forgotten_is_not_claimed(
     assert store.forget("orders") is True
     assert not claim()["claimed"]
     assert store.state("orders") is None
+
+
+def test_what_is_due_and_registered_by_nobody_takes_no_turn_twice(
+    aws: boto3.Session, table: str, store: Store, select: Callable[..., dict[str, Any]]
+) -> None:
+    """An item of a source without a spec, which nobody of ours leaves, is due later."""
+    item = {
+        "pk": {"S": "SOURCE#ghost"},
+        "sk": {"S": "STATE"},
+        "name": {"S": "ghost"},
+        "due_at": {"S": "2026-01-01T00:00:00Z"},
+        "due_partition": {"S": "due"},
+    }
+    aws.client("dynamodb").put_item(TableName=table, Item=item)
+    assert store.due(NOW, 5) == ["ghost"]
+    assert select({})["count"] == 0
+    assert store.due(NOW, 5) == []

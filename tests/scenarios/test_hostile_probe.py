@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from certifier.certificate import certificates_in
 from certifier.run.event import run_id
 from sandbox.aws.machine import Where
@@ -25,6 +27,7 @@ def forged(live: Live, **changes: Any) -> None:
     live.cloud.on_state(forge)
 
 
+@pytest.mark.shows("anchor_not_named")
 def test_the_probe_adds_no_ca_of_its_own(live: Live) -> None:
     """It says that an old CA is still needed, and puts the attacker's beside it."""
     live.certified(task=False)
@@ -34,7 +37,10 @@ def test_the_probe_adds_no_ca_of_its_own(live: Live) -> None:
     forged(live, union_pem=ours + ATTACKER.certificate_pem.decode(), report=None)
     since = live.now
     live.world.announce()
-    assert live.outcome == "failed"
+    assert live.outcome == "refused"
+    found = live.found("anchor_not_named")
+    assert "Attacker CA" in found["seen"]
+    assert found["remedy"].startswith("Run it again.")
     assert live.asked(since) == []
     (theirs,) = certificates_in(ATTACKER.certificate_pem.decode())
     stored = [one["CertificatePem"] for one in live.dms.certificates()]

@@ -199,7 +199,9 @@ def test_each_way_through_the_workflow_has_its_outcome(
         (BUG, Cause.UNEXPECTED),
         (Problem(error="Lambda.TooManyRequestsException"), Cause.AWS_UNAVAILABLE),
         (Problem(error="Unavailable", cause="GetItem: timed out"), Cause.AWS_UNAVAILABLE),
-        (Problem(error="States.Timeout"), Cause.UNEXPECTED),
+        (Problem(error="States.Timeout"), Cause.FUNCTION_CUT_OFF),
+        (Problem(error="Runtime.ExitError"), Cause.FUNCTION_CUT_OFF),
+        (Problem(error="Unreadable", cause="PAUSE of x"), Cause.SOURCE_INVALID),
         (None, Cause.UNEXPECTED),
     ],
 )

@@ -6,7 +6,8 @@ import pytest
 
 from certifier.certificate import union
 from certifier.run.documents import Material, Probed, Trusted
-from certifier.run.foreign_trust import brings_trust
+from certifier.run.foreign_trust import trust_not_named
+from certifier.vocabulary import Cause
 from sandbox.pki import Authority
 
 
@@ -38,7 +39,11 @@ def read(*, public: bool = False) -> Material:
 def test_a_union_is_of_what_was_named(names: tuple[str, ...], *, foreign: bool) -> None:
     """By the bundle, by the endpoint, or by what was dropped from it lately."""
     probed = Probed(union_pem=union(*map(ca, names)) if names else None)
-    assert brings_trust(probed, read(), dropped=[ca("dropped")], public=None) is foreign
+    found = trust_not_named(probed, read(), dropped=[ca("dropped")], public=None)
+    assert (found is not None) is foreign
+    if found is not None:
+        assert found.cause is Cause.ANCHOR_NOT_NAMED
+        assert names[-1] in found.seen
 
 
 @pytest.mark.parametrize(
@@ -49,4 +54,5 @@ def test_the_roots_of_an_owner_are_public_ones(*, public: bool, name: str, forei
     """And only for a source that trusts those."""
     probed = Probed(public_pem=ca(name))
     roots = ca("a public root") if public else None
-    assert brings_trust(probed, read(public=public), dropped=(), public=roots) is foreign
+    found = trust_not_named(probed, read(public=public), dropped=(), public=roots)
+    assert (found is not None) is foreign

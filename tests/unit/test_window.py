@@ -46,7 +46,10 @@ def test_a_window_that_the_clocks_skip_opens_after_the_skip() -> None:
     assert window.is_open(at("2026-03-29T01:30"))
     assert not window.is_open(at("2026-03-29T00:59"))
     assert not window.is_open(at("2026-03-29T02:00"))
-    assert Window.parse("sun 02:30-03:00 Europe/Berlin").is_open(at("2026-03-29T01:45"))
+    half = Window.parse("sun 02:30-03:00 Europe/Berlin")
+    assert half.next_opening(at("2026-03-28T00:00")) == at("2026-03-29T01:00")
+    assert half.is_open(at("2026-03-29T01:29"))
+    assert not half.is_open(at("2026-03-29T01:30"))
 
 
 @pytest.mark.parametrize("text", ["sun 02:00-03:00 Europe/Berlin", "sat 23:30-02:30 Europe/Berlin"])

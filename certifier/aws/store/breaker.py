@@ -6,21 +6,19 @@ from certifier.aws.store.items import BREAKER, RACES, unchanged
 from certifier.aws.store.sources import Sources
 from certifier.aws.table import Table, Write
 from certifier.errors import Busy
+from certifier.run.kept import written
 from certifier.run.state import Breaker
+
+_NOT_WRITTEN = frozenset({"version", "unreadable"})
+"""What is known of a breaker from its item, not from what is written in it."""
 
 
 def put_breaker(table: Table, breaker: Breaker) -> Write:
-    """Return the write of the breaker, unless it was written since it was read.
-
-    A field that has its default is left out: a version of Certifier that does not have the field
-    yet, as after a rollback of the deployment, can read the breaker all the same.
-    """
+    """Return the write of the breaker, unless it was written since it was read."""
     return table.put_op(
         {
             **BREAKER,
-            "breaker": breaker.model_dump_json(
-                exclude={"version", "unreadable"}, exclude_defaults=True
-            ),
+            "breaker": written(breaker, without=_NOT_WRITTEN),
             "version": breaker.version + 1,
         },
         *unchanged(breaker.version),

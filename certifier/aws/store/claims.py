@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from certifier.aws.store.held import Held
-from certifier.aws.store.items import FIRST, RACES, source_key, stamp, version_of
+from certifier.aws.store.items import FIRST, RACES, source_key, stamp, unchanged, version_of
 from certifier.aws.store.reads import Reads
 from certifier.errors import Busy
 from certifier.run.documents import UndoLog
@@ -134,7 +134,7 @@ class Claims(Reads):
                 self._table.wrote(claim)
             else:  # an edit in this very moment must not be hidden by the time that is written here
                 spec = source_key(name, "SPEC")
-                asked = self._table.check_op(spec, "version = :version", {":version": version})
+                asked = self._table.check_op(spec, *unchanged(version))
                 self._table.transacted((claim, asked))
             # Whoever has it now is read in the next round.
         raise Busy(f"source {name}")
@@ -144,11 +144,11 @@ class Claims(Reads):
         return None if spec is None else version_of(spec)
 
     def _claimed(self, state: SourceState) -> Claimed:
-        found = self.unfinished(state.name)
+        found, pauses = self.unfinished(state.name), self.pauses()
         return Claimed(
             state=state,
             undo=found.log if found else None,
-            paused=bool(self.pauses_of(state.name)),
+            paused=bool(pauses.of(state.name)) or state.name in pauses.affected,
             proven=found is not None and found.proven,
         )
 

@@ -17,12 +17,14 @@ from certifier.aws.store.items import (
     plain,
     source_key,
     stamp,
+    unchanged,
     unless_taken,
 )
 from certifier.aws.store.reads import Reads
 from certifier.aws.table import ConditionFailed, Table, Write
 from certifier.errors import Busy, ClaimLost
 from certifier.run.documents import UndoLog
+from certifier.run.kept import written
 from certifier.run.state import REMEMBERED, BadEnd, Claim, Marker, Pause, Recording, SourceState
 from certifier.vocabulary import Outcome
 
@@ -131,7 +133,7 @@ class Held:
 
     def write_undo(self, log: UndoLog) -> None:
         """Write how to put the endpoint back, before its first write."""
-        item = {**source_key(self.name, "UNDO"), "log": log.model_dump_json(), "run": self.run}
+        item = {**source_key(self.name, "UNDO"), "log": written(log), "run": self.run}
         if not self._wrote(self._claimed, self._table.put_op(item)):
             raise ClaimLost(self.name)
 
@@ -139,7 +141,7 @@ class Held:
         """Note in the undo log what is sent, or was; the run that wrote the log stays named."""
         note = self._table.update_op(
             source_key(self.name, "UNDO"),
-            set_={"log": log.model_dump_json()},
+            set_={"log": written(log)},
             condition="attribute_exists(pk)",
         )
         if not self._wrote(self._claimed, note):
@@ -358,9 +360,7 @@ class Held:
             if opened:
                 writes.append(put_breaker(self._table, breaker.stopped(recording.at, self.run)))
             elif waits:
-                writes.append(
-                    self._table.check_op(BREAKER, "version = :v", {":v": breaker.version})
-                )
+                writes.append(self._table.check_op(BREAKER, *unchanged(breaker.version)))
             if recording.erase_undo:
                 writes.append(self._table.delete_op(source_key(self.name, "UNDO")))
             if recording.bad_end is not None and not opened:

@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from certifier.errors import Unreadable
-from certifier.models import Fact
+from certifier.models import Fact, Finding
+from certifier.run.kept import given
 from certifier.run.state import Pause, SourceState
-from certifier.source import InvalidSource, Source, parse_source
+from certifier.source import InvalidSource, Source, is_name, parse_source
+from certifier.text import printable
 from certifier.vocabulary import Outcome
 
 DUE = "due"
@@ -58,8 +60,33 @@ def unused_key(digest: str) -> dict[str, str]:
 
 
 def unless_taken(name: str) -> tuple[str, dict[str, str], dict[str, str]]:
-    """Return the condition, as ``Table`` takes it, that no source but ``name`` has an endpoint."""
-    return "attribute_not_exists(pk) OR #s = :name", {":name": name}, {"#s": "source"}
+    """Return the condition, as ``Table`` takes it, that no source but ``name`` has an endpoint.
+
+    An OWNER that names nobody has it for nobody (``owner_of``).
+    """
+    nobodys = "attribute_not_exists(#s) OR NOT attribute_type(#s, :text)"
+    return f"{nobodys} OR #s = :name", {":name": name, ":text": "S"}, {"#s": "source"}
+
+
+def owner_of(item: Mapping[str, Any]) -> str | None:
+    """Return the source that an OWNER names; ``None``: nobody, whatever else lies in it.
+
+    What no source can be called is shown as it may be shown, and keeps the endpoint all the same.
+    """
+    owner = item.get("source")
+    if not isinstance(owner, str):
+        return None
+    return owner if is_name(owner) else repr(printable(owner, 60))
+
+
+def since_of(item: Mapping[str, Any]) -> datetime | None:
+    """Return since when a certificate is unused, by its UNUSED; ``None`` if that is not a stamp."""
+    since = item.get("since")
+    try:
+        when = datetime.fromisoformat(since) if isinstance(since, str) else None
+    except ValueError:
+        return None
+    return when if when is not None and when.tzinfo is not None and stamp(when) == since else None
 
 
 def plain(value: Any) -> Any:
@@ -68,7 +95,7 @@ def plain(value: Any) -> Any:
         case datetime():
             return stamp(value)
         case Fact():
-            return plain(dict(value))
+            return plain(given(value))
         case Mapping():
             return {key: plain(item) for key, item in value.items() if item is not None}
         case tuple() | list():
@@ -84,10 +111,14 @@ def plain(value: Any) -> Any:
 def state_of(item: Mapping[str, Any]) -> SourceState:
     """Return what a STATE item holds; what another version has left there is passed over.
 
+    So is a finding that only a later version has: the next run says what it finds itself.
+
     Raises:
         Unreadable: a value in it is not one of ours, or it names another source.
     """
     known = {key: value for key, value in item.items() if key in SourceState.model_fields}
+    for kind in _OF_FINDINGS & known.keys():
+        known[kind] = _known_findings(known[kind])
     try:
         state = SourceState.model_validate_json(json.dumps(known, default=_json))
     except (ValueError, TypeError, RecursionError):  # a ValidationError is a ValueError
@@ -95,6 +126,22 @@ def state_of(item: Mapping[str, Any]) -> SourceState:
     if state.name != name_of(item):
         raise Unreadable(f"STATE of {name_of(item)}")
     return state
+
+
+_OF_FINDINGS = frozenset({"findings", "unsent"})
+
+
+def _known_findings(found: Any) -> Any:
+    """Return those of several findings that this version has."""
+    return [each for each in found if _is_finding(each)] if isinstance(found, list) else found
+
+
+def _is_finding(value: Any) -> bool:
+    try:
+        Finding.model_validate_json(json.dumps(value, default=_json))
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return True
 
 
 def name_of(item: Mapping[str, Any]) -> str:
@@ -130,19 +177,33 @@ def registered_of(item: Mapping[str, Any]) -> tuple[Source, int]:
 
 
 def version_of(item: Mapping[str, Any]) -> int:
-    """Return the version of an item, from 1; 0 when it has none."""
+    """Return the version of an item, from 1 to ``_LAST``; 0 when it has none.
+
+    Of a fraction, which nobody of ours has written, the whole part.
+    """
     version = item.get("version")
-    return int(version) if isinstance(version, Decimal) else 0
+    if not isinstance(version, Decimal) or not 1 <= version < _LAST + 1:
+        return 0
+    return int(version)
+
+
+_LAST = 10**15
+"""The last version: what is larger was not counted by us, and could not be counted on."""
 
 
 def unchanged(version: int) -> tuple[str, dict[str, Any]]:
     """Return the condition, as ``Table`` takes it, that an item has the version that was read.
 
-    0: no version, or what is none, or the item is not there.
+    0: no version, or what is none, or the item is not there. So whatever lies there can be replaced
+    by who has read it.
     """
     if version:
-        return "version = :seen", {":seen": version}
-    return "attribute_not_exists(version) OR NOT attribute_type(version, :number)", {":number": "N"}
+        return "version >= :seen AND version < :next", {":seen": version, ":next": version + 1}
+    return (
+        "attribute_not_exists(version) OR NOT attribute_type(version, :number) "
+        "OR version < :one OR version >= :end",
+        {":number": "N", ":one": 1, ":end": _LAST + 1},
+    )
 
 
 def pause_of(item: Mapping[str, Any]) -> Pause:
@@ -155,7 +216,7 @@ def pause_of(item: Mapping[str, Any]) -> Pause:
         return Pause(
             task_arn=item["sk"],
             sources=tuple(sorted(_several(item.get("sources", ())))),
-            turn=int(item.get("turn", 0)),
+            turn=whole(item, "turn"),
             stop_taken=item.get("stop_taken"),
             retained={slot: int(count) for slot, count in item.get("retained", {}).items()},
             **{
@@ -163,11 +224,23 @@ def pause_of(item: Mapping[str, Any]) -> Pause:
                 for key in ("since", "stop_date", "started_at")
                 if key in item
             },
-            starts=int(item.get("starts", 0)),
+            starts=whole(item, "starts"),
             endpoints=tuple(_several(item.get("endpoints", ()))),
         )
-    except (AttributeError, TypeError, ValueError):  # pydantic's errors are ValueErrors, too
+    except (AttributeError, ArithmeticError, TypeError, ValueError):  # pydantic's are ValueErrors
         raise Unreadable(f"PAUSE of {item['sk']}") from None
+
+
+def whole(item: Mapping[str, Any], key: str) -> int:
+    """Return a count of an item; 0 when it has none.
+
+    Raises:
+        ValueError: it is not a count.
+    """
+    count = item.get(key, Decimal(0))
+    if not isinstance(count, Decimal) or not 0 <= count < _LAST or count % 1:
+        raise ValueError(key)
+    return int(count)
 
 
 def names_in(item: Mapping[str, Any]) -> frozenset[str]:

@@ -10,12 +10,14 @@ from certifier.aws.store.items import (
     name_of,
     names_in,
     owner_key,
+    owner_of,
     pause_key,
     pause_of,
     registered_of,
     source_key,
     state_of,
     version_of,
+    whole,
 )
 from certifier.aws.table import Table
 from certifier.diagnosis import finding
@@ -108,17 +110,17 @@ class Reads:
             return Unfinished(
                 log=UndoLog.model_validate_json(item["log"]),
                 run=str(item["run"]),
-                proven=bool(item.get("proven")),
-                tries=int(item.get("tries", 0)),
+                proven=item.get("proven") is True,
+                tries=whole(item, "tries"),
                 tried_by=item.get("tried_by"),
             )
         except _INVALID:
             raise Unreadable(f"UNDO of {name}") from None
 
     def endpoint_owner(self, endpoint: str) -> str | None:
-        """Return the source that has an endpoint, by its identifier or ARN."""
+        """Return the source that has an endpoint, by its identifier or ARN; ``None``: nobody."""
         item = self._table.get(owner_key(endpoint))
-        return None if item is None else str(item["source"])
+        return None if item is None else owner_of(item)
 
     def paused(self, task: str) -> Pause | None:
         """Return the pause of a task; ``None`` when we did not stop it.
@@ -151,8 +153,15 @@ class Reads:
         return Pauses(tuple(read), frozenset(unreadable), frozenset(names))
 
     def pauses_of(self, name: str) -> tuple[Pause, ...]:
-        """Return the tasks that are stopped for the sake of a source."""
-        return self.pauses().of(name)
+        """Return the tasks that are stopped for the sake of a source.
+
+        Raises:
+            Unreadable: there is one more of them, whose pause this version cannot read.
+        """
+        found = self.pauses()
+        if name in found.affected:
+            raise Unreadable(f"PAUSE of a task that is stopped for {name}")
+        return found.of(name)
 
     def breaker(self) -> Breaker:
         """Return the breaker; one that this version cannot read is open until it is reset."""
@@ -210,13 +219,13 @@ class Reads:
 
         Also in one that this version cannot read: what it needs stays all the same.
         """
-        logs = (str(item.get("log")) for item in self._table.scan("UNDO#", "UNDO"))
+        logs = (repr(item.get("log")) for item in self._table.scan("UNDO#", "UNDO"))
         return frozenset(arn for log in logs for arn in _CERTIFICATE.findall(log))
 
 
 _INVALID = (KeyError, TypeError, ValueError)
 """What reading an item may raise that nobody of ours wrote; pydantic's errors are ValueErrors."""
-_CERTIFICATE = re.compile(r"arn:[^\s\"]+:cert:[^\s\"]+")
+_CERTIFICATE = re.compile(r"arn:[^\s\"'\\]+:cert:[^\s\"'\\]+")
 
 
 def _named(items: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

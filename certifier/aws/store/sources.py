@@ -24,8 +24,9 @@ from certifier.aws.store.reads import Reads
 from certifier.aws.table import ConditionFailed, Write, packed, unpacked
 from certifier.errors import Busy, CertifierError, InvalidEvent, Retryable, Unexpected, Unreadable
 from certifier.run.approval import chosen
+from certifier.run.kept import written
 from certifier.run.state import OF_ENDPOINT, OnHold, Registration, SourceState
-from certifier.source import Source
+from certifier.source import Source, is_name
 
 _PAGES = 100
 _NAMED = 20
@@ -132,16 +133,16 @@ class Sources(Reads):
             if problems := _problems(seen):
                 raise InvalidEvent(*problems, *_staying(seen, left))
             changed = [one for one in seen if not one[1].holds(one[0])]
-            written: list[Seen] = []
+            made: list[Seen] = []
             try:
                 for part in _together([(one, self._spec_writes(*one, now)) for one in changed]):
                     self._table.transact([write for _, writes in part for write in writes])
-                    written += [one for one, _ in part]
+                    made += [one for one, _ in part]
             except ConditionFailed:
-                left |= self._take_back(written, now)
+                left |= self._take_back(made, now)
                 continue
             except CertifierError as error:
-                left |= self._take_back(written, now)
+                left |= self._take_back(made, now)
                 if not left:
                     raise
                 # The machine tries again what it did before: what stays is then registered already.
@@ -166,14 +167,14 @@ class Sources(Reads):
             raise InvalidEvent(*problems)
         return {source.name: at.version for source, at in seen}
 
-    def _take_back(self, written: Iterable[Seen], now: datetime) -> set[str]:
+    def _take_back(self, made: Iterable[Seen], now: datetime) -> set[str]:
         """Forget what was registered for the first time, and register again what was before.
 
         Returns the names of those that stay: a run has begun with them, or AWS did not let us.
         What others have edited meanwhile is theirs.
         """
         left = set()
-        for source, before in written:
+        for source, before in made:
             try:
                 back = self._is_taken_back(source, before, now)
             except CertifierError:
@@ -218,7 +219,7 @@ class Sources(Reads):
                 {
                     **source_key(source.name, "SPEC"),
                     "version": seen.version + 1 if version is None else version,
-                    "spec": source.model_dump_json(exclude_defaults=True),
+                    "spec": written(source),
                 },
                 *unchanged(seen.version),
             ),
@@ -396,7 +397,8 @@ class Sources(Reads):
                     Limit=limit - len(names),
                     **start,
                 )
-            names += [unpacked(item)["pk"].partition("#")[2] for item in page["Items"]]
+            keys = [unpacked(item)["pk"].partition("#") for item in page["Items"]]
+            names += [name for kind, _, name in keys if kind == "SOURCE" and is_name(name)]
             if len(names) >= limit or "LastEvaluatedKey" not in page:
                 break
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}

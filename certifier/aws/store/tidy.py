@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from certifier.aws.store.items import TIDY, stamp, unused_key
+from certifier.aws.store.items import TIDY, since_of, stamp, unused_key
 from certifier.aws.store.reads import Reads
 
 
@@ -21,7 +21,10 @@ class Tidying(Reads):
         )
 
     def note_unused(self, digest: str, now: datetime) -> datetime:
-        """Note that nobody uses a DMS certificate, and return since when that is so."""
+        """Note that nobody uses a DMS certificate, and return since when that is so.
+
+        From now on, where what lies there does not say since when.
+        """
         item = self._table.updated(
             self._table.change_op(
                 unused_key(digest),
@@ -29,7 +32,10 @@ class Tidying(Reads):
                 values={":now": stamp(now)},
             )
         )
-        return datetime.fromisoformat(item["since"])
+        since = since_of(item)
+        if since is None:
+            self._table.write(self._table.put_op({**unused_key(digest), "since": stamp(now)}))
+        return since or now
 
     def forget_unused(self, digest: str) -> None:
         """Note that a DMS certificate is used again, or gone."""
@@ -41,9 +47,6 @@ class Tidying(Reads):
             self._table.delete_op(unused_key(digest), "since = :since", {":since": stamp(since)})
         )
 
-    def unused(self) -> dict[str, datetime]:
-        """Return since when DMS certificates are unused, by digest."""
-        return {
-            item["sk"]: datetime.fromisoformat(item["since"])
-            for item in self._table.partition("UNUSED")
-        }
+    def unused(self) -> dict[str, datetime | None]:
+        """Return since when DMS certificates are unused, by digest; ``None``: nobody knows."""
+        return {item["sk"]: since_of(item) for item in self._table.partition("UNUSED")}
