@@ -36,7 +36,8 @@ from certifier.evidence import (
     Verdict,
     Verdicts,
 )
-from certifier.fleet.page import InstallationFacts, fleet_page
+from certifier.fleet.facts import InstallationFacts
+from certifier.fleet.page import fleet_page
 from certifier.models import Finding, weightiest
 from certifier.report import certification_page
 from certifier.report.fleet import fleet_html

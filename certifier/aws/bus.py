@@ -31,8 +31,9 @@ class Bus:
         """
         with translated():
             answer = self._client.put_events(Entries=[self._entry(each) for each in announced])
-        if answer["FailedEntryCount"]:
-            codes = sorted({each["ErrorCode"] for each in answer["Entries"] if "ErrorCode" in each})
+        if answer.get("FailedEntryCount"):
+            entries = answer.get("Entries", ())
+            codes = sorted({each["ErrorCode"] for each in entries if "ErrorCode" in each})
             kind = Unavailable if _OF_THE_SERVICE.issuperset(codes) else Unexpected
             raise kind(f"PutEvents: {', '.join(codes)}")
 

@@ -13,7 +13,7 @@ from certifier.aws.s3 import Documents
 from certifier.aws.store import Store
 from certifier.errors import Unexpected
 from certifier.fleet.digest import CertificateDigest, Digest, Digests, digest
-from certifier.fleet.page import SourceFacts
+from certifier.fleet.facts import SourceFacts
 from certifier.run.state import Breaker
 
 LATEST = "reports/latest"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from certifier.aws.fleet import gather
 from certifier.cli.installation import STACK, Installation, complain, find, guarded
 from certifier.errors import CertifierError, Refused
-from certifier.fleet.page import InstallationFacts, fleet_page
+from certifier.fleet.facts import InstallationFacts
+from certifier.fleet.page import fleet_page
 from certifier.report.fleet import console_address, fleet_html
 from certifier.run.group import is_in_group
 from certifier.text import printable

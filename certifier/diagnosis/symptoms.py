@@ -863,8 +863,9 @@ _TLS = (
         Cause.UNKNOWN_AUTHORITY,
         Stage.TLS,
         r"signed by unknown authority|PKIX path building failed|UntrustedRoot|PartialChain"
-        r"|does not chain with any of the trust anchors|SELF_SIGNED_CERT_IN_CHAIN"
-        r"|UNABLE_TO_GET_ISSUER_CERT|invalid peer certificate: UnknownIssuer",
+        r"|unable to find valid certification path|does not chain with any of the trust anchors"
+        r"|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT"
+        r"|invalid peer certificate: UnknownIssuer",
         "the served chain ends in a CA that is not trusted",
     ),
     _sign(
@@ -1125,7 +1126,7 @@ _LOGIN = (
     _sign(
         Cause.PERMISSION_DENIED,
         Stage.QUERY,
-        r"permission denied for (?P<kind>(?!database)[a-z ]{3,30}?) (?P<name>[\w.]+|<quoted>)",
+        r"permission denied for (?P<kind>(?!database \")[a-z ]{3,30}?) (?P<name>[\w.]+|<quoted>)",
         "the role may not use {kind} {name}",
     ),
     _sign(

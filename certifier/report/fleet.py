@@ -16,14 +16,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from certifier.fleet.digest import CertificateDigest
-from certifier.fleet.page import (
-    DayBar,
-    FleetPage,
-    InstallationFacts,
-    SourceRow,
-    Tone,
-    lateness,
-)
+from certifier.fleet.facts import InstallationFacts
+from certifier.fleet.last_days import DayBar
+from certifier.fleet.page import FleetPage
+from certifier.fleet.row import SourceRow
+from certifier.fleet.status import Tone, lateness
 from certifier.report import environment
 from certifier.vocabulary import Outcome, Severity
 

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from certifier.aws.fleet import LATEST, gather
 from certifier.aws.s3 import HTML, JSON
 from certifier.errors import Refused, Unexpected
-from certifier.fleet.page import InstallationFacts, fleet_page
+from certifier.fleet.facts import InstallationFacts
+from certifier.fleet.page import fleet_page
 from certifier.models import Fact
 from certifier.report import summary_page
 from certifier.report.fleet import fleet_html

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from certifier.fleet.digest import digest
-from certifier.fleet.page import InstallationFacts, SourceFacts, fleet_page
+from certifier.fleet.facts import InstallationFacts, SourceFacts
+from certifier.fleet.page import fleet_page
 from certifier.report import certification_page, summary_page
 from certifier.report.fleet import fleet_html
 from certifier.run.event import run_id

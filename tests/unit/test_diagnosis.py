@@ -188,6 +188,9 @@ SAID = {
         "received invalid response to GSSAPI negotiation: H",
         'unexpected response from server; first received character was "H"',
     ),
+    Cause.UNKNOWN_AUTHORITY: (
+        "SunCertPathBuilderException: unable to find valid certification path to requested target",
+    ),
     Cause.SSL_OFF: (
         'PostgreSQL server at "db:5432" rejected SSL upgrade',
         "tls error (server refused TLS connection)",
@@ -227,7 +230,10 @@ SAID = {
         "FATAL:  database 12 does not exist",
         'FATAL:  database "d" has disappeared from pg_database',
     ),
-    Cause.PERMISSION_DENIED: ('FATAL:  permission denied to set parameter "x"',),
+    Cause.PERMISSION_DENIED: (
+        'FATAL:  permission denied to set parameter "x"',
+        "ERROR:  permission denied for database orders",
+    ),
     Cause.SERVER_SHUTTING_DOWN: ("FATAL:  must be superuser to connect during database shutdown",),
     Cause.SERVER_STARTING: ("FATAL:  must be superuser to connect in binary upgrade mode",),
     Cause.DIFFERENT_NODE_ANSWERS: ('could not make a writable connection to server "db:5432"',),

@@ -8,7 +8,7 @@ import pytest
 from certifier.cli.endings import WORST_FIRST
 from certifier.cli.status import STYLES as STANDING_STYLES
 from certifier.cli.terminal import STYLES
-from certifier.fleet import page
+from certifier.fleet import status
 from certifier.report import SYMBOLS
 from certifier.report import fleet as fleet_report
 from certifier.run import announcement, history, measures, standing
@@ -19,7 +19,7 @@ TABLES: dict[str, Mapping[Outcome, Any]] = {
     "colours": STYLES,
     "symbols": SYMBOLS,
     "marks": fleet_report._MARKS,
-    "statuses": page._OF_OUTCOME,
+    "statuses": status.OF_OUTCOME,
     "events": announcement.OF_OUTCOME,
     "letters": history.LETTERS,
     "metrics": measures._OF_OUTCOME,

@@ -11,17 +11,10 @@ import pytest
 from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
 from certifier.fleet.digest import CertificateDigest, Digest, Digests, VerdictDigest, digest
-from certifier.fleet.page import (
-    FleetPage,
-    InstallationFacts,
-    Kind,
-    Lateness,
-    SourceFacts,
-    Status,
-    Tone,
-    fleet_page,
-    lateness,
-)
+from certifier.fleet.expiry import Kind
+from certifier.fleet.facts import InstallationFacts, SourceFacts
+from certifier.fleet.page import FleetPage, fleet_page
+from certifier.fleet.status import Lateness, Status, Tone, lateness
 from certifier.models import Finding
 from certifier.report.fleet import LIMIT, console_address, fleet_html
 from certifier.run.history import History, PastRun

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from certifier.fleet.page import FleetPage, InstallationFacts, SourceFacts, fleet_page
+from certifier.fleet.facts import InstallationFacts, SourceFacts
+from certifier.fleet.page import FleetPage, fleet_page
 from certifier.report.fleet import fleet_html
 from certifier.run.group import LENGTH, group_of, is_in_group, tagged_group
 from certifier.run.state import SourceState

@@ -1,0 +1,44 @@
+"""What the page is made of, as it was read of one or several installations."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from certifier.fleet.digest import CertificateDigest, Digest
+from certifier.run.state import Breaker, SourceState
+from certifier.source import Source
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """A registered source. ``spec``: None when this version does not read what was registered."""
+
+    name: str
+    spec: Source | None
+    version: int
+    state: SourceState
+    digest: Digest | None = None
+
+
+@dataclass(frozen=True)
+class InstallationFacts:
+    """One installation, as it was read.
+
+    Attributes:
+        label: what to call it, e.g. ``Certifier · eu-west-1 · 111122223333``.
+        record_url: the address of a record, given its key without the suffix.
+        finished_at: when its last execution that had something to do was finished.
+        report: the key of that execution's report, as ``record_url`` takes it.
+        unread: records that there was no time to read.
+        problem: why nothing of it could be read.
+    """
+
+    label: str
+    record_url: Callable[[str], str]
+    sources: tuple[SourceFacts, ...] = ()
+    bundles: Mapping[str, tuple[CertificateDigest, ...]] = field(default_factory=dict)
+    breaker: Breaker = field(default_factory=Breaker)
+    finished_at: datetime | None = None
+    report: str | None = None
+    unread: int = 0
+    problem: str = ""
