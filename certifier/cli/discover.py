@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -259,7 +260,7 @@ def _of(endpoint: Endpoint, account: _Account, now: datetime) -> tuple[Discovere
     fields = endpoint.fields
     certificate = account.certificates.get(fields.certificate_arn or "")
     pem = certificate.pem if certificate else None
-    anchors = [certificate_facts(der) for der in certificates_in(pem or "")]
+    anchors = _facts(pem or "")
     discovered = Discovered(
         identifier=endpoint.identifier,
         arn=endpoint.arn,
@@ -387,6 +388,12 @@ def _of_provider(provider: DataProvider, days: int | None) -> Surface:
     )
 
 
+@lru_cache(maxsize=256)
+def _facts(pem: str) -> tuple[CertificateFacts, ...]:
+    """Return the facts of a bundle, which many endpoints of an account share."""
+    return tuple(certificate_facts(der) for der in certificates_in(pem))
+
+
 def _last_expiry(anchors: Sequence[CertificateFacts], now: datetime) -> int | None:
     """Return the days until no CA of a bundle is valid any more."""
     dates = [facts.not_after for facts in anchors if facts.not_after is not None]
@@ -398,7 +405,7 @@ def _with_word(discovered: Discovered, pem: str | None, roots: Roots, now: datet
 
     What has expired does not count, nor do intermediates.
     """
-    facts = [certificate_facts(der) for der in certificates_in(pem or "")]
+    facts = _facts(pem or "")
     anchors = [one for one in facts if one.self_signed and one.not_after and one.not_after > now]
     words = [set(roots.words_for(anchor)) for anchor in anchors]
     common = set.intersection(*words) if words else set()

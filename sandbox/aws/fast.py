@@ -8,15 +8,20 @@ import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from string import ascii_letters, digits
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 import botocore.session
+from botocore import hooks, regions
 from botocore.auth import SigV4Auth
-from botocore.hooks import EventAliaser
+from botocore.client import ClientCreator
+from botocore.endpoint_provider import EndpointProvider
+from botocore.hooks import BaseEventHooks, EventAliaser
 from botocore.loaders import Loader
 from botocore.useragent import UserAgentString
+from moto import backend_index
 from moto.core import models, responses
 from moto.core.base_backend import BaseBackend
 from moto.core.serialize import AttributePicker, XFormedAttributePicker
@@ -25,13 +30,17 @@ from moto.dynamodb import models as dynamodb
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing import ast_nodes
+from moto.dynamodb.parsing import ast_nodes, validators
+from moto.moto_api._internal.moto_random import MotoRandom
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 
 USER_AGENT = "sandbox"
 _MODELS = cache(Loader)
 _NODES: Any = ast_nodes  # without types
 _KINDS: dict[tuple[type, tuple[type, ...]], bool] = {}
+_PICKERS = (AttributePicker, XFormedAttributePicker)
+_SIGNING = ("canonical_request", "string_to_sign", "signature")
+_TRIE: Any = vars(hooks)["_PrefixTrie"]
 
 
 def session(region: str) -> boto3.Session:
@@ -49,26 +58,38 @@ def installed() -> Iterator[None]:
     of ``requests``, which nobody here calls AWS with.
     """
     with ExitStack() as stack:
-        stack.enter_context(patch.object(models, "RESPONSES_METHODS", ()))
-        stack.enter_context(patch.object(botocore.session, "create_loader", lambda _: _MODELS()))
-        for picker in (AttributePicker, XFormedAttributePicker):
-            stack.enter_context(patch.object(picker, "get_possible_keys", _remembering(picker)))
-        methods = cache(method_names_from_class)
-        stack.enter_context(patch.object(responses, "method_names_from_class", methods))
-        paths = cache(vars(result_path)["parse"])
         stack.enter_context(patch.object(BaseBackend, "urls", property(_urls())))
-        stack.enter_context(patch.object(result_path, "parse", paths))
-        stack.enter_context(patch.object(dynamodb, "copy", _Copies))
-        stack.enter_context(patch.object(DynamoDBBackend, "transact_write_items", _transactions()))
-        stack.enter_context(patch.object(Table, "query", _queries()))
-        stack.enter_context(patch.object(_NODES.DepthFirstTraverser, "traverse", _traverse))
-        stack.enter_context(patch.object(_NODES.Node, "find_clauses", _find_clauses))
-        stack.enter_context(patch.object(EventAliaser, "_alias_event_name", _aliases()))
-        stack.enter_context(patch.object(UserAgentString, "to_string", lambda _: USER_AGENT))
-        for name in ("canonical_request", "string_to_sign", "signature"):
-            stack.enter_context(patch.object(SigV4Auth, name, lambda *_: ""))
-        stack.enter_context(patch.object(SigV4Auth, "headers_to_sign", lambda *_: {}))
+        for owner, name, quick in _seams():
+            stack.enter_context(patch.object(owner, name, quick))
         yield
+
+
+@cache
+def _seams() -> tuple[tuple[Any, str, Any], ...]:
+    """What stands in for what. Made once, so that all clouds of a process share what is known."""
+    return (
+        (models, "RESPONSES_METHODS", ()),
+        (botocore.session, "create_loader", lambda _: _MODELS()),
+        *((picker, "get_possible_keys", _remembering(picker)) for picker in _PICKERS),
+        (responses, "method_names_from_class", cache(method_names_from_class)),
+        (backend_index, "backend_url_patterns", _patterns()),
+        (MotoRandom, "get_random_string", _random_string),
+        (result_path, "parse", cache(vars(result_path)["parse"])),
+        (dynamodb, "copy", _Copies),
+        (DynamoDBBackend, "transact_write_items", _transactions()),
+        (Table, "query", _queries()),
+        (validators, "deepcopy", _copied),
+        (_NODES.DepthFirstTraverser, "traverse", _traverse),
+        (_NODES.Node, "find_clauses", _find_clauses),
+        (EventAliaser, "_alias_event_name", _aliases()),
+        (BaseEventHooks, "_verify_accept_kwargs", lambda *_: None),
+        (_TRIE, "_recursive_copy", _trie_copied),
+        (ClientCreator, "_create_methods", _methods()),
+        (regions, "EndpointProvider", _providers()),
+        (UserAgentString, "to_string", lambda _: USER_AGENT),
+        *((SigV4Auth, each, lambda *_: "") for each in _SIGNING),
+        (SigV4Auth, "headers_to_sign", lambda *_: {}),
+    )
 
 
 class _Copies:
@@ -171,6 +192,72 @@ def _find_clauses(self: Any, clause_types: Sequence[type]) -> list[Any]:
     return found
 
 
+def _copied(node: Any, place: Any = None) -> Any:
+    """A tree of moto's nodes is copied node by node; its leaves are texts."""
+    if not _is(node, _NODES.Node):
+        return copy.deepcopy(node) if place is None else node
+    made = copy.copy(node)
+    made.parent = place
+    if node.children is not None:
+        made.children = [_copied(child, made) for child in node.children]
+    return made
+
+
+def _random_string(
+    self: MotoRandom, length: int = 20, include_digits: bool = True, lower_case: bool = False
+) -> str:
+    """All letters at once: each answer has an identifier of 52."""
+    made = "".join(self.choices(ascii_letters + digits * include_digits, k=length))
+    return made.lower() if lower_case else made
+
+
+def _patterns() -> Any:
+    """Most calls are for DynamoDB, whose hosts no other service has: it is looked for first."""
+    return sorted(backend_index.backend_url_patterns, key=lambda each: each[0] != "dynamodb")
+
+
+def _trie_copied(self: Any, node: dict[str, Any]) -> dict[str, Any]:
+    """Each client copies the handlers of its session, some thousand nodes."""
+    made: dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, hooks.NodeList):
+            made[key] = hooks.NodeList(*(list(handlers) for handlers in value))
+        elif isinstance(value, dict):
+            made[key] = _trie_copied(self, value)
+        else:
+            made[key] = value
+    return made
+
+
+def _methods() -> Any:
+    """Every client of a service has the same methods; its class is its own."""
+    plain = vars(ClientCreator)["_create_methods"]
+    known: dict[str, dict[str, Any]] = {}
+
+    def methods(self: ClientCreator, service_model: Any) -> dict[str, Any]:
+        name = service_model.service_name
+        if name not in known:
+            known[name] = plain(self, service_model)
+        return dict(known[name])
+
+    return methods
+
+
+def _providers() -> Any:
+    """Every client of a service finds its endpoint by the same rules."""
+    known: dict[int, tuple[Any, EndpointProvider]] = {}
+
+    def provider(ruleset_data: Any, partition_data: Any, excluded_params: Any) -> EndpointProvider:
+        # The rules are kept with what was made of them, so that no others can get their identity.
+        place = id(ruleset_data)
+        if place not in known or known[place][0] is not ruleset_data:
+            made = EndpointProvider(ruleset_data, partition_data, excluded_params)
+            known[place] = (ruleset_data, made)
+        return known[place][1]
+
+    return provider
+
+
 def _aliases() -> Any:
     """Every client has the same aliases of events, and works them out for itself."""
     plain = vars(EventAliaser)["_alias_event_name"]
@@ -185,7 +272,7 @@ def _aliases() -> Any:
 
 
 def _urls() -> Any:
-    """Every backend of a service has the same URLs."""
+    """Every backend of a service has the same URLs, until a stand-in is installed."""
     plain = vars(BaseBackend)["urls"].fget
     known: dict[type, Any] = {}
 

@@ -28,9 +28,8 @@ def clients(aws: boto3.Session) -> Clients:
     return Clients(aws)
 
 
-@pytest.fixture
-def table(clients: Clients) -> str:
-    """An empty table with the sparse index."""
+def make_table(clients: Clients) -> str:
+    """Make an empty table with the sparse index, and return its name."""
     clients.client("dynamodb").create_table(
         TableName="certifier",
         BillingMode="PAY_PER_REQUEST",
@@ -54,6 +53,12 @@ def table(clients: Clients) -> str:
         ],
     )
     return "certifier"
+
+
+@pytest.fixture
+def table(clients: Clients) -> str:
+    """An empty table with the sparse index."""
+    return make_table(clients)
 
 
 @pytest.fixture

@@ -41,6 +41,11 @@ STACK = {
 @pytest.fixture
 def installed(aws: boto3.Session, table: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack named Certifier with the outputs that the commands look for."""
+    install(aws, monkeypatch)
+
+
+def install(aws: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make that stack, and another one."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("COLUMNS", "200")

@@ -1,18 +1,21 @@
 """Every option of ``certifier status``, on a fleet in which each has something to choose from."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
+from certifier.aws.clients import Clients
 from certifier.aws.store import Store
 from certifier.cli import status
 from certifier.diagnosis import finding
 from certifier.vocabulary import Cause, Outcome, Witness
-from tests.aws.test_cli_fleet import NOW, command, installed, register
-
-__all__ = ["installed"]  # a fixture
+from sandbox.aws import fast
+from tests.aws.conftest import REGION, make_table
+from tests.aws.test_cli_fleet import NOW, command, install, register
 
 UNKNOWN = finding(
     Cause.UNKNOWN_AUTHORITY,
@@ -23,19 +26,31 @@ UNKNOWN = finding(
 Seen = pytest.CaptureFixture[str]
 
 
-@pytest.fixture
-def fleet(installed: None, store: Store) -> None:
-    """Two are fine, one of them near its end; five are refused for one cause; one has not run."""
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[None]:
+    """Two are fine, one of them near its end; five are refused for one cause; one has not run.
+
+    One fleet for all: the command only reads, and at the end nothing of it is different.
+    """
 
     def ends(days: int) -> dict[str, Any]:
         return {"expires_at": NOW + timedelta(days=days, hours=1), "ssl_mode": "verify-full"}
 
-    register(store, "amber", outcome=Outcome.CERTIFIED, state=ends(300))
-    register(store, "zebra", outcome=Outcome.CERTIFIED, state=ends(5))
-    for number in range(5):
-        refused = {"outcome": Outcome.REFUSED, "findings": (UNKNOWN,), "state": ends(40 + number)}
-        register(store, f"refused-{number}", **refused)
-    register(store, "new")
+    with pytest.MonkeyPatch.context() as monkeypatch, fast.installed(), mock_aws():
+        aws = fast.session(REGION)
+        dynamodb = aws.client("dynamodb")
+        table = make_table(Clients(aws))
+        install(aws, monkeypatch)
+        store = Store(dynamodb, table)
+        register(store, "amber", outcome=Outcome.CERTIFIED, state=ends(300))
+        register(store, "zebra", outcome=Outcome.CERTIFIED, state=ends(5))
+        for number in range(5):
+            refused = {"outcome": Outcome.REFUSED, "findings": (UNKNOWN,)}
+            register(store, f"refused-{number}", **refused, state=ends(40 + number))
+        register(store, "new")
+        before = dynamodb.scan(TableName=table)["Items"]
+        yield
+        assert dynamodb.scan(TableName=table)["Items"] == before
 
 
 def names(capsys: Seen, *argv: str) -> list[str]:

@@ -95,7 +95,8 @@ def a_large_account(
             f"e{number:03}", "source", "postgres", fields, password=None, tags=tag
         )
         arns.append(str(getattr(made, "arn", "")))
-        dms.test_connection(arns[-1], instances[number % len(instances)])
+        tested = instances[number % len(instances)]
+        standin.call("TestConnection", {"EndpointArn": arns[-1], "ReplicationInstanceArn": tested})
     for number in range(tasks):
         standin.add_task(
             f"task-{number}",
