@@ -179,6 +179,10 @@ SHARED: dict[str, tuple[str, str]] = {
 }
 
 
+EVERY = 8
+"""Each attribute has every eighth value in turn; all of them take half a minute."""
+
+
 @pytest.mark.parametrize("kind", SHARED)
 def test_whatever_lies_in_any_attribute_the_other_source_is_run(
     aws: boto3.Session, table: str, store: Store, kind: str
@@ -201,8 +205,9 @@ def test_whatever_lies_in_any_attribute_the_other_source_is_run(
     breaker = {"breaker": {"S": written.model_dump_json(exclude={"version", "unreadable"})}}
     plant(aws, table, "BREAKER", "STATE", {**breaker, "version": {"N": "1"}})
     item = raw(aws, table, *SHARED[kind])
-    for attribute_name in item.keys() - {"pk", "sk"}:
-        for value in [*ODD.values(), *COUNTS.values()]:
+    values = [*ODD.values(), *COUNTS.values()]
+    for number, attribute_name in enumerate(sorted(item.keys() - {"pk", "sk"})):
+        for value in values[number % EVERY :: EVERY]:
             if attribute_name in {"due_at", "due_partition"} and value and not value.get("S"):
                 continue  # DynamoDB takes no key of an index but a text
             kept = {key: one for key, one in item.items() if key != attribute_name}

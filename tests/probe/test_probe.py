@@ -589,24 +589,3 @@ def test_a_password_is_in_no_representation() -> None:
     """Neither the request nor its errors show it."""
     request = ProbeRequest(_HOST, password=lambda: "a secret")
     assert "secret" not in repr(request)
-
-
-def test_a_name_with_a_thousand_addresses_has_sixteen_dialled() -> None:
-    """Whoever owns the name cannot have us knock at every machine of a network."""
-    dialled = []
-
-    def resolve(_host: str, port: int, **_: Any) -> Any:
-        return [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.{n // 200}.{n % 200 + 1}", port))
-            for n in range(1000)
-        ]
-
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-        report = probe(
-            ProbeRequest(_HOST, port=port, policy=AddressPolicy.anywhere()), resolve=resolve
-        )
-    dialled = [one for one in report.evidence.addresses if one.outcome != "not_tried"]
-    assert len(report.evidence.addresses) == 1000
-    assert len(dialled) == 16
