@@ -1,6 +1,5 @@
 """``ca_bundle`` as a word, end to end: nobody finds, uploads or allows a bundle."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certifier.roots import Roots
+from certifier.run.documents import Probed
 from certifier.run.rds_trust import thumbprint
 from sandbox.aws import Kind
 from sandbox.pki import Authority
@@ -220,10 +220,10 @@ def trusted(world: World, *authorities: Authority) -> list[bool]:
     return [one.certificate_pem.decode().strip() in pem for one in authorities]
 
 
-def probed(world: World) -> dict[str, Any]:
+def probed(world: World) -> Probed:
     """Return what the probe of the newest run has left."""
     key = f"runs/{world.record()['run'].rpartition(':')[2]}/probe_tls.json"
-    return dict(json.loads(world.cloud.objects(key)[key]))
+    return Probed.model_validate_json(world.cloud.objects(key)[key])
 
 
 def test_a_chain_of_another_owner_is_a_new_anchor(public: tuple[World, Store]) -> None:
@@ -235,7 +235,7 @@ def test_a_chain_of_another_owner_is_a_new_anchor(public: tuple[World, Store]) -
     assert world.outcome() == "certified"
     assert trusted(world, *store.public) == [True, True, True]
     assert {"new_trust_anchor", "overlap_pending"} <= set(world.causes())
-    assert [look["needs_old"] for look in probed(world)["nodes"]] == [False]
+    assert [look.needs_old for look in probed(world).nodes] == [False]
     world.cloud.tick(minutes=DAY + 60)
     assert world.outcome() == "certified"
     assert world.trusted() == store.public[2].certificate_pem.decode()
@@ -388,7 +388,7 @@ def test_roots_that_the_set_gains_wait_for_running_tasks() -> None:
         world.cloud.tick(minutes=24 * 60)
         assert world.outcome() == "certified"
         assert "growth_waits" in world.causes()
-        assert probed(world)["nodes"] == []
+        assert probed(world).nodes == ()
         assert world.trusted() == first.certificate_pem.decode()
         for task in world.cloud.dms.tasks():
             world.cloud.client("dms").stop_replication_task(
