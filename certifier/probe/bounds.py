@@ -7,8 +7,10 @@ chain, a login and renewed keys may cost one by one is too much in a row.
 """
 
 import contextlib
+import gc
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from certifier.probe.failure import Clock, StageFailed
@@ -20,17 +22,43 @@ WORK = 0.25  # seconds of processor time after which nothing more is read
 WORK_IN_ALL = 0.5  # with what is known beforehand
 
 
+class _Collections(threading.local):
+    """How long this thread has collected garbage, in seconds of processor time."""
+
+    total = 0.0
+    begun = 0.0
+
+    def __call__(self, phase: str, _info: Mapping[str, int]) -> None:
+        """Note a collection (``gc.callbacks``); it runs in the thread that set it off."""
+        if phase == "start":
+            self.begun = time.thread_time()
+        else:
+            self.total += time.thread_time() - self.begun
+
+
+_collections = _Collections()
+gc.callbacks.append(_collections)
+
+
+def work_time() -> float:
+    """Return the processor time of this thread without what the collection of garbage has taken.
+
+    That depends on all objects of the process, and not on what the server sends.
+    """
+    return time.thread_time() - _collections.total
+
+
 @dataclass
 class Allowance:
     """What is left to read from one server.
 
     Work counts from the first piece on: what came before, the CA file for one, the server did not
-    choose. `clock` gives the processor time of this thread, in seconds.
+    choose. `clock` gives the processor time of this thread, in seconds; see `work_time`.
     """
 
     bytes_left: int = BYTES
     pieces_left: int = PIECES
-    clock: Clock = time.thread_time
+    clock: Clock = work_time
     _since: float | None = None
 
     def take(self, size: int, stage: Stage) -> None:

@@ -1,10 +1,12 @@
 """What reading a server's answers may cost in work, whatever they are made of."""
 
+import gc
+import time
 from dataclasses import dataclass
 
 import pytest
 
-from certifier.probe.bounds import WORK, WORK_IN_ALL, Allowance
+from certifier.probe.bounds import WORK, WORK_IN_ALL, Allowance, work_time
 from certifier.probe.failure import StageFailed
 from certifier.vocabulary import Cause, Stage
 
@@ -64,3 +66,13 @@ def test_work_that_would_be_too_much_does_not_begin() -> None:
     ):
         raise AssertionError("it began")
     assert failed.value.cause is Cause.PROTOCOL_VIOLATION
+
+
+def test_the_collection_of_garbage_does_not_count() -> None:
+    """In a process with many objects it takes long, whatever the server sends."""
+    objects = [[each] for each in range(500_000)]
+    with_collection, without = time.thread_time(), work_time()
+    gc.collect()
+    with_collection, without = time.thread_time() - with_collection, work_time() - without
+    assert without < with_collection / 4
+    assert len(objects) == 500_000
