@@ -309,6 +309,7 @@ class Cause(StrEnum):
     CONNECTION_DELETED = "connection_deleted"
     BROKEN_BEFORE = "broken_before"
     BROKEN_AFTER_ROLLBACK = "broken_after_rollback"
+    NOT_ROLLED_BACK = "not_rolled_back"
     INTERRUPTED_RUN_FINISHED = "interrupted_run_finished"
     ENDPOINT_HOLDS_OLD_PASSWORD = "endpoint_holds_old_password"
     TASK_DID_NOT_STOP = "task_did_not_stop"

@@ -1366,6 +1366,13 @@ _CHANGING = (
         "soon as it connects.",
     ),
     _row(
+        Cause.NOT_ROLLED_BACK,
+        why="A change was written to the endpoint, and it is neither proven nor rolled back: what "
+        "the other findings name is in the way. Tasks that we stopped for it may not start.",
+        remedy="Act now: remove what the other findings name, and the next run rolls back. Or set "
+        "the values of before by hand; the next run tests them and starts the tasks.",
+    ),
+    _row(
         Cause.INTERRUPTED_RUN_FINISHED,
         why="An earlier run was cut off in the middle of a change; this one has finished it.",
         remedy="Nothing has to be done; the source runs again at once.",

@@ -51,6 +51,8 @@ class Dossier(Fact):
     Attributes:
         refusals: of the steps that refused, in the order of the workflow.
         undo, undo_run: the undo log as it is now, and the execution that wrote it.
+        undo_before: the endpoint of that log as it was read before the change; ``None`` when that
+            is gone, or is not the source's.
         pauses: of the tasks that we stopped for this source and that do not run again.
         others_pauses: of tasks on this endpoint that we stopped for other sources, none of which is
             at work.
@@ -76,6 +78,7 @@ class Dossier(Fact):
     refusals: tuple[Finding, ...] = ()
     undo: UndoLog | None = None
     undo_run: str | None = None
+    undo_before: Endpoint | None = None
     pauses: tuple[Pause, ...] = ()
     others_pauses: tuple[Pause, ...] = ()
     canary_left: str | None = None
@@ -174,6 +177,7 @@ def gathered(
     *,
     undo: UndoLog | None,
     undo_run: str | None,
+    undo_before: Endpoint | None = None,
     pauses: tuple[Pause, ...],
     others_pauses: tuple[Pause, ...] = (),
     canary_left: str | None,
@@ -211,6 +215,7 @@ def gathered(
         refusals=tuple(f for refusal in refusals if refusal for f in refusal.findings),
         undo=undo,
         undo_run=undo_run,
+        undo_before=undo_before,
         pauses=pauses,
         others_pauses=others_pauses,
         canary_left=canary_left,

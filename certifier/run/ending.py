@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from certifier.diagnosis import finding
 from certifier.errors import LAMBDA_CUT_OFF, LAMBDA_UNAVAILABLE, Retryable, Unreadable, concrete
 from certifier.models import Finding, errors_in
+from certifier.run.by_hand import not_rolled_back
 from certifier.run.dossier import Dossier
 from certifier.run.drift import acm_behind
 from certifier.run.event import Problem
@@ -233,18 +234,15 @@ def _of_the_end(
         severity = Severity.WARNING if outcome.is_proven else Severity.ERROR
         added.append(document_gone("what the steps have left", severity=severity))
     elif found.finishes_another:
-        what = {
-            Outcome.CERTIFIED: "DMS connects with its new settings",
-            Outcome.ROLLED_BACK: "the endpoint has its old settings again",
-        }.get(outcome, "this run could not finish that")
-        seen = f"an earlier run was cut off in the middle of a change; {what}"
-        added.append(_workflow(Cause.INTERRUPTED_RUN_FINISHED, seen))
+        added.append(_of_interrupted(found, outcome))
     elif found.undo is not None and found.undo.replaces and outcome is Outcome.CERTIFIED:
         seen = (
             "an earlier run was cut off in the middle of a change that could neither be proven nor "
             "rolled back; a change to the material of today has taken its place"
         )
         added.append(_workflow(Cause.INTERRUPTED_RUN_FINISHED, seen))
+    if (stranded := _not_rolled_back(found, findings)) is not None:
+        added.append(stranded)
     reported = " ".join(f.seen for f in findings if f.cause is Cause.TASK_NOT_RESTARTED)
     if found.pending_restarts and not reported:
         names = ", ".join(found.pending_restarts)
@@ -269,6 +267,30 @@ def _of_the_end(
         seen = "the run ended without a result"
         added.append(_workflow(Cause.UNEXPECTED, seen))
     return tuple(added)
+
+
+def _of_interrupted(found: Dossier, outcome: Outcome) -> Finding:
+    """Return what became of a change that an earlier run has left in the middle."""
+    what = {
+        Outcome.CERTIFIED: "DMS connects with its new settings",
+        Outcome.ROLLED_BACK: "the endpoint has its old settings again",
+    }.get(outcome)
+    remedy = None
+    if what is None and not _undo_is_done(found):
+        what, remedy = "this run could not finish that", "Read the other findings: they say why."
+    seen = f"an earlier run was left in the middle of a change; {what or 'it is over'}"
+    return finding(Cause.INTERRUPTED_RUN_FINISHED, place=Witness.WORKFLOW, seen=seen, remedy=remedy)
+
+
+def _not_rolled_back(found: Dossier, findings: tuple[Finding, ...]) -> Finding | None:
+    """Return that the endpoint may still have what an unproven change wrote to it.
+
+    Nothing that an untrusted log says is shown as something to do.
+    """
+    untrusted = _has(findings, Cause.UNDO_LOG_UNTRUSTED)
+    if found.undo is None or _undo_is_done(found) or untrusted:
+        return None
+    return not_rolled_back(found.undo, found.undo_before)
 
 
 def _of_acm(found: Dossier, outcome: Outcome) -> list[Finding]:

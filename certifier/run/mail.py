@@ -98,7 +98,7 @@ def about_stopped(at: Situation, outcome: Outcome, findings: Sequence[Finding]) 
         "",
     ]
     lines += _said_of(tasks)
-    lines.append(labelled("The change", _change(at, outcome)))
+    lines.append(labelled("The change", _change(at, outcome, findings)))
     wal = fitting([cut(kept, _TEXT) for kept in at.wal[:_TASKS]], _TEXT)
     lines += [labelled("" if number else "WAL", kept) for number, kept in enumerate(wal)]
     lines += [labelled("Next try", _next_try(at)), ""]
@@ -246,12 +246,14 @@ def _seconds(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _change(at: Situation, outcome: Outcome) -> str:
+def _change(at: Situation, outcome: Outcome, findings: Sequence[Finding]) -> str:
     trusts = f": DMS connects with {cut(', '.join(at.trusts[:3]), _TEXT)}" if at.trusts else ""
     if outcome.is_proven:
         return f"is done and proven{trusts}"
     if outcome is Outcome.ROLLED_BACK:
         return f"was rolled back{trusts}"
+    if any(found.cause is Cause.NOT_ROLLED_BACK for found in findings):
+        return "is neither proven nor rolled back: see not_rolled_back"
     return "is not proven: see the findings"
 
 

@@ -205,6 +205,11 @@ def _kept(slot: SlotFacts, before: Mapping[str, int]) -> str:
     return f"{slot.name} retains {size(slot.retained_bytes)}{grown}{status}"
 
 
+def _later(found: Finding) -> bool:
+    """Whether a mail may speak of it later: first comes what an endpoint is left in."""
+    return found.cause is not Cause.NOT_ROLLED_BACK
+
+
 def notice(
     at: Situation,
     end: Ending,
@@ -232,7 +237,7 @@ def notice(
     findings = list(weighty((*still_open(end.findings, end.settled), *earlier)))
     alone = not fresh  # then events are why anybody is notified; otherwise they come last
     findings = list(errors_first(findings))
-    findings.sort(key=lambda f: (f.severity.weight, (f in events) is not alone))
+    findings.sort(key=lambda f: (f.severity.weight, _later(f), (f in events) is not alone))
     if at.stopped and not alone:
         mail = about_stopped(at, end.outcome, findings)
     else:

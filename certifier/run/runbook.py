@@ -31,6 +31,7 @@ CUT_OFF = "a-run-was-cut-off"
 BREAKER = "changes-are-stopped"
 AWS = "aws-did-not-answer"
 ROLLED_BACK = "a-change-was-rolled-back"
+NOT_ROLLED_BACK = "a-change-is-not-rolled-back"
 FINE = "it-is-certified-again"
 NOT_RUN = "a-source-cannot-be-run"
 NOT_DELETED = "a-dms-certificate-cannot-be-deleted"
@@ -111,6 +112,7 @@ _OF_CAUSE = {
         CUT_OFF,
     ),
     Cause.BREAKER_OPEN: BREAKER,
+    Cause.NOT_ROLLED_BACK: NOT_ROLLED_BACK,
     **dict.fromkeys((Cause.AWS_DENIED, Cause.AWS_UNAVAILABLE), AWS),
 }
 SECTIONS: Mapping[Cause, str] = MappingProxyType(

@@ -44,7 +44,7 @@ from certifier.run.undo import (
     why_not_covered,
     why_not_own,
 )
-from certifier.steps.consenting import require_consent
+from certifier.steps.consenting import require_consent, why_denied
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
 from certifier.steps.passwords import password, password_at
@@ -123,7 +123,7 @@ def _apply(event: ConfigureEvent, context: StepContext[DmsSettings], held: Held)
     if not (log.created or new_are_sent(log)):
         _refuse_if_moved(event, context, log, endpoint)
         secret = password(event, context, log.new_password_version)
-        _send(context, held, endpoint, log, settings=SettingsUnderTest.NEW, secret=secret)
+        _send(event, context, held, endpoint, log, settings=SettingsUnderTest.NEW, secret=secret)
         return ConfigureAnswer(done=False)
     if wrong := differing(log.fields, endpoint.fields, new):
         return _unless_last(event, _not_applied(wrong, endpoint.fields, new))
@@ -286,6 +286,7 @@ def _refuse_if_moved(
 
 
 def _send(
+    event: ConfigureEvent,
     context: StepContext[DmsSettings],
     held: Held,
     endpoint: Endpoint,
@@ -303,8 +304,10 @@ def _send(
     held.note_sent(noted)
     try:
         context.dms.modify_endpoint(endpoint, fields, password=secret)
-    except Refused:
+    except Refused as refused:
         held.note_sent(log)  # nothing of it was taken
+        if refused.cause is Cause.AWS_DENIED:
+            raise why_denied(event, context, endpoint, refused) from None
         raise
     held.note_sent(sent(noted))
 
@@ -367,8 +370,8 @@ def _roll_back(
         log = _with_old_ca(context, held, log, first or material)
         secret = None
         if log.old_password_version is not None and log.credentials is not None:
-            secret = password_at(context, log.credentials, log.old_password_version)
-        _send(context, held, endpoint, log, settings=SettingsUnderTest.OLD, secret=secret)
+            secret = password_at(event, context, log.credentials, log.old_password_version)
+        _send(event, context, held, endpoint, log, settings=SettingsUnderTest.OLD, secret=secret)
         return ConfigureAnswer(done=False)
     back = Configured(
         endpoint=endpoint, rolled_back=True, settled=True, findings=_not_rolled_back(log)

@@ -4,6 +4,8 @@ from typing import Any
 
 from certifier.aws.secrets import Secret
 from certifier.errors import Refused
+from certifier.models import Finding
+from certifier.run.consent import not_allowed
 from certifier.run.documents import MATERIAL
 from certifier.run.event import StepEvent
 from certifier.source import CredentialsMode
@@ -25,7 +27,7 @@ def password(event: StepEvent, context: StepContext[Any], version: str | None) -
         or source.credentials_mode is not CredentialsMode.INLINE
     ):
         return None
-    return password_at(context, source.credentials, version)
+    return password_at(event, context, source.credentials, version)
 
 
 def password_in(event: StepEvent, context: StepContext[Any]) -> str | None:
@@ -42,10 +44,24 @@ def password_in(event: StepEvent, context: StepContext[Any]) -> str | None:
     return secret.text("password") if isinstance(secret, Secret) else None
 
 
-def password_at(context: StepContext[Any], secret_arn: str, version: str) -> str:
-    """Return the password that the secret held at ``version``."""
-    secret = context.secrets.require(secret_arn, version)
+def password_at(event: StepEvent, context: StepContext[Any], secret_arn: str, version: str) -> str:
+    """Return the password that the secret held at ``version``.
+
+    Raises:
+        Refused: it cannot be read; ``not_allowed`` when its owner has withdrawn their consent.
+    """
+    secret = context.secrets.read(secret_arn, version)
+    if not isinstance(secret, Secret):
+        raise Refused.because(_withdrawn(event, context, secret_arn) or secret)
     found = secret.text("password")
     if found is None:
         raise Refused.because(*secret.missing("password"))
     return found
+
+
+def _withdrawn(event: StepEvent, context: StepContext[Any], secret_arn: str) -> Finding | None:
+    """Return that the secret's owner does not consent any more, if its tags say so."""
+    secret = context.secrets.described(secret_arn)
+    if isinstance(secret, Finding):
+        return None
+    return not_allowed("the secret", secret.arn, secret.tags, event.name)

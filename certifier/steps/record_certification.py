@@ -25,7 +25,7 @@ from certifier.run.announcement import announcements
 from certifier.run.carryover import answered, nodes, pending_anchors, remembered
 from certifier.run.conclusion import Conclusion, Message, conclude, learnt, message, with_findings
 from certifier.run.digest import pending
-from certifier.run.documents import Document
+from certifier.run.documents import MATERIAL, Document, UndoLog
 from certifier.run.dossier import Dossier, facts_in, gathered
 from certifier.run.ending import Ending, ending
 from certifier.run.event import RecordEvent, run_id
@@ -354,6 +354,7 @@ def _gather(
         read,
         undo=undo[0] if undo else None,
         undo_run=undo[1] if undo else None,
+        undo_before=_before(context, state, *undo) if undo else None,
         pauses=tuple(pause for pause in pauses if event.name in pause.sources),
         others_pauses=_of_others(event, context, state, pauses),
         canary_left=canary_left,
@@ -361,6 +362,20 @@ def _gather(
         acm_leaf=state.acm_leaf if _has_copy(event.source.spec) else None,
         lives_in_acm=event.source.spec.acm_certificate is not None,
     )
+
+
+def _before(
+    context: StepContext[RecordSettings], state: SourceState, log: UndoLog, run: str
+) -> Endpoint | None:
+    """Return the source's endpoint as it was read before an unfinished change, if that is there."""
+    try:
+        material = context.documents.read(run_id(log.replaces or run), MATERIAL)
+    except (Refused, Unexpected):
+        return None
+    read = material.endpoint if material else None
+    if read is None or read.arn != log.endpoint_arn:
+        return None
+    return read if {read.arn.lower(), read.identifier.lower()} & set(state.owned) else None
 
 
 def _has_copy(source: Source) -> bool:

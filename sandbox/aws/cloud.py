@@ -435,6 +435,7 @@ class Cloud:
 
     def stop_child_at(self, state: str, nth: int = 1) -> None:
         """Abort the child that enters ``state`` as the ``nth`` from now on, before it acts."""
+        assert state in self.child_states(), f"no child enters a state {state!r}"
         self._machines.stop_at(state, child=True, nth=nth)
 
     def child_states(self) -> frozenset[str]:

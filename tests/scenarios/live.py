@@ -130,6 +130,7 @@ class Live:
 
     def when(self, state: str, act: Callable[[], object], nth: int = 1) -> None:
         """Do something once, as a child enters a state for the ``nth`` time from now on."""
+        assert state in self.cloud.child_states(), f"no child enters a state {state!r}"
         seen: list[None] = []
 
         def listener(where: Where) -> None:

@@ -22,7 +22,7 @@ STATES = (
     "Claim source",
     "Read material",
     "Import CA",
-    "Rehearse changes",
+    "Rehearse",
     "Pause tasks",
     "Configure endpoint",
     "Test connection",

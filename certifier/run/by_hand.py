@@ -1,0 +1,106 @@
+"""What a person does by hand where a change could not be rolled back: the values of before.
+
+The values are those that the run before the change has read of the endpoint, not those in the log:
+that lies in the table, which more people may write. A password is named by its version alone. Pure.
+"""
+
+import json
+import shlex
+
+from certifier.diagnosis import finding
+from certifier.endpoint.facts import Endpoint, EndpointFields
+from certifier.endpoint.fields import LOGIN, complete_modify
+from certifier.models import Finding
+from certifier.run.documents import UndoLog
+from certifier.run.undo import may_hold_new
+from certifier.vocabulary import Cause, Witness
+
+_OPTIONS = {
+    "ssl_mode": "--ssl-mode",
+    "certificate_arn": "--certificate-arn",
+    "server_name": "--server-name",
+    "port": "--port",
+    "username": "--username",
+    "database_name": "--database-name",
+}
+"""Options of ``aws dms modify-endpoint``."""
+_SETTINGS = {
+    "database_name": "DatabaseName",
+    "secret_id": "SecretsManagerSecretId",
+    "secret_role_arn": "SecretsManagerAccessRoleArn",
+}
+"""What an endpoint with a secret has in its settings (botocore: dms#PostgreSQLSettings)."""
+
+
+def not_rolled_back(log: UndoLog, before: Endpoint | None) -> Finding | None:
+    """Return that an endpoint may still have what an unproven change wrote, and how it was before.
+
+    ``None`` when nothing is left to roll back: nothing was sent, or DMS has taken the old settings,
+    or there are none, because the change made the endpoint.
+
+    Args:
+        log: of a change that is neither proven nor rolled back.
+        before: the endpoint as the run that wrote the log has read it; ``None``: that is gone.
+    """
+    if log.created or not may_hold_new(log):
+        return None
+    was = before.fields if before is not None else log.old
+    changed = [
+        f"{name} {getattr(log.new, name)} (before: {getattr(was, name)})" for name in log.reversible
+    ]
+    if log.new_password_version is not None:
+        changed.append("its password")
+    seen = (
+        f"{log.endpoint_identifier} may still have what a change wrote to it that is not proven: "
+        f"{', '.join(changed) or 'nothing that can be rolled back'}"
+    )
+    remedy = None
+    if before is not None and changed:
+        remedy = (
+            "Act now: remove what the other findings name, and the next run rolls back. Or by "
+            f"hand: {command(log, before)} . {_password(log)}The next run then tests that and "
+            "starts the tasks."
+        )
+    return finding(Cause.NOT_ROLLED_BACK, place=Witness.WORKFLOW, seen=seen, remedy=remedy)
+
+
+def _password(log: UndoLog) -> str:
+    if log.new_password_version is None:
+        return ""
+    if log.old_password_version is None:
+        return "Its password of before is not known. "
+    return (
+        f"Its password of before is version {log.old_password_version} of the secret "
+        f"{log.credentials}: give it with --password. "
+    )
+
+
+def command(log: UndoLog, before: Endpoint) -> str:
+    """Return the command that sets what the change wrote to its values of before.
+
+    Args:
+        before: the endpoint as it was read before the change.
+    """
+    sent = complete_modify(
+        before,
+        log.reversible,
+        before.fields,
+        password=log.new_password_version is not None and before.fields.server_name is not None,
+    )
+    words = ["aws", "dms", "modify-endpoint", "--endpoint-arn", before.arn]
+    words += ["--engine-name", before.engine, *_options(sent), "--region", before.arn.split(":")[3]]
+    return shlex.join(words)
+
+
+def _options(sent: EndpointFields) -> list[str]:
+    """Return the options for fields; with a secret, its settings hold the rest of the login."""
+    given = {name: str(value) for name, value in sent.given().items()}
+    settings = {theirs: given[ours] for ours, theirs in _SETTINGS.items() if ours in given}
+    by_secret = sent.secret_id is not None
+    words = []
+    for name, option in _OPTIONS.items():
+        if name in given and not (by_secret and name in (*LOGIN, "database_name")):
+            words += [option, given[name]]
+    if by_secret:
+        words += ["--postgre-sql-settings", json.dumps(settings, separators=(",", ":"))]
+    return words

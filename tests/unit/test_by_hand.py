@@ -1,0 +1,140 @@
+"""What a person is given to type where a change could not be rolled back."""
+
+from typing import Any
+
+import pytest
+
+from certifier.endpoint.facts import Endpoint, EndpointFields
+from certifier.run.by_hand import command, not_rolled_back
+from certifier.run.documents import UndoLog
+from certifier.vocabulary import Cause, SettingsUnderTest, SslMode
+
+ARN = "arn:aws:dms:eu-west-1:123456789012:endpoint:ABC"
+CA = "arn:aws:dms:eu-west-1:123456789012:cert:OLD"
+LOGIN = EndpointFields(
+    ssl_mode=SslMode.VERIFY_CA,
+    certificate_arn=CA,
+    server_name="db.test",
+    port=5432,
+    database_name="or ders",
+    username="dms",
+)
+BY_SECRET = EndpointFields(
+    ssl_mode=SslMode.VERIFY_CA, database_name="orders", secret_id="dms/orders", secret_role_arn="R"
+)
+
+
+def endpoint(fields: EndpointFields) -> Endpoint:
+    return Endpoint(
+        arn=ARN,
+        identifier="orders",
+        endpoint_type="source",
+        engine="aurora-postgresql",
+        status="active",
+        fields=fields,
+    )
+
+
+def log(*names: str, old: EndpointFields, **fields: Any) -> UndoLog:
+    given: dict[str, Any] = {
+        "endpoint_arn": ARN,
+        "endpoint_identifier": "orders",
+        "fields": names,
+        "old": old,
+        "new": EndpointFields(ssl_mode=SslMode.VERIFY_FULL, secret_id="dms/new"),
+        "written": SettingsUnderTest.NEW,
+        "accepted": True,
+    }
+    return UndoLog.model_validate({**given, **fields})
+
+
+@pytest.mark.parametrize(
+    ("names", "fields", "more", "expected"),
+    [
+        (
+            ("ssl_mode", "certificate_arn"),
+            LOGIN,
+            {},
+            f"--ssl-mode verify-ca --certificate-arn {CA} --database-name 'or ders'",
+        ),
+        (
+            ("server_name",),
+            LOGIN,
+            {},
+            "--server-name db.test --port 5432 --username dms --database-name 'or ders'",
+        ),
+        (
+            (),
+            LOGIN,
+            {"new_password_version": "new", "old_password_version": "old"},
+            "--server-name db.test --port 5432 --username dms --database-name 'or ders'",
+        ),
+        (("ssl_mode",), BY_SECRET, {}, "--ssl-mode verify-ca --database-name orders"),
+        (
+            ("secret_id",),
+            BY_SECRET,
+            {},
+            '--postgre-sql-settings \'{"DatabaseName":"orders","SecretsManagerSecretId":'
+            '"dms/orders","SecretsManagerAccessRoleArn":"R"}\'',
+        ),
+    ],
+)
+def test_the_command_sends_what_dms_wants_to_see_together(
+    names: tuple[str, ...], fields: EndpointFields, more: dict[str, Any], expected: str
+) -> None:
+    """The values of before and what belongs to them, for a shell; nothing else moves."""
+    shown = command(log(*names, old=fields, **more), endpoint(fields))
+    assert shown == (
+        f"aws dms modify-endpoint --endpoint-arn {ARN} --engine-name aurora-postgresql "
+        f"{expected} --region eu-west-1"
+    )
+
+
+def test_what_was_there_before_is_that_of_the_document_not_of_the_log() -> None:
+    """Whoever can write to the table has nobody type a weaker mode."""
+    forged = log("ssl_mode", old=EndpointFields(ssl_mode=SslMode.NONE))
+    found = not_rolled_back(forged, endpoint(LOGIN))
+    assert found is not None
+    assert "--ssl-mode verify-ca" in found.remedy
+    assert "none" not in found.seen + found.remedy
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, Cause.NOT_ROLLED_BACK),
+        ({"accepted": False}, Cause.NOT_ROLLED_BACK),
+        ({"written": None}, None),
+        ({"written": SettingsUnderTest.OLD}, None),
+        ({"written": SettingsUnderTest.OLD, "accepted": False}, Cause.NOT_ROLLED_BACK),
+        ({"created": True}, None),
+    ],
+)
+def test_only_what_may_have_been_written_is_reported(
+    fields: dict[str, Any], expected: Cause | None
+) -> None:
+    """Not what DMS never got, nor what it has taken back."""
+    found = not_rolled_back(log("ssl_mode", old=LOGIN, **fields), endpoint(LOGIN))
+    assert (found.cause if found else None) == expected
+
+
+def test_without_the_document_nothing_is_given_to_type() -> None:
+    """Somebody has emptied the bucket: the catalogue's words remain."""
+    found = not_rolled_back(log("ssl_mode", old=LOGIN), None)
+    assert found is not None
+    assert "aws dms" not in found.remedy
+    assert "ssl_mode verify-full (before: verify-ca)" in found.seen
+
+
+def test_a_password_is_named_by_its_version() -> None:
+    """Nobody finds it in a mail."""
+    of_password = log(
+        "ssl_mode",
+        old=LOGIN,
+        credentials="arn:secret",
+        new_password_version="new",
+        old_password_version="old",
+    )
+    found = not_rolled_back(of_password, endpoint(LOGIN))
+    assert found is not None
+    assert "version old of the secret arn:secret: give it with --password" in found.remedy
