@@ -51,6 +51,9 @@ from certifier.steps.passwords import password, password_at
 from certifier.vocabulary import Action, Cause, SettingsUnderTest, Severity, Witness
 
 READY = "active"
+LOG_ROOM = 200 * 1024
+"""Bytes of CAs that go into an undo log: an item of the table holds 400 KB (Developer Guide of
+DynamoDB, "Limits"), and there is no change without a log."""
 
 
 class ConfigureEvent(PolledEvent):
@@ -233,17 +236,27 @@ def _untrusted(event: ConfigureEvent, why: str) -> Refused:
 def _old_ca(
     context: StepContext[DmsSettings], material: Material | None, old: EndpointFields
 ) -> str | None:
-    """Return the CAs that the endpoint trusts now; ``None``: none, or DMS does not have them."""
+    """Return the CAs that the endpoint trusts now; ``None``: none, or DMS does not have them.
+
+    None either when they are more than a log holds: those lie with what the run has read.
+    """
     arn = old.certificate_arn
-    trusted = material.trusted if material else None
     if arn is None:
         return None
-    if trusted is not None and trusted.arn == arn and material is not None:
-        same = trusted.digest == material.bundle_digest
-        if (pem := trusted.pem or (material.bundle_pem if same else None)) is not None:
-            return pem
-    certificate = context.dms.certificate_by_arn(arn)
-    return certificate.pem if certificate is not None else None
+    pem = _read_pem(material, arn)
+    if pem is None:
+        certificate = context.dms.certificate_by_arn(arn)
+        pem = certificate.pem if certificate is not None else None
+    return pem if pem is None or len(pem.encode()) <= LOG_ROOM else None
+
+
+def _read_pem(material: Material | None, arn: str) -> str | None:
+    """Return the CAs of the endpoint's DMS certificate, as far as a run has read them."""
+    trusted = material.trusted if material else None
+    if material is None or trusted is None or trusted.arn != arn:
+        return None
+    same = trusted.digest == material.bundle_digest
+    return trusted.pem or (material.bundle_pem if same else None)
 
 
 def _create(
@@ -409,7 +422,7 @@ def _with_read_ca(
 ) -> UndoLog:
     """Return the log as it was before its old CA was imported anew, if it was: for a comparison."""
     trusted, arn = read.trusted if read else None, log.old.certificate_arn
-    if trusted is None or arn in (None, trusted.arn) or not _is_old_ca(log, read):
+    if trusted is None or arn in (None, trusted.arn) or _old_pem(log, read) is None:
         return log
     certificate = context.dms.certificate_by_arn(arn) if arn else None
     if certificate is None or certificate.digest != trusted.digest:
@@ -418,11 +431,15 @@ def _with_read_ca(
     return log.model_copy(update={"old": old})
 
 
-def _is_old_ca(log: UndoLog, read: Material | None) -> bool:
-    """Whether the PEM in the log is what the endpoint trusted when it was read."""
-    if log.old_ca_pem is None or read is None or read.trusted is None:
-        return False
-    return bundle_digest(log.old_ca_pem) == read.trusted.digest
+def _old_pem(log: UndoLog, read: Material | None) -> str | None:
+    """Return what the endpoint trusted when it was read, from the log or from what was read."""
+    trusted = read.trusted if read else None
+    if trusted is None:
+        return None
+    for pem in (log.old_ca_pem, _read_pem(read, trusted.arn)):
+        if pem is not None and bundle_digest(pem) == trusted.digest:
+            return pem
+    return None
 
 
 def _with_old_ca(
@@ -436,8 +453,8 @@ def _with_old_ca(
     Raises:
         Refused: DMS has no room for it.
     """
-    arn, pem = log.old.certificate_arn, log.old_ca_pem
-    if arn is None or pem is None or not _is_old_ca(log, read):
+    arn, pem = log.old.certificate_arn, _old_pem(log, read)
+    if arn is None or pem is None:
         return log
     if context.dms.certificate_by_arn(arn) is not None:
         return log

@@ -10,6 +10,7 @@ from certifier.aws.store.breaker import put_breaker
 from certifier.aws.store.items import source_key
 from certifier.aws.table import packed
 from certifier.run.state import BadEnd, Breaker
+from certifier.steps import configure_endpoint
 from sandbox.world import ENDPOINT, NAME, TARGET
 from tests.scenarios.live import Live
 
@@ -96,8 +97,13 @@ def test_without_permission_a_rollback_waits(live: Live) -> None:
     assert "StopReplicationTask" not in live.asked(since)
 
 
-def test_a_deleted_certificate_of_before_is_imported_again(live: Live) -> None:
-    """Nobody is kept from deleting what only an undo log names: its PEM lies there, too."""
+@pytest.mark.parametrize("room", [configure_endpoint.LOG_ROOM, 0])
+def test_a_deleted_certificate_of_before_is_imported_again(
+    live: Live, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is kept from deleting what only an undo log names: its PEM lies there, too, or, where
+    an item of the table has no room for it, with what the run has read."""
+    monkeypatch.setattr(configure_endpoint, "LOG_ROOM", room)
     live.certified()
     old = live.endpoint["CertificateArn"]
     before = live.world.trusted()

@@ -1,6 +1,6 @@
 """The held claim: every write that a run makes, and no way to make one without the claim."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from certifier.aws.store.items import (
 from certifier.aws.store.reads import Reads
 from certifier.aws.table import ConditionFailed, Table, Write
 from certifier.errors import Busy, ClaimLost
+from certifier.models import Finding
 from certifier.run.documents import UndoLog
 from certifier.run.kept import written
 from certifier.run.state import REMEMBERED, BadEnd, Claim, Marker, Pause, Recording, SourceState
@@ -30,6 +31,9 @@ from certifier.vocabulary import Outcome
 
 STATE_FINDINGS = 50
 """How many findings STATE keeps; the record in the bucket has all of them."""
+FINDINGS_ROOM = 128 * 1024
+"""Bytes of them at most: an item holds 400 KB (Developer Guide of DynamoDB, "Limits"), and texts of
+others are in them. A run that could not be recorded would never let go of its source."""
 OURS = "claim.execution = :run"
 OF_A_STOP = ("stop_taken", "stop_date", "started_at", "starts", "retained")
 """What a pause notes of one stop; it is over when the task is paused anew."""
@@ -121,15 +125,25 @@ class Held:
         A source may name an endpoint by identifier or by ARN, so both are written once known.
         """
         for key in sorted({key.lower() for key in keys} - set(self.state.owned)):
-            owner = self._table.put_op(
-                {**owner_key(key), "source": self.name}, *unless_taken(self.name)
-            )
-            note = self._table.change_op(
-                self._state, "ADD owned :key", OURS, {":key": {key}, ":run": self.run}
-            )
-            if not self._wrote(note, owner):
-                return self._reads.endpoint_owner(key)
+            if (other := self._own(key)) is not None:
+                return other
         return None
+
+    def _own(self, key: str) -> str | None:
+        owner = self._table.put_op(
+            {**owner_key(key), "source": self.name}, *unless_taken(self.name)
+        )
+        note = self._table.change_op(
+            self._state, "ADD owned :key", OURS, {":key": {key}, ":run": self.run}
+        )
+        for _ in range(RACES):
+            if self._wrote(note, owner):
+                return None
+            other = self._reads.endpoint_owner(key)
+            if other not in (None, self.name):
+                return other
+            # Whoever had it has let go of it since: it is not ours before it is written.
+        raise Busy(f"endpoint {key}")
 
     def write_undo(self, log: UndoLog) -> None:
         """Write how to put the endpoint back, before its first write."""
@@ -380,7 +394,7 @@ class Held:
         fields: dict[str, Any] = {
             **recording.state,
             "outcome": recording.outcome,
-            "findings": recording.findings[:STATE_FINDINGS],
+            "findings": _fitting(recording.findings),
             "recorded_at": recording.at,
             "recorded_by": self.run,
         }
@@ -409,3 +423,14 @@ class Held:
             condition=condition,
             values={":run": self.run, ":claimed": claimed},
         )
+
+
+def _fitting(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return the findings that STATE has room for: the first of them, errors before the rest."""
+    room, kept = FINDINGS_ROOM, set[int]()
+    for index in sorted(range(len(findings)), key=lambda at: findings[at].severity.weight):
+        room -= len(written(findings[index]).encode())
+        if room < 0 or len(kept) == STATE_FINDINGS:
+            break
+        kept.add(index)
+    return tuple(found for index, found in enumerate(findings) if index in kept)

@@ -36,14 +36,20 @@ class OnHolds(Sources):
         raise Busy(f"source {name}")
 
     def end_hold(self, name: str, now: datetime) -> bool:
-        """Make a source due that was on hold. ``False``: it was not."""
-        return self._table.wrote(
-            self._table.update_op(
-                source_key(name, "STATE"),
-                set_={"due_at": stamp(now), "due_partition": DUE},
-                remove=("on_hold",),
-                condition="attribute_exists(on_hold)",
-            )
+        """Make a source due that was on hold. ``False``: it was not.
+
+        One transaction: a call that is made again, because its answer was lost, is known by its
+        token (API of DynamoDB, TransactWriteItems), and does not hear that the hold is over.
+        """
+        return self._table.transacted(
+            [
+                self._table.update_op(
+                    source_key(name, "STATE"),
+                    set_={"due_at": stamp(now), "due_partition": DUE},
+                    remove=("on_hold",),
+                    condition="attribute_exists(on_hold)",
+                )
+            ]
         )
 
     def release(self, name: str, task: str, now: datetime) -> InUse | bool:

@@ -136,8 +136,9 @@ class Sources(Reads):
             made: list[Seen] = []
             try:
                 for part in _together([(one, self._spec_writes(*one, now)) for one in changed]):
-                    self._table.transact([write for _, writes in part for write in writes])
-                    made += [one for one, _ in part]
+                    ones = [one for one, _ in part]
+                    self._register([write for _, writes in part for write in writes], ones)
+                    made += ones
             except ConditionFailed:
                 left |= self._take_back(made, now)
                 continue
@@ -155,6 +156,14 @@ class Sources(Reads):
             return {source.name: at.version + (source.name in new) for source, at in seen}
         names = ", ".join(f"source {source.name}" for source in sources[:_NAMED])
         raise Busy(f"{names}{_and_left(left)}")
+
+    def _register(self, writes: Sequence[Write], ones: Sequence[Seen]) -> None:
+        """Make the writes of one transaction; one whose answer is lost is looked at."""
+        try:
+            self._table.transact(writes)
+        except Retryable:
+            if not all(self.registration(source).holds(source) for source, _ in ones):
+                raise
 
     def could_register(self, sources: Sequence[Source]) -> dict[str, int]:
         """Return the versions that sources have now, if they could be registered; writes nothing.
@@ -310,6 +319,7 @@ class Sources(Reads):
 
         Returns the fingerprints that are approved, and those that wait on. Nothing is approved when
         one that was compared does not wait: the bundle is another one than that person has seen.
+        One transaction: tried again after a lost answer, it is known by its token.
 
         Raises:
             Busy: it is being recorded at the same time.
@@ -331,7 +341,7 @@ class Sources(Reads):
                 condition="pending_anchors = :seen",
                 values={":seen": [*waiting]},
             )
-            if self._table.wrote(update):
+            if self._table.transacted([update]):
                 return approved, left
         raise Busy(f"source {name}")
 
