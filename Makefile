@@ -155,7 +155,7 @@ fuzz: setup ## thousands of certificates, CAs, hosts and modes against libpq; th
 
 .PHONY: chaos
 chaos: setup ## every fault at every call and state of every story; thousands of cases of two things at once
-	CERTIFIER_CHAOS=all $(PYTEST) $(PARALLEL) --timeout=3600 $(SCENARIO_TESTS) -k "cut_off or two_things_at_once or for_hours or taken_away"
+	CERTIFIER_CHAOS=all $(PYTEST) $(PARALLEL) --timeout=3600 $(SCENARIO_TESTS) -k "cut_off or two_things_at_once or for_hours or taken_away or onboarded_at_once or function_dies"
 
 .PHONY: audit
 audit: ## the table of rights of the last `make scenarios`: function, action, resource, condition, scenario
