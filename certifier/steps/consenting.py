@@ -5,6 +5,7 @@ from typing import Any
 
 from certifier.endpoint.facts import Endpoint
 from certifier.errors import Refused
+from certifier.models import Finding
 from certifier.run.consent import not_allowed, of_an_installation
 from certifier.run.event import StepEvent
 from certifier.steps.context import StepContext
@@ -17,12 +18,11 @@ def require_consent(event: StepEvent, context: StepContext[Any], endpoint: Endpo
     IAM asks for the tag too, but not for what is in it, and not of who stops a task.
 
     Raises:
-        Refused: the endpoint's tag does not name the source any more.
+        Refused: the endpoint's tag does not name the source any more, or another installation has
+            the endpoint.
     """
-    what = f"the endpoint {endpoint.identifier}"
-    tags = context.dms.tags(endpoint.arn)
-    if (refusal := not_allowed(what, endpoint.arn, tags, event.name)) is not None:
-        raise Refused.because(refusal)
+    if reasons := _forbidden(event, context, endpoint):
+        raise Refused.because(*reasons)
 
 
 def why_denied(
@@ -37,13 +37,19 @@ def why_denied(
         ``denied`` when the tags are as they should be, or cannot be read.
     """
     try:
-        tags = context.dms.tags(endpoint.arn)
+        reasons = _forbidden(event, context, endpoint)
     except Refused:
         return denied
-    what, name = f"the endpoint {endpoint.identifier}", endpoint.identifier
+    return Refused.because(*reasons) if reasons else denied
+
+
+def _forbidden(
+    event: StepEvent, context: StepContext[Any], endpoint: Endpoint
+) -> tuple[Finding, ...]:
+    """Return what the tags of the endpoint have against its use."""
+    tags, name = context.dms.tags(endpoint.arn), endpoint.identifier
     found = (
-        not_allowed(what, endpoint.arn, tags, event.name),
+        not_allowed(f"the endpoint {name}", endpoint.arn, tags, event.name),
         of_an_installation(name, endpoint.arn, tags, context.settings.installation),
     )
-    reasons = tuple(each for each in found if each is not None)
-    return Refused.because(*reasons) if reasons else denied
+    return tuple(each for each in found if each is not None)

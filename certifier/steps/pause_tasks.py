@@ -76,6 +76,7 @@ def run(event: PauseEvent, context: StepContext[PauseSettings]) -> Paused:
     passing = [task for task in tasks if task.status in PASSING]
     if begins and (wait := _begin(event, context, endpoint, (*running, *passing))):
         return wait
+    _refuse_forbidden(event, context, endpoint, running)
     _refuse_unreadable((*running, *passing), noted.unreadable)
     _refuse_unwilling(event, tasks, context.now())
     unproven = [t for t in running if not _can_restart(event, context, t, endpoint.arn)]
@@ -262,6 +263,20 @@ def _refuse_serverless(context: StepContext[PauseSettings], endpoint: Endpoint) 
     if configs := context.dms.serverless_replications(endpoint.arn):
         seen = f"serverless replications use {endpoint.identifier}: {', '.join(configs)}"
         raise Refused(Cause.SERVERLESS_REPLICATION, seen=seen)
+
+
+def _refuse_forbidden(
+    event: PauseEvent,
+    context: StepContext[PauseSettings],
+    endpoint: Endpoint,
+    running: Collection[ReplicationTask],
+) -> None:
+    """Refuse to stop tasks for a rollback that the owner forbids by now.
+
+    IAM would deny it, and with settings that DMS does not connect with no task starts again.
+    """
+    if event.action is Action.ROLL_BACK and running:
+        require_consent(event, context, endpoint)
 
 
 def _refuse_unreadable(tasks: Iterable[ReplicationTask], unreadable: Collection[str]) -> None:

@@ -112,6 +112,29 @@ def test_consent_to_others_does_not_keep_us_from_rolling_back(live: Live) -> Non
     assert "not_allowed" in live.causes
 
 
+@pytest.mark.parametrize("act", [untag, hand_over, lambda live: consent(live, "invoices")])
+def test_no_running_task_is_stopped_for_a_rollback_without_consent(
+    live: Live, act: Callable[[Live], None]
+) -> None:
+    """The run died, a person has started the task, and then the owner withdraws: IAM has no such
+    tag on a task, so the step asks, as before a change."""
+    live.certified()
+    live.dms.fail_after_change(ENDPOINT)
+    live.cloud.stop_child_at("Test connection")
+    live.change()
+    live.dms.set_task(live.task, status="running")
+    act(live)
+    since = live.now
+    live.tick(6)
+    assert (live.outcome, live.mode, live.status()) == ("failed", "verify-full", "running")
+    assert "StopReplicationTask" not in live.asked(since)
+    assert {"not_rolled_back", "not_allowed"} <= live.causes
+    live.client.remove_tags_from_resource(ResourceArn=live.arn, TagKeys=["certifier:stack"])
+    consent(live)
+    live.tick(6)
+    assert (live.mode, live.status(), live.unfinished) == ("verify-ca", "running", [])
+
+
 def test_what_connects_after_all_needs_no_consent(live: Live) -> None:
     """The network heals: the change is proven, nothing is to be written, and the task runs."""
     stranded(live, untag)
