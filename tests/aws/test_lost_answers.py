@@ -356,13 +356,15 @@ def test_a_run_is_recorded_however_much_others_have_written(store: Store) -> Non
         finding(cause, place=Witness.DMS_TEST, seen=words, raw=words)
         for cause in (*[Cause.CA_NOT_STRICT] * 60, Cause.PASSWORD_REJECTED)
     ]
-    ended_so = recording(Outcome.FAILED, findings=tuple(found))
+    many = {"unsent": tuple(found)}  # events of months in which no notice could be sent
+    ended_so = recording(Outcome.FAILED, findings=tuple(found), state=many)
     store.hold("orders", RUN).record(ended_so, breaker_limit=3)
     state = store.state("orders")
     assert state is not None
     assert state.claim is None
     assert state.findings[-1].cause is Cause.PASSWORD_REJECTED
     assert len(state.findings) > 5
+    assert len(state.unsent) > 5
 
 
 def test_all_that_was_registered_is_seen_although_the_answer_is_lost(

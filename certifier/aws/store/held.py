@@ -398,6 +398,8 @@ class Held:
             "recorded_at": recording.at,
             "recorded_by": self.run,
         }
+        if unsent := fields.get("unsent"):
+            fields["unsent"] = _fitting(unsent)
         kept = {key: plain(value) for key, value in fields.items() if value is not None}
         gone = [key for key, value in fields.items() if value is None]
         gone += ["claim", "markers", UNREADABLE]
