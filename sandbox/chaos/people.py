@@ -5,6 +5,8 @@ from random import Random
 from typing import Any
 
 from certifier.aws.store import Store
+from certifier.ownership import SOURCE_TAG
+from sandbox.aws.machine import Where
 from sandbox.chaos.promises import Watch
 from sandbox.chaos.stories import log_in_with
 from sandbox.world import CREDENTIALS, ENDPOINT, NAME, PAIR, World
@@ -64,6 +66,43 @@ def delete_certificate(world: World, watch: Watch, rng: Random) -> bool:
     return arn is not None and watch.person(lambda: client.delete_certificate(CertificateArn=arn))
 
 
+def withdraw(world: World, watch: Watch, rng: Random) -> bool:  # noqa: ARG001
+    """Withdraw the consent to the endpoint or a secret, or give it to others, until the next run is
+    about to be recorded."""
+    what, value = rng.choice((ENDPOINT, CREDENTIALS, PAIR)), rng.choice((None, "others"))
+    arn = (world.endpoint() or {}).get("EndpointArn")
+    if what == ENDPOINT and arn is None:
+        return False
+    _tag(world, what, value)
+    back: list[None] = []
+
+    def give_back(where: Where) -> None:
+        there = what != ENDPOINT or world.endpoint() is not None
+        if where.state == "Record certification" and where.child and there and not back:
+            back.append(None)
+            _tag(world, what, "*" if what != ENDPOINT else "+")
+
+    world.cloud.on_state(give_back)
+    return True
+
+
+def _tag(world: World, what: str, value: str | None) -> None:
+    """Give the endpoint or a secret that consent; ``None``: none."""
+    if what == ENDPOINT:
+        dms, arn = world.cloud.client("dms"), (world.endpoint() or {})["EndpointArn"]
+        if value is None:
+            dms.remove_tags_from_resource(ResourceArn=arn, TagKeys=[SOURCE_TAG])
+        else:
+            tags = [{"Key": SOURCE_TAG, "Value": value}]
+            dms.add_tags_to_resource(ResourceArn=arn, Tags=tags)
+        return
+    secrets = world.cloud.client("secretsmanager")
+    if value is None:
+        secrets.untag_resource(SecretId=what, TagKeys=[SOURCE_TAG])
+    else:
+        secrets.tag_resource(SecretId=what, Tags=[{"Key": SOURCE_TAG, "Value": value}])
+
+
 def edit(world: World, watch: Watch, rng: Random) -> bool:
     """Register the source anew, with another spec; Onboard runs it."""
     changes: list[dict[str, Any]] = [
@@ -117,5 +156,6 @@ ACTS: Mapping[str, Act] = {
         forget,
         rotate,
         rotate_password,
+        withdraw,
     )
 }
