@@ -45,8 +45,9 @@ LATER = NOW + 5 * MINUTE
 
 @dataclass
 class Trouble:
-    """What befalls the next attempts of writes: an error of DynamoDB, or (``None``) silence after
-    the write was made. A transaction that is tried again with its token is not made again."""
+    """What befalls the next attempts of writes: an error of DynamoDB, silence after the write was
+    made (``None``), or nothing (``{}``). A transaction that is tried again with its
+    token is not made again."""
 
     coming: list[dict[str, Any] | None] = field(default_factory=list)
     made: dict[str, Any] = field(default_factory=dict)
@@ -62,14 +63,14 @@ def troubled() -> Iterator[Trouble]:
         operation = str(target.decode() if isinstance(target, bytes) else target).split(".")[-1]
         if operation not in WRITES:
             return before(request)
-        befalls = trouble.coming.pop(0) if trouble.coming else ()
+        befalls = trouble.coming.pop(0) if trouble.coming else {}
         if befalls is CANCELED and operation != "TransactWriteItems":
             befalls = TOO_FAST
-        if isinstance(befalls, dict):
+        if befalls:
             headers = {"Content-Type": "application/x-amz-json-1.0"}
             return befalls.get("status", 400), headers, json.dumps(befalls["body"])
         token = json.loads(request.body).get("ClientRequestToken")
-        answer = trouble.made.get(token) or before(request)
+        answer: Any = trouble.made.get(token) or before(request)
         if token is not None and answer[0] == 200:
             trouble.made[token] = answer
         if befalls is None:
@@ -110,6 +111,11 @@ def claimed(store: Store) -> None:
 def begun(store: Store) -> None:
     claimed(store)
     store.hold("orders", RUN).write_undo(UNDO)
+
+
+def taken_over(store: Store) -> None:
+    begun(store)
+    store.claim("orders", OTHER, LATER, ended(NOW))
 
 
 def pausing(store: Store) -> None:
@@ -193,7 +199,7 @@ ACTS: dict[str, tuple[Callable[[Store], object], Act]] = {
     "note what is sent": (begun, held(lambda it: it.note_sent(SENT))),
     "prove": (begun, held(lambda it: it.prove_undo("v1"))),
     "count a try": (
-        lambda store: (begun(store), store.claim("orders", OTHER, LATER, ended(NOW))),
+        taken_over,
         lambda store: store.hold("orders", OTHER).count_try(),
     ),
     "pause": (claimed, held(lambda it: it.pause(TASK, NOW, endpoints=(ARN,)))),
@@ -257,7 +263,7 @@ def test_a_write_whose_answer_was_lost_says_what_it_has_done(
     expected, after = act(store), items(store)
     for nth in range(2):  # of those that the act makes
         store, act = stage(name)
-        trouble.coming = [*[()] * nth, None]  # type: ignore[list-item]
+        trouble.coming = [*[{}] * nth, None]
         assert act(store) == expected
         assert items(store) == after
         trouble.coming.clear()
@@ -372,7 +378,7 @@ def test_all_that_was_registered_is_seen_although_the_answer_is_lost(
 ) -> None:
     """Of the second of two transactions: what was made is not taken back, nor reported failed."""
     many = tuple(a_source(f"s-{n:03}") for n in range(40))
-    trouble.coming = [(), *[None] * EVERY_TRY]  # type: ignore[list-item]
+    trouble.coming = [{}, *[None] * EVERY_TRY]
     assert set(store.register_all(many, NOW).values()) == {1}
     assert len(store.specs_all()) == 40
 
@@ -383,7 +389,8 @@ def test_an_endpoint_that_another_lets_go_of_at_that_moment_is_ours_only_once_it
     """The condition was lost to a source that is gone when one looks."""
     claimed(store)
     store.register(a_source("sales", endpoint=ARN), NOW)
-    held_by_us, gone = store.hold("orders", RUN), []
+    held_by_us = store.hold("orders", RUN)
+    gone: list[object] = []
 
     def forget(params: dict[str, Any], **_: Any) -> None:
         if "ENDPOINT#" in params["Key"]["pk"]["S"] and not gone:
