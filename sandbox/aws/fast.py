@@ -24,7 +24,12 @@ from botocore.useragent import UserAgentString
 from moto import backend_index
 from moto.core import models, responses
 from moto.core.base_backend import BaseBackend
-from moto.core.serialize import AttributePicker, XFormedAttributePicker
+from moto.core.serialize import (
+    AttributePicker,
+    AttributePickerContext,
+    ResponseSerializer,
+    XFormedAttributePicker,
+)
 from moto.core.utils import method_names_from_class
 from moto.dynamodb import models as dynamodb
 from moto.dynamodb.models import DynamoDBBackend
@@ -71,6 +76,7 @@ def _seams() -> tuple[tuple[Any, str, Any], ...]:
         (models, "RESPONSES_METHODS", ()),
         (botocore.session, "create_loader", lambda _: _MODELS()),
         *((picker, "get_possible_keys", _remembering(picker)) for picker in _PICKERS),
+        (ResponseSerializer, "get_value", _value_of()),
         (responses, "method_names_from_class", cache(method_names_from_class)),
         (backend_index, "backend_url_patterns", _patterns()),
         (MotoRandom, "get_random_string", _random_string),
@@ -298,3 +304,31 @@ def _remembering(picker: Any) -> Any:
         return keys
 
     return get_possible_keys
+
+
+def _value_of() -> Any:
+    """A dictionary that answers is asked for its keys; moto makes a context for each member.
+
+    Of the nine members of an AttributeValue one is set, and each item has a dozen of them.
+    """
+    plain = ResponseSerializer.get_value
+    known: dict[tuple[type, str, Any], tuple[str, ...]] = {}
+
+    def get_value(self: Any, value: Any, key: str, shape: Any) -> Any:
+        picker = self._value_picker
+        if type(value) is not dict or getattr(picker, "response_transformers", True):
+            return plain(self, value, key, shape)
+        place = (type(picker), key, shape)
+        keys = known.get(place)
+        if keys is None:
+            model = self.operation_model
+            context = AttributePickerContext(value, key, shape, model, model.service_model)
+            keys = known[place] = picker.get_possible_keys(context)
+        for each in keys:
+            if each in value:
+                return value[each]
+            if "." in each:
+                return plain(self, value, key, shape)
+        return None
+
+    return get_value
