@@ -5,6 +5,7 @@ A scenario is some thousand calls, and half of their time went into this.
 
 import copy
 import inspect
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -32,6 +33,7 @@ from moto.core.serialize import (
 )
 from moto.core.utils import method_names_from_class
 from moto.dynamodb import models as dynamodb
+from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
@@ -87,6 +89,7 @@ def _seams() -> tuple[tuple[Any, str, Any], ...]:
         (validators, "deepcopy", _copied),
         (_NODES.DepthFirstTraverser, "traverse", _traverse),
         (_NODES.Node, "find_clauses", _find_clauses),
+        (ConditionExpressionParser, "_lex_condition_expression", _words_of_conditions()),
         (EventAliaser, "_alias_event_name", _aliases()),
         (BaseEventHooks, "_verify_accept_kwargs", lambda *_: None),
         (_TRIE, "_recursive_copy", _trie_copied),
@@ -186,6 +189,20 @@ def _traverse(self: Any, root: Any) -> Any:
         return node
 
     return visit(root, -1)
+
+
+def _words_of_conditions() -> Any:
+    """A condition names its values, so that the same few texts come again and again."""
+    plain = ConditionExpressionParser._lex_condition_expression
+    known: dict[str, tuple[Any, ...]] = {}
+
+    def lexed(self: Any) -> deque[Any]:
+        text = self.condition_expression
+        if text not in known:
+            known[text] = tuple(plain(self))
+        return deque(known[text])
+
+    return lexed
 
 
 def _find_clauses(self: Any, clause_types: Sequence[type]) -> list[Any]:
