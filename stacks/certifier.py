@@ -18,9 +18,10 @@ from stacks.observability import Alarms, Notices, retention
 from stacks.onboarding import Onboarding
 from stacks.people import People
 from stacks.settings import Settings
+from stacks.states import Pace
 from stacks.storage import Storage
 from stacks.triggers import Triggers
-from stacks.workflow import Pace, Workflow
+from stacks.workflow import Workflow
 
 
 class Certifier(Construct):
