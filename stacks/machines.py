@@ -13,7 +13,7 @@ from certifier.errors import (
     Retryable,
     concrete,
 )
-from stacks.access import on_behalf_of
+from stacks.statements import on_behalf_of
 
 # A task is given up a little after the longest function timeout (2 minutes), so that the next
 # attempt never meets the last one still at work.

@@ -15,8 +15,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.access import on_behalf_of
 from stacks.settings import Settings
+from stacks.statements import on_behalf_of
 
 # A tick is worth nothing once the next one has come.
 TICK = Duration.minutes(10)
