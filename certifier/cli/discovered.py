@@ -35,7 +35,8 @@ from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest, probe
 from certifier.rds_names import rds_name
 from certifier.roots import Roots
 from certifier.run.proposal import proposed_words
-from certifier.source import Engine, word_mistake
+from certifier.source import Engine
+from certifier.source_values import word_mistake
 from certifier.text import counted
 from certifier.vocabulary import SslMode
 

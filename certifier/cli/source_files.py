@@ -9,7 +9,8 @@ from typing import Any
 from certifier.cli.discovered import Discovered
 from certifier.cli.new_files import write_new
 from certifier.run.consent import consent_command, consents
-from certifier.source import Source, is_database
+from certifier.source import Source
+from certifier.source_values import is_database
 
 
 def write_source_files(
