@@ -18,7 +18,7 @@ from constructs import Construct
 from certifier.errors import ClaimLost
 from certifier.vocabulary import Action, Decision, Outcome, SettingsUnderTest
 from stacks.machines import names_of
-from stacks.states import COMMON, NULL, Pace, States, flags, no_answer, step_payload
+from stacks.states import COMMON, NULL, Pace, StateMaker, flags, no_answer, step_payload
 
 
 class OneSource:
@@ -29,7 +29,7 @@ class OneSource:
         states: makes them; the rounds of its loops are those of this child.
     """
 
-    def __init__(self, scope: Construct, *, states: States, pace: Pace) -> None:
+    def __init__(self, scope: Construct, *, states: StateMaker, pace: Pace) -> None:
         self._scope = scope
         self._states = states
         self._pace = pace

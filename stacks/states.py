@@ -68,7 +68,7 @@ class Loop:
     done: sfn.Choice
 
 
-class States:
+class StateMaker:
     """Makes the states that repeat, in one scope: a step, and a step that is asked again.
 
     Args:

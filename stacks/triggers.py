@@ -63,6 +63,10 @@ class Triggers(Construct):
                 dead_letter_queue=self.undelivered,
             ),
         )
+        self._rules(settings)
+
+    def _rules(self, settings: Settings) -> None:
+        """The events that start the machine before the schedule would."""
         self._rule(
             "SecretChanged",
             "a secret of a source has a new current version",

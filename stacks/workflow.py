@@ -24,7 +24,7 @@ from constructs import Construct
 
 from stacks.machines import machine_log, states_of_this_account
 from stacks.one_source import OneSource
-from stacks.states import NULL, PROBLEM, Pace, States
+from stacks.states import NULL, PROBLEM, Pace, StateMaker
 
 # What a machine answers when no source is concerned; see certifier/steps/report.py.
 NO_SOURCES = {"counts": {}, "sources": [], "report": "{% null %}"}
@@ -69,7 +69,7 @@ class Workflow(Construct):
         self._versions = {name: _version(function) for name, function in functions.items()}
         self._bucket = bucket
         self._pace = pace
-        self._states = States(self, functions=self._versions, pace=pace)
+        self._states = StateMaker(self, functions=self._versions, pace=pace)
         # Without it CDK leaves the Map's result writer out.
         self.node.set_context("@aws-cdk/aws-stepfunctions:useDistributedMapResultWriterV2", True)
         role = iam.Role(self, "Role", assumed_by=states_of_this_account(self))
