@@ -1,4 +1,4 @@
-"""What the value of each field of a source may be, and what a person is told who wrote another.
+"""What the value of each field of a source may be, and the sentence that rejects any other.
 
 No value is echoed, since a password may have been put into the wrong field.
 """

@@ -124,7 +124,7 @@ def _with_old_cas(
     state: SourceState,
     context: StepContext[ProbeSettings],
 ) -> tuple[str | None, ProbeReport | None, datetime | None]:
-    """Look again with ``both``, then with what was dropped of late too.
+    """Look once more with ``both``, then with what was dropped of late too.
 
     Returns:
         The CAs to trust meanwhile; the report that they passed with, if one; and when the CA was
