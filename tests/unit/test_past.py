@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from certifier.run.documents import Change
 from certifier.run.intent import AcmImport, IntendedChange, Intent, Would
 from certifier.run.past import past
-from certifier.run.plan import Change
 from certifier.run.record import Certification
 from certifier.vocabulary import Mode, Origin, Outcome
 
