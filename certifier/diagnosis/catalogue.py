@@ -1403,8 +1403,9 @@ _CHANGING = (
         Cause.NOT_ROLLED_BACK,
         why="A change was written to the endpoint, and it is neither proven nor rolled back: what "
         "the other findings name is in the way. Tasks that we stopped for it may not start.",
-        remedy="Act now: remove what the other findings name, and the next run rolls back. Or set "
-        "the values of before by hand; the next run tests them and starts the tasks.",
+        remedy="Act now: remove what the other findings name and run `certifier certify NAME`, "
+        "which rolls back. Or set the values of before by hand; the next run tests them, and "
+        "starts the tasks once DMS connects.",
     ),
     _row(
         Cause.INTERRUPTED_RUN_FINISHED,

@@ -57,9 +57,9 @@ def not_rolled_back(log: UndoLog, before: Endpoint | None) -> Finding | None:
     remedy = None
     if before is not None and changed:
         remedy = (
-            "Act now: remove what the other findings name, and the next run rolls back. Or by "
-            f"hand: {command(log, before)} . {_password(log)}The next run then tests that and "
-            "starts the tasks."
+            "Act now: remove what the other findings name and run `certifier certify NAME`, which "
+            f"rolls back. Or by hand: `{command(log, before)}`. {_password(log)}The next run then "
+            "tests that, and starts the tasks once DMS connects."
         )
     return finding(Cause.NOT_ROLLED_BACK, place=Witness.WORKFLOW, seen=seen, remedy=remedy)
 

@@ -277,7 +277,8 @@ def _of_interrupted(found: Dossier, outcome: Outcome) -> Finding:
     }.get(outcome)
     remedy = None
     if what is None and not _undo_is_done(found):
-        what, remedy = "this run could not finish that", "Read the other findings: they say why."
+        what = "this run could not finish that"
+        remedy = "Read the other findings, which say why: `certifier show NAME`."
     seen = f"an earlier run was left in the middle of a change; {what or 'it is over'}"
     return finding(Cause.INTERRUPTED_RUN_FINISHED, place=Witness.WORKFLOW, seen=seen, remedy=remedy)
 

@@ -45,7 +45,7 @@ def hand_over(live: Live) -> None:
 def by_hand(live: Live) -> None:
     """Type the command that is shown."""
     remedy = live.found("not_rolled_back")["remedy"]
-    command = remedy.partition("aws dms modify-endpoint")[2].partition(" . ")[0]
+    command = remedy.partition("aws dms modify-endpoint")[2].partition("`")[0]
     words = shlex.split(command)
     options = dict(zip(words[::2], words[1::2], strict=True))
     assert options.pop("--region") == live.cloud.region
