@@ -206,7 +206,7 @@ def _epilog(helps: Mapping[str, str]) -> Iterator[str]:
             yield f"  for example: {next(iter(group.values()))}"
             yield ""
     yield "certifier COMMAND --help says more, with an example of each command."
-    yield "exit status: 0 yes; 1 no; 2 wrong usage, a file that cannot be opened, or no answer of AWS"
+    yield "exit status: 0 yes; 1 no; 2 wrong usage, a file that cannot be opened, or AWS is silent"
 
 
 def _with_example(parser: argparse.ArgumentParser, example: str) -> None:
