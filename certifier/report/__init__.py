@@ -65,7 +65,9 @@ CERTIFIED: Mapping[SslMode, str] = MappingProxyType(
 
 
 QUOTED = 400
-"""Characters of what was seen that the sheet of a source quotes."""
+"""Characters of what was seen that the sheet of a source quotes, and of a subject or issuer."""
+NAMES_QUOTED = 1_000
+"""Characters of a certificate's names that a page quotes; the record has more."""
 
 
 def certification_page(record: Certification) -> str:
@@ -177,9 +179,9 @@ def _day(value: datetime | None) -> str:
     return "–" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d")
 
 
-def _clip(text: str) -> str:
-    """Return as much of a sentence as a sheet quotes; the record has all of it."""
-    return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
+def _clip(text: str, limit: int = QUOTED) -> str:
+    """Return as much of a text as a page quotes; the record has all of it."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _last(arn: str) -> str:
@@ -217,7 +219,7 @@ def environment() -> "Environment":
         size=_size,
         errors_first=errors_first,
     )
-    made.globals.update(symbols=SYMBOLS)
+    made.globals.update(symbols=SYMBOLS, names_quoted=NAMES_QUOTED)
     return made
 
 
