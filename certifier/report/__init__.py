@@ -18,7 +18,7 @@ from certifier.run.intent import IntendedChange
 from certifier.run.record import Certification
 from certifier.run.settled import open_first
 from certifier.run.summary import Summary
-from certifier.text import size
+from certifier.text import LONGEST, printable, size
 from certifier.vocabulary import Outcome, SslMode
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ CERTIFIED: Mapping[SslMode, str] = MappingProxyType(
 
 QUOTED = 400
 """Characters of what was seen that the sheet of a source quotes, and of a subject or issuer."""
-NAMES_QUOTED = 1_000
-"""Characters of a certificate's names that a page quotes; the record has more."""
+QUOTED_AT_LENGTH = 1_000
+"""Characters of a certificate's names, and of what DMS said; the record has more."""
 
 
 def certification_page(record: Certification) -> str:
@@ -195,6 +195,16 @@ def _fingerprint(sha256: str | None) -> str:
     return ":".join(text[i : i + 2] for i in range(0, len(text), 2))
 
 
+def _visible(value: Any) -> Any:
+    """Return a text without what turns the direction of writing, or is not seen; others as is.
+
+    Whatever a template shows passes here, so that none can forget it.
+    """
+    if type(value) is not str or value.isprintable():
+        return value
+    return "\n".join(printable(line, LONGEST) for line in value.split("\n"))
+
+
 @cache
 def environment() -> "Environment":
     """Return the templates of all pages, and what they share."""
@@ -204,6 +214,7 @@ def environment() -> "Environment":
     made = Environment(
         loader=PackageLoader("certifier.report"),
         autoescape=True,
+        finalize=_visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -219,7 +230,7 @@ def environment() -> "Environment":
         size=_size,
         errors_first=errors_first,
     )
-    made.globals.update(symbols=SYMBOLS, names_quoted=NAMES_QUOTED)
+    made.globals.update(symbols=SYMBOLS, at_length=QUOTED_AT_LENGTH)
     return made
 
 
