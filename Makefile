@@ -125,8 +125,9 @@ served: setup .venv-awscli/.stamp ## the served account, with the aws command an
 	$(PYTEST) $(PARALLEL) --dist=loadfile $(SERVED_TESTS)
 
 # The unit and adapter tests again on other days, in tests/days.py's words, a process for each day;
-# those of the source itself, which has no clock, are left out. On other-days, what does not know
-# dates or takes long runs on one of the days; every-day takes a few minutes.
+# those of the source itself, which has no clock, are left out, and fewer examples are drawn. On
+# other-days, what does not know dates or takes long runs on one of the days; every-day takes a few
+# minutes.
 DAYS ?= +40,+400,+4000,29-feb
 ON_DAYS = CERTIFIER_DAYS=$(DAYS) $(PYTHON) -m tests.on_days \
 	tests/unit tests/docs tests/test_days.py $(ADAPTER_TESTS)

@@ -1,5 +1,7 @@
 """What all tests share: the day on which they run, their marks, and their order."""
 
+import gc
+
 import pytest
 from hypothesis import settings
 
@@ -9,8 +11,8 @@ from tests import days
 days.travel()
 
 # A busy machine is not a fault: no example has a time limit of its own.
-settings.register_profile("without deadline", deadline=None)
-settings.load_profile("without deadline")
+settings.register_profile("ours", deadline=None, max_examples=days.share(100))
+settings.load_profile("ours")
 
 REAL_CLOCK = pytest.mark.real_clock("libpq verifies this test's server by the machine's clock")
 
@@ -32,3 +34,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if days.runs(item)]
+
+
+def pytest_collection_finish() -> None:
+    """Let the collection of garbage pass over what stays to the end, and come more rarely.
+
+    moto, botocore and thousands of tests are some million objects; to look at them again and again
+    is a tenth of the time that the tests take.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 1000)

@@ -19,6 +19,11 @@ import pytest
 _PURE: Final = ("tests/unit", "tests/test_days.py")
 
 
+ANOTHER_PROCESS: Final = pytest.mark.real_clock(
+    "it asks other processes, which have the machine's clock"
+)
+
+
 class Turn(StrEnum):
     """On which days a test runs."""
 
@@ -54,6 +59,15 @@ def travel() -> None:
         import time_machine  # pytest wants to rewrite it first
 
         time_machine.travel(datetime.now(UTC) + moved_by()).start()
+
+
+def share(count: int) -> int:
+    """Return how many of so many are enough: all, or a sixth of them on another day.
+
+    For examples that are drawn, and for fleets that are large so that something is seen to be
+    bounded: neither knows a date.
+    """
+    return max(count // 6, 1) if days() else count
 
 
 def runs(item: pytest.Item) -> bool:

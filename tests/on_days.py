@@ -124,7 +124,6 @@ class _Witness:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.clock = datetime.now(UTC)
         self.pytest_deselected(session.items)
-        gc.freeze()  # the tests themselves stay to the end
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         self.turns.update((item.nodeid, days.turn(item)) for item in items)

@@ -73,6 +73,15 @@ def test_each_day_has_its_share_of_the_others() -> None:
     assert all(900 < places.count(place) < 1100 for place in range(4))
 
 
+@pytest.mark.parametrize(("asked", "enough"), [("", (800, 1)), ("+40", (133, 1))])
+def test_a_share_is_enough_on_another_day(
+    monkeypatch: pytest.MonkeyPatch, asked: str, enough: tuple[int, int]
+) -> None:
+    """On the machine's own all is drawn; on another a sixth, and never nothing."""
+    monkeypatch.setenv("CERTIFIER_DAYS", asked)
+    assert (days.share(800), days.share(1)) == enough
+
+
 def test_days_that_have_shown_everything_are_good() -> None:
     """The summary counts what ran."""
     assert wrong([FORTY, LEAP], NAMES, MACHINE) == []

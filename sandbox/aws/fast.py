@@ -5,6 +5,7 @@ A scenario is some thousand calls, and half of their time went into this.
 
 import copy
 import inspect
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -24,9 +25,15 @@ from botocore.useragent import UserAgentString
 from moto import backend_index
 from moto.core import models, responses
 from moto.core.base_backend import BaseBackend
-from moto.core.serialize import AttributePicker, XFormedAttributePicker
+from moto.core.serialize import (
+    AttributePicker,
+    AttributePickerContext,
+    ResponseSerializer,
+    XFormedAttributePicker,
+)
 from moto.core.utils import method_names_from_class
 from moto.dynamodb import models as dynamodb
+from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
@@ -71,6 +78,7 @@ def _seams() -> tuple[tuple[Any, str, Any], ...]:
         (models, "RESPONSES_METHODS", ()),
         (botocore.session, "create_loader", lambda _: _MODELS()),
         *((picker, "get_possible_keys", _remembering(picker)) for picker in _PICKERS),
+        (ResponseSerializer, "get_value", _value_of()),
         (responses, "method_names_from_class", cache(method_names_from_class)),
         (backend_index, "backend_url_patterns", _patterns()),
         (MotoRandom, "get_random_string", _random_string),
@@ -81,6 +89,7 @@ def _seams() -> tuple[tuple[Any, str, Any], ...]:
         (validators, "deepcopy", _copied),
         (_NODES.DepthFirstTraverser, "traverse", _traverse),
         (_NODES.Node, "find_clauses", _find_clauses),
+        (ConditionExpressionParser, "_lex_condition_expression", _words_of_conditions()),
         (EventAliaser, "_alias_event_name", _aliases()),
         (BaseEventHooks, "_verify_accept_kwargs", lambda *_: None),
         (_TRIE, "_recursive_copy", _trie_copied),
@@ -180,6 +189,20 @@ def _traverse(self: Any, root: Any) -> Any:
         return node
 
     return visit(root, -1)
+
+
+def _words_of_conditions() -> Any:
+    """A condition names its values, so that the same few texts come again and again."""
+    plain = ConditionExpressionParser._lex_condition_expression
+    known: dict[str, tuple[Any, ...]] = {}
+
+    def lexed(self: Any) -> deque[Any]:
+        text = self.condition_expression
+        if text not in known:
+            known[text] = tuple(plain(self))
+        return deque(known[text])
+
+    return lexed
 
 
 def _find_clauses(self: Any, clause_types: Sequence[type]) -> list[Any]:
@@ -298,3 +321,31 @@ def _remembering(picker: Any) -> Any:
         return keys
 
     return get_possible_keys
+
+
+def _value_of() -> Any:
+    """A dictionary that answers is asked for its keys; moto makes a context for each member.
+
+    Of the nine members of an AttributeValue one is set, and each item has a dozen of them.
+    """
+    plain = ResponseSerializer.get_value
+    known: dict[tuple[type, str, Any], tuple[str, ...]] = {}
+
+    def get_value(self: Any, value: Any, key: str, shape: Any) -> Any:
+        picker = self._value_picker
+        if type(value) is not dict or getattr(picker, "response_transformers", True):
+            return plain(self, value, key, shape)
+        place = (type(picker), key, shape)
+        keys = known.get(place)
+        if keys is None:
+            model = self.operation_model
+            context = AttributePickerContext(value, key, shape, model, model.service_model)
+            keys = known[place] = picker.get_possible_keys(context)
+        for each in keys:
+            if each in value:
+                return value[each]
+            if "." in each:
+                return plain(self, value, key, shape)
+        return None
+
+    return get_value

@@ -23,9 +23,10 @@ from certifier.vocabulary import SslMode
 from sandbox.dms import INSTANT, DmsStandIn
 from sandbox.dms.switches import Quotas, Switches
 from sandbox.pki import Authority
+from tests.days import share
 
-MANY = 800
-TASKS = 400
+TASKS = share(400)
+MANY = 2 * TASKS
 MOST_CALLS = 40
 NO_LIMITS = Quotas(endpoints_per_instance=MANY, throttled=False)
 

@@ -18,6 +18,7 @@ from certifier.run.pending import OnceSent
 from certifier.run.state import BadEnd, Breaker, Claim, Marker, Pause, Recording
 from certifier.source import Source, parse_source
 from certifier.vocabulary import Cause, Outcome, SslMode, Witness
+from tests.days import share
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -648,13 +649,13 @@ def test_an_unused_certificate_keeps_its_first_date(store: Store) -> None:
 @pytest.mark.slow
 def test_the_whole_fleet_is_read(store: Store) -> None:
     """Every source is found, by name, by spec, by state and by what is due."""
-    for i in range(120):
-        store.register(a_source(f"s{i:03d}", database="d" * 63), NOW)
-    assert len(store.specs_all()) == 120
-    assert list(store.specs_all()) == [f"s{i:03d}" for i in range(120)]
+    names = [f"s{number:03d}" for number in range(share(120))]
+    for name in names:
+        store.register(a_source(name, database="d" * 63), NOW)
+    assert list(store.specs_all()) == names
     assert store.specs_all()["s007"] == (a_source("s007", database="d" * 63), 1)
-    assert len(store.states_all()) == 120
-    assert len(store.due(NOW, 500)) == 120
+    assert len(store.states_all()) == len(names)
+    assert len(store.due(NOW, 500)) == len(names)
 
 
 def test_certificates_in_undo_logs_are_found(store: Store, claimed: Claimed) -> None:

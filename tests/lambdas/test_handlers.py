@@ -13,6 +13,7 @@ from bench.cold_start import SOURCE_RATIO, load
 from certifier.errors import InvalidSettings, Unexpected
 from lambdas._step import Step
 from stacks.functions import STEPS
+from tests.days import ANOTHER_PROCESS
 
 LAMBDAS = Path(__file__).resolve().parents[2] / "lambdas"
 NAMES = sorted(path.stem for path in LAMBDAS.glob("[a-z]*.py"))
@@ -94,7 +95,7 @@ def test_an_event_of_another_shape_is_one_clear_error() -> None:
         bound({"nonsense": 1}, None)
 
 
-@pytest.mark.real_clock("it asks other processes, which have the machine's clock")
+@ANOTHER_PROCESS
 def test_the_garbage_collector_waits_for_the_imports_alone() -> None:
     """After them it is on, whichever function was loaded."""
     code = "import gc, sys, importlib; importlib.import_module(sys.argv[1]); print(gc.isenabled())"

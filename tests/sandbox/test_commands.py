@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sandbox import acts
+from tests.days import ANOTHER_PROCESS
 from tests.docs.markdown import ROOT
 
 
@@ -33,6 +34,7 @@ def run(*words: str | Path, folder: Path = ROOT, **variables: str) -> tuple[int,
     return done.returncode, done.stdout.strip()
 
 
+@ANOTHER_PROCESS
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -55,7 +57,7 @@ def test_wrong_usage_is_status_2(words: tuple[str, ...], said: str) -> None:
     assert (status, printed.splitlines()[-1].endswith(said)) == (2, True), printed
 
 
-@pytest.mark.real_clock("it asks other processes, which have the machine's clock")
+@ANOTHER_PROCESS
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     """A file, or one below a file."""
     (tmp_path / "file").write_text("")

@@ -158,3 +158,63 @@ def test_an_expression_is_read_as_moto_reads_it() -> None:
     plain, quick = answers
     assert quick == plain
     assert [said is None for said, _ in quick].count(True) in range(4, len(EXPRESSIONS) - 4)
+
+
+VALUES: tuple[dict[str, Any], ...] = (
+    {"S": ""},
+    {"N": "1.50"},
+    {"BOOL": False},
+    {"NULL": True},
+    {"B": b"\x00"},
+    {"SS": ["a", "b"]},
+    {"L": [{"S": "a"}, {"M": {"S": {"N": "1"}}}]},
+    {"M": {"a.b": {"S": "x"}, "Items": {"L": []}}},
+)
+
+CONDITIONS = (
+    "attribute_not_exists(v)",
+    "attribute_exists(v) AND size(v) < :n",
+    "v = :v OR NOT #v BETWEEN :v AND :v",
+    "#v.x[0] <> :v",
+    "(v = :v",
+    "v ?? :v",
+    "name = :v",
+)
+
+
+def conditioned(client: Any, value: dict[str, Any]) -> list[Any]:
+    """Return what is kept under ``a``, and what each condition says of it, twice."""
+    client.put_item(TableName=TABLE, Item={**key("a"), "v": value})
+    said: list[Any] = [client.get_item(TableName=TABLE, Key=key("a"))["Item"]]
+    for condition in CONDITIONS * 2:
+        names = {"ExpressionAttributeNames": {"#v": "v"}} if "#v" in condition else {}
+        values = {
+            each: given
+            for each, given in ((":v", {"S": "x"}), (":n", {"N": "9"}))
+            if each in condition
+        }
+        try:
+            client.delete_item(
+                TableName=TABLE,
+                Key=key("none"),
+                ConditionExpression=condition,
+                **names,
+                **({"ExpressionAttributeValues": values} if values else {}),
+            )
+            said.append(None)
+        except (ClientError, ValueError) as error:  # moto lets what it cannot parse through
+            said.append(str(error))
+    return said
+
+
+def test_values_and_conditions_are_read_as_moto_reads_them() -> None:
+    """Whatever a value is, and whatever a condition asks, also one that cannot be read."""
+    answers = []
+    for seam in (nullcontext(), fast.installed()):
+        with seam, mock_aws():
+            client = fast.session("eu-west-1").client("dynamodb")
+            make_table(client)
+            answers.append([conditioned(client, value) for value in VALUES])
+    plain, quick = answers
+    assert quick == plain
+    assert {type(said) for said in quick[0][1:]} == {str, type(None)}

@@ -19,6 +19,7 @@ from certifier.certificate.pem import MAX_BLOCKS, MAX_BYTES
 from certifier.models import Policy
 from certifier.vocabulary import Cause, SslMode
 from sandbox.pki import Authority, BasicConstraints, Key, Leaf, bundle, self_signed
+from tests.days import share
 
 HOST = "orders.db.example.com"
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -99,7 +100,7 @@ def bundle_of(certificate: Any) -> bytes:
     return pem
 
 
-@settings(max_examples=100)
+@settings(max_examples=share(100))
 @given(mixtures(), st.booleans(), st.booleans())
 def test_any_mixture_of_a_chain_yields_the_same_import(
     text: bytes, with_key: bool, with_ca: bool
@@ -115,7 +116,7 @@ def test_any_mixture_of_a_chain_yields_the_same_import(
     assert result.chain_pem == LEAF.chain_pem
 
 
-@settings(max_examples=50)
+@settings(max_examples=share(50))
 @given(st.permutations([*STRANGERS, ROOT, ROOT]), st.lists(TEXT, min_size=7, max_size=7))
 def test_any_mixture_of_a_bundle_is_the_same_bundle(
     authorities: list[Leaf | Authority], texts: list[bytes]
@@ -134,7 +135,7 @@ MATERIAL = {
 SOUND = taken(**MATERIAL)
 
 
-@settings(max_examples=150)
+@settings(max_examples=share(150))
 @given(st.sampled_from(sorted(MATERIAL)), st.data())
 def test_a_flipped_byte_is_found_or_changes_nothing(field: str, data: st.DataObject) -> None:
     """One byte of one file changed: findings, or the very same import; never another one."""
@@ -175,7 +176,7 @@ def block(der: bytes, label: str = "CERTIFICATE") -> bytes:
 LABELS = ["CERTIFICATE", "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "TRUSTED CERTIFICATE"]
 
 
-@settings(max_examples=150)
+@settings(max_examples=share(150))
 @given(st.binary(max_size=300), st.sampled_from(LABELS))
 def test_any_bytes_in_a_block_are_survived(content: bytes, label: str) -> None:
     """Any content under any label, in every field at once, ends in findings."""
@@ -184,7 +185,7 @@ def test_any_bytes_in_a_block_are_survived(content: bytes, label: str) -> None:
     assert not result.accepted
 
 
-@settings(max_examples=150)
+@settings(max_examples=share(150))
 @given(st.binary(max_size=400))
 def test_any_file_is_survived(content: bytes) -> None:
     """Any bytes as a file, in every field at once, end in findings."""
@@ -192,7 +193,7 @@ def test_any_file_is_survived(content: bytes) -> None:
     assert not result.accepted
 
 
-@settings(max_examples=200)
+@settings(max_examples=share(200))
 @given(st.data())
 def test_facts_survive_any_change_of_a_certificate(data: st.DataObject) -> None:
     """Whatever is done to a certificate, reading its facts ends, and says what is unreadable."""

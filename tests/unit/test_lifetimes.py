@@ -105,6 +105,7 @@ def mails(days: int, every: timedelta, *, until: int) -> list[int]:
 LONG = [30, 23, 16, 14, 7, 3, 1, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("days", "daily", "every_tick"),
     [

@@ -15,6 +15,7 @@ from certifier.cli.terminal import Terminal
 from certifier.diagnosis import finding
 from certifier.version import VERSION
 from certifier.vocabulary import Cause, Witness
+from tests.days import ANOTHER_PROCESS
 
 PROJECT = Path(__file__).resolve().parents[2]
 ARN = "arn:aws:dms:eu-west-1:111122223333:endpoint:" + "A" * 60
@@ -50,6 +51,7 @@ def test_on_a_terminal_text_wraps_at_blanks_only(width: int) -> None:
     assert lines[1].startswith("  word")
 
 
+@ANOTHER_PROCESS
 @pytest.mark.parametrize("command", [["schema"], ["explain", "ssl_off"], ["--help"]])
 def test_a_reader_that_has_seen_enough_is_not_an_error(command: list[str]) -> None:
     """`certifier schema | head -1` exits 0 and complains of nothing."""
@@ -65,6 +67,7 @@ def test_a_reader_that_has_seen_enough_is_not_an_error(command: list[str]) -> No
     assert done.stderr.strip() == "0"
 
 
+@ANOTHER_PROCESS
 def test_a_reader_of_a_table_that_has_seen_enough_is_not_an_error() -> None:
     """Neither where rich prints: its own answer to a broken pipe would be exit status 1."""
     code = (
@@ -88,6 +91,7 @@ def test_a_reader_of_a_table_that_has_seen_enough_is_not_an_error() -> None:
     assert (done.stdout, done.stderr) == ("orders\n", "0\n")
 
 
+@ANOTHER_PROCESS
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 def test_a_full_disk_is_one_sentence() -> None:
     """And not a success."""
@@ -103,6 +107,7 @@ def test_a_full_disk_is_one_sentence() -> None:
     assert done.stderr == "certifier: the output cannot be written: No space left on device\n"
 
 
+@ANOTHER_PROCESS
 def test_a_closed_output_is_one_sentence() -> None:
     """As a shell closes it."""
     done = subprocess.run(
@@ -168,6 +173,7 @@ def test_the_completion_knows_every_command(shell: str, capsys: pytest.CaptureFi
         assert done.returncode == 0
 
 
+@ANOTHER_PROCESS
 def test_bash_completes_a_command() -> None:
     """`certifier sta<TAB>` is `certifier status`."""
     script = (

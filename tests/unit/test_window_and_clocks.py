@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from certifier.window import DAYS, LEAST, Window, WindowError
+from tests.days import share
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -94,7 +95,7 @@ def closing(window: Window, opens: datetime) -> datetime:
     return opens + high * MINUTE
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=share(200))
 @given(data=st.data())
 def test_near_every_change_in_every_zone_a_window_is_what_the_wall_says(
     data: st.DataObject,
@@ -117,7 +118,7 @@ def test_near_every_change_in_every_zone_a_window_is_what_the_wall_says(
 
 
 @example("Pacific/Apia", 4)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=share(25))
 @given(name=st.sampled_from(zones()), day=st.integers(0, 6))
 def test_years_of_the_usual_windows_in_any_zone(name: str, day: int) -> None:
     """No week is lost, and none has two, from 2011 on."""
