@@ -26,6 +26,7 @@ from certifier.triggers import (
     AllDue,
     Everything,
     Named,
+    NothingChanged,
     NotifyTest,
     OfCertificate,
     OfHost,
@@ -91,6 +92,8 @@ def run(
             chosen = context.store.specs_all()
         case AllDue():
             chosen = _due(context)
+        case NothingChanged():
+            chosen = {}
         case NotifyTest():
             chosen = {}
             context.topic(context.settings.topic).publish(*_test_notice(event, context))
