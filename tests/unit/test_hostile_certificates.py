@@ -22,7 +22,7 @@ from tests.aws.certifications import probe_report
 from tests.unit.situations import situation
 from tests.unit.test_report import Page, a_record
 
-NOW = datetime(2026, 11, 30, tzinfo=UTC)
+NOW = datetime.now(UTC)
 ASTRAL = "\U00010000"  # printable, and four bytes in UTF-8
 ROOT = Authority.root("Example root")
 
@@ -57,7 +57,7 @@ def test_an_intake_says_more_than_long_names() -> None:
         ca=ROOT.certificate_pem,
         host="db.example.com",
         ssl_mode=SslMode.VERIFY_FULL,
-        now=datetime.now(UTC),
+        now=NOW,
         policy=Policy(),
     )
     seen = {one.cause: one.seen for one in checked.findings}
