@@ -408,7 +408,7 @@ def main() -> int:
     if args.serve_peers:
         serve_peers()
         return 0
-    from certifier.probe.login import QUERY
+    from certifier.probe.question import QUERY
     from sandbox.pki import Authority
     from sandbox.postgres import Postgres
     from tests.probe import cost

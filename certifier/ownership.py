@@ -54,7 +54,8 @@ def new_canary(installation: str, source: str) -> str:
 def canary_resource(identifier: str) -> str:
     """Return what the ARN of the canary with that identifier ends with; DMS takes 31 characters.
 
-    The rights to delete an endpoint go by it (stacks/access.py): tags can be set later, an ARN not.
+    The rights to delete an endpoint go by it (stacks/statements.py): tags can be set later, an
+    ARN not.
     """
     return _CANARIES + identifier.rpartition("-")[2]
 

@@ -24,6 +24,11 @@ An **error** stops a certification, a **warning** does not, **advice** is for a 
 clear by itself is checked again within minutes; everything else on the next day, or when the source
 or its secret changes. Each cause names the tests that break something in just that way.
 
+**Did it help?** `certifier certify NAME` runs the source at once, whatever the cause, and may be
+repeated at any time; with `--plan` it checks everything but the connection from DMS, and changes
+nothing. It is repaired when the outcome is `certified` and `certifier show NAME` no longer has the
+finding. Who was notified gets one more mail, which says that nothing needs a person any more.
+
 {NOTICE}"""
 
 

@@ -6,6 +6,7 @@ Place it into a stack of your own, one in each stack::
 """
 
 import json
+from collections.abc import Mapping
 
 from aws_cdk import CfnOutput
 from constructs import Construct
@@ -18,9 +19,10 @@ from stacks.observability import Alarms, Notices, retention
 from stacks.onboarding import Onboarding
 from stacks.people import People
 from stacks.settings import Settings
+from stacks.states import Pace
 from stacks.storage import Storage
 from stacks.triggers import Triggers
-from stacks.workflow import Pace, Workflow
+from stacks.workflow import Workflow
 
 
 class Certifier(Construct):
@@ -41,22 +43,7 @@ class Certifier(Construct):
             self,
             "Steps",
             settings=settings,
-            environment={
-                "TABLE": storage.table.table_name,
-                "BUCKET": storage.bucket.bucket_name,
-                "TOPIC": notices.topic.topic_arn,
-                "DOCS_URL": settings.docs_url,
-                "EVENT_BUS": settings.event_bus,
-                "GROUP_TAG": settings.group_tag,
-                "DMS_SECRET_ROLE": dms.role.role_arn,
-                "POLICY": json.dumps(settings.policy()),
-                "PROBE_ADDRESSES": json.dumps(settings.probe_addresses()),
-                "ALLOWED_BUNDLE_BUCKETS": json.dumps(settings.bundle_buckets),
-                "SHRINK_AFTER_HOURS": str(settings.shrink_after_hours),
-                "NEW_ANCHOR_NEEDS_CONSENT": json.dumps(settings.new_anchor_needs_consent),
-                "BATCH": str(settings.batch),
-                "BREAKER_LIMIT": str(settings.breaker_limit),
-            },
+            environment=_environment(settings, storage, notices, dms),
         )
         workflow = Workflow(
             self,
@@ -113,7 +100,10 @@ class Certifier(Construct):
         self.run, self.onboard = workflow.machine, onboarding.machine
         self.topic = notices.topic
         self.reader, self.runner, self.registrar = people.reader, people.runner, people.registrar
-        # What the command line needs to find this installation, by the name of the stack.
+        self._outputs(settings, storage, dms)
+
+    def _outputs(self, settings: Settings, storage: Storage, dms: access.DmsSecretRole) -> None:
+        """What the command line needs to find this installation, by the name of the stack."""
         for name, value in {
             "StateMachine": self.run.state_machine_arn,
             "OnboardStateMachine": self.onboard.state_machine_arn,
@@ -131,3 +121,25 @@ class Certifier(Construct):
             "RegistrarPolicy": self.registrar.managed_policy_arn,
         }.items():
             CfnOutput(self, name, value=value).override_logical_id(name)
+
+
+def _environment(
+    settings: Settings, storage: Storage, notices: Notices, dms: access.DmsSecretRole
+) -> Mapping[str, str]:
+    """The variables of the steps; ``functions.py`` says which of them each one gets."""
+    return {
+        "TABLE": storage.table.table_name,
+        "BUCKET": storage.bucket.bucket_name,
+        "TOPIC": notices.topic.topic_arn,
+        "DOCS_URL": settings.docs_url,
+        "EVENT_BUS": settings.event_bus,
+        "GROUP_TAG": settings.group_tag,
+        "DMS_SECRET_ROLE": dms.role.role_arn,
+        "POLICY": json.dumps(settings.policy()),
+        "PROBE_ADDRESSES": json.dumps(settings.probe_addresses()),
+        "ALLOWED_BUNDLE_BUCKETS": json.dumps(settings.bundle_buckets),
+        "SHRINK_AFTER_HOURS": str(settings.shrink_after_hours),
+        "NEW_ANCHOR_NEEDS_CONSENT": json.dumps(settings.new_anchor_needs_consent),
+        "BATCH": str(settings.batch),
+        "BREAKER_LIMIT": str(settings.breaker_limit),
+    }

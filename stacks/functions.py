@@ -10,9 +10,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks import access, packaging
+from stacks import packaging
 from stacks.observability import retention
 from stacks.settings import Settings
+from stacks.statements import for_this_account
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Functions(Construct):
         role = iam.Role(
             self,
             f"{step.id}Role",
-            assumed_by=access.for_this_account(self, iam.ServicePrincipal("lambda.amazonaws.com")),
+            assumed_by=for_this_account(self, iam.ServicePrincipal("lambda.amazonaws.com")),
         )
         group.grant_write(role)
         function = lambda_.Function(

@@ -1,6 +1,6 @@
 """Who is notified, and when: one topic for what needs a person, and the alarms on the machinery."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,10 @@ from stacks.settings import LOG_DAYS, Settings
 NAMESPACE = "Certifier"
 # Calls that DMS refuses in an hour as too many. One of a hundred is retried and forgotten.
 THROTTLES = 100
+FIVE_MINUTES, QUARTER = Duration.minutes(5), Duration.minutes(15)
+STATUS = "certifier status"
+Measured = Callable[..., cloudwatch.Metric]
+"""``measured`` with the settings of the installation."""
 
 
 def retention(settings: Settings) -> logs.RetentionDays:
@@ -86,43 +90,19 @@ class Alarms(Construct):
         super().__init__(scope, construct_id)
         self._action = actions.SnsAction(topic)
         self._runbook = settings.runbook
-        minutes = Duration.minutes(5)
+        of = partial(measured, settings)
         executions = (
             f"aws stepfunctions list-executions --state-machine-arn {machine.state_machine_arn}"
         )
-        status = "certifier status"
-        of = partial(measured, settings)
-        quarter = Duration.minutes(15)
-        failed = self._alarm(
-            "ExecutionsFailed",
-            "An execution of Certifier's state machine failed, and not for what its caller asked",
-            # What Report has counted as the caller's is taken off what AWS counts, not the other
-            # way round: when even Report is broken, the alarm rings.
-            cloudwatch.MathExpression(
-                expression="failed - FILL(refused, 0)",
-                using_metrics={
-                    "failed": machine.metric_failed(period=quarter),
-                    "refused": of(Metric.STARTS_REFUSED, "Sum", quarter),
-                },
-                period=quarter,
-            ),
-            first=f"{executions} --status-filter FAILED --max-results 5",
+        self.safe: Sequence[cloudwatch.Alarm] = self._of_the_fleet(of)
+        self.works: Sequence[cloudwatch.Alarm] = (
+            *self._of_executions(of, machine, executions),
+            self._of_undelivered(undelivered),
+            *self._of_the_pace(of, executions),
+            self._of_notices(of),
         )
-        timed_out = self._alarm(
-            "ExecutionsTimedOut",
-            "An execution of Certifier's state machine timed out",
-            machine.metric_timed_out(period=minutes),
-            first=f"{executions} --status-filter TIMED_OUT --max-results 5",
-        )
-        lost = self._alarm(
-            "StartsUndelivered",
-            "A schedule or event could not start Certifier's state machine; the queue holds it",
-            undelivered.metric_approximate_number_of_messages_visible(
-                period=minutes, statistic="Maximum"
-            ),
-            first=f"aws sqs receive-message --queue-url {undelivered.queue_url} "
-            "--message-attribute-names All --max-number-of-messages 10",
-        )
+
+    def _of_the_fleet(self, of: Measured) -> Sequence[cloudwatch.Alarm]:
         late = self._alarm(
             "CertificatesLate",
             "A source depends on a certificate that should have been renewed by now",
@@ -132,10 +112,50 @@ class Alarms(Construct):
         waits = self._alarm(
             "TasksWait",
             "A task that Certifier stopped has not run again for more than an hour",
-            of(Metric.RESTART_WAIT, "Maximum", Duration.minutes(15)),
-            first=status,
+            of(Metric.RESTART_WAIT, "Maximum", QUARTER),
+            first=STATUS,
             threshold=Duration.hours(1).to_seconds(),
         )
+        return late, waits
+
+    def _of_executions(
+        self, of: Measured, machine: sfn.IStateMachine, executions: str
+    ) -> Sequence[cloudwatch.Alarm]:
+        failed = self._alarm(
+            "ExecutionsFailed",
+            "An execution of Certifier's state machine failed, and not for what its caller asked",
+            # What Report has counted as the caller's is taken off what AWS counts, not the other
+            # way round: when even Report is broken, the alarm rings.
+            cloudwatch.MathExpression(
+                expression="failed - FILL(refused, 0)",
+                using_metrics={
+                    "failed": machine.metric_failed(period=QUARTER),
+                    "refused": of(Metric.STARTS_REFUSED, "Sum", QUARTER),
+                },
+                period=QUARTER,
+            ),
+            first=f"{executions} --status-filter FAILED --max-results 5",
+        )
+        timed_out = self._alarm(
+            "ExecutionsTimedOut",
+            "An execution of Certifier's state machine timed out",
+            machine.metric_timed_out(period=FIVE_MINUTES),
+            first=f"{executions} --status-filter TIMED_OUT --max-results 5",
+        )
+        return failed, timed_out
+
+    def _of_undelivered(self, undelivered: sqs.IQueue) -> cloudwatch.Alarm:
+        return self._alarm(
+            "StartsUndelivered",
+            "A schedule or event could not start Certifier's state machine; the queue holds it",
+            undelivered.metric_approximate_number_of_messages_visible(
+                period=FIVE_MINUTES, statistic="Maximum"
+            ),
+            first=f"aws sqs receive-message --queue-url {undelivered.queue_url} "
+            "--message-attribute-names All --max-number-of-messages 10",
+        )
+
+    def _of_the_pace(self, of: Measured, executions: str) -> Sequence[cloudwatch.Alarm]:
         no_ticks = self._alarm(
             "NoTicks",
             "For an hour no tick of the schedule has looked for sources that are due",
@@ -149,7 +169,7 @@ class Alarms(Construct):
             "SourcesWait",
             "For an hour every tick has left sources that are due to the next one",
             of(Metric.SOURCES_NOT_TAKEN, "Minimum", Duration.minutes(10)),
-            first=status,
+            first=STATUS,
             periods=6,
         )
         throttled = self._alarm(
@@ -159,21 +179,14 @@ class Alarms(Construct):
             first=f"{executions} --status-filter RUNNING",
             threshold=THROTTLES,
         )
-        unsent = self._alarm(
+        return no_ticks, behind, throttled
+
+    def _of_notices(self, of: Measured) -> cloudwatch.Alarm:
+        return self._alarm(
             "NoticesUnsent",
             "People could not be notified of a source that needs them",
-            of(Metric.NOTICES_UNSENT, "Sum", quarter),
-            first=f"{status} --failing",
-        )
-        self.safe: Sequence[cloudwatch.Alarm] = (late, waits)
-        self.works: Sequence[cloudwatch.Alarm] = (
-            failed,
-            timed_out,
-            lost,
-            no_ticks,
-            behind,
-            throttled,
-            unsent,
+            of(Metric.NOTICES_UNSENT, "Sum", QUARTER),
+            first=f"{STATUS} --failing",
         )
 
     def _alarm(

@@ -20,7 +20,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from stacks.workflow import TASK_TIMEOUT, add_retries, machine_log
+from stacks.machines import TASK_TIMEOUT, add_retries, machine_log
 
 
 def _failed(reason: str) -> str:

@@ -124,7 +124,8 @@ class Settings(Policy):
         max_concurrency: sources certified at a time; DMS allows the account 8 calls a second.
         poll_seconds: seconds between two looks at DMS; under twelve, the history of a run whose
             every call is retried could outgrow what an execution may have.
-        breaker_limit: changes that end badly within 24 hours before no further one begins.
+        breaker_limit: sources whose changes end badly within 24 hours before no further change
+            begins.
         warning_days: days before an expiry from which it is a finding.
         min_rsa_bits: smaller RSA keys are a finding.
         signature_hashes: other hashes are a finding.

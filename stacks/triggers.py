@@ -15,8 +15,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.access import on_behalf_of
 from stacks.settings import Settings
+from stacks.statements import on_behalf_of
 
 # A tick is worth nothing once the next one has come.
 TICK = Duration.minutes(10)
@@ -63,6 +63,10 @@ class Triggers(Construct):
                 dead_letter_queue=self.undelivered,
             ),
         )
+        self._rules(settings)
+
+    def _rules(self, settings: Settings) -> None:
+        """The events that start the machine before the schedule would."""
         self._rule(
             "SecretChanged",
             "a secret of a source has a new current version",

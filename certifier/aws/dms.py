@@ -8,11 +8,7 @@ A write may have happened although the call raised: whoever calls again reads fi
 """
 
 import contextlib
-import hashlib
-import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +16,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from certifier import certificate
 from certifier.aws.clients import code_of, message_of, translate
+from certifier.aws.dms_shapes import (
+    certificate_of,
+    connection_of,
+    data_provider_of,
+    endpoint_of,
+    parameters,
+    replication_config_of,
+    tag_list,
+    task_of,
+    with_settings_of,
+)
 from certifier.endpoint.facts import (
     Connection,
     DataProvider,
@@ -31,8 +38,7 @@ from certifier.endpoint.facts import (
 )
 from certifier.errors import Busy, NotYetConsistent, Refused, Throttled, Unexpected
 from certifier.models import Fact
-from certifier.text import redact_passwords
-from certifier.vocabulary import Cause, SslMode
+from certifier.vocabulary import Cause
 
 if TYPE_CHECKING:
     from mypy_boto3_dms import DatabaseMigrationServiceClient
@@ -42,10 +48,6 @@ OURS = "certifier-"
 
 _PAGE = 100
 _PAGES = 100  # ten times the largest quota of the service
-_LAST_ERROR = re.compile(
-    r"Last Error\s+(?P<why>\S.*?)\s*Stop Reason \w+ Error Level \w+\.?", re.DOTALL
-)
-_POSTGRESQL = ("postgres", "aurora-postgresql")
 _TAGGED = 200  # resources whose tags are asked for in one call
 _NAMED = 20  # how many certificates a finding names
 _BUSY_TASK = ("starting", "running")
@@ -58,33 +60,6 @@ _INVALID = (
     "InvalidParameterValueException",
     "InvalidParameterCombinationException",
     "ValidationException",  # what is not one of the words that the API's model lists
-)
-_CONNECTION = {
-    "server_name": "ServerName",
-    "port": "Port",
-    "username": "Username",
-    "database_name": "DatabaseName",
-}
-_SECRET = {
-    "secret_id": "SecretsManagerSecretId",
-    "secret_role_arn": "SecretsManagerAccessRoleArn",
-}
-_READ_AS_FIELDS = frozenset(
-    {
-        "CertificateArn",
-        "EndpointArn",
-        "EndpointIdentifier",
-        "EndpointType",
-        "EngineName",
-        "IsReadOnly",
-        "PostgreSQLSettings",
-        "SslMode",
-        "Status",
-        *_CONNECTION.values(),
-    }
-)
-_READ_AS_SETTINGS = frozenset(
-    {"AuthenticationMethod", "Password", *_CONNECTION.values(), *_SECRET.values()}
 )
 
 
@@ -163,12 +138,12 @@ class Dms:
     def endpoint(self, name: str) -> Endpoint | None:
         """Return the endpoint of this identifier or ARN; ``None`` when there is none. One call."""
         described = self._described(name)
-        return None if described is None else _endpoint(described)
+        return None if described is None else endpoint_of(described)
 
     def all_endpoints(self) -> Iterator[Endpoint]:
         """Yield every endpoint of the account and Region, of whatever engine."""
         for described in self._listed("describe_endpoints", "Endpoints"):
-            yield _endpoint(described)
+            yield endpoint_of(described)
 
     def create_endpoint(
         self,
@@ -198,9 +173,9 @@ class Dms:
             Refused: ``dms_quota``, ``not_applied``, ``aws_denied``.
         """
         named = {} if resource is None else {"ResourceIdentifier": resource}
-        own = params = _params(fields, password, by_secret=fields.secret_id is not None)
+        own = params = parameters(fields, password, by_secret=fields.secret_id is not None)
         if like is not None:
-            params = _copied(self._described(like) or {}, params)
+            params = with_settings_of(self._described(like) or {}, params)
 
         def create(params: dict[str, Any]) -> Mapping[str, Any] | _Fault:
             return self._ask(
@@ -209,7 +184,7 @@ class Dms:
                 EndpointIdentifier=identifier,
                 EndpointType=endpoint_type.lower(),
                 EngineName=engine,
-                Tags=_tags(tags),
+                Tags=tag_list(tags),
                 **named,
                 **params,
             )
@@ -224,7 +199,7 @@ class Dms:
                 raise Refused(Cause.DMS_QUOTA, seen=f"no room for the endpoint {identifier}")
             case _Fault():
                 raise _not_taken(identifier, answer, secret=password is not None or params != own)
-        return _endpoint(answer["Endpoint"])
+        return endpoint_of(answer["Endpoint"])
 
     def modify_endpoint(
         self, endpoint: Endpoint, fields: EndpointFields, *, password: str | None = None
@@ -245,7 +220,7 @@ class Dms:
             (_STATE, _NOT_FOUND, _DENIED, *_INVALID),
             EndpointArn=endpoint.arn,
             EngineName=endpoint.engine,
-            **_params(fields, password, by_secret=by_secret),
+            **parameters(fields, password, by_secret=by_secret),
         )
         match answer:
             case _Fault(code=code) if code == _STATE:
@@ -254,7 +229,7 @@ class Dms:
                 raise Refused(Cause.ENDPOINT_GONE, seen=f"{endpoint.identifier} is gone")
             case _Fault():
                 raise _not_taken(endpoint.identifier, answer, secret=password is not None)
-        return _endpoint(answer["Endpoint"])
+        return endpoint_of(answer["Endpoint"])
 
     def _held(self, endpoint: Endpoint) -> Busy | Refused:
         """Return why an endpoint could not be modified: DMS's words for it are not known."""
@@ -312,7 +287,7 @@ class Dms:
     def all_certificates(self) -> Iterator[DmsCertificate]:
         """Yield every certificate of the account and Region, wallets (without PEM) included."""
         for described in self._listed("describe_certificates", "Certificates"):
-            yield _certificate(described)
+            yield certificate_of(described)
 
     def import_certificate(
         self, identifier: str, pem: str, *, tags: Mapping[str, str]
@@ -338,7 +313,7 @@ class Dms:
             (_EXISTS, _QUOTA, "InvalidCertificateFault", *_INVALID),
             CertificateIdentifier=identifier,
             CertificatePem=pem,
-            Tags=_tags(tags),
+            Tags=tag_list(tags),
         )
         match answer:
             case _Fault(code=code) if code == _EXISTS:
@@ -351,7 +326,7 @@ class Dms:
             case _Fault(text=text):
                 seen = f"DMS does not take the CA bundle: {text}"
                 raise Refused(Cause.CA_BUNDLE_INVALID, seen=seen)
-        return _certificate(answer["Certificate"])
+        return certificate_of(answer["Certificate"])
 
     def delete_certificate(self, arn: str) -> Deletion:
         """Delete a certificate, unless an endpoint uses it."""
@@ -378,14 +353,14 @@ class Dms:
             Refused: ``aws_denied``: the right is called dms:ListDataProviders.
         """
         found = self._listed("describe_data_providers", "DataProviders")
-        return tuple(map(_data_provider, found))
+        return tuple(map(data_provider_of, found))
 
     def _certificate(self, kind: str, value: str) -> DmsCertificate | None:
         found = self._listed("describe_certificates", "Certificates", (kind, value))
         return next(
             (
                 one
-                for one in map(_certificate, found)
+                for one in map(certificate_of, found)
                 if value.lower() in (one.identifier.lower(), one.arn.lower())
             ),
             None,
@@ -445,7 +420,7 @@ class Dms:
         """
         found = self._listed("describe_connections", "Connections", ("endpoint-arn", endpoint_arn))
         return tuple(
-            _connection(one)
+            connection_of(one)
             for one in found
             if one["EndpointArn"] == endpoint_arn
             and instance_arn in (None, one["ReplicationInstanceArn"])
@@ -454,7 +429,7 @@ class Dms:
     def all_connections(self) -> Iterator[Connection]:
         """Yield what DMS shows of the tests of every endpoint, of whatever engine."""
         for described in self._listed("describe_connections", "Connections"):
-            yield _connection(described)
+            yield connection_of(described)
 
     def delete_connection(self, endpoint_arn: str, instance_arn: str) -> bool:
         """Forget the tests of an endpoint from an instance; ``False`` when there is none.
@@ -504,7 +479,7 @@ class Dms:
         )
         return tuple(
             task
-            for task in map(_task, found)
+            for task in map(task_of, found)
             if endpoint_arn in (task.source_endpoint_arn, task.target_endpoint_arn)
         )
 
@@ -513,7 +488,7 @@ class Dms:
         for described in self._listed(
             "describe_replication_tasks", "ReplicationTasks", WithoutSettings=True
         ):
-            yield _task(described)
+            yield task_of(described)
 
     def task(self, arn: str) -> ReplicationTask | None:
         """Return one task; ``None`` when it is gone. One call."""
@@ -523,7 +498,7 @@ class Dms:
             ("replication-task-arn", arn),
             WithoutSettings=True,
         )
-        return next((task for task in map(_task, found) if task.arn == arn), None)
+        return next((task for task in map(task_of, found) if task.arn == arn), None)
 
     def stop_task(self, arn: str) -> bool | None:
         """Have a task stop; ``False`` when its status does not allow it, or it is gone.
@@ -559,15 +534,8 @@ class Dms:
 
     def replication_configs(self) -> tuple[ReplicationConfig, ...]:
         """Return every serverless replication of the account and Region."""
-        return tuple(
-            ReplicationConfig(
-                arn=str(one["ReplicationConfigArn"]),
-                identifier=str(one["ReplicationConfigIdentifier"]),
-                source_endpoint_arn=str(one.get("SourceEndpointArn") or ""),
-                target_endpoint_arn=str(one.get("TargetEndpointArn") or ""),
-            )
-            for one in self._listed("describe_replication_configs", "ReplicationConfigs")
-        )
+        found = self._listed("describe_replication_configs", "ReplicationConfigs")
+        return tuple(map(replication_config_of, found))
 
     def instances(self, arns: Iterable[str] | None = None) -> tuple[ReplicationInstance, ...]:
         """Return the replication instances with these ARNs, or all; unknown ones are left out."""
@@ -634,7 +602,7 @@ class Dms:
 
     def add_tags(self, arn: str, tags: Mapping[str, str]) -> None:
         """Add tags to a resource."""
-        self._ask("add_tags_to_resource", ResourceArn=arn, Tags=_tags(tags))
+        self._ask("add_tags_to_resource", ResourceArn=arn, Tags=tag_list(tags))
 
     # ---- calls
 
@@ -690,183 +658,12 @@ def _was_retried(error: ClientError | BotoCoreError) -> bool:
     return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 
 
-def _params(fields: EndpointFields, password: str | None, *, by_secret: bool) -> dict[str, Any]:
-    """Return ``fields`` as parameters of CreateEndpoint and ModifyEndpoint.
-
-    A connection is said at the top level and in PostgreSQLSettings alike; with a secret, which
-    excludes a host, a port and a user, in the settings only.
-    """
-    said = fields.given()
-    params: dict[str, Any] = {}
-    if fields.ssl_mode is not None:
-        params["SslMode"] = fields.ssl_mode.value
-    if fields.certificate_arn is not None:
-        params["CertificateArn"] = fields.certificate_arn
-    connection = {theirs: said[ours] for ours, theirs in _CONNECTION.items() if ours in said}
-    if password is not None:
-        connection["Password"] = password
-    settings = connection | {theirs: said[ours] for ours, theirs in _SECRET.items() if ours in said}
-    if settings:
-        params["PostgreSQLSettings"] = settings
-    return params if by_secret else params | connection
-
-
-def _copied(original: Mapping[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-    """Return ``params`` with the settings of another endpoint that are not ours beneath them."""
-    settings = {
-        name: value
-        for name, value in original.get("PostgreSQLSettings", {}).items()
-        if name not in _READ_AS_SETTINGS
-    } | params.get("PostgreSQLSettings", {})
-    attributes = original.get("ExtraConnectionAttributes")
-    return (
-        params
-        | ({"PostgreSQLSettings": settings} if settings else {})
-        | ({"ExtraConnectionAttributes": attributes} if attributes else {})
-    )
-
-
-def _endpoint(described: Mapping[str, Any]) -> Endpoint:
-    """Return what DescribeEndpoints shows; plain fields stand at either of two places."""
-    settings: Mapping[str, Any] = described.get("PostgreSQLSettings", {})
-
-    def given(name: str) -> Any:
-        return described.get(name) or settings.get(name) or None
-
-    rest = {
-        "top": {name: value for name, value in described.items() if name not in _READ_AS_FIELDS},
-        "settings": {
-            name: value for name, value in settings.items() if name not in _READ_AS_SETTINGS
-        },
-    }
-    text = json.dumps(rest, sort_keys=True, default=str)
-    return Endpoint(
-        arn=described["EndpointArn"],
-        identifier=described["EndpointIdentifier"],
-        endpoint_type=described["EndpointType"].lower(),
-        engine=described["EngineName"].lower(),
-        status=described.get("Status", "").lower(),
-        fields=EndpointFields(
-            ssl_mode=_ssl_mode(described),
-            certificate_arn=described.get("CertificateArn") or None,
-            **{ours: given(theirs) for ours, theirs in _CONNECTION.items()},
-            **_secret(described, settings),
-        ),
-        authentication=settings.get("AuthenticationMethod") or "password",
-        read_only=bool(described.get("IsReadOnly")),
-        rest_digest=hashlib.sha256(text.encode()).hexdigest(),
-    )
-
-
-def _ssl_mode(described: Mapping[str, Any]) -> SslMode | None:
-    """Return the mode; ``None`` when it is a new one of another engine, which concerns nobody here.
-
-    Raises:
-        Unexpected: an endpoint for PostgreSQL has a mode that this version does not know.
-    """
-    word = described.get("SslMode") or SslMode.NONE.value
-    if word in set(SslMode):
-        return SslMode(word)
-    if described["EngineName"].lower().startswith(_POSTGRESQL):
-        identifier = described["EndpointIdentifier"]
-        raise Unexpected(f"DescribeEndpoints: {identifier} has the unknown SslMode {word[:40]}")
-    return None
-
-
-def _secret(described: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return the secret and its role, which may also stand in the extra connection attributes.
-
-    There they are ``SecretsManagerSecretId=...;SecretsManagerAccessRoleArn=...``, in any case.
-    """
-    pairs = (
-        part.partition("=")[::2]
-        for part in str(described.get("ExtraConnectionAttributes") or "").split(";")
-    )
-    extra = {name.strip().lower(): value.strip() for name, value in pairs}
-    return {
-        ours: settings.get(theirs) or extra.get(theirs.lower()) or None
-        for ours, theirs in _SECRET.items()
-    }
-
-
-def _data_provider(described: Mapping[str, Any]) -> DataProvider:
-    """Return a data provider. Its settings stand under the name of its engine."""
-    kinds = [one for one in described.get("Settings", {}).values() if isinstance(one, Mapping)]
-    settings: Mapping[str, Any] = kinds[0] if kinds else {}
-    mode = settings.get("SslMode")
-    return DataProvider(
-        arn=described["DataProviderArn"],
-        name=described["DataProviderName"],
-        engine=str(described.get("Engine", "")).lower(),
-        host=settings.get("ServerName") or None,
-        port=settings.get("Port") or None,
-        ssl_mode=SslMode(mode) if mode in set(SslMode) else None,
-        certificate_arn=settings.get("CertificateArn") or None,
-    )
-
-
-def _certificate(described: Mapping[str, Any]) -> DmsCertificate:
-    pem = described.get("CertificatePem") or ""
-    return DmsCertificate(
-        arn=described["CertificateArn"],
-        identifier=described["CertificateIdentifier"],
-        pem=pem,
-        digest=certificate.bundle_digest(pem),
-    )
-
-
 def _same(found: DmsCertificate, digest: str) -> DmsCertificate:
     """Return a certificate that was there already, once it is known to hold the same CAs."""
     if found.digest != digest:
         seen = f"{found.identifier} ({found.arn}) holds other certificates than its name says"
         raise Refused(Cause.DMS_CERTIFICATE_CONFLICT, seen=seen)
     return found
-
-
-def _connection(described: Mapping[str, Any]) -> Connection:
-    """Return a connection. An old message may outlive its failure: it counts only with one."""
-    status = described["Status"]
-    return Connection(
-        endpoint_arn=described["EndpointArn"],
-        instance_arn=described["ReplicationInstanceArn"],
-        status=status,
-        message=_said(described) if status == "failed" else None,
-    )
-
-
-def _task(described: Mapping[str, Any]) -> ReplicationTask:
-    stats: Mapping[str, Any] = described.get("ReplicationTaskStats", {})
-    stopped: datetime | None = stats.get("StopDate")
-    begun: datetime | None = stats.get("StartDate")
-    running = described["Status"] == "running"
-    loads = described["MigrationType"] != "cdc" and stats.get("FullLoadProgressPercent", 0) < 100
-    reloads = stats.get("TablesLoading", 0) > 0  # the percentage stays that of the first load
-    return ReplicationTask(
-        arn=described["ReplicationTaskArn"],
-        identifier=described["ReplicationTaskIdentifier"],
-        status=described["Status"],
-        source_endpoint_arn=described["SourceEndpointArn"],
-        target_endpoint_arn=described["TargetEndpointArn"],
-        instance_arn=described["ReplicationInstanceArn"],
-        migration_type=described["MigrationType"],
-        full_load=running and (loads or reloads),
-        start_date=begun.astimezone(UTC) if begun else None,
-        stop_reason=redact_passwords(described.get("StopReason") or "") or None,
-        stop_date=stopped.astimezone(UTC) if stopped else None,
-        message=_why_failed(described),
-    )
-
-
-def _why_failed(described: Mapping[str, Any]) -> str | None:
-    """Return the words inside of what DMS says of a task that failed; StopReason has them all."""
-    said = _said(described)
-    found = _LAST_ERROR.fullmatch(said or "")
-    return found["why"] if found else said
-
-
-def _said(described: Mapping[str, Any]) -> str | None:
-    """Return what DMS said last, without what looks like a password: it is kept and shown."""
-    return redact_passwords(described.get("LastFailureMessage") or "") or None
 
 
 def _not_taken(identifier: str, fault: _Fault, *, secret: bool) -> NotYetConsistent | Refused:
@@ -878,7 +675,3 @@ def _not_taken(identifier: str, fault: _Fault, *, secret: bool) -> NotYetConsist
         return NotYetConsistent(f"{identifier}: {_DENIED}")
     said = fault.code if secret else f"{fault.code}: {fault.text}"
     return Refused(Cause.NOT_APPLIED, seen=f"DMS did not take the settings of {identifier}: {said}")
-
-
-def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -29,7 +29,7 @@ from certifier.run.event import Handover
 from certifier.run.kept import written
 from certifier.run.pending import Pending
 from certifier.run.summary import ChildOutcome
-from certifier.source import is_name
+from certifier.source_values import is_name
 from certifier.vocabulary import Cause, Outcome, Witness
 
 if TYPE_CHECKING:

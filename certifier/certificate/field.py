@@ -180,9 +180,9 @@ def _troubles(pem: Pem) -> Iterator[_Trouble]:
     if pem.too_large is not None:
         yield Cause.MATERIAL_TOO_LARGE, pem.too_large, None
     elif pem.instead == DER_ENCRYPTED_KEY:
-        yield Cause.KEY_ENCRYPTED, f"is {pem.instead.what}", pem.instead.step
+        yield Cause.KEY_ENCRYPTED, pem.instead.what, pem.instead.step
     elif pem.instead is not None and pem.instead != EMPTY:
-        yield Cause.NOT_PEM, f"is {pem.instead.what}", pem.instead.step
+        yield Cause.NOT_PEM, pem.instead.what, pem.instead.step
 
 
 def _misplaced(label: str, content: Content) -> _Trouble:

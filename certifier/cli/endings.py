@@ -87,7 +87,7 @@ def _show_line(
     findings = _worth_saying(record, line) if record is not None else ()
     if alone:
         for found in findings:
-            terminal.finding(found, indent=2)
+            terminal.finding(found, indent=2, source=line.name)
     if not findings and line.seen and (alone or record is None):
         cause = f"{line.cause}: " if line.cause else ""
         terminal.line(f"{cause}{printable(line.seen)}", indent=2, hang=2)

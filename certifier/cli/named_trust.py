@@ -3,7 +3,7 @@
 from certifier.certificate.trust_sets import TrustWord
 from certifier.rds_names import rds_name
 from certifier.roots import Roots
-from certifier.source import word_mistake
+from certifier.source_values import word_mistake
 from certifier.vocabulary import SslMode
 
 

@@ -39,7 +39,7 @@ def show_intent(terminal: Terminal, record: Certification, now: datetime) -> Non
         terminal.facts(_facts(intent, now), indent=2)
     for found in record.findings:
         terminal.gap()
-        terminal.finding(found, indent=2)
+        terminal.finding(found, indent=2, source=record.source)
 
 
 def _facts(intent: Intent, now: datetime) -> Iterator[tuple[str, Cell]]:

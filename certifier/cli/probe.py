@@ -58,6 +58,15 @@ def register(subparsers: "Subparsers") -> None:
         epilog="exit status: 0 the mode passes; 1 it does not; 2 wrong usage, or a file that cannot"
         " be opened",
     )
+    _add_where(parser)
+    _add_trust(parser)
+    _add_how(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON (reference/probe-json.md)")
+    parser.set_defaults(run=run)
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    """Which server, and who logs in there."""
     parser.add_argument(
         "host",
         metavar="HOST",
@@ -75,6 +84,10 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--password-env", metavar="VAR", help="the environment variable that holds the password"
     )
+
+
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    """What the server must show."""
     parser.add_argument(
         "--ssl-mode",
         type=_ssl_mode,
@@ -97,6 +110,10 @@ def register(subparsers: "Subparsers") -> None:
         "--min-tls", type=_tls, metavar="V", help=f"{', '.join(TLS_VERSIONS)}; libpq's default 1.2"
     )
     parser.add_argument("--max-tls", type=_tls, metavar="V", help="the newest to offer")
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
+    """How it is looked at, and what else is looked at."""
     parser.add_argument(
         "--timeout",
         type=float,
@@ -119,8 +136,6 @@ def register(subparsers: "Subparsers") -> None:
         action="store_true",
         help="also look as libpq 13 and older do, without a server name, and compare",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON (reference/probe-json.md)")
-    parser.set_defaults(run=run)
 
 
 def run(

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from certifier.aws.store import InUse
@@ -45,8 +46,12 @@ def _run(args: argparse.Namespace) -> int:
         case False if place.store.state(args.name) is None:
             return missing("release", args.name, place)
         case False:
-            waiting = [name_in(pause.task_arn) for pause in place.store.pauses_of(args.name)]
-            known = f"; what waits: {', '.join(waiting)}" if waiting else ""
+            named = {one: known for known, one in _stopped(place, args.name).items()}
+            waiting = [
+                named.get(pause.task_arn, name_in(pause.task_arn))
+                for pause in place.store.pauses_of(args.name)
+            ]
+            known = f"; what waits: {printable(', '.join(waiting), 2000)}" if waiting else ""
             complain("release", f"{task} does not wait for {name}{known}")
             return 1
     print(f"{task} stays as it is; {name} does not start it again, and is due now")
@@ -59,7 +64,12 @@ def _arn(place: Installation, name: str, task: str) -> str | None:
     for arn in waiting:
         if task in (arn, name_in(arn)):
             return arn
+    known = _stopped(place, name).get(task)
+    return known if known in waiting else None
+
+
+def _stopped(place: Installation, name: str) -> Mapping[str, str]:
+    """Return the ARNs of the tasks that the last run has left stopped, by their identifiers."""
     state = place.store.state(name)
     record = read_record(place.documents, state.record) if state and state.record else None
-    known = {one.identifier: one.arn for one in record.tasks.stopped} if record else {}
-    return known.get(task) if known.get(task) in waiting else None
+    return {one.identifier: one.arn for one in record.tasks.stopped} if record else {}

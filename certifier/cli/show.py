@@ -72,7 +72,8 @@ def show(terminal: Terminal, each: Stands, record: Certification | None, now: da
     for found in open_first(record.findings, record.settled):
         done = found.cause in record.settled
         terminal.gap()
-        terminal.finding(found, indent=2, of="settled by this run" if done else "")
+        of = "settled by this run" if done else ""
+        terminal.finding(found, indent=2, of=of, source=each.name)
     terminal.gap()
     if record.intent is not None and record.intent.changes_anything:
         show_intent(terminal, record.model_copy(update={"findings": ()}), now)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from certifier.models import Finding
+from certifier.run.remedy import of_source
 from certifier.text import printable
 from certifier.vocabulary import Outcome, Severity
 
@@ -114,15 +115,22 @@ class Terminal:
             head = Text(label.ljust(wide) if label else " " * wide, style="dim")
             self.line(head, value, indent=indent, hang=wide)
 
-    def finding(self, found: Finding, *, indent: int = 0, of: str = "") -> None:
-        """Print a finding: what was seen, what DMS or the server said, what to do."""
+    def finding(
+        self, found: Finding, *, indent: int = 0, of: str = "", source: str | None = None
+    ) -> None:
+        """Print a finding: what was seen, what DMS or the server said, what to do.
+
+        Args:
+            source: the one that it is about, whose name the commands then have.
+        """
         head = Text(f"{found.severity.value}: {found.cause.value}", style=WEIGHTS[found.severity])
         if of:
             head.append(f"  {of}", style="dim")
         if found.stage is not None:
             head.append(f"  at {found.stage.value}", style="dim")
         self.line(head, indent=indent, hang=2)
-        rows = ((SEEN, found.seen), (SAID, found.raw), (DO, found.remedy))
+        do = of_source(found.remedy, source) if source else found.remedy
+        rows = ((SEEN, found.seen), (SAID, found.raw), (DO, do))
         facts = [(label, printable(text, _RAW_LIMIT)) for label, text in rows if text]
         self.facts(facts, indent=indent + 2)
 

@@ -92,8 +92,9 @@ _REACHING = (
         why="The host resolves to an address that this installation does not connect to: loopback, "
         "link-local, the metadata service, or one outside the allowed hosts and ports. Otherwise a "
         "source could make the probe talk to services that are not databases.",
-        remedy="Correct the host or its DNS record. If the address is meant, an administrator "
-        "allows it in the settings of the stack.",
+        remedy="Correct the host or its DNS record. If the address is meant, whoever deploys the "
+        "stack adds it to the settings probe_hosts and probe_ports and deploys; loopback, "
+        "link-local and metadata addresses are never allowed outside of the sandbox.",
     ),
     _row(
         Cause.DNS_FAILED,
@@ -693,7 +694,9 @@ _LIKENESS = (
     _row(
         Cause.CERTIFICATE_EXPIRES_SOON,
         why="A certificate of the chain, or of the bundle, ends within the warning window.",
-        remedy="Renew it now; put the new pair into the secret, install it and reload.",
+        remedy="The finding names the certificate. The server's, or an intermediate: renew it "
+        "now, put the new pair into the secret, install it and reload. A CA: put its successor "
+        "into the CA bundle before the server serves a chain of it.",
         severity=_WARNING,
     ),
     _row(
@@ -756,8 +759,9 @@ _LIKENESS = (
         why="The server serves a chain of a CA that the endpoint does not trust yet, so DMS cannot "
         "connect. It comes from a server that was renewed before its secret or CA bundle, or from "
         "an endpoint that somebody else has changed.",
-        remedy="The run changes the endpoint by itself. If it may not, the other findings say what "
-        "stands in its way.",
+        remedy="Nothing has to be done where the run changes the endpoint itself. If it may not, "
+        "the other findings say what stands in its way: remove that, and run `certifier certify "
+        "NAME`.",
         severity=_WARNING,
     ),
     _row(
@@ -783,7 +787,8 @@ _LIKENESS = (
     _row(
         Cause.MODE_COULD_BE_RAISED,
         why="A stricter ssl_mode would pass already, with what the server serves today.",
-        remedy="Raise ssl_mode in the source; the next run rehearses it before anything changes.",
+        remedy="Raise ssl_mode in the source's file and run `certifier certify FILE`: DMS "
+        "rehearses the stricter mode before anything changes.",
         severity=_ADVICE,
     ),
 )
@@ -813,8 +818,10 @@ _MATERIAL = (
         Cause.SECRET_UNREADABLE,
         why="Secrets Manager did not give us the secret: it is gone, marked for deletion, its key "
         "is disabled, or the role may not read it.",
-        remedy="Check the ARN, the secret's resource policy and its KMS key; the name must begin "
-        "with a prefix that the stack allows.",
+        remedy="Check with `aws secretsmanager describe-secret --secret-id ARN` that it is there "
+        "and not marked for deletion, and look at its resource policy and KMS key. Its name must "
+        "begin with one of the setting secret_prefixes; a key of your own must be in the setting "
+        "kms_keys.",
     ),
     _row(
         Cause.SECRET_INCOMPLETE,
@@ -851,7 +858,8 @@ _MATERIAL = (
         Cause.BUNDLE_UNREADABLE,
         why="The CA bundle could not be read: the object or secret is gone, or the role may not "
         "read it.",
-        remedy="Check the address, the bucket policy and its KMS key.",
+        remedy="Check the address (`aws s3 ls`, or `aws secretsmanager describe-secret`), the "
+        "bucket policy, and the KMS key, which must be in the setting kms_keys for a secret.",
     ),
     _row(
         Cause.BUNDLE_DIGEST_DIFFERS,
@@ -861,8 +869,9 @@ _MATERIAL = (
     ),
     _row(
         Cause.BUCKET_NOT_ALLOWED,
-        why="Trust bundles are read from buckets that the stack allows only.",
-        remedy="Put the bundle into an allowed bucket, or have an administrator allow this one.",
+        why="Trust bundles are read only from buckets that the stack allows.",
+        remedy="Put the bundle into an allowed bucket (`certifier doctor` lists them under "
+        "bundles), or have whoever deploys the stack add this one to the setting bundle_buckets.",
     ),
     _row(
         Cause.NO_CERTIFICATE,
@@ -997,7 +1006,8 @@ _MATERIAL = (
     _row(
         Cause.ACM_BEHIND,
         why="ACM holds an older certificate than the server is meant to serve.",
-        remedy="The next good run imports it; if it stays behind, read the findings about ACM.",
+        remedy="The next good run imports it, `certifier certify NAME` now; if it stays behind, "
+        "read the findings about ACM.",
         severity=_WARNING,
         may_clear_by_itself=True,
     ),
@@ -1086,7 +1096,7 @@ _PLANNING = (
     _row(
         Cause.ENDPOINT_TAKEN,
         why="Another source is registered for the same endpoint; they would undo each other.",
-        remedy="Forget one of the two, or give each its own endpoint.",
+        remedy="Run `certifier forget NAME` for one of the two, or give each its own endpoint.",
     ),
     _row(
         Cause.ENGINE_MISMATCH,
@@ -1097,7 +1107,8 @@ _PLANNING = (
         Cause.IAM_AUTHENTICATION,
         why="The endpoint logs in with IAM tokens. Its credentials are not ours to manage, so it "
         "is left alone.",
-        remedy="Nothing has to be done; take the source out, or move the endpoint to a password.",
+        remedy="Nothing has to be done: `certifier forget NAME` drops the source. To have it "
+        "kept, give the endpoint a login with a password.",
     ),
     _row(
         Cause.NEEDS_REPLACEMENT,
@@ -1153,9 +1164,10 @@ _PLANNING = (
     _row(
         Cause.REVERTED_BY_OTHERS,
         why="Someone else sets the endpoint back each time that we have changed it.",
-        remedy="Find the other writer (Terraform, CloudFormation, a script) in CloudTrail, and "
-        "let one of the two own the endpoint's TLS settings; in Terraform: lifecycle { "
-        "ignore_changes = [ssl_mode, certificate_arn] }. Then start the source yourself.",
+        remedy="Find the other writer (Terraform, CloudFormation, a script) in CloudTrail, by "
+        "ModifyEndpoint, and let one of the two own the endpoint's TLS settings; in Terraform: "
+        "lifecycle { ignore_changes = [ssl_mode, certificate_arn] }. Then run `certifier certify "
+        "NAME`.",
     ),
     _row(
         Cause.OVERLAP_PENDING,
@@ -1186,7 +1198,9 @@ _PLANNING = (
         "or running.",
         why="DMS does not change an endpoint while a task on it runs, and the source does not "
         "allow us to stop tasks.",
-        remedy="Set restart_tasks to true or to a weekly window, or stop the tasks that are named.",
+        remedy="Set restart_tasks in the source to true or to a weekly window, or stop the tasks "
+        "that are named (`aws dms stop-replication-task`); then run `certifier certify NAME`, and "
+        "start them again.",
     ),
     _row(
         Cause.TASK_IN_FULL_LOAD,
@@ -1201,13 +1215,16 @@ _PLANNING = (
         "Test connection failed for endpoint 'orders' and replication config 'orders-cdc'.",
         why="A task that we would stop could not be started again: its other endpoint does not "
         "connect, or its replication instance is not available.",
-        remedy="Repair the other endpoint or the instance that is named first.",
+        remedy="Repair the other endpoint or the instance that is named first: the connection "
+        "test of that endpoint in the DMS console must be successful. Then run `certifier certify "
+        "NAME`.",
     ),
     _row(
         Cause.SERVERLESS_REPLICATION,
         why="A DMS Serverless replication uses the endpoint. It cannot be tested from a "
         "replication instance, and is not stopped by us.",
-        remedy="Stop the replication, run the source again, and start it.",
+        remedy="Stop the replication (`aws dms stop-replication`), run `certifier certify NAME`, "
+        "and start it again (`aws dms start-replication`).",
     ),
     _row(
         Cause.WINDOW_CLOSED,
@@ -1218,8 +1235,8 @@ _PLANNING = (
     _row(
         Cause.WINDOW_MISSED,
         why="The weekly window has opened and closed twice, and the change was not made in it.",
-        remedy="See in the record what it waited for. Make the window longer, or stop the tasks "
-        "yourself: then the change is made at once.",
+        remedy="`certifier show NAME` says what it waited for. Make the window longer, or stop "
+        "the tasks yourself and run `certifier certify NAME`: then the change is made at once.",
         severity=_WARNING,
     ),
     _row(
@@ -1241,8 +1258,9 @@ _PLANNING = (
         Cause.CHANGE_BACKS_OFF,
         why="The same change was made before and ended badly, so it is not made again at once: "
         "the tasks would stop each time.",
-        remedy="Look at the record of the run that made it. `certifier certify NAME` makes it "
-        "again at once; a change of the source or of its secrets does not wait either.",
+        remedy="Look with `certifier history NAME` and `certifier show NAME` at the run that made "
+        "it. `certifier certify NAME` makes it again at once; a change of the source or of its "
+        "secrets does not wait either.",
         severity=_ADVICE,
     ),
     _row(
@@ -1263,18 +1281,24 @@ _PLANNING = (
     _row(
         Cause.INSTANCE_UNAVAILABLE,
         why="The replication instance is being changed, rebooted, or is gone.",
-        remedy="Wait until it is available; correct replication_instances if it was replaced.",
+        remedy="Wait until `aws dms describe-replication-instances` shows it as available; "
+        "correct replication_instances in the source if it was replaced.",
         may_clear_by_itself=True,
     ),
     _row(
         Cause.DMS_CERTIFICATE_CONFLICT,
         why="A DMS certificate has our identifier but another content.",
-        remedy="Find out who imported it; delete it if nothing uses it.",
+        remedy="Find out in CloudTrail, by ImportCertificate, who imported it. If no endpoint "
+        "uses it, delete it (`aws dms delete-certificate --certificate-arn ARN`), and run "
+        "`certifier certify NAME`.",
     ),
     _row(
         Cause.DMS_QUOTA,
-        why="The account has as many DMS certificates (100) or endpoints as it may have.",
-        remedy="Delete what nothing uses, or have the quota raised.",
+        why="The account has as many DMS certificates (100) or endpoints (1,000) as it may have, "
+        "or the replication instance serves as many endpoints (100) as it can.",
+        remedy="`aws dms describe-account-attributes` shows what is used. Delete what nothing "
+        "uses, which the finding names for certificates (`aws dms delete-certificate`), or ask "
+        "for a higher quota in the console of Service Quotas. Then run `certifier certify NAME`.",
     ),
 )
 
@@ -1294,8 +1318,9 @@ _CHANGING = (
         Cause.CANARY_LEFT,
         why="The canary endpoint of a rehearsal could not be deleted: a test was still under way "
         "on it, or DMS did not let us. Or an endpoint with its identifier is somebody else's.",
-        remedy="The next run deletes it; or delete it by hand, nothing uses it. Rename an endpoint "
-        "of your own whose identifier begins with certifier-canary-.",
+        remedy="The next run deletes it; or delete it by hand (`aws dms delete-endpoint "
+        "--endpoint-arn ARN`): nothing uses it. Rename an endpoint of your own whose identifier "
+        "begins with certifier-canary-.",
         severity=_WARNING,
         may_clear_by_itself=True,
     ),
@@ -1317,12 +1342,16 @@ _CHANGING = (
         why="Our probe connects and DMS does not: the replication instance stands in another "
         "subnet, with another security group, DNS or pg_hba.conf line than the probe.",
         remedy="Compare the two: security groups and routes of the replication instance, DNS in "
-        "its VPC, and the address that pg_hba.conf sees.",
+        "its VPC, and the address that pg_hba.conf sees. The connection test of the endpoint in "
+        "the DMS console shows when it is repaired.",
     ),
     _row(
         Cause.NOT_APPLIED,
-        why="DMS accepted the change, but reading the endpoint back shows other values.",
-        remedy="Read the endpoint in the console; report it with the run's record.",
+        why="DMS did not take the settings; or it accepted the change, and the endpoint shows "
+        "other values when it is read back.",
+        remedy="Compare what the finding says with `aws dms describe-endpoints --filters "
+        "Name=endpoint-id,Values=IDENTIFIER`. A setting that DMS does not take is corrected in "
+        "the source or on the endpoint; otherwise report it with the run's record.",
     ),
     _row(
         Cause.UNDO_LOG_UNTRUSTED,
@@ -1336,34 +1365,39 @@ _CHANGING = (
     _row(
         Cause.CHANGED_MEANWHILE,
         why="Someone else changed the endpoint during the run, so a test proves nothing.",
-        remedy="Let the run repeat; if it happens again, find the other writer in CloudTrail.",
+        remedy="Run `certifier certify NAME`; if it happens again, find the other writer in "
+        "CloudTrail, by ModifyEndpoint.",
         may_clear_by_itself=True,
     ),
     _row(
         Cause.TEST_NEVER_ENDED,
         why="Within the longest time that we wait, DMS showed no result that is known to be of our "
         "own connection test: it was still under way, or only a verdict of before was shown.",
-        remedy="Look at the replication instance: out of memory or busy, its tests do not end.",
+        remedy="Look at the replication instance in CloudWatch (FreeableMemory, CPUUtilization): "
+        "out of memory or busy, its tests do not end. The next run tests again; `certifier "
+        "certify NAME` does so now.",
         may_clear_by_itself=True,
     ),
     _row(
         Cause.CONNECTION_DELETED,
         why="The connection between endpoint and instance was deleted while it was tested.",
-        remedy="Let the run repeat; if it happens again, find out who deletes it.",
+        remedy="Run `certifier certify NAME`; if it happens again, find out in CloudTrail, by "
+        "DeleteConnection, who deletes it.",
         may_clear_by_itself=True,
     ),
     _row(
         Cause.BROKEN_BEFORE,
         why="The endpoint did not connect before the change either, and the new settings did not "
         "repair it. It was rolled back.",
-        remedy="Read what DMS said of both; repair what both have in common.",
+        remedy="Read with `certifier show NAME` what DMS said of the old settings and of the new "
+        "ones; repair what both have in common. Then run `certifier certify NAME`.",
     ),
     _row(
         Cause.BROKEN_AFTER_ROLLBACK,
         why="The endpoint was rolled back, and still does not connect: something else "
         "changed meanwhile.",
-        remedy="Act now: read what DMS says of the old settings. Tasks that wait are started as "
-        "soon as it connects.",
+        remedy="Act now: `certifier show NAME` has what DMS says of the old settings. Repair it "
+        "and run `certifier certify NAME`; tasks that wait are started as soon as DMS connects.",
     ),
     _row(
         Cause.INTERRUPTED_RUN_FINISHED,
@@ -1382,7 +1416,8 @@ _CHANGING = (
     _row(
         Cause.TASK_DID_NOT_STOP,
         why="A task was asked to stop, and still ran after the longest time that we wait.",
-        remedy="Look at the task; it is not forced. The change was given up.",
+        remedy="Look at the task in the DMS console; it is not forced. The change was given up. "
+        "Stop it yourself when it can be stopped, and run `certifier certify NAME`.",
     ),
     _row(
         Cause.TASK_FAILED,
@@ -1390,26 +1425,34 @@ _CHANGING = (
         "Last Error Replication task out of memory. Stop Reason FATAL_ERROR Error Level FATAL.",
         why="A DMS task has stopped with an error. The event names the task; the reason is "
         "elsewhere.",
-        remedy="Read LastFailureMessage of the task (`aws dms describe-replication-tasks`) and the "
-        "end of its log, and give what they say to `certifier explain`.",
+        remedy="Read LastFailureMessage of the task (`aws dms describe-replication-tasks "
+        "--filters Name=replication-task-arn,Values=ARN`) and the end of its log, and give what "
+        "they say to `certifier explain`.",
     ),
     _row(
         Cause.TASK_NOT_RESTARTED,
-        why="A task that we stopped does not run again yet; it is tried every ten minutes.",
-        remedy="Read why it does not start: its endpoints must connect, its instance be available.",
+        why="A task that we stopped does not run again yet. It is tried again after ten minutes, "
+        "then less and less often, at least hourly.",
+        remedy="`certifier show NAME` says why it does not start: both of its endpoints must "
+        "connect, and its instance must be available. Repair that, then run `certifier certify "
+        "NAME`, which starts the task at once.",
         severity=_WARNING,
     ),
     _row(
         Cause.TASK_LEFT_ALONE,
         why="A task that we stopped is gone, was stopped again by a person, or ended for a reason "
         "of its own since. We start only what we stopped.",
-        remedy="Start it yourself, if it is meant to run.",
+        remedy="If it is meant to run, start it yourself: `aws dms start-replication-task "
+        "--start-replication-task-type resume-processing --replication-task-arn ARN`.",
         severity=_WARNING,
     ),
     _row(
         Cause.BREAKER_OPEN,
-        why="Several changes failed within a day, so no further change is begun.",
-        remedy="Look at what failed, then `certifier reset-breaker`.",
+        why="Changes of several sources (three, or the setting breaker_limit) ended badly within "
+        "24 hours, so no further change is begun.",
+        remedy="Find with `certifier status --failing` what these ends have in common, and remove "
+        "it. Try one source with `certifier certify NAME --plan`, then run `certifier "
+        "reset-breaker`: what was held back is due at once.",
     ),
     _row(
         Cause.AWS_DENIED,
@@ -1424,22 +1467,24 @@ _CHANGING = (
         "An error occurred (ThrottlingException) when calling the DescribeEndpoints operation: "
         "Rate exceeded",
         why="A service did not answer, or asked us to slow down, longer than we retry.",
-        remedy="The next run tries again; if it stays, look at the service's health.",
+        remedy="The next run tries again, `certifier certify NAME` now; if it stays, look at the "
+        "AWS Health Dashboard, and at who else calls the service as often.",
         may_clear_by_itself=True,
     ),
     _row(
         Cause.FUNCTION_CUT_OFF,
         why="Lambda ended a function before it had answered, and did so again each time that it "
         "was called: it had no memory or no time left, or Lambda was at fault.",
-        remedy="Read the function's log: the line REPORT says how much memory and time it used. If "
-        "that is all that it has, report it; otherwise look at the health of Lambda. The next run "
-        "finishes what this one began.",
+        remedy="Read the end of the function's log in CloudWatch: the line REPORT says how much "
+        "memory and time it used. If it used all of it, report that; otherwise look at the AWS "
+        "Health Dashboard for Lambda. The next run finishes what this one began.",
         may_clear_by_itself=True,
     ),
     _row(
         Cause.UNEXPECTED,
         why="An unexpected error: a bug, or an answer without a name.",
-        remedy="Report it with the run's record; the log has the type and place.",
+        remedy="Report it with the run's record (`certifier open NAME` fetches it). The log of "
+        "the function in CloudWatch has the type and the place of the error.",
     ),
     _row(
         Cause.UNKNOWN,

@@ -1,7 +1,7 @@
 """Logging in with pg8000, which is allowed to see nothing that was not checked here first.
 
 pg8000 would answer a request for a clear-text or MD5 password on any connection, believes any
-length, and lets a server skip the end of SCRAM. So every message passes :class:`_Guarded`, and the
+length, and lets a server skip the end of SCRAM. So every message passes :class:`Guarded`, and the
 answers to authentication requests are ours.
 """
 
@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import scramp
@@ -18,69 +18,35 @@ from pg8000.core import CoreConnection
 from pg8000.exceptions import DatabaseError
 
 from certifier.certificate.reading import Certificate
-from certifier.diagnosis import explain, from_sqlstate
-from certifier.evidence import LoginFacts, SlotFacts
+from certifier.diagnosis import explain
+from certifier.evidence import LoginFacts
 from certifier.probe.between import differs
-from certifier.probe.dial import connection_lost
 from certifier.probe.failure import StageFailed, contained
+from certifier.probe.messages import Guarded, Progress, fields_of, refusal, violation
+from certifier.probe.question import (
+    COLUMNS,
+    QUERY,
+    QUERY_WITHOUT_SLOTS,
+    SLOT_COLUMNS,
+    Rows,
+    count_in,
+    login_facts,
+)
 from certifier.probe.request import ProbeRequest
-from certifier.probe.scram import Scram, unproven
+from certifier.probe.scram import BOUND, UNBOUND, Scram, unproven
 from certifier.probe.tls import TlsConnection
 from certifier.text import printable
-from certifier.vocabulary import Cause, Severity, Stage
+from certifier.vocabulary import Cause, Stage
 
-# Every name is qualified, because the role's search_path may hold another of that name.
-_ASKED = """
-SELECT pg_catalog.current_setting('ssl'),
-       pg_catalog.current_setting('server_version'),
-       CASE WHEN pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE')
-            THEN pg_catalog.current_setting('ssl_min_protocol_version', true) END,
-       own.ssl::text, own.version, own.cipher,
-       CASE WHEN pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
-            THEN (SELECT pg_catalog.count(*)::text
-                    FROM pg_catalog.pg_stat_ssl s JOIN pg_catalog.pg_stat_activity a USING (pid)
-                   WHERE NOT s.ssl AND a.client_addr IS NOT NULL) END,
-       pg_catalog.pg_is_in_recovery()::text"""
-SLOTS_SHOWN = 50
-# One row for each slot, or one row without any. The positions are asked for beside a slot only:
-# where there can be none (Aurora without logical replication), asking is an error. A column of the
-# view that an older server lacks is null in JSON.
-QUERY = f"""{_ASKED},
-       slot.slot_name::text, slot.active::text,
-       pg_catalog.pg_wal_lsn_diff(
-           CASE WHEN pg_catalog.pg_is_in_recovery()
-                THEN greatest(pg_catalog.pg_last_wal_receive_lsn(),
-                              pg_catalog.pg_last_wal_replay_lsn())
-                ELSE pg_catalog.pg_current_wal_lsn() END,
-           slot.restart_lsn)::bigint::text,
-       pg_catalog.to_jsonb(slot) ->> 'wal_status'
-  FROM pg_catalog.pg_stat_ssl own LEFT JOIN pg_catalog.pg_replication_slots slot ON true
- WHERE own.pid = pg_catalog.pg_backend_pid()
- ORDER BY slot.active, slot.restart_lsn, slot.slot_name
- LIMIT {SLOTS_SHOWN}
-"""
-_QUERY_WITHOUT_SLOTS = f"""{_ASKED}
-  FROM pg_catalog.pg_stat_ssl own WHERE own.pid = pg_catalog.pg_backend_pid()"""
-# SQLSTATE classes of a server that has no slots to tell this role of: no such function here (Aurora
-# replicas), the view was taken from PUBLIC, not in the state for it. Then the rest is asked alone.
-_SLOTS_NOT_TOLD = frozenset({"0A", "42", "55"})
-_COLUMNS = 8
-_SLOT_COLUMNS = 4
 APPLICATION = "certifier"
 AUTHENTICATION_METHODS = {
     2: "kerberos-5", 3: "password", 5: "md5", 6: "scm", 7: "gss", 9: "sspi", 10: "scram",
 }  # fmt: skip
-BOUND, UNBOUND = "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"
-
-_MESSAGE_LIMIT = 64 * 1024
-_MESSAGES = 1000
-_SHOWN_OF_ERROR = 8 * 1024
-_READ_OF_ERROR = 2 * 1024  # for its cause: many expressions look for one
+# SQLSTATE classes of a server that has no slots to tell this role of: no such function here (Aurora
+# replicas), the view was taken from PUBLIC, not in the state for it. Then the rest is asked alone.
+_SLOTS_NOT_TOLD = frozenset({"0A", "42", "55"})
 _SHOWN = 200
 _NO_DIGEST = "could not find digest for NID UNDEF"
-_RECEIVE = 16 * 1024
-_HEADER = 5
-_DIGITS_OF_A_COUNT = 18
 _ASIDE = 2.0  # seconds for two questions that only explain
 # What libpq takes (PQconnectPoll, pg_fe_sendauth, getParameterStatus, getBackendKeyData), in bytes
 # behind the length of the message.
@@ -90,174 +56,6 @@ _REQUEST_LENGTHS = {0: _CODE, 3: _CODE, 5: _CODE + 4}
 _KEY_LENGTH = 8  # in version 3.0 of the protocol
 _PARAMETER_TEXTS = 2
 _GOOD_BYE = b"X\0\0\0\4"
-
-
-@dataclass
-class Progress:
-    """How far the login came: filled in while it goes on, so that a failure leaves it behind."""
-
-    stage: Stage = Stage.STARTUP
-    method: str | None = None
-    scram: Scram | None = field(default=None, repr=False)
-    authenticated: bool = False
-    server_version: str | None = None
-    process: bytes | None = None
-
-    @property
-    def bound(self) -> bool:
-        """Whether the server proved by SCRAM that it stands at the other end of this TLS."""
-        return self.method == BOUND.lower() and self.scram is not None and self.scram.proved
-
-    def facts(self) -> LoginFacts:
-        """What is known of a login that went no further."""
-        return LoginFacts(
-            succeeded=self.authenticated,
-            method=self.method,
-            channel_binding=self.bound,
-            server_version=self.server_version,
-        )
-
-    @property
-    def expected(self) -> bytes:
-        """The types of message that may come next.
-
-        Before the login is over, libpq takes nothing but requests and the error that ends it
-        (PQconnectPoll, CONNECTION_AWAITING_RESPONSE).
-        """
-        if not self.authenticated:
-            return b"RE"
-        return b"TDCISNAEZ" if self.stage is Stage.QUERY else b"SKNAEZ"
-
-
-class _Guarded:
-    """The socket, and its file, that pg8000 is given: deadline, limits, and errors cut short."""
-
-    def __init__(self, tls: TlsConnection, progress: Progress) -> None:
-        self._tls = tls
-        self._progress = progress
-        self._received = bytearray()
-        self._to_send = bytearray()
-        self._messages = 0
-        self._header = b""
-
-    def read(self, size: int) -> bytes:
-        """Exactly `size` bytes: a header, or what belongs to the last one. Raises StageFailed."""
-        if size == _HEADER and not self._header:
-            self._header = self._next_header()
-            return self._header
-        header, self._header = self._header, b""
-        if not 0 <= size <= _MESSAGE_LIMIT:
-            if header[:1] == b"E" and size > 0:
-                raise error_response(header, self._block, self._stage)
-            raise _violation(
-                f"the server announced a message of {size} bytes; at most {_MESSAGE_LIMIT} are"
-                " read",
-                stage=self._stage,
-            )
-        return self._exactly(size)
-
-    def _next_header(self) -> bytes:
-        """The header of a message that may come now."""
-        header = self._exactly(_HEADER)
-        self._messages += 1
-        if self._messages > _MESSAGES:
-            raise _violation(
-                f"the server sent more than {_MESSAGES} messages where a hundred are usual",
-                stage=self._stage,
-            )
-        kind = header[:1]
-        if kind not in self._progress.expected:
-            name = kind.decode("ascii", "backslashreplace")
-            raise _violation(
-                f"the server sent a message of type {name!r} where PostgreSQL sends none",
-                stage=self._stage,
-            )
-        return header
-
-    def write(self, data: bytes) -> None:
-        self._to_send += data
-
-    def flush(self) -> None:
-        data = bytes(self._to_send)
-        self._to_send.clear()
-        self._tls.transmit(data, self._stage)
-
-    def makefile(self, mode: str) -> "_Guarded":  # noqa: ARG002 - pg8000 asks its socket for a file
-        return self
-
-    def close(self) -> None:
-        """The connection belongs to the caller."""
-
-    @property
-    def _stage(self) -> Stage:
-        return self._progress.stage
-
-    def _exactly(self, size: int) -> bytes:
-        while len(self._received) < size:
-            self._receive()
-        found = bytes(self._received[:size])
-        del self._received[:size]
-        return found
-
-    def _block(self) -> bytes:
-        """What is there, and at least a byte. Raises StageFailed."""
-        if not self._received:
-            self._receive()
-        return self._exactly(len(self._received))
-
-    def _receive(self) -> None:
-        block = self._tls.receive(_RECEIVE, self._stage)
-        if not block:
-            raise connection_lost(None, self._stage)
-        self._received += block
-
-
-class _Answer:
-    """What one query was answered: the rows, as long as they have the columns that were asked for.
-
-    `error` is pg8000's.
-    """
-
-    def __init__(self, columns: int) -> None:
-        self.error: DatabaseError | None = None
-        self.columns = columns
-        self.described: int | None = None
-        self.rows: list[list[str | None]] = []
-
-    def describe(self, columns: int) -> None:
-        if self.described is not None:
-            raise _violation("the server described its rows twice", stage=Stage.QUERY)
-        self.described = columns
-
-    def add(self, data: bytes) -> None:
-        """Take a row: not more of them, and of no other shape, than was asked for."""
-        if self.described is None:
-            raise _violation("the server sent a row that it did not describe", stage=Stage.QUERY)
-        if self.described == self.columns and len(self.rows) < SLOTS_SHOWN:
-            self.rows.append(_values_in(data, self.columns))
-
-
-def _values_in(data: bytes, columns: int) -> list[str | None]:
-    """The values of a DataRow, as text. Raises StageFailed unless they are exactly all of it."""
-    (count,) = struct.unpack_from("!H", data)
-    values: list[str | None] = []
-    at = 2
-    for _ in range(columns if count == columns else 0):
-        if at + 4 > len(data):
-            break
-        (size,) = struct.unpack_from("!i", data, at)
-        at += 4
-        if not -1 <= size <= len(data) - at:
-            raise _violation(
-                f"a value is said to have {size} bytes, and {len(data) - at} are left",
-                stage=Stage.QUERY,
-            )
-        end = at + max(size, 0)
-        values.append(None if size < 0 else data[at:end].decode("utf-8", "backslashreplace"))
-        at = end
-    if len(values) != columns or at != len(data):
-        raise _violation("a row does not hold the columns described", stage=Stage.QUERY)
-    return values
 
 
 class _Session(CoreConnection):  # type: ignore[misc]  # published without types
@@ -278,7 +76,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         self._verified = verified
         self._meanwhile = meanwhile
         self._asked = False
-        self.guard = _Guarded(tls, progress)
+        self.guard = Guarded(tls, progress)
         super().__init__(
             request.user,
             database=request.database,
@@ -294,7 +92,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
 
     def ask(self, query: str, columns: int) -> list[list[str | None]]:
         """The rows of a query, which may be on its way already. Raises DatabaseError."""
-        answer = _Answer(columns)
+        answer = Rows(columns)
         if not self._asked:
             self.send_QUERY(query)
             self._go()
@@ -309,10 +107,10 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
 
     # ---- what pg8000 would read by what the server says of it (its names)
 
-    def handle_ROW_DESCRIPTION(self, data: bytes, context: _Answer) -> None:  # noqa: N802
+    def handle_ROW_DESCRIPTION(self, data: bytes, context: Rows) -> None:  # noqa: N802
         context.describe(struct.unpack_from("!H", data)[0])
 
-    def handle_DATA_ROW(self, data: bytes, context: _Answer) -> None:  # noqa: N802
+    def handle_DATA_ROW(self, data: bytes, context: Rows) -> None:  # noqa: N802
         context.add(data)
 
     def handle_ERROR_RESPONSE(self, data: bytes, context: Any) -> None:  # noqa: N802
@@ -328,7 +126,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
     def handle_PARAMETER_STATUS(self, data: bytes, context: Any) -> None:  # noqa: ARG002, N802
         """Of all that a server announces, its version alone is of use."""
         if data.count(b"\0") != _PARAMETER_TEXTS or not data.endswith(b"\0"):
-            raise _violation("the server announced what is not a name and a value", stage=self._at)
+            raise violation("the server announced what is not a name and a value", stage=self._at)
         name, _, value = data.partition(b"\0")
         if name == b"server_version":
             text = value.rstrip(b"\0").decode("utf-8", "backslashreplace")
@@ -351,7 +149,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         """
         if len(data) != size:
             seen = f"the server said {what} in {len(data)} bytes instead of {size}"
-            raise _violation(seen, stage=self._at)
+            raise violation(seen, stage=self._at)
 
     @property
     def _at(self) -> Stage:
@@ -364,11 +162,11 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         data: bytes,
         context: Any,  # noqa: ARG002
     ) -> None:
-        """Answer what is safe to answer. Raises StageFailed for the rest."""
+        """Rows what is safe to answer. Raises StageFailed for the rest."""
         progress = self._progress
         progress.stage = Stage.LOGIN
         if not _CODE <= len(data) <= _REQUEST_LIMIT:
-            raise _violation(f"the server asked for authentication in {len(data)} bytes")
+            raise violation(f"the server asked for authentication in {len(data)} bytes")
         (code,) = struct.unpack_from("!i", data)
         if code in _REQUEST_LENGTHS:
             self._demand(data, _REQUEST_LENGTHS[code], f"which authentication it wants ({code})")
@@ -385,7 +183,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
             self._begin_scram(_mechanisms(data[4:]))
         elif code in (11, 12):
             if progress.scram is None:
-                raise _violation("the server goes on with an authentication that it did not begin")
+                raise violation("the server goes on with an authentication that it did not begin")
             if code == 12:
                 progress.scram.check(data[4:])
             else:
@@ -433,7 +231,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
     def _begin_scram(self, offered: list[bytes]) -> None:
         progress = self._progress
         if progress.scram is not None:
-            raise _violation("the server began SCRAM twice")
+            raise violation("the server began SCRAM twice")
         binding = None
         if BOUND.encode() in offered:
             progress.method = BOUND.lower()
@@ -466,7 +264,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         says no leaves nothing unread, by which its words could be lost.
         """
         if self._asked:
-            raise _violation("the server asks for the last answer of SCRAM twice")
+            raise violation("the server asks for the last answer of SCRAM twice")
         self._send_message(b"p", final)
         self.send_QUERY(QUERY)
         self._asked = True
@@ -494,7 +292,7 @@ def _mechanisms(data: bytes) -> list[bytes]:
     """
     names = data.split(b"\0")[:-1]  # what no NUL ends is not a name
     if b"" not in names:
-        raise _violation("the server's list of mechanisms has no end")
+        raise violation("the server's list of mechanisms has no end")
     return names[: names.index(b"")]
 
 
@@ -547,7 +345,7 @@ def log_in(
             logged_in = clock()
             progress.stage = Stage.QUERY
             rows = _ask(session)
-            facts = _facts(progress, rows)
+            facts = login_facts(progress, rows)
             if differs(facts, tls.version(), tls.cipher()[0]):
                 # All that matters has been answered: this only explains.
                 tls.deadline = tls.deadline.within(_ASIDE)
@@ -568,7 +366,7 @@ def _in_between(session: _Session, progress: Progress) -> dict[str, Any]:
     """
     try:
         rows = session.ask("SELECT pg_catalog.pg_backend_pid()::text", 1)
-        process = _count(rows[0][0]) if rows else None
+        process = count_in(rows[0][0]) if rows else None
         if process is None or progress.process is None:
             return {}
         if process != int.from_bytes(progress.process, "big"):
@@ -590,111 +388,15 @@ def _answers_as_pgpool(session: _Session) -> bool:
 def _ask(session: _Session) -> list[list[str | None]]:
     """The rows of the one query; without the slots, where the server does not tell of them."""
     try:
-        return session.ask(QUERY, _COLUMNS + _SLOT_COLUMNS)
+        return session.ask(QUERY, COLUMNS + SLOT_COLUMNS)
     except DatabaseError as error:
         if str(_fields_in(error).get("C", ""))[:2] not in _SLOTS_NOT_TOLD:
             raise
-    return session.ask(_QUERY_WITHOUT_SLOTS, _COLUMNS)
+    return session.ask(QUERY_WITHOUT_SLOTS, COLUMNS)
 
 
 def _fields_in(error: DatabaseError) -> dict[str, str]:
     return error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-
-
-def _facts(progress: Progress, rows: list[list[str | None]]) -> LoginFacts:
-    texts = [[None if value is None else printable(value, _SHOWN) for value in row] for row in rows]
-    first = (texts[0] if texts else []) + [None] * _COLUMNS
-    ssl, version, min_tls, own, own_version, cipher, others, standby = first[:_COLUMNS]
-    return LoginFacts(
-        succeeded=True,
-        method=progress.method,
-        channel_binding=progress.bound,
-        server_version=version or progress.server_version,
-        ssl=ssl,
-        min_tls=min_tls,
-        session_ssl=_truth(own),
-        session_version=own_version,
-        session_cipher=cipher,
-        plaintext_sessions=_count(others),
-        in_recovery=_truth(standby),
-        slots=_slots([row[_COLUMNS:] for row in texts]),
-    )
-
-
-def _slots(rows: list[list[str | None]]) -> tuple[SlotFacts, ...] | None:
-    """The slots, row by row; None when the columns that were asked for are not there."""
-    if not rows or any(len(row) != _SLOT_COLUMNS for row in rows):
-        return None
-    return tuple(
-        SlotFacts(
-            name=name,
-            active=_truth(active) or False,
-            retained_bytes=_count(retained),
-            wal_status=wal_status,
-        )
-        for name, active, retained, wal_status in rows
-        if name
-    )
-
-
-def _truth(text: str | None) -> bool | None:
-    """A boolean from the server; None for anything else."""
-    return {"true": True, "false": False}.get(text or "")
-
-
-def _count(text: str | None) -> int | None:
-    """A number from the server; None for anything else."""
-    known = text is not None and text.isdecimal() and len(text) <= _DIGITS_OF_A_COUNT
-    return int(text or 0) if known else None
-
-
-def refusal(fields: dict[str, str], stage: Stage) -> StageFailed:
-    """The failure behind an ErrorResponse, whose fields are the server's and untrusted."""
-    code, message = fields.get("C", "")[:5], fields.get("M", "")
-    severity = fields.get("V") or fields.get("S") or "ERROR"
-    text = f"{severity}:  {message}"[:_SHOWN_OF_ERROR]
-    diagnosis = from_sqlstate(code, message[:_READ_OF_ERROR])
-    return StageFailed(
-        stage,
-        diagnosis.cause,
-        diagnosis.seen,
-        raw=text,
-        libpq=text,
-        severity=Severity.ERROR,  # whatever the server's words are taken for
-    )
-
-
-def error_response(header: bytes, more: Callable[[], bytes], stage: Stage) -> StageFailed:
-    """Read an ErrorResponse that may be longer than it is worth: its beginning is enough.
-
-    `header` is its first five bytes; `more` returns at least one of those that follow, or raises
-    StageFailed. Where the length is text, it is an error of protocol 2, as a postmaster that cannot
-    fork sends it to this day (libpq's PQconnectPoll knows both).
-    """
-    old = chr(header[1]).isascii() and chr(header[1]).isprintable()
-    size = struct.unpack("!i", header[1:])[0] - 4
-    wanted = _SHOWN_OF_ERROR if old else min(max(size, 0), _SHOWN_OF_ERROR)
-    found = b""
-    try:
-        while len(found) < wanted and not (old and b"\0" in found):
-            found += more()
-    except StageFailed:
-        if not found:
-            raise
-    if not old:
-        return refusal(fields_of(found[:wanted]), stage)
-    text = (header[1:] + found).partition(b"\0")[0].decode("utf-8", "replace").strip()
-    return refusal({"S": "FATAL", "M": text.removeprefix("FATAL:").strip()}, stage)
-
-
-def fields_of(data: bytes) -> dict[str, str]:
-    """The fields of an ErrorResponse by their letter."""
-    parts = [part.decode("utf-8", "replace") for part in data.split(b"\0")]
-    return {part[0]: part[1:] for part in parts if part}
-
-
-def _violation(seen: str, *, raw: str | None = None, stage: Stage = Stage.LOGIN) -> StageFailed:
-    return StageFailed(stage, Cause.PROTOCOL_VIOLATION, seen, raw=raw)
 
 
 def _unsupported(seen: str, *, libpq: str | None = None, remedy: str | None = None) -> StageFailed:

@@ -397,7 +397,8 @@ class _Look:
         if self.request.user is None:
             self._await_alert(tls)
             return
-        from certifier.probe.login import Progress, log_in  # noqa: PLC0415
+        from certifier.probe.login import log_in  # noqa: PLC0415
+        from certifier.probe.messages import Progress  # noqa: PLC0415
 
         progress = Progress()
         self.reached = Stage.STARTUP

@@ -7,7 +7,8 @@ from certifier.evidence import PlaintextFacts
 from certifier.probe.bounds import Allowance
 from certifier.probe.dial import connection_lost
 from certifier.probe.failure import Deadline, StageFailed
-from certifier.probe.login import APPLICATION, AUTHENTICATION_METHODS, error_response
+from certifier.probe.login import APPLICATION, AUTHENTICATION_METHODS
+from certifier.probe.messages import error_response
 from certifier.probe.request import ProbeRequest
 from certifier.vocabulary import Cause, Stage
 

@@ -16,6 +16,9 @@ from certifier.probe.bounds import Allowance
 from certifier.probe.failure import StageFailed
 from certifier.vocabulary import Cause, Severity, Stage
 
+BOUND, UNBOUND = "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"
+"""The mechanisms, with and without channel binding (RFC 5802, section 4)."""
+
 _ITERATIONS_LIMIT = 600_000  # what OWASP asks for
 _ITERATIONS_A_SECOND = 2_400_000  # about
 _ITERATIONS_USUAL = 4096

@@ -400,7 +400,7 @@ class Probed(Fact):
     @property
     def slots(self) -> tuple[SlotFacts, ...] | None:
         """The replication slots, where somebody logged in and could see them."""
-        return _slots(self.effective) if self.effective else None
+        return slots_of(self.effective) if self.effective else None
 
     @property
     def served(self) -> Served:
@@ -421,7 +421,7 @@ class Probed(Fact):
         return Union(self.union_pem, bundle_digest(self.union_pem))
 
 
-def _slots(report: ProbeReport) -> tuple[SlotFacts, ...] | None:
+def slots_of(report: ProbeReport) -> tuple[SlotFacts, ...] | None:
     login = report.evidence.login
     return login.slots if login else None
 

@@ -12,6 +12,7 @@ from certifier.models import Fact, Finding
 from certifier.run import runbook
 from certifier.run.documents import StoppedTask
 from certifier.run.foremost import repeats_last
+from certifier.run.remedy import of_source
 from certifier.run.site import Site
 from certifier.text import LONGEST, clock_time, counted, printable, span
 from certifier.vocabulary import Cause, Outcome, Severity
@@ -107,7 +108,7 @@ def about_stopped(at: Situation, outcome: Outcome, findings: Sequence[Finding]) 
     lines += list(_look(at, runbook.TASK_STOPPED, links))
     rest = [f for f in findings if f.cause is not Cause.TASK_NOT_RESTARTED]
     if rest:
-        lines += ["", *_blocks(rest)]
+        lines += ["", *_blocks(at.name, rest)]
     text = letter([*lines, _foot(at)])
     return Notice(subject(at.place, f"{at.name}: {be.format(names)}"), text)
 
@@ -131,7 +132,7 @@ def about_findings(at: Situation, outcome: Outcome, findings: Sequence[Finding])
     word = outcome.words if outcome is not Outcome.PLANNED else _waits_word(at)
     cause = lead.cause.value if lead else "see the record"
     lines = [_first_line(at, outcome), ""]
-    lines += _blocks(findings)
+    lines += _blocks(at.name, findings)
     lines += [labelled("Source", f"{at.name}: endpoint {at.endpoint}, host {at.host}")]
     if at.opens_at is not None:
         when = f"{clock_time(at.opens_at, at.zone)}, in {span(at.opens_at - at.now)}"
@@ -283,11 +284,12 @@ def labelled(label: str, value: str) -> str:
     return f"  {label.ljust(_LABEL - 1)} {value}".rstrip()
 
 
-def _blocks(findings: Sequence[Finding]) -> list[str]:
+def _blocks(name: str, findings: Sequence[Finding]) -> list[str]:
     """Return what was seen, what others said and what to do, for each finding."""
     blocks = []
     for found in repeats_last(findings)[:_FINDINGS]:
-        rows = (("seen", found.seen), ("said", found.raw), ("do", found.remedy))
+        do = of_source(found.remedy, name)
+        rows = (("seen", found.seen), ("said", found.raw), ("do", do))
         lines = [f"  {label.ljust(4)}  {cut(text, _TEXT)}" for label, text in rows if text]
         blocks.append("\n".join([f"{found.severity.value}: {found.cause.value}", *lines, ""]))
     shown = fitting(blocks, _BLOCKS)

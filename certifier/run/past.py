@@ -5,10 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from certifier.models import weightiest
+from certifier.run.intent import Intent, Would
+from certifier.run.plan import CERTIFICATE, PASSWORD
 from certifier.run.record import Certification
 from certifier.run.settled import still_open
 from certifier.text import name_in, span
 from certifier.vocabulary import Cause, Mode, Outcome
+
+_CAS = "trusted CAs"
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,26 @@ def _parts(record: Certification, before: Certification | None) -> Iterator[str]
         yield _cause(record)
     if record.changed or record.rolled_back:
         yield _changes(record, before)
+    if record.outcome is Outcome.PLANNED and record.intent is not None:
+        yield from _would(record.intent)
     if record.outcome is Outcome.PLANNED and record.opens_at is not None:
         yield f"waits until {record.opens_at:%Y-%m-%d %H:%M} UTC"
     if record.tasks.stopped_seconds is not None:
         longest = span(timedelta(seconds=record.tasks.stopped_seconds))
         yield f"{_tasks(record)} stopped for {longest}"
+
+
+def _would(intent: Intent) -> Iterator[str]:
+    """Yield what a run would do, which was planned and not done."""
+    if intent.would is Would.CREATE:
+        yield "endpoint would be created"
+    elif intent.changes:
+        fields = (
+            _CAS if change.field == CERTIFICATE else change.field for change in intent.changes
+        )
+        yield f"would change {', '.join(fields)}"
+    elif intent.acm is not None:
+        yield "would import the certificate into ACM"
 
 
 def _tasks(record: Certification) -> str:
@@ -82,11 +101,11 @@ def _changes(record: Certification, before: Certification | None) -> str:
     """Return what was changed: CAs by their names, whatever else by its values."""
     parts = []
     for change in record.changes:
-        if change.field == "certificate":
+        if change.field == CERTIFICATE:
             old = _trusted(before)
             new = _trusted(record)
-            parts.append(f"{old} → {new}" if old != new else "CAs changed, and rolled back")
-        elif change.field == "password":
+            parts.append(f"{old} → {new}" if old != new else _CAS)
+        elif change.field == PASSWORD:
             parts.append("password")
         else:
             parts.append(f"{change.field} {change.old or 'none'} → {change.new or 'none'}")

@@ -247,14 +247,12 @@ def plan_endpoint(
     inline = source.credentials_mode is CredentialsMode.INLINE and source.credentials is not None
     owns_password = inline and known.password_version is not None
     changes = _changes(target, endpoint, role, owns_password)
-    if trust.digest is not None and trust.digest != (trusted.digest if trusted else None):
-        changes.append(
-            Change(field=CERTIFICATE, old=trusted.digest if trusted else None, new=trust.digest)
-        )
+    trusted_digest = trusted.digest if trusted else None
+    if trust.digest is not None and trust.digest != trusted_digest:
+        changes.append(Change(field=CERTIFICATE, old=trusted_digest, new=trust.digest))
     elif trusted is not None and trust.digest is not None:
         target = target.model_copy(update={"certificate_arn": trusted.arn})
-    other = known.password_version != material.versions.credentials
-    if inline and (other or known.password_doubted):
+    if inline and _password_is_old(known, material):
         changes.append(
             Change(
                 field=PASSWORD,
@@ -267,13 +265,7 @@ def plan_endpoint(
         findings += _permissions(source, endpoint, changes)
     reverted = known.reverted + (1 if _was_reverted(known, target, trust, changes) else 0)
     if reverted >= FIGHTS_BEFORE_WARNING:
-        names = ", ".join(change.field for change in changes) or "nothing this time"
-        findings.append(
-            _found(
-                Cause.REVERTED_BY_OTHERS,
-                f"somebody else has changed this endpoint back {reverted} times ({names})",
-            )
-        )
+        findings.append(_reverted_by_others(reverted, changes))
     of_trust_alone = [change.field for change in changes] == [CERTIFICATE]
     moves = _moves(trusted, trust) if of_trust_alone else _Moves()
     only_drops = (
@@ -349,6 +341,19 @@ def _why_irreversible(endpoint: Endpoint, stuck: list[str]) -> str:
     if password:
         return f"it reads its login from {now.secret_id}, which a login of its own replaces"
     return "DMS cannot empty a field that has a value"
+
+
+def _password_is_old(known: Known, material: Material) -> bool:
+    """Whether the endpoint may have another password than the secret has now."""
+    return known.password_doubted or known.password_version != material.versions.credentials
+
+
+def _reverted_by_others(times: int, changes: Iterable[Change]) -> Finding:
+    names = ", ".join(change.field for change in changes) or "nothing this time"
+    return _found(
+        Cause.REVERTED_BY_OTHERS,
+        f"somebody else has changed this endpoint back {times} times ({names})",
+    )
 
 
 def _was_reverted(

@@ -7,7 +7,7 @@ from certifier.certificate.trust_sets import TrustWord
 from certifier.diagnosis import finding
 from certifier.evidence import ProbeReport
 from certifier.models import Finding
-from certifier.source import word_mistake
+from certifier.source_values import word_mistake
 from certifier.vocabulary import Cause, SslMode, Stage, Witness
 
 _FOR_WANT_OF_A_ROOT = frozenset(

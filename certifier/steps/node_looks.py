@@ -8,7 +8,8 @@ from certifier import probe
 from certifier.evidence import Address
 from certifier.probe import ProbeRequest, Resolve, addresses_of
 from certifier.run.documents import NodeLook
-from certifier.source import Source, node_of
+from certifier.source import Source
+from certifier.source_values import node_of
 from certifier.vocabulary import Cause
 
 CONNECTIONS = 3

@@ -22,6 +22,7 @@ from certifier.run.plan import (
     RUNNING,
     EndpointPlan,
     Known,
+    Trust,
     backing_off,
     desired_trust,
     plan_endpoint,
@@ -29,6 +30,7 @@ from certifier.run.plan import (
 )
 from certifier.run.public_trust import not_settled, settled
 from certifier.run.shrink import why_not_dropped
+from certifier.run.state import SourceState
 from certifier.run.weakening import weakening
 from certifier.source import Source
 from certifier.steps.context import StepContext
@@ -69,36 +71,11 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     if foreign is not None:
         raise Refused.because(foreign)
     material = settled(read, probed) or read
-    known = Known(
-        endpoint_arn=state.endpoint_arn,
-        password_version=state.applied_version,
-        password_doubted=state.password_doubted,
-        certified=state.applied,
-        certified_digest=state.certificate_digest,
-        # Who starts a run themselves knows that others change it back, and may try again.
-        reverted=0 if event.origin is Origin.DIRECT else state.reverts,
-    )
-    now = context.now()
-    waits = why_not_dropped(
-        source,
-        material,
-        probed,
-        state.new_chain,
-        now=now,
-        after=timedelta(hours=context.settings.shrink_after_hours),
-    )
-    both = Bounded(probed.union)
-    # Where nothing shows that a node needs them, old CAs do not stay for ever.
-    if not probed.served.seen or (waits and not any(look.needs_old for look in probed.nodes)):
-        both = bounded(probed.union, material, left_since(material, state.anchors_left, now), now)
-    trust = desired_trust(source, material, probed.served, both.union, not_dropped=waits)
-    if both.findings:
-        trust = replace(trust, findings=(*trust.findings, *both.findings))
     endpoint_plan = plan_endpoint(
         source,
         material,
-        trust,
-        known,
+        _trust(source, material, probed, state, context),
+        _known(event, state),
         role=context.settings.dms_secret_role,
         union=probed.union,
         anchor=_anchor(probed),
@@ -121,6 +98,44 @@ def run(event: StepEvent, context: StepContext[PlanSettings]) -> Decided:
     if errors_in(plan.findings):
         raise Refused.because(*plan.findings)
     return Decided(decision=plan.decision)
+
+
+def _known(event: StepEvent, state: SourceState) -> Known:
+    """Return what earlier runs have left behind of the endpoint."""
+    return Known(
+        endpoint_arn=state.endpoint_arn,
+        password_version=state.applied_version,
+        password_doubted=state.password_doubted,
+        certified=state.applied,
+        certified_digest=state.certificate_digest,
+        # Who starts a run themselves knows that others change it back, and may try again.
+        reverted=0 if event.origin is Origin.DIRECT else state.reverts,
+    )
+
+
+def _trust(
+    source: Source,
+    material: Material,
+    probed: Probed,
+    state: SourceState,
+    context: StepContext[PlanSettings],
+) -> Trust:
+    """Return the CAs that the endpoint is to trust, old ones among them while they are needed."""
+    now = context.now()
+    waits = why_not_dropped(
+        source,
+        material,
+        probed,
+        state.new_chain,
+        now=now,
+        after=timedelta(hours=context.settings.shrink_after_hours),
+    )
+    both = Bounded(probed.union)
+    # Where nothing shows that a node needs them, old CAs do not stay for ever.
+    if not probed.served.seen or (waits and not any(look.needs_old for look in probed.nodes)):
+        both = bounded(probed.union, material, left_since(material, state.anchors_left, now), now)
+    trust = desired_trust(source, material, probed.served, both.union, not_dropped=waits)
+    return replace(trust, findings=(*trust.findings, *both.findings)) if both.findings else trust
 
 
 def _anchor(probed: Probed) -> str | None:

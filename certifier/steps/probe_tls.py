@@ -10,6 +10,7 @@ Called again once the tasks were resumed, it looks at the replication slots alon
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic import Json
 
@@ -29,7 +30,7 @@ from certifier.run.documents import (
     NodeLook,
     Probed,
     SlotsAfter,
-    _slots,
+    slots_of,
 )
 from certifier.run.drift import answering, not_served_yet
 from certifier.run.event import Nothing, StepEvent, run_id
@@ -92,12 +93,7 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
     second, dropped_at = None, None
     nodes: tuple[NodeLook, ...] = ()
     if _needs_old_ca(report):
-        second = _look_with(both, source, material, context)
-        if second is None:
-            again = with_dropped(source, material, state.dropped, context.now())
-            second = _look_with(again, source, material, context)
-            if second is not None:
-                both, dropped_at = again, max(one.at for one in state.dropped.values())
+        both, second, dropped_at = _with_old_cas(both, source, material, state, context)
     elif droppable(source, material) and report.verdicts.verify_ca.passed:
         request = _request(source, material, material.bundle_pem, context)
         nodes = look_at_nodes(source, request, report.evidence.addresses, context.resolve)
@@ -110,17 +106,7 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
         nodes=nodes,
         dropped_at=dropped_at,
     )
-    findings = answering(
-        _judged(source, counted),
-        probed.answering,
-        Answering(state.served_leaf, state.in_recovery),
-        intended=material.leaf_sha256,
-        writes=source.endpoint_type == "target",
-    )
-    if dropped_at is not None:
-        others = (f for f in findings if f.cause is not Cause.DIFFERENT_NODE_ANSWERS)
-        findings = (*others, needed_again(dropped_at))
-    findings = not_served_yet(findings, in_acm=source.acm_certificate is not None)
+    findings = _of_answering(source, material, probed, counted, state)
     findings += _asks_unsafely(source, material, context)
     if (proposal := named_trust_fits(counted, context.roots.words_for)) is not None:
         findings += (proposal,)
@@ -129,6 +115,50 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
     if errors_in(findings):
         raise Refused.because(*findings)
     return Nothing()
+
+
+def _with_old_cas(
+    both: str | None,
+    source: Source,
+    material: Material,
+    state: SourceState,
+    context: StepContext[ProbeSettings],
+) -> tuple[str | None, ProbeReport | None, datetime | None]:
+    """Look once more with ``both``, then with what was dropped of late too.
+
+    Returns:
+        The CAs to trust meanwhile; the report that they passed with, if one; and when the CA was
+        dropped that is needed again, if one is.
+    """
+    report = _look_with(both, source, material, context)
+    if report is not None:
+        return both, report, None
+    more = with_dropped(source, material, state.dropped, context.now())
+    report = _look_with(more, source, material, context)
+    if report is None:
+        return both, None, None
+    return more, report, max(one.at for one in state.dropped.values())
+
+
+def _of_answering(
+    source: Source,
+    material: Material,
+    probed: Probed,
+    report: ProbeReport,
+    state: SourceState,
+) -> tuple[Finding, ...]:
+    """Return the findings of the look that counts, and of who answered since the last run."""
+    findings = answering(
+        _judged(source, report),
+        probed.answering,
+        Answering(state.served_leaf, state.in_recovery),
+        intended=material.leaf_sha256,
+        writes=source.endpoint_type == "target",
+    )
+    if probed.dropped_at is not None:
+        others = (f for f in findings if f.cause is not Cause.DIFFERENT_NODE_ANSWERS)
+        findings = (*others, needed_again(probed.dropped_at))
+    return not_served_yet(findings, in_acm=source.acm_certificate is not None)
 
 
 def _asks_unsafely(
@@ -170,7 +200,7 @@ def _read_slots(
     ca = first.union_pem if first.union_report else settled_now.bundle_pem
     request = replace(_request(source, material, ca, context), probe_plaintext=False)
     try:
-        return _slots(probe.probe(request, resolve=context.resolve, now=context.now))
+        return slots_of(probe.probe(request, resolve=context.resolve, now=context.now))
     except Refused:  # the password could not be read
         return None
 

@@ -33,7 +33,8 @@ from certifier.run.documents import MATERIAL, Material, Trusted, Versions
 from certifier.run.event import Nothing, StepEvent
 from certifier.run.group import tagged_group
 from certifier.run.state import SourceState
-from certifier.source import CredentialsMode, Source, node_of
+from certifier.source import CredentialsMode, Source
+from certifier.source_values import node_of
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.named_roots import named_roots
 from certifier.vocabulary import Cause, Mode, Severity, Witness

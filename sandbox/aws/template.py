@@ -13,7 +13,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 
 # Whatever changes the template. The code asset's hash is in it too, but nothing runs from there.
-_SOURCES = ("app.py", "cdk.json", "stacks/*.py", "certifier/vocabulary.py", "certifier/errors.py")
+_SOURCES = (
+    "app.py",
+    "cdk.json",
+    "stacks/*.py",
+    *(
+        f"certifier/{name}.py"
+        for name in ("errors", "models", "ownership", "version", "vocabulary")
+    ),
+)
 # The sandbox's own installation: what a laptop needs, and no layer, which no one would import.
 _CONTEXT = {
     "aws:cdk:bundling-stacks": [],

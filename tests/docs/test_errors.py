@@ -3,7 +3,7 @@
 import re
 
 from certifier.errors import CertifierError, concrete
-from stacks.workflow import LAMBDA_TRANSIENT
+from stacks.machines import LAMBDA_TRANSIENT
 from tests.docs.markdown import ROOT, read
 
 EVENTS = read(ROOT / "docs/reference/events.md")

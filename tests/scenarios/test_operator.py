@@ -464,6 +464,8 @@ def test_a_released_task_stays_stopped(
     """Nobody starts it again, and its source is certified without it."""
     stuck(live)
     task = "orders-to-warehouse" if by == "identifier" else live.task
+    assert command("release", NAME, "another") == 1
+    assert "does not wait for orders; what waits: orders-to-warehouse" in capsys.readouterr().err
     assert command("release", NAME, task) == 0
     capsys.readouterr()
     live.dms.set_task(live.task, start_failure=None)

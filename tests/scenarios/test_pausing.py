@@ -146,7 +146,7 @@ def test_a_task_that_does_not_stop_ends_the_change(live: Live) -> None:
 
 @pytest.mark.shows("task_not_restarted")
 def test_a_task_that_fails_when_it_starts_still_waits(live: Live) -> None:
-    """The settings are proven, the task is not: notified at once, tried every ten minutes."""
+    """The settings are proven, the task is not: notified at once, tried again soon."""
     live.certified()
     live.when(
         "Resume tasks", lambda: live.dms.set_task(live.task, start_failure="the slot is in use")

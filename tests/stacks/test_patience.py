@@ -11,8 +11,9 @@ import botocore.retries.standard
 import botocore.session
 
 from certifier.aws import clients
+from stacks.machines import LAMBDA_TRANSIENT, TASK_TIMEOUT
 from stacks.settings import Settings
-from stacks.workflow import LAMBDA_TRANSIENT, TASK_TIMEOUT, Pace
+from stacks.states import Pace
 from tests.stacks.conftest import flat, functions, only, synthesize
 
 States = Mapping[str, dict[str, Any]]

@@ -20,7 +20,8 @@ from certifier.run.shrink import (
     with_dropped,
 )
 from certifier.run.state import DroppedAnchor, NewChain
-from certifier.source import InvalidSource, Source, node_of, parse_source
+from certifier.source import InvalidSource, Source, parse_source
+from certifier.source_values import node_of
 from certifier.steps.node_looks import look_at_nodes
 from sandbox.pki import Authority
 

@@ -52,6 +52,22 @@ def _rescue(now: datetime) -> str:
     return stamp(now + RESCUE).replace("Z", ".500Z")
 
 
+def _as_it_was_read(state: SourceState, started: datetime | None) -> tuple[str, dict[str, Any]]:
+    """Return the condition of a claim, and its values: owner, endpoint and last run as read."""
+    values: dict[str, Any] = {}
+    condition = "attribute_exists(pk) AND attribute_not_exists(claim)"
+    if state.claim is not None:
+        condition, values = "claim.execution = :dead", {":dead": state.claim.execution}
+    if state.endpoint is not None:
+        condition += " AND endpoint = :endpoint"
+        values[":endpoint"] = state.endpoint
+    if started is not None:
+        last = state.recorded_by
+        condition += f" AND {'recorded_by = :by' if last else _NEVER_RAN}"
+        values |= {":by": last} if last else {}
+    return condition, values
+
+
 def _ran_since(state: SourceState, started: datetime) -> bool:
     """Whether the last run ended after that; the table holds whole seconds."""
     return state.recorded_at is not None and state.recorded_at >= started.replace(microsecond=0)
@@ -99,45 +115,48 @@ class Claims(Reads):
                 return NotClaimed(owner=None, moved=moved, edited=edited, done=done)
             if mine:
                 return self._claimed(state)
-            values: dict[str, Any] = {}
-            condition = "attribute_exists(pk) AND attribute_not_exists(claim)"
             if owner is not None:
                 ended = owner_ended(owner)
                 if ended is None or now - ended <= TAKE_OVER:
                     return NotClaimed(owner=owner.execution)
-                condition, values = "claim.execution = :dead", {":dead": owner.execution}
-            if state.endpoint is not None:
-                condition += " AND endpoint = :endpoint"
-                values[":endpoint"] = state.endpoint
-            if started is not None:
-                last = state.recorded_by
-                condition += f" AND {'recorded_by = :by' if last else _NEVER_RAN}"
-                values |= {":by": last} if last else {}
-            due = _rescue(now)
-            claim = self._table.update_op(
-                source_key(name, "STATE"),
-                set_={
-                    "claim": {
-                        "execution": run,
-                        "since": stamp(now),
-                        "due_at": due,
-                        "took_over": owner is not None,
-                    },
-                    "due_at": due,
-                    "due_partition": FIRST,
-                    "markers": {},
-                },
-                condition=condition,
-                values=values,
-            )
-            if version is None:
-                self._table.wrote(claim)
-            else:  # an edit in this very moment must not be hidden by the time that is written here
-                spec = source_key(name, "SPEC")
-                asked = self._table.check_op(spec, *unchanged(version))
-                self._table.transacted((claim, asked))
+            self._try_to_claim(state, run, now, version=version, started=started)
             # Whoever has it now is read in the next round.
         raise Busy(f"source {name}")
+
+    def _try_to_claim(
+        self,
+        state: SourceState,
+        run: str,
+        now: datetime,
+        *,
+        version: int | None,
+        started: datetime | None,
+    ) -> None:
+        """Write the claim, unless what ``state`` says is not so any more."""
+        due = _rescue(now)
+        condition, values = _as_it_was_read(state, started)
+        claim = self._table.update_op(
+            source_key(state.name, "STATE"),
+            set_={
+                "claim": {
+                    "execution": run,
+                    "since": stamp(now),
+                    "due_at": due,
+                    "took_over": state.claim is not None,
+                },
+                "due_at": due,
+                "due_partition": FIRST,
+                "markers": {},
+            },
+            condition=condition,
+            values=values,
+        )
+        if version is None:
+            self._table.wrote(claim)
+        else:  # an edit in this very moment must not be hidden by the time that is written here
+            spec = source_key(state.name, "SPEC")
+            asked = self._table.check_op(spec, *unchanged(version))
+            self._table.transacted((claim, asked))
 
     def _version(self, name: str) -> int | None:
         spec = self._table.get(source_key(name, "SPEC"))

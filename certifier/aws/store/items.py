@@ -10,7 +10,8 @@ from certifier.errors import Unreadable
 from certifier.models import Fact, Finding
 from certifier.run.kept import given
 from certifier.run.state import Pause, SourceState
-from certifier.source import InvalidSource, Source, is_name, parse_source
+from certifier.source import InvalidSource, Source, parse_source
+from certifier.source_values import is_name
 from certifier.text import printable
 from certifier.vocabulary import Outcome
 

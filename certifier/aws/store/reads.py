@@ -24,7 +24,8 @@ from certifier.diagnosis import finding
 from certifier.errors import Unreadable
 from certifier.run.documents import UndoLog
 from certifier.run.state import Breaker, Pause, SourceState
-from certifier.source import Source, is_name
+from certifier.source import Source
+from certifier.source_values import is_name
 from certifier.vocabulary import Cause, Outcome, Witness
 
 

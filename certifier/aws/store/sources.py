@@ -26,7 +26,8 @@ from certifier.errors import Busy, CertifierError, InvalidEvent, Retryable, Unex
 from certifier.run.approval import chosen
 from certifier.run.kept import written
 from certifier.run.state import OF_ENDPOINT, OnHold, Registration, SourceState
-from certifier.source import Source, is_name
+from certifier.source import Source
+from certifier.source_values import is_name
 
 _PAGES = 100
 _NAMED = 20
