@@ -199,7 +199,8 @@ def _of_certificate(facts: CertificateFacts, now: datetime) -> Iterator[str]:
     yield facts.title
     names = [*facts.names.dns, *facts.names.ips]
     if names:
-        more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        others = len(names[_SHOWN:]) + facts.names.more
+        more = f", and {others} more" if others else ""
         yield f"  names      {', '.join(names[:_SHOWN])}{more}"
     if not facts.self_signed:
         yield f"  issuer     {facts.issuer or 'unreadable'}"

@@ -24,12 +24,14 @@ from certifier.aws.store.reads import Reads
 from certifier.aws.table import ConditionFailed, Table, Write
 from certifier.errors import Busy, ClaimLost
 from certifier.run.documents import UndoLog
+from certifier.run.foremost import foremost
 from certifier.run.kept import written
 from certifier.run.state import REMEMBERED, BadEnd, Claim, Marker, Pause, Recording, SourceState
 from certifier.vocabulary import Outcome
 
-STATE_FINDINGS = 50
-"""How many findings STATE keeps; the record in the bucket has all of them."""
+STATE_FINDINGS, STATE_ROOM = 50, 100_000
+"""How many findings STATE keeps, and bytes of their texts: DynamoDB takes 400 KB of an item. The
+record in the bucket has all of them."""
 OURS = "claim.execution = :run"
 OF_A_STOP = ("stop_taken", "stop_date", "started_at", "starts", "retained")
 """What a pause notes of one stop; it is over when the task is paused anew."""
@@ -380,7 +382,7 @@ class Held:
         fields: dict[str, Any] = {
             **recording.state,
             "outcome": recording.outcome,
-            "findings": recording.findings[:STATE_FINDINGS],
+            "findings": foremost(recording.findings, count=STATE_FINDINGS, room=STATE_ROOM),
             "recorded_at": recording.at,
             "recorded_by": self.run,
         }
