@@ -1,11 +1,14 @@
 """How text from outside is shown: printable, without secrets, in units that people read."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 LONGEST = 8_192  # characters of a text that are read
+NAME = 160  # characters of a name in a sentence, of which more must be read
+LISTED = 800  # characters of a list in a sentence of 1,024
 # password=..., "password": "...", PWD={...}; and postgresql://user:...@host
 _AFTER_NAME = re.compile(
     r"""((?:passw(?:or)?d|\bpwd|secret)(?:["'\\]*\s*:\s*(?=["'\\])|\s*=\s*))"""
@@ -41,6 +44,33 @@ def printable(text: str, limit: int = 1024) -> str:
         return head if len(head) <= limit else head[: limit - 1] + "…"
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in head)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+def brief(name: str) -> str:
+    """Return a name for a sentence: whoever chooses it cannot push out of sight what follows."""
+    return name if len(name) <= NAME else name[: NAME - 1] + "…"
+
+
+def foremost(
+    items: Sequence[str], *, separator: str = "; ", room: int = LISTED, most: int | None = None
+) -> Sequence[str]:
+    """Return the first items, at least one and at most ``most``, for which there is room."""
+    shown = 0
+    for item in items[:most]:
+        room -= len(item) + len(separator)
+        if shown and room < 0:
+            break
+        shown += 1
+    return items[:shown]
+
+
+def listed(
+    items: Sequence[str], *, separator: str = "; ", room: int = LISTED, most: int | None = None
+) -> str:
+    """Return the first items in a sentence, and how many more there are (``foremost``)."""
+    shown = foremost(items, separator=separator, room=room, most=most)
+    more = len(items) - len(shown)
+    return separator.join(shown) + (f"{separator}and {more:,} more" if more else "")
 
 
 def counted(count: int, word: str, words: str | None = None) -> str:

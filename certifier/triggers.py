@@ -107,8 +107,14 @@ class NotifyTest:
     """No source: one notice, so that a person sees whether notices arrive."""
 
 
+@dataclass(frozen=True)
+class NothingChanged:
+    """No source: CloudTrail also delivers calls that were denied, by whoever tried them."""
+
+
 Choice = (
     NotifyTest
+    | NothingChanged
     | AllDue
     | OfSecret
     | OfCertificate
@@ -163,6 +169,8 @@ def _delivered(event: Mapping[str, Any]) -> Choice:
                 raise UnreadableEvent(
                     f"detail.eventName: must be one of {', '.join(sorted(SECRET_CALLS))}"
                 )
+            if detail.get("errorCode") is not None:
+                return NothingChanged()
             return OfSecret(_needed(event, "detail", _secret_of_call(detail)))
         case "aws.acm" if kind == EXPIRING:
             return OfCertificate(_needed(event, "resources", _texts(event.get("resources"))))

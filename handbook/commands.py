@@ -18,7 +18,8 @@ _INTRODUCTION = f"""\
 prints what this page says.
 
 Exit status of every command: 0 yes; 1 no (refused, a failed verdict, content that is not a
-certificate); 2 wrong usage, or a file that cannot be opened. No command prints a traceback, and
+certificate); 2 wrong usage, a file that cannot be opened, or AWS that
+does not answer or denies the call. No command prints a traceback, and
 none prints a password or a private key.
 
 Commands that work in AWS use the credentials, Region and profile of the environment, as the `aws`

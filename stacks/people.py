@@ -12,6 +12,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from stacks.statements import allow
 from stacks.storage import Storage
 
 READABLE = ("records/*", "reports/*", "runs/*")
@@ -40,8 +41,8 @@ class People(Construct):
         look = [
             *self._look(storage, run, onboard),
             # What `certifier doctor` looks at.
-            _allow(["sns:ListSubscriptionsByTopic"], [topic.topic_arn]),
-            _allow(["scheduler:ListSchedules"], ["*"]),  # it knows no resources
+            allow([topic.topic_arn], "sns:ListSubscriptionsByTopic"),
+            allow(["*"], "scheduler:ListSchedules"),  # it knows no resources
         ]
         start, register = self._start(run), self._start(onboard)
         self.reader = self._policy("Reader", "Certifier: look at sources, records and runs", look)
@@ -60,27 +61,27 @@ class People(Construct):
 
     def _look(self, storage: Storage, *machines: sfn.StateMachine) -> list[iam.PolicyStatement]:
         table = storage.table.table_arn
-        listing = _allow(["s3:ListBucket"], [storage.bucket.bucket_arn])
+        listing = allow([storage.bucket.bucket_arn], "s3:ListBucket")
         listing.add_condition("StringLike", {"s3:prefix": list(READABLE)})
         return [
-            _allow(["cloudformation:DescribeStacks"], [Aws.STACK_ID]),
-            _allow(
-                ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"],
-                [table, f"{table}/index/due"],
+            allow([Aws.STACK_ID], "cloudformation:DescribeStacks"),
+            allow(
+                [table, f"{table}/index/due"], "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"
             ),
             listing,
-            _allow(["s3:GetObject"], [storage.bucket.arn_for_objects(each) for each in READABLE]),
-            _allow(
-                ["states:DescribeExecution", "states:GetExecutionHistory"],
+            allow([storage.bucket.arn_for_objects(each) for each in READABLE], "s3:GetObject"),
+            allow(
                 [arn for machine in machines for arn in self._executions(machine)],
+                "states:DescribeExecution",
+                "states:GetExecutionHistory",
             ),
-            _allow(["states:ListExecutions"], [machine.state_machine_arn for machine in machines]),
+            allow([machine.state_machine_arn for machine in machines], "states:ListExecutions"),
         ]
 
     def _start(self, machine: sfn.StateMachine) -> list[iam.PolicyStatement]:
         return [
-            _allow(["states:StartExecution"], [machine.state_machine_arn]),
-            _allow(["states:StopExecution"], self._executions(machine)),
+            allow([machine.state_machine_arn], "states:StartExecution"),
+            allow(self._executions(machine), "states:StopExecution"),
         ]
 
     def _executions(self, machine: sfn.StateMachine) -> list[str]:
@@ -94,7 +95,3 @@ class People(Construct):
             )
             for rest in (":*", "/*")
         ]
-
-
-def _allow(actions: Sequence[str], resources: Sequence[str]) -> iam.PolicyStatement:
-    return iam.PolicyStatement(actions=list(actions), resources=list(resources))

@@ -5,7 +5,7 @@ Available`` like a renewal there, and Select sources finds no source whose inten
 is; and we write no secret.
 """
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as events_targets
 from aws_cdk import aws_iam as iam
@@ -111,7 +111,8 @@ class Triggers(Construct):
             self,
             rule_id,
             description=f"Certifier: {when}",
-            event_pattern=events.EventPattern(**pattern),
+            # A bus may take the events of other accounts too, which are about their resources.
+            event_pattern=events.EventPattern(account=[Aws.ACCOUNT_ID], **pattern),
             targets=[target],
         )
 

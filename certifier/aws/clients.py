@@ -1,5 +1,6 @@
 """boto3 clients with time limits, and the one place that turns botocore's errors into ours."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,6 +62,16 @@ def config(attempts: int = ATTEMPTS) -> Config:
     )
 
 
+def keep_bodies_out_of_logs() -> None:
+    """Let botocore log nothing at DEBUG, whatever the level of the root logger.
+
+    It would log the body of every request and answer: passwords and keys. A function's log level
+    is set by whoever looks for something else (``AWS_LAMBDA_LOG_LEVEL``).
+    """
+    for library in ("botocore", "boto3"):
+        logging.getLogger(library).setLevel(logging.INFO)
+
+
 class Clients:
     """Clients of one session, each made when first asked for; safe to share between threads.
 
@@ -75,6 +86,7 @@ class Clients:
     """
 
     def __init__(self, session: boto3.Session | None = None) -> None:
+        keep_bodies_out_of_logs()
         self._session = session
         self._made: dict[str, Any] = {}
         self.throttles = 0

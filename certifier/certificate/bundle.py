@@ -12,7 +12,7 @@ from certifier.certificate.field import Field, read_field
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import finding
 from certifier.models import Finding
-from certifier.text import instant
+from certifier.text import instant, listed
 from certifier.vocabulary import Cause, Severity, Witness
 
 
@@ -112,15 +112,13 @@ class _Kind:
         if len(certificates) == 1:
             seen = _filled(self.one, certificates[0])
         else:
-            names = "; ".join(_filled(f"{{name}}{self.detail}", c) for c in certificates[:_SHOWN])
-            more = len(certificates) - _SHOWN
-            seen = f"{self.many.format(count=len(certificates))}: {names}" + (
-                f"; and {more} more" if more > 0 else ""
-            )
+            names = [_filled(f"{{name}}{self.detail}", one) for one in certificates]
+            seen = f"{self.many.format(count=len(certificates))}: {listed(names, most=_SHOWN)}"
         return finding(self.cause, place=place, seen=seen, severity=self.severity)
 
 
-_SHOWN: Final = 5  # names in one sentence
+_SHOWN: Final = 5  # names in one sentence, which has room for
+_ROOM: Final = 600  # characters of them
 _NO_CA = _Kind(
     Cause.CHAIN_REPAIRED,
     "{name} was left out of the CA bundle: it is not a CA",
@@ -176,7 +174,7 @@ def _filled(sentence: str, certificate: Certificate) -> str:
     begin, end = certificate.not_before, certificate.not_after
     return sentence.format(
         name=certificate.title,
-        issuer=certificate.issuer,
+        issuer=certificate.issuer_title,
         begin="" if begin is None else instant(begin),
         end="" if end is None else instant(end),
     )
@@ -190,8 +188,8 @@ def _why_nothing(
 ) -> tuple[str, str | None] | None:
     """Return why nothing is left to trust, and the remedy; ``None`` when that has been said."""
     if kept:
-        missing = sorted({certificate.issuer or "its issuer" for certificate in kept})
-        roots = "; ".join(missing[:_SHOWN])
+        missing = sorted({_issuer(certificate) for certificate in kept})
+        roots = listed(missing, most=_SHOWN, room=_ROOM)
         return (
             "the CA bundle holds no root, only intermediate CAs; libpq follows a chain up to a"
             f" root: add {roots}",
@@ -226,8 +224,8 @@ def _why_nothing(
         if kind in remarks
     ]
     if reasons:
-        listed = " and ".join(f"{count} {what}" for count, what, _remedy in reasons)
-        alone = f"all {reasons[0][0]} are {reasons[0][1]}" if len(reasons) == 1 else listed
+        counts = " and ".join(f"{count} {what}" for count, what, _remedy in reasons)
+        alone = f"all {reasons[0][0]} are {reasons[0][1]}" if len(reasons) == 1 else counts
         if len(field.certificates) == 1:
             alone = f"its only one is {reasons[0][1]}"
         return (
@@ -245,9 +243,13 @@ def _why_nothing(
     return f"the CA bundle holds no certificate{field.held_instead()}", field.step_instead()
 
 
+def _issuer(certificate: Certificate) -> str:
+    return certificate.issuer_title if certificate.issuer else "its issuer"
+
+
 def _issuers(certificates: Sequence[Certificate]) -> str:
-    names = sorted({one.issuer or "its issuer" for one in certificates if not one.self_issued})
-    return "; ".join(names[:_SHOWN]) or "the one that signed the server's certificate"
+    names = sorted({_issuer(one) for one in certificates if not one.self_issued})
+    return listed(names, most=_SHOWN, room=_ROOM) or "the one that signed the server's certificate"
 
 
 def _judged(certificate: Certificate, graph: Graph, now: datetime) -> tuple[_Kind, ...]:

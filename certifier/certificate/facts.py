@@ -13,7 +13,7 @@ from pydantic import Field
 
 from certifier.models import Fact
 from certifier.redactor import COMPUTED
-from certifier.text import printable
+from certifier.text import brief, printable
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -74,7 +74,12 @@ class CertificateFacts(Fact):
     @property
     def title(self) -> str:
         """What to call it in a sentence: its subject, or its fingerprint when that says nothing."""
-        return self.subject or f"certificate {self.sha256[:16]}"
+        return brief(self.subject) if self.subject else f"certificate {self.sha256[:16]}"
+
+    @property
+    def issuer_title(self) -> str:
+        """What to call its issuer in a sentence."""
+        return brief(self.issuer) if self.issuer else "an issuer without a name"
 
 
 def certificate_facts(der: bytes) -> CertificateFacts:
@@ -112,7 +117,7 @@ def _read(certificate: "Certificate") -> dict[str, Any]:
     values = {
         "subject": certificate.subject,
         "issuer": certificate.issuer,
-        "names": certificate.names,
+        "names": certificate.names.bounded(),
         "not_before": certificate.not_before,
         "not_after": certificate.not_after,
         "key": kind.name if kind else None,

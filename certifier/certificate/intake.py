@@ -30,7 +30,7 @@ from certifier.certificate.policy import policy_findings
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import explain, finding
 from certifier.models import Finding, Policy, errors_first, errors_in
-from certifier.text import instant
+from certifier.text import brief, instant, listed
 from certifier.vocabulary import Cause, Severity, SslMode, Witness
 
 MAX_KEYS: Final = 8
@@ -397,21 +397,21 @@ class _Intake:
             where = "neither in the chain nor in the CA bundle" if known else "not given"
             self.say(
                 Cause.CHAIN_INCOMPLETE,
-                f"the issuer of {leaf.title}, {leaf.issuer}, is {where}",
+                f"the issuer of {leaf.title}, {leaf.issuer_title}, is {where}",
                 Severity.ERROR if broken else weight,
             )
         elif known:
             self.say(
                 Cause.UNKNOWN_AUTHORITY,
                 f"the chain of {leaf.title} ends in {path.top.title}, whose issuer"
-                f" {path.top.issuer} is not in the CA bundle{_other_key(path.top, graph)}",
+                f" {path.top.issuer_title} is not in the CA bundle{_other_key(path.top, graph)}",
                 weight,
             )
         else:
             self.say(
                 Cause.CHAIN_INCOMPLETE,
-                f"the chain of {leaf.title} ends in {path.top.title}; its issuer {path.top.issuer}"
-                " was not given, so that signature could not be checked",
+                f"the chain of {leaf.title} ends in {path.top.title}; its issuer"
+                f" {path.top.issuer_title} was not given, so that signature could not be checked",
                 Severity.ADVICE,
             )
 
@@ -437,7 +437,7 @@ class _Intake:
             return False
         self.say(
             Cause.SIGNATURE_INVALID,
-            f"the signature of {top.title} was not made by the {top.issuer} that was given:"
+            f"the signature of {top.title} was not made by the {top.issuer_title} that was given:"
             " one of the two is damaged, or another one has the same name",
         )
         return True
@@ -448,7 +448,7 @@ class _Intake:
         names = hostname.names_of(leaf.der)
         verdict = hostname.match(names, self.host)
         spelled = names.spelled()
-        shown = ", ".join(spelled[:_SHOWN]) + (", ..." if len(spelled) > _SHOWN else "")
+        shown = ", ".join(map(brief, spelled[:_SHOWN])) + (", ..." if len(spelled) > _SHOWN else "")
         if not verdict.matched:
             self.findings.append(
                 finding(
@@ -545,6 +545,4 @@ def _other_key(top: Certificate, graph: Graph) -> str:
 
 
 def _titles(certificates: Sequence[Certificate]) -> str:
-    shown = "; ".join(one.title for one in certificates[:_SHOWN])
-    more = len(certificates) - _SHOWN
-    return f"{shown}; and {more} more" if more > 0 else shown
+    return listed([one.title for one in certificates], most=_SHOWN)

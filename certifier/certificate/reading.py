@@ -18,7 +18,7 @@ from certifier.certificate.asn1 import DerError, Element
 from certifier.certificate.guard import guarded
 from certifier.certificate.keys import KeyKind, key_kind
 from certifier.certificate.names import Names
-from certifier.text import printable
+from certifier.text import brief, printable
 
 T = TypeVar("T")
 
@@ -348,7 +348,12 @@ class Certificate:
     @property
     def title(self) -> str:
         """What to call it in a sentence."""
-        return self.subject or f"certificate {self.sha256[:16]}"
+        return brief(self.subject) if self.subject else f"certificate {self.sha256[:16]}"
+
+    @property
+    def issuer_title(self) -> str:
+        """What to call its issuer in a sentence."""
+        return brief(self.issuer) if self.issuer else "an issuer without a name"
 
     @cached_property
     def _key_usage(self) -> frozenset[int] | None:

@@ -1,7 +1,8 @@
 """The command line: one file a command, each with ``register(subparsers)`` and ``run(args)``.
 
 Exit status of every command: 0 yes, 1 no (refused, failed verdict, content that is not a
-certificate), 2 wrong usage or a file that cannot be opened. Never a traceback.
+certificate), 2 wrong usage, a file that cannot be opened, or AWS that
+does not answer or denies the call. Never a traceback.
 """
 
 import argparse
@@ -205,7 +206,7 @@ def _epilog(helps: Mapping[str, str]) -> Iterator[str]:
             yield f"  for example: {next(iter(group.values()))}"
             yield ""
     yield "certifier COMMAND --help says more, with an example of each command."
-    yield "exit status: 0 yes; 1 no; 2 wrong usage, or a file that cannot be opened"
+    yield "exit status: 0 yes; 1 no; 2 wrong usage, a file that cannot be opened, or AWS is silent"
 
 
 def _with_example(parser: argparse.ArgumentParser, example: str) -> None:

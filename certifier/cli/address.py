@@ -5,11 +5,13 @@ libpq's address is ``postgres://user:password@host:port/database?sslmode=verify-
 not repeated.
 """
 
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 SCHEMES = ("postgres", "postgresql")
 PORTS = range(1, 65536)
+_NO_HOST = re.compile(r"""[\s=@'"]""")
 
 
 class NotAnAddress(ValueError):
@@ -42,6 +44,11 @@ def parse_address(text: str) -> ServerAddress:
         raise NotAnAddress("the host is empty: give HOST, HOST:PORT, or libpq's address")
     if "://" in text:
         return _of_url(text)
+    if _NO_HOST.search(text):
+        raise NotAnAddress(
+            "a host name has no blank, quote, = or @, and what was given is not looked up, since it"
+            " may hold a password: give HOST, HOST:PORT, or libpq's address (postgresql://…)"
+        )
     if text.startswith("["):  # an IPv6 address with a port
         inner, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):

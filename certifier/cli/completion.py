@@ -16,6 +16,7 @@ def register(subparsers: "Subparsers") -> None:
         help="print what completes the commands in your shell",
         description="Print the completion of the commands and their options for a shell. It is"
         " made from the parser itself, so print it again after an update.",
+        epilog="exit status: 0; 2 wrong usage",
     )
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh, fish or tcsh")
     parser.set_defaults(run=run)

@@ -40,6 +40,7 @@ def register(subparsers: "Subparsers") -> None:
         help="read-only: every PostgreSQL endpoint, its mode, CA, tasks, and what could be raised",
         description="List the PostgreSQL endpoints of the account and Region. Changes nothing and"
         " has DMS test nothing.",
+        epilog="exit status: 0; 2 wrong usage, or a file that cannot be written or is there",
     )
     parser.add_argument(
         "--probe",

@@ -19,6 +19,7 @@ def register(subparsers: "Subparsers") -> None:
         help="drop a source; the endpoint is left alone",
         description="Drop a source. Refused while a run has it, a change is unfinished, or a task"
         " is paused for it. The DMS endpoint, its certificate and the records stay.",
+        epilog="exit status: 0 done; 1 not registered, or in use; 2 wrong usage",
     )
     parser.add_argument("name", metavar="NAME", help="a registered source")
     add_options(parser)

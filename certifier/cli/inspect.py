@@ -44,6 +44,7 @@ def register(subparsers: "Subparsers") -> None:
         help="look at certificate files, offline",
         description="Say whether certificate, key, chain and CA bundle belong together and can be"
         " used, and every reason why not. Nothing leaves this machine.",
+        epilog="exit status: 0 accepted; 1 refused; 2 wrong usage, or a file that cannot be opened",
     )
     parser.add_argument(
         "--certificate",
@@ -198,7 +199,8 @@ def _of_certificate(facts: CertificateFacts, now: datetime) -> Iterator[str]:
     yield facts.title
     names = [*facts.names.dns, *facts.names.ips]
     if names:
-        more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        others = len(names[_SHOWN:]) + facts.names.more
+        more = f", and {others} more" if others else ""
         yield f"  names      {', '.join(names[:_SHOWN])}{more}"
     if not facts.self_signed:
         yield f"  issuer     {facts.issuer or 'unreadable'}"

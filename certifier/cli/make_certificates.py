@@ -35,6 +35,8 @@ def register(subparsers: "Subparsers") -> None:
         description="Make a root certificate and a server certificate below it. Nothing is ever"
         " overwritten. The root's key is thrown away, so that nobody can sign with it again,"
         " unless --keep-root-key is given.",
+        epilog="exit status: 0 made; 1 a file is there already; 2 wrong usage, or a file that"
+        " cannot be written",
     )
     parser.add_argument("directory", type=Path, metavar="DIR", help="where to; made when missing")
     parser.add_argument(

@@ -69,8 +69,11 @@ def _run(args: argparse.Namespace, browse: Callable[[str], bool]) -> int:
 def fetched(documents: Documents, key: str, folder: Path) -> Path | None:
     """Write a page and those that it links to below ``folder``; return the first one's file.
 
-    Only links to pages of the same bucket are followed, and none out of ``folder``.
+    Only links to pages of the same bucket are followed, and none out of ``folder``. ``None``: the
+    page is gone, or its key, which the table or a caller names, leads elsewhere.
     """
+    if not _is_page(key):
+        return None
     waiting, seen = [key], {key}
     for _ in range(PAGES):
         if not waiting:
@@ -84,8 +87,14 @@ def fetched(documents: Documents, key: str, folder: Path) -> Path | None:
         file.write_bytes(body)
         for link in _LINK.findall(body.decode("utf-8", "replace")):
             other = posixpath.normpath(posixpath.join(posixpath.dirname(now), link))
-            if other.startswith(("records/", "reports/")) and other not in seen:
+            if _is_page(other) and other not in seen:
                 seen.add(other)
                 waiting.append(other)
     first = folder / key
     return first if first.is_file() else None
+
+
+def _is_page(key: str) -> bool:
+    """Whether a key is that of a page, and a file below the folder that it is written to."""
+    plain = posixpath.normpath(key) == key and "\0" not in key
+    return plain and key.startswith(("records/", "reports/"))

@@ -37,6 +37,8 @@ def register(subparsers: "Subparsers") -> None:
         "Given several times, --profile, --region and --stack name several installations, which "
         "come into one page: the first of each belong together, then the second, and so on; one "
         "that is given once holds for all.",
+        epilog="exit status: 0; 1 an installation could not be read, which the page then says; 2"
+        " wrong usage, or a file that cannot be written",
     )
     parser.add_argument(
         "--output", default=FILE, metavar="FILE", help=f"where to write it (default {FILE})"

@@ -16,6 +16,7 @@ def register(subparsers: "Subparsers") -> None:
         help="let changes begin again after several ended badly",
         description="Close the breaker, which stops changes after several ended badly within a"
         " day, and make due what it has deferred. Look at those ends first: `certifier status`.",
+        epilog="exit status: 0, also when changes were not stopped; 2 wrong usage",
     )
     add_options(parser)
     parser.set_defaults(run=run)

@@ -24,6 +24,7 @@ def register(subparsers: "Subparsers") -> None:
         help="print the JSON Schema of a source, or of an event",
         description="Print the JSON Schema of a source, for editors and for checks in a pipeline; "
         "or that of the events on the bus, for whoever reads them.",
+        epilog="exit status: 0; 2 wrong usage",
     )
     parser.add_argument(
         "of", nargs="?", choices=[*SCHEMAS], default="source", help="of what (default: source)"

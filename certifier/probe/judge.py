@@ -14,7 +14,7 @@ from certifier.probe.between import ends_before
 from certifier.probe.failure import StageFailed
 from certifier.probe.request import ProbeRequest
 from certifier.probe.seen import Observations
-from certifier.text import printable
+from certifier.text import brief, listed, printable
 from certifier.vocabulary import Cause, Severity, SslMode, Stage, Witness
 
 NAMES_SHOWN = 20
@@ -159,11 +159,11 @@ def _name_verdict(request: ProbeRequest, seen: Observations) -> Verdict:
         )
     names = seen.names.spelled() if seen.names else ()
     more = f", and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    listed = (", ".join(names[:NAMES_SHOWN]) or "nothing") + more
+    shown = (", ".join(map(brief, names[:NAMES_SHOWN])) or "nothing") + more
     return Verdict(
         passed=False,
         cause=Cause.HOSTNAME_MISMATCH,
-        seen=printable(f"the host is {request.host}, and the certificate names {listed}"),
+        seen=printable(f"the host is {request.host}, and the certificate names {shown}"),
         libpq=printable(seen.match.libpq) if seen.match and seen.match.libpq else None,
     )
 
@@ -200,7 +200,7 @@ def _why_unverified(
             return _issuer_missing(request, failure, seen)
         case _:
             dated = []
-    return failure.cause, "; ".join(dict.fromkeys(dated)) or failure.seen
+    return failure.cause, listed(tuple(dict.fromkeys(dated))) or failure.seen
 
 
 def _perhaps_not_understood(seen: Observations) -> str:
@@ -219,12 +219,12 @@ def _issuer_missing(
     request: ProbeRequest, failure: StageFailed, seen: Observations
 ) -> tuple[Cause, str]:
     trust = _trust(request)
-    trusted = ", ".join(facts.title for facts in seen.bundle) or "no certificate"
+    trusted = listed([f.title for f in seen.bundle], separator=", ", room=400) or "no certificate"
     if request.system_trust:
         trusted = "the CAs of its maker"
     if failure.verify_code == 2:
         stub = next((f for f in seen.bundle if not f.self_signed), None)
-        name = f"{stub.title} without its issuer, {stub.issuer}" if stub else trusted
+        name = f"{stub.title} without its issuer, {stub.issuer_title}" if stub else trusted
         return Cause.UNKNOWN_AUTHORITY, (
             f"{trust} holds {name}: libpq accepts only a chain that ends in a self-signed root"
         )
@@ -232,7 +232,7 @@ def _issuer_missing(
     if top.unreadable and any(facts.subject == top.issuer for facts in seen.bundle):
         return Cause.CERTIFICATE_UNREADABLE, (
             f"{top.title} cannot be read in full ({'; '.join(top.unreadable)}), so that OpenSSL"
-            f" does not find that {top.issuer} signed it"
+            f" does not find that {top.issuer_title} signed it"
         )
     if top.self_signed:
         return Cause.UNKNOWN_AUTHORITY, (
@@ -240,11 +240,11 @@ def _issuer_missing(
         )
     if failure.verify_code in _ISSUER_NOT_FOUND and _looks_intermediate(top, seen.bundle):
         return Cause.CHAIN_INCOMPLETE, (
-            f"the server does not send {top.issuer}, the issuer of {top.title}, and it is not in"
-            f" {trust} either; that holds {trusted}"
+            f"the server does not send {top.issuer_title}, the issuer of {top.title}, and it is not"
+            f" in {trust} either; that holds {trusted}"
         )
     return Cause.UNKNOWN_AUTHORITY, (
-        f"{top.issuer}, the issuer of {top.title}, is not in {trust}, which holds {trusted};"
+        f"{top.issuer_title}, the issuer of {top.title}, is not in {trust}, which holds {trusted};"
         " if it is an intermediate, the server must send it"
     )
 
@@ -394,8 +394,8 @@ def _of_path(seen: Observations) -> Iterator[Finding]:
         yield finding(
             Cause.TRUST_BY_CROSS_SIGN,
             place=Witness.PROBE,
-            seen=f"{facts.title} is a root that is trusted only because {facts.issuer} has signed"
-            f" it too, until {until}",
+            seen=f"{facts.title} is a root that is trusted only because {facts.issuer_title} has"
+            f" signed it too, until {until}",
             stage=Stage.TLS,
         )
 

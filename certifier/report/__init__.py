@@ -18,7 +18,7 @@ from certifier.run.intent import IntendedChange
 from certifier.run.record import Certification
 from certifier.run.settled import open_first
 from certifier.run.summary import Summary
-from certifier.text import size
+from certifier.text import LONGEST, printable, size
 from certifier.vocabulary import Outcome, SslMode
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ CERTIFIED: Mapping[SslMode, str] = MappingProxyType(
 
 
 QUOTED = 400
-"""Characters of what was seen that the sheet of a source quotes."""
+"""Characters of what was seen that the sheet of a source quotes, and of a subject or issuer."""
+QUOTED_AT_LENGTH = 1_000
+"""Characters of a certificate's names, and of what DMS said; the record has more."""
 
 
 def certification_page(record: Certification) -> str:
@@ -177,9 +179,9 @@ def _day(value: datetime | None) -> str:
     return "–" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d")
 
 
-def _clip(text: str) -> str:
-    """Return as much of a sentence as a sheet quotes; the record has all of it."""
-    return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
+def _clip(text: str, limit: int = QUOTED) -> str:
+    """Return as much of a text as a page quotes; the record has all of it."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _last(arn: str) -> str:
@@ -193,6 +195,16 @@ def _fingerprint(sha256: str | None) -> str:
     return ":".join(text[i : i + 2] for i in range(0, len(text), 2))
 
 
+def _visible(value: Any) -> Any:
+    """Return a text without what turns the direction of writing, or is not seen; others as is.
+
+    Whatever a template shows passes here, so that none can forget it.
+    """
+    if type(value) is not str or value.isprintable():
+        return value
+    return "\n".join(printable(line, LONGEST) for line in value.split("\n"))
+
+
 @cache
 def environment() -> "Environment":
     """Return the templates of all pages, and what they share."""
@@ -202,6 +214,7 @@ def environment() -> "Environment":
     made = Environment(
         loader=PackageLoader("certifier.report"),
         autoescape=True,
+        finalize=_visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -217,7 +230,7 @@ def environment() -> "Environment":
         size=_size,
         errors_first=errors_first,
     )
-    made.globals.update(symbols=SYMBOLS)
+    made.globals.update(symbols=SYMBOLS, at_length=QUOTED_AT_LENGTH)
     return made
 
 

@@ -13,10 +13,11 @@ from certifier.models import Finding
 from certifier.run.approval import SHORTEST
 from certifier.run.state import SourceState
 from certifier.source import Source
-from certifier.text import counted
+from certifier.text import counted, foremost, listed
 from certifier.vocabulary import Cause, Witness
 
 _SHOWN = 5
+_ROOM = 720  # characters of their names
 
 
 def unapproved(
@@ -40,12 +41,13 @@ def unapproved(
 def not_approved(name: str, waiting: tuple[CertificateFacts, ...]) -> Finding:
     """Return the finding that these CAs wait, with the command that approves no other."""
     count = counted(len(waiting), "CA")
-    these = " ".join(facts.sha256[:SHORTEST] for facts in waiting[:_SHOWN])
-    shown = "; ".join(f"{facts.title} (SHA-256 {facts.sha256})" for facts in waiting[:_SHOWN])
-    more = f"; and {len(waiting) - _SHOWN} more" if len(waiting) > _SHOWN else ""
+    names = [f"{facts.title} (SHA-256 {facts.sha256})" for facts in waiting]
+    # Nobody approves by this command what is not shown beside it.
+    shown = len(foremost(names, most=_SHOWN, room=_ROOM))
+    these = " ".join(facts.sha256[:SHORTEST] for facts in waiting[:shown])
     return finding(
         Cause.ANCHOR_NOT_APPROVED,
         place=Witness.PLAN,
         seen=f"the CA bundle holds {count} that nobody has approved and that never was in it;"
-        f" `certifier approve {name} {these}` approves no other: {shown}{more}",
+        f" `certifier approve {name} {these}` approves no other: {listed(names, most=shown)}",
     )

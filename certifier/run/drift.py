@@ -12,6 +12,7 @@ from certifier.certificate.facts import Leaf
 from certifier.diagnosis import finding
 from certifier.models import Finding
 from certifier.run.documents import Answering
+from certifier.text import listed
 from certifier.vocabulary import Cause, Severity, Stage, Witness
 
 _SHOWN = 5
@@ -141,6 +142,4 @@ def acm_behind(copy: Leaf | None, intended: str | None, *, tried: bool) -> Findi
 
 
 def _titles(certificates: list[CertificateFacts]) -> str:
-    more = len(certificates) - _SHOWN
-    shown = ", ".join(one.title for one in certificates[:_SHOWN])
-    return shown + (f" and {more} more" if more > 0 else "")
+    return listed([one.title for one in certificates], separator=", ", most=_SHOWN)

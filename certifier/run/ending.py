@@ -14,6 +14,7 @@ from certifier.run.dossier import Dossier
 from certifier.run.drift import acm_behind
 from certifier.run.event import Problem
 from certifier.run.settled import settled_causes
+from certifier.text import listed
 from certifier.vocabulary import Cause, Decision, Outcome, Severity, Witness
 
 
@@ -256,7 +257,7 @@ def _of_the_end(
         )
         added.append(_workflow(Cause.TASK_NOT_RESTARTED, seen))
     if found.new_anchors:
-        names = "; ".join(found.new_anchors)
+        names = listed(found.new_anchors)
         seen = f"the CA bundle, or the endpoint, holds a CA that was never there before: {names}"
         added.append(finding(Cause.NEW_TRUST_ANCHOR, place=Witness.INTAKE, seen=seen))
     if found.canary_left is not None:

@@ -11,6 +11,7 @@ from certifier.certificate import certificate_facts, certificates_in
 from certifier.diagnosis import finding
 from certifier.models import Finding
 from certifier.run.documents import Material, Probed
+from certifier.text import listed
 from certifier.vocabulary import Cause, Witness
 
 _NAMED = 3
@@ -33,8 +34,8 @@ def trust_not_named(
     foreign = (_in(probed.union_pem) - named) | (_in(probed.public_pem) - roots)
     if not foreign:
         return None
-    first = map(certificate_facts, sorted(foreign)[:_NAMED])
-    names = "; ".join(f"{facts.title} (SHA-256 {facts.sha256})" for facts in first)
+    facts = map(certificate_facts, sorted(foreign))
+    names = listed([f"{one.title} (SHA-256 {one.sha256})" for one in facts], most=_NAMED)
     seen = f"the probe of this run asks for a CA that nobody has named: {names}"
     return finding(Cause.ANCHOR_NOT_NAMED, place=Witness.PROBE, seen=seen)
 

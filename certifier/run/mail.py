@@ -11,6 +11,7 @@ from datetime import datetime
 from certifier.models import Fact, Finding
 from certifier.run import runbook
 from certifier.run.documents import StoppedTask
+from certifier.run.foremost import repeats_last
 from certifier.run.remedy import of_source
 from certifier.run.site import Site
 from certifier.text import LONGEST, clock_time, counted, printable, span
@@ -288,7 +289,7 @@ def labelled(label: str, value: str) -> str:
 def _blocks(name: str, findings: Sequence[Finding]) -> list[str]:
     """Return what was seen, what others said and what to do, for each finding."""
     blocks = []
-    for found in findings[:_FINDINGS]:
+    for found in repeats_last(findings)[:_FINDINGS]:
         do = of_source(found.remedy, name)
         rows = (("seen", found.seen), ("said", found.raw), ("do", do))
         lines = [f"  {label.ljust(4)}  {cut(text, _TEXT)}" for label, text in rows if text]

@@ -15,6 +15,7 @@ from certifier.certificate.facts import certificate_facts
 from certifier.diagnosis import finding
 from certifier.models import Finding
 from certifier.run.documents import Material, Union
+from certifier.text import listed
 from certifier.vocabulary import Cause, Witness
 
 KEPT = timedelta(days=90)
@@ -59,7 +60,7 @@ def bounded(
     kept = [der for facts, der in old if facts.sha256 not in gone]
     findings: tuple[Finding, ...] = ()
     if gone:
-        names = "; ".join(f"{f.title} ({gone[f.sha256]})" for f, _ in old if f.sha256 in gone)
+        names = listed([f"{f.title} ({gone[f.sha256]})" for f, _ in old if f.sha256 in gone])
         findings += (_found(Cause.OLD_ANCHORS_DROPPED, f"no longer trusted: {names}"),)
         pem = union(material.bundle_pem, canonical(kept))
         both = Union(pem, bundle_digest(pem))

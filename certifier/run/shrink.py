@@ -24,8 +24,8 @@ from certifier.vocabulary import Cause, Stage, Witness
 REMEMBERED = timedelta(days=30)
 """How long a dropped CA can come back by itself. Later, or a compromised one, a person decides."""
 
-MANY = 10
-"""How many dropped CAs are remembered: the newest."""
+MANY, ROOM = 10, 100_000
+"""How many dropped CAs are remembered, and bytes of their PEM: the newest."""
 
 _SHOWN = 3
 
@@ -141,8 +141,17 @@ def dropped(
             alive = facts.not_after is None or facts.not_after > now
             if der not in now_trusted and alive:
                 kept[facts.sha256] = DroppedAnchor(pem=to_pem(der), at=now, host=source.host)
-    newest = sorted(kept.items(), key=lambda item: item[1].at)[-MANY:]
-    return dict(newest)
+    return _newest(kept)
+
+
+def _newest(dropped: Mapping[str, DroppedAnchor]) -> Mapping[str, DroppedAnchor]:
+    """Return as many as are remembered; what has no room is dropped for good."""
+    room, newest = ROOM, dict[str, DroppedAnchor]()
+    for sha256, one in sorted(dropped.items(), key=lambda item: item[1].at, reverse=True)[:MANY]:
+        room -= len(one.pem)
+        if room >= 0:
+            newest[sha256] = one
+    return dict(reversed(newest.items()))
 
 
 def _is_remembered(one: DroppedAnchor, source: Source, now: datetime) -> bool:

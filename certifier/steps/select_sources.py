@@ -2,6 +2,7 @@
 
 It runs what is registered and registers nothing: its role may not. What Onboard hands over, it
 takes from the document that the function of Onboard alone may write. Plan mode makes nothing due.
+What events have run often of late waits for the next tick (``certifier.run.pace``).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -15,6 +16,7 @@ from certifier.models import Fact
 from certifier.run.event import Event, run_id
 from certifier.run.mail import about_nothing, about_unreadable
 from certifier.run.measures import Measures, of_tick
+from certifier.run.pace import waits_for_tick
 from certifier.run.site import Site
 from certifier.run.state import OnHold
 from certifier.run.summary import ChildOutcome
@@ -24,6 +26,7 @@ from certifier.triggers import (
     AllDue,
     Everything,
     Named,
+    NothingChanged,
     NotifyTest,
     OfCertificate,
     OfHost,
@@ -89,6 +92,8 @@ def run(
             chosen = context.store.specs_all()
         case AllDue():
             chosen = _due(context)
+        case NothingChanged():
+            chosen = {}
         case NotifyTest():
             chosen = {}
             context.topic(context.settings.topic).publish(*_test_notice(event, context))
@@ -98,11 +103,14 @@ def run(
     # Read once: what cannot be read there concerns some of those that are chosen, or none.
     affected = context.store.pauses().affected if chosen else frozenset[str]()
     good = _runnable(chosen, event.execution, context, affected, mode=mode, asked=asked)
+    runnable = {source.name for source, _ in good}
     if mode is not Mode.PLAN and not isinstance(request.choice, AllDue):
         # If their run is cut off, or finds the source busy, what was asked for is not forgotten.
         context.store.set_due([source.name for source, _ in good], context.now())
+        if request.origin is Origin.EVENT:
+            good = [each for each in good if not _has_run_often(each[0].name, context)]
     if mode is not Mode.PLAN:
-        left = sorted(chosen.keys() - {source.name for source, _ in good})
+        left = sorted(chosen.keys() - runnable)
         site = Site.of(event.execution, context.settings.installation, context.settings.docs_url)
         _set_aside(left, context, site, affected)
     items = [
@@ -226,6 +234,11 @@ def _set_aside(
             except (Refused, Unexpected):
                 noted = noted or ""  # the next time tries again
         context.store.set_aside(name, context.now() + SET_ASIDE, noted)
+
+
+def _has_run_often(name: str, context: StepContext[SelectSettings]) -> bool:
+    """Whether the next tick is soon enough for an event."""
+    return waits_for_tick(context.store.state(name), context.now())
 
 
 def _on_hold(name: str, execution: str, hold: OnHold) -> ChildOutcome:

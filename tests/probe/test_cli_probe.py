@@ -245,7 +245,7 @@ def test_what_a_server_says_never_reaches_the_terminal_as_it_is(
 
 def test_the_host_may_be_odd(capsys: pytest.CaptureFixture[str]) -> None:
     """An odd host is a failed probe, not a traceback, and is shown escaped."""
-    for host in ("\x1b[31m", "a,b", "/tmp", "x" * 300, "ü" * 100, "[::1]", "a b"):
+    for host in ("\x1b[31m", "a,b", "/tmp", "x" * 300, "ü" * 100, "[::1]"):
         assert main(["probe", host, "--timeout", "2"]) == 1
         captured = capsys.readouterr()
         assert "\x1b[31m" not in captured.out

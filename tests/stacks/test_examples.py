@@ -12,6 +12,7 @@ import pytest
 from cfnlint.api import lint_file
 
 from certifier.ownership import SOURCE_TAG
+from certifier.run.announcement import OF_OUTCOME, DetailType
 from certifier.source import Source, parse_source
 from tests.stacks.conftest import ROOT, of_type
 
@@ -42,6 +43,34 @@ def test_a_template_has_no_mistake_that_cfn_lint_knows(template: Path) -> None:
 def test_there_are_templates() -> None:
     """Slack, a hub's bus, and a pipeline that waits."""
     assert {path.parent.name for path in TEMPLATES} >= {"slack", "hub-bus", "task-token"}
+
+
+def heard(example: str) -> set[str]:
+    """The detail-types that the rule of an example lets through."""
+    text = (EXAMPLES / example / "template.yaml").read_text("utf-8")
+    return set(re.findall(r"^ +- (Certification [A-Z][A-Za-z ]+)$", text, re.MULTILINE))
+
+
+def test_a_pipeline_that_waits_hears_of_every_end() -> None:
+    """Of an outcome that its rule leaves out, it would hear nothing until its time is up."""
+    waits_on = {DetailType.PLANNED, DetailType.DEFERRED}
+    assert heard("task-token") == set(OF_OUTCOME.values()) - waits_on
+
+
+def test_a_channel_hears_of_what_does_not_run() -> None:
+    """And of what begins to need a person."""
+    assert heard("slack") >= {
+        DetailType.NEEDS_ATTENTION,
+        DetailType.TASK_STOPPED,
+        DetailType.FAILED,
+        DetailType.ROLLED_BACK,
+    }
+
+
+def test_every_event_is_in_the_reference() -> None:
+    """With when it comes."""
+    rows = (ROOT / "docs/reference/events.md").read_text("utf-8")
+    assert [each for each in DetailType if f"| `{each}` |" not in rows] == []
 
 
 @pytest.fixture(scope="module")

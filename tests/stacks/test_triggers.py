@@ -37,8 +37,13 @@ def matching(template: dict[str, Any], happened: dict[str, Any]) -> list[str]:
     return [
         name
         for name, rule in of_type(template, "AWS::Events::Rule").items()
-        if EventPattern.load(json.dumps(rule["EventPattern"])).matches_event(cast(Any, happened))
+        if EventPattern.load(_resolved(rule["EventPattern"])).matches_event(cast(Any, happened))
     ]
+
+
+def _resolved(pattern: dict[str, Any]) -> str:
+    """Return a pattern as CloudFormation makes it in the account of these events."""
+    return json.dumps(pattern).replace('{"Ref": "AWS::AccountId"}', '"111122223333"')
 
 
 @pytest.mark.parametrize(
@@ -159,3 +164,12 @@ def test_the_queue_keeps_its_messages_for_two_weeks_encrypted() -> None:
     queue = only(synthesize(EVERY_SETTING), "AWS::SQS::Queue")
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert queue["SqsManagedSseEnabled"] is True
+
+
+def test_an_event_of_another_account_starts_nothing(template: dict[str, Any]) -> None:
+    """A bus may take them: an instance of RDS is known by its name, which others have too."""
+    ours = event("aws.rds", "RDS DB Instance Event", EventID="RDS-EVENT-0501")
+    assert len(matching(template, ours)) == 1
+    assert matching(template, {**ours, "account": "999988887777"}) == []
+    for rule in of_type(template, "AWS::Events::Rule").values():
+        assert rule["EventPattern"]["account"] == [{"Ref": "AWS::AccountId"}]

@@ -85,3 +85,25 @@ def test_an_address_says_what_options_do_not(capsys: pytest.CaptureFixture[str])
     assert "verify-ca to 127.0.0.1, port 2" in capsys.readouterr().out
     assert main(["probe", "postgres://127.0.0.1:1/orders?sslmode=prefer"]) == 2
     assert "prefer is refused" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "host=db.example.com password=hunter2",
+        "password='hunter2' host=db.example.com",
+        "postgresql:dms:hunter2@db.example.com",
+        "dms hunter2",
+        "postgresql://dms@host=db.example.com password=hunter2/orders",
+        "db.example.com\thunter2",
+    ],
+)
+def test_a_connection_string_is_not_a_host(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody asks a name server for the password in it, and it is not printed."""
+    with pytest.raises(NotAnAddress) as caught:
+        parse_address(text)
+    assert "hunter2" not in str(caught.value)
+    assert main(["probe", text]) == 2
+    printed = capsys.readouterr()
+    assert "hunter2" not in printed.out + printed.err
+    assert "libpq's address" in printed.err

@@ -9,9 +9,17 @@ import pytest
 from certifier.diagnosis import finding
 from certifier.evidence import SlotFacts
 from certifier.report import certification_page, summary_page
-from certifier.run.documents import Change
+from certifier.run.documents import Change, StoppedTask
 from certifier.run.event import Problem
-from certifier.run.record import Certification, Proof, SlotsRecord, TaskRecord, Verified
+from certifier.run.record import (
+    Certification,
+    DmsTest,
+    Proof,
+    SlotsRecord,
+    Subject,
+    TaskRecord,
+    Verified,
+)
 from certifier.run.summary import Line, Summary
 from certifier.vocabulary import Cause, Mode, Origin, Outcome, Stage, Witness
 from tests.aws.certifications import NOW, SPEC, probe_report
@@ -122,6 +130,36 @@ def test_what_others_said_is_text_and_nothing_else() -> None:
     page = Page(summary_page(summary))
     assert "script" not in page.tags
     assert page.text.count(HOSTILE) == 2
+
+
+def test_what_is_not_seen_or_turns_the_writing_is_shown_as_what_it_is() -> None:
+    """Whoever said it: DMS of a test or a task, or a colleague in a field of an endpoint."""
+    odd = "a\u202egnp.exe\u2066\x1b[2J\x00\x85\ud800b\nc"
+    record = a_record(
+        outcome=Outcome.TASK_STOPPED,
+        changes=(Change(field="username", old=odd, new=odd),),
+        tests=(DmsTest(subject=Subject.NOW, instance_arn=f"arn:{odd}", passed=False, message=odd),),
+        tasks=TaskRecord(
+            pending_restarts=("arn:task",),
+            stopped=(StoppedTask(arn="arn:task", identifier=odd, since=NOW, said=odd),),
+        ),
+        expires=odd,
+        days_left=1,
+        expires_at=NOW,
+    )
+    html = certification_page(record)
+    assert not [c for c in html if not c.isprintable() and c != "\n"]
+    assert html.count("\\u202egnp.exe") >= 6
+
+
+def test_what_dms_said_has_an_end() -> None:
+    """Sixty instances that each say 8 KB leave a page that opens."""
+    tests = tuple(
+        DmsTest(subject=subject, instance_arn=f"arn:{n}", passed=False, message="&" * 8192)
+        for subject in Subject
+        for n in range(60)
+    )
+    assert len(certification_page(a_record(tests=tests))) < 1_500_000
 
 
 def test_every_mode_has_its_verdict_and_reason() -> None:

@@ -259,3 +259,15 @@ def test_a_node_is_only_looked_at_where_the_probe_may_go() -> None:
     (look,) = look_at_nodes(source(nodes=["db1.example.com"]), request, (), metadata)
     assert not look.reached
     assert "link-local" in look.seen
+
+
+def test_dropped_cas_leave_room_in_the_item_of_their_source() -> None:
+    """DynamoDB takes 400 KB: of CAs with long names the newest are remembered."""
+    many = {
+        f"{number:064x}": DroppedAnchor(
+            pem=" " * 40_000, at=NOW - number * HOUR, host="orders.db.example.com"
+        )
+        for number in range(MANY)
+    }
+    kept = dropped(source(), material("new"), ALL, trusts=ca("new"), before=many, now=NOW)
+    assert list(kept) == [f"{1:064x}", f"{0:064x}"]

@@ -10,6 +10,7 @@ from certifier.triggers import (
     AllDue,
     Everything,
     Named,
+    NothingChanged,
     OfCertificate,
     OfHost,
     OfSecret,
@@ -167,6 +168,17 @@ def test_everything_else_is_one_clear_error(event: object, problem: str) -> None
     with pytest.raises(InvalidEvent) as caught:
         parse_event(event)
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("error", ["AccessDeniedException", "ResourceNotFoundException", ""])
+def test_a_call_that_failed_runs_nothing(error: str) -> None:
+    """Whoever may not write a secret can try, and CloudTrail delivers that too."""
+    denied = cloudtrail(
+        "PutSecretValue", errorCode=error, requestParameters={"secretId": "dms/orders-tls"}
+    )
+    assert parse_event(denied).choice == NothingChanged()
+    good = cloudtrail("PutSecretValue", requestParameters={"secretId": "dms/orders-tls"})
+    assert parse_event(good).choice == OfSecret("dms/orders-tls")
 
 
 def test_every_mistake_of_every_source_is_reported_at_once() -> None:

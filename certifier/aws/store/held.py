@@ -1,6 +1,6 @@
 """The held claim: every write that a run makes, and no way to make one without the claim."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,17 +23,15 @@ from certifier.aws.store.items import (
 from certifier.aws.store.reads import Reads
 from certifier.aws.table import ConditionFailed, Table, Write
 from certifier.errors import Busy, ClaimLost
-from certifier.models import Finding
 from certifier.run.documents import UndoLog
+from certifier.run.foremost import foremost
 from certifier.run.kept import written
 from certifier.run.state import REMEMBERED, BadEnd, Claim, Marker, Pause, Recording, SourceState
 from certifier.vocabulary import Outcome
 
-STATE_FINDINGS = 50
-"""How many findings STATE keeps; the record in the bucket has all of them."""
-FINDINGS_ROOM = 128 * 1024
-"""Bytes of them at most: an item holds 400 KB (Developer Guide of DynamoDB, "Limits"), and texts of
-others are in them. A run that could not be recorded would never let go of its source."""
+STATE_FINDINGS, STATE_ROOM = 50, 100_000
+"""How many findings STATE keeps, and bytes of their texts: DynamoDB takes 400 KB of an item. The
+record in the bucket has all of them."""
 OURS = "claim.execution = :run"
 OF_A_STOP = ("stop_taken", "stop_date", "started_at", "starts", "retained")
 """What a pause notes of one stop; it is over when the task is paused anew."""
@@ -394,12 +392,12 @@ class Held:
         fields: dict[str, Any] = {
             **recording.state,
             "outcome": recording.outcome,
-            "findings": _fitting(recording.findings),
+            "findings": foremost(recording.findings, count=STATE_FINDINGS, room=STATE_ROOM),
             "recorded_at": recording.at,
             "recorded_by": self.run,
         }
         if unsent := fields.get("unsent"):
-            fields["unsent"] = _fitting(unsent)
+            fields["unsent"] = foremost(unsent, count=STATE_FINDINGS, room=STATE_ROOM)
         kept = {key: plain(value) for key, value in fields.items() if value is not None}
         gone = [key for key, value in fields.items() if value is None]
         gone += ["claim", "markers", UNREADABLE]
@@ -425,14 +423,3 @@ class Held:
             condition=condition,
             values={":run": self.run, ":claimed": claimed},
         )
-
-
-def _fitting(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return the findings that STATE has room for: the first of them, errors before the rest."""
-    room, kept = FINDINGS_ROOM, set[int]()
-    for index in sorted(range(len(findings)), key=lambda at: findings[at].severity.weight):
-        room -= len(written(findings[index]).encode())
-        if room < 0 or len(kept) == STATE_FINDINGS:
-            break
-        kept.add(index)
-    return tuple(found for index, found in enumerate(findings) if index in kept)

@@ -32,8 +32,11 @@ TIDY = {"pk": "TIDY", "sk": "DAY"}
 
 
 def stamp(when: datetime) -> str:
-    """Return an instant as the table holds it: UTC, whole seconds, ``Z``; sorts as text."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return an instant as the table holds it: UTC, whole seconds, ``Z``; sorts as text.
+
+    Not by ``strftime``, which writes the year 999 with three digits: a certificate may end then.
+    """
+    return f"{when.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
 def source_key(name: str, kind: str) -> dict[str, str]:
