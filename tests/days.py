@@ -7,13 +7,15 @@ CERTIFIER_TURNS, a test whose day hardly matters runs on one of the days only.
 
 import os
 import zlib
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import Final
+from typing import Final, TypeVar
 
 import pytest
+
+Case = TypeVar("Case")
 
 # The folders and files whose tests are pure: some thousand of them take a few seconds.
 _PURE: Final = ("tests/unit", "tests/test_days.py")
@@ -68,6 +70,14 @@ def share(count: int) -> int:
     bounded: neither knows a date.
     """
     return max(count // 6, 1) if days() else count
+
+
+def some(cases: Iterable[Case]) -> list[Case]:
+    """Return the cases that are enough: all, or every sixth of them on another day.
+
+    For the same act under each of many names, of which none is a date.
+    """
+    return list(cases)[:: 6 if days() else 1]
 
 
 def runs(item: pytest.Item) -> bool:

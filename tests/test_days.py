@@ -80,6 +80,7 @@ def test_a_share_is_enough_on_another_day(
     """On the machine's own all is drawn; on another a sixth, and never nothing."""
     monkeypatch.setenv("CERTIFIER_DAYS", asked)
     assert (days.share(800), days.share(1)) == enough
+    assert days.some("abcdefgh") == (["a", "g"] if asked else [*"abcdefgh"])
 
 
 def test_days_that_have_shown_everything_are_good() -> None:

@@ -18,7 +18,7 @@ from certifier.errors import (
 )
 from certifier.vocabulary import Cause
 from sandbox.aws import Cloud, Execution, LambdaFault
-from tests.days import share
+from tests.days import some
 
 # ---------------------------------------------------------------------- stubs that follow a script
 
@@ -373,7 +373,7 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize("kind", list(ERRORS)[: share(len(ERRORS))])
+@pytest.mark.parametrize("kind", some(ERRORS))
 @pytest.mark.parametrize("state", FAILURES)
 def test_a_failure_at_every_state(script: Script, state: str, kind: str) -> None:
     """The way from each failing state is exact, and Record learns of the first problem."""
@@ -392,7 +392,7 @@ def test_a_failure_at_every_state(script: Script, state: str, kind: str) -> None
         assert event["problem"]["error"] == name
 
 
-@pytest.mark.parametrize("state", FAILURES)
+@pytest.mark.parametrize("state", some(FAILURES))
 def test_a_lost_claim_at_every_state(script: Script, state: str) -> None:
     """The new owner finishes: nothing more is called, not even Record."""
     child = script.child(failing(state, ClaimLost("orders")))
@@ -407,7 +407,7 @@ PASSING = [error("soon") for error in concrete(Retryable)] + [
 ]
 
 
-@pytest.mark.parametrize("state", FAILURES)
+@pytest.mark.parametrize("state", some(FAILURES))
 def test_what_passes_is_tried_again_at_every_state(script: Script, state: str) -> None:
     """Throttles, busy resources and Lambda's own faults leave no trace but attempts."""
     left = list(PASSING)
@@ -427,7 +427,7 @@ def test_what_passes_is_tried_again_at_every_state(script: Script, state: str) -
 
 
 @pytest.mark.parametrize(
-    "passing", PASSING, ids=lambda e: getattr(e, "error_type", type(e).__name__)
+    "passing", some(PASSING), ids=lambda e: getattr(e, "error_type", type(e).__name__)
 )
 def test_every_error_that_passes_is_tried_again(script: Script, passing: Exception) -> None:
     """Retry lists hold every concrete Retryable, and each of Lambda's own errors."""

@@ -19,7 +19,7 @@ from certifier.certificate.pem import MAX_BLOCKS, MAX_BYTES
 from certifier.models import Policy
 from certifier.vocabulary import Cause, SslMode
 from sandbox.pki import Authority, BasicConstraints, Key, Leaf, bundle, self_signed
-from tests.days import share
+from tests.days import share, some
 
 HOST = "orders.db.example.com"
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -266,10 +266,10 @@ HEAVY: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("heavy", HEAVY.values(), ids=HEAVY)
-def test_no_garbage_takes_long(heavy: Callable[[], bytes]) -> None:
+@pytest.mark.parametrize("heavy", some(HEAVY))
+def test_no_garbage_takes_long(heavy: str) -> None:
     """Megabytes of anything, in every field at once, end in findings within a second."""
-    text = heavy()
+    text = HEAVY[heavy]()
     results = []
 
     def run() -> None:
@@ -315,8 +315,8 @@ def many_names() -> bytes:
 
 @pytest.mark.parametrize(
     "make",
-    [many_roots, namesakes, tower, leaves, many_names],
-    ids=["roots", "namesakes", "a tower", "leaves", "names"],
+    some([many_roots, namesakes, tower, leaves, many_names]),
+    ids=some(["roots", "namesakes", "a tower", "leaves", "names"]),
 )
 def test_no_pile_of_certificates_takes_long(make: Callable[[], bytes]) -> None:
     """Hundreds of certificates, in every field at once, are judged within a second."""

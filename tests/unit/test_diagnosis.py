@@ -22,7 +22,7 @@ from certifier.diagnosis import (
 from certifier.errors import InvalidSettings, Refused, Throttled
 from certifier.text import printable
 from certifier.vocabulary import Cause, Severity, Stage, Witness
-from tests.days import share
+from tests.days import some
 
 LOOKS = [(row.cause, look) for row in CATALOGUE.values() for look in row.looks]
 PLAIN = (  # libpq's own words alone, as DMS wraps them
@@ -280,7 +280,7 @@ def wrapped(tail: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("cause", "look"), LIBPQ)
+@pytest.mark.parametrize(("cause", "look"), some(LIBPQ))
 def test_wrapping_does_not_change_the_cause(cause: Cause, look: str) -> None:
     """Prefixes, blanks, line ends, JSON, HTML, and the lines that follow change nothing."""
     for text in wrapped(look):
@@ -912,5 +912,5 @@ def test_no_text_is_too_odd(text: str) -> None:
 def test_a_megabyte_of_text_takes_no_time() -> None:
     """Only the head is read; no pattern runs away on repeated blanks or quotes."""
     pieces = ('"', " ", 'user "a", ', "FATAL:  ", "certificate ", "cannot ", "a" * 99 + " ", "\\")
-    for piece in pieces[: share(len(pieces))]:
+    for piece in some(pieces):
         assert explain(piece * (1_000_000 // len(piece))).cause is Cause.UNKNOWN
