@@ -26,6 +26,8 @@ DENIED = (
     "test_own_work",
     "test_own_tags",
     "test_doors",
+    # Whole files of owners who withdraw their consent.
+    "test_withdrawn_after",
     # What a missing right leads to: each takes one away, or names what is not ours.
     "test_iam_holds_the_tag_too",
     "test_a_right_that_is_missing_is_named",
