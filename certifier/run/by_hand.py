@@ -30,6 +30,8 @@ _SETTINGS = {
     "secret_role_arn": "SecretsManagerAccessRoleArn",
 }
 """What an endpoint with a secret has in its settings (botocore: dms#PostgreSQLSettings)."""
+_ROOM = 900
+"""Characters of a remedy with a command: a finding holds 1,024, a mail shows 1,000."""
 
 
 def not_rolled_back(log: UndoLog, before: Endpoint | None) -> Finding | None:
@@ -55,13 +57,19 @@ def not_rolled_back(log: UndoLog, before: Endpoint | None) -> Finding | None:
         f"{', '.join(changed) or 'nothing that can be rolled back'}"
     )
     remedy = None
-    if before is not None and changed:
-        remedy = (
-            "Act now: remove what the other findings name and run `certifier certify NAME`, which "
-            f"rolls back. Or by hand: `{command(log, before)}`. {_password(log)}The next run then "
-            "tests that, and starts the tasks once DMS connects."
-        )
+    if before is not None and (log.reversible or log.old_password_version is not None):
+        remedy = _remedy(log, before)
     return finding(Cause.NOT_ROLLED_BACK, place=Witness.WORKFLOW, seen=seen, remedy=remedy)
+
+
+def _remedy(log: UndoLog, before: Endpoint) -> str | None:
+    """Return what to do, with the command; ``None`` when that would be shown cut short."""
+    remedy = (
+        "Act now: remove what the other findings name and run `certifier certify NAME`, which "
+        f"rolls back. Or by hand: `{command(log, before)}`. {_password(log)}The next run then "
+        "tests that, and starts the tasks once DMS connects."
+    )
+    return remedy if len(remedy) <= _ROOM else None
 
 
 def _password(log: UndoLog) -> str:
@@ -88,19 +96,19 @@ def command(log: UndoLog, before: Endpoint) -> str:
         password=log.new_password_version is not None and before.fields.server_name is not None,
     )
     words = ["aws", "dms", "modify-endpoint", "--endpoint-arn", before.arn]
-    words += ["--engine-name", before.engine, *_options(sent), "--region", before.arn.split(":")[3]]
-    return shlex.join(words)
+    words += ["--engine-name", before.engine, *_options(sent, before.fields)]
+    return shlex.join([*words, "--region", before.arn.split(":")[3]])
 
 
-def _options(sent: EndpointFields) -> list[str]:
+def _options(sent: EndpointFields, had: EndpointFields) -> list[str]:
     """Return the options for fields; with a secret, its settings hold the rest of the login."""
     given = {name: str(value) for name, value in sent.given().items()}
     settings = {theirs: given[ours] for ours, theirs in _SETTINGS.items() if ours in given}
-    by_secret = sent.secret_id is not None
+    by_secret = had.secret_id is not None and sent.server_name is None
     words = []
     for name, option in _OPTIONS.items():
         if name in given and not (by_secret and name in (*LOGIN, "database_name")):
             words += [option, given[name]]
-    if by_secret:
+    if by_secret and settings:
         words += ["--postgre-sql-settings", json.dumps(settings, separators=(",", ":"))]
     return words

@@ -69,7 +69,12 @@ def log(*names: str, old: EndpointFields, **fields: Any) -> UndoLog:
             {"new_password_version": "new", "old_password_version": "old"},
             "--server-name db.test --port 5432 --username dms --database-name 'or ders'",
         ),
-        (("ssl_mode",), BY_SECRET, {}, "--ssl-mode verify-ca --database-name orders"),
+        (
+            ("ssl_mode",),
+            BY_SECRET,
+            {},
+            "--ssl-mode verify-ca --postgre-sql-settings '{\"DatabaseName\":\"orders\"}'",
+        ),
         (
             ("secret_id",),
             BY_SECRET,
@@ -138,3 +143,27 @@ def test_a_password_is_named_by_its_version() -> None:
     found = not_rolled_back(of_password, endpoint(LOGIN))
     assert found is not None
     assert "version old of the secret arn:secret: give it with --password" in found.remedy
+
+
+def test_a_command_is_whole_or_not_shown() -> None:
+    """A finding and a mail cut a text that is too long, and half a command is not one to type."""
+    long = BY_SECRET.model_copy(update={"secret_id": f"arn:{'x' * 900}"})
+    found = not_rolled_back(log("secret_id", old=long), endpoint(long))
+    assert found is not None
+    assert "aws dms" not in found.remedy
+
+
+def test_without_anything_to_write_there_is_no_command() -> None:
+    """A password that nobody knows is not set by hand either."""
+    of_password = log(old=EndpointFields(), credentials="arn:secret", new_password_version="new")
+    found = not_rolled_back(of_password, endpoint(LOGIN))
+    assert found is not None
+    assert "aws dms" not in found.remedy
+
+
+def test_a_field_that_no_endpoint_has_is_not_followed() -> None:
+    """A forged log may name anything; the run is recorded all the same."""
+    found = not_rolled_back(log("ssl_mode", "given", "nonsense", old=LOGIN), endpoint(LOGIN))
+    assert found is not None
+    assert "given" not in found.seen + found.remedy
+    assert "--ssl-mode verify-ca" in found.remedy
