@@ -6,13 +6,15 @@ that lies in the table, which more people may write. A password is named by its 
 
 import json
 import shlex
+from collections.abc import Collection
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.endpoint.fields import LOGIN, complete_modify
 from certifier.models import Finding
-from certifier.run.documents import UndoLog
-from certifier.run.undo import may_hold_new
+from certifier.run.documents import Material, UndoLog
+from certifier.run.undo import may_hold_new, why_not_covered
+from certifier.source import Source
 from certifier.vocabulary import Cause, Witness
 
 _OPTIONS = {
@@ -32,6 +34,29 @@ _SETTINGS = {
 """What an endpoint with a secret has in its settings (botocore: dms#PostgreSQLSettings)."""
 _ROOM = 900
 """Characters of a remedy with a command: a finding holds 1,024, a mail shows 1,000."""
+
+
+def as_it_was(
+    log: UndoLog,
+    *,
+    source: Source,
+    owned: Collection[str],
+    material: Material | None,
+    first: Material | None = None,
+) -> Endpoint | None:
+    """Return the endpoint as it was read before a change; ``None``: that is gone.
+
+    ``None`` also for a log that a rollback would not follow: a forged one must not have a person
+    do what no step does, such as to use the password of another team's secret.
+
+    Args:
+        owned, material, first: as for ``why_not_covered``.
+    """
+    if why_not_covered(log, source=source, owned=owned, material=material, first=first):
+        return None
+    read = material if log.replaces is None else first
+    before = read.endpoint if read else None
+    return before if before is not None and before.arn == log.endpoint_arn else None
 
 
 def not_rolled_back(log: UndoLog, before: Endpoint | None) -> Finding | None:

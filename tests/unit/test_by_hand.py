@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 
 from certifier.endpoint.facts import Endpoint, EndpointFields
-from certifier.run.by_hand import command, not_rolled_back
-from certifier.run.documents import UndoLog
+from certifier.run.by_hand import as_it_was, command, not_rolled_back
+from certifier.run.documents import Material, UndoLog
+from certifier.source import parse_source
 from certifier.vocabulary import Cause, SettingsUnderTest, SslMode
 
 ARN = "arn:aws:dms:eu-west-1:123456789012:endpoint:ABC"
 CA = "arn:aws:dms:eu-west-1:123456789012:cert:OLD"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dms/orders-AbCdEf"
 LOGIN = EndpointFields(
     ssl_mode=SslMode.VERIFY_CA,
     certificate_arn=CA,
@@ -73,7 +75,7 @@ def log(*names: str, old: EndpointFields, **fields: Any) -> UndoLog:
             ("ssl_mode",),
             BY_SECRET,
             {},
-            "--ssl-mode verify-ca --postgre-sql-settings '{\"DatabaseName\":\"orders\"}'",
+            '--ssl-mode verify-ca --postgre-sql-settings \'{"DatabaseName":"orders"}\'',
         ),
         (
             ("secret_id",),
@@ -167,3 +169,49 @@ def test_a_field_that_no_endpoint_has_is_not_followed() -> None:
     assert found is not None
     assert "given" not in found.seen + found.remedy
     assert "--ssl-mode verify-ca" in found.remedy
+
+
+SOURCE = parse_source(
+    {
+        "name": "orders",
+        "endpoint": "orders",
+        "host": "db.test",
+        "ssl_mode": "verify-full",
+        "credentials": SECRET,
+        "ca_bundle": "s3://bundles/ca.pem",
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "followed"),
+    [
+        ({}, True),
+        ({"credentials": f"{SECRET}-of-others"}, False),
+        ({"old": EndpointFields(ssl_mode=SslMode.NONE)}, False),
+        ({"endpoint_arn": f"{ARN}2"}, False),
+    ],
+)
+def test_what_a_rollback_would_not_follow_nobody_is_given_to_type(
+    changes: dict[str, Any], followed: bool
+) -> None:
+    """A forged log leads nobody to give the endpoint the password of another team's secret."""
+    old = EndpointFields(ssl_mode=SslMode.VERIFY_CA)
+    passwords = {"new_password_version": "new", "old_password_version": "old"}
+    given: dict[str, Any] = {"old": old, "credentials": SECRET, **passwords, **changes}
+    read = Material(endpoint=endpoint(LOGIN))
+    found = as_it_was(log("ssl_mode", **given), source=SOURCE, owned=("orders",), material=read)
+    assert found == (read.endpoint if followed else None)
+
+
+def test_a_change_that_took_the_place_of_another_leads_back_to_before_the_first() -> None:
+    """That is what a rollback writes, too."""
+    left = LOGIN.model_copy(update={"ssl_mode": SslMode.VERIFY_FULL})
+    found = as_it_was(
+        log("ssl_mode", old=EndpointFields(ssl_mode=SslMode.VERIFY_CA), replaces="first"),
+        source=SOURCE,
+        owned=("orders",),
+        material=Material(endpoint=endpoint(left)),
+        first=Material(endpoint=endpoint(LOGIN)),
+    )
+    assert found == endpoint(LOGIN)
