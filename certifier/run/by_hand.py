@@ -5,6 +5,7 @@ that lies in the table, which more people may write. A password is named by its 
 """
 
 import json
+import re
 import shlex
 from collections.abc import Collection
 
@@ -32,6 +33,9 @@ _SETTINGS = {
     "secret_role_arn": "SecretsManagerAccessRoleArn",
 }
 """What an endpoint with a secret has in its settings (botocore: dms#PostgreSQLSettings)."""
+_ODD = re.compile(r"^-|://|`")
+"""What the AWS CLI takes for an option, or for a file or page whose content it sends in place of
+the value (AWS CLI User Guide, "Loading a parameter from a file"); and what ends the command."""
 _ROOM = 900
 """Characters of a remedy with a command: a finding holds 1,024, a mail shows 1,000."""
 
@@ -88,7 +92,13 @@ def not_rolled_back(log: UndoLog, before: Endpoint | None) -> Finding | None:
 
 
 def _remedy(log: UndoLog, before: Endpoint) -> str | None:
-    """Return what to do, with the command; ``None`` when that would be shown cut short."""
+    """Return what to do, with the command.
+
+    ``None`` when that would be shown cut short, or when a value in it might be read as another.
+    """
+    values = before.fields.given().values()
+    if any(_ODD.search(str(value)) or not str(value).isprintable() for value in values):
+        return None
     remedy = (
         "Act now: remove what the other findings name and run `certifier certify NAME`, which "
         f"rolls back. Or by hand: `{command(log, before)}`. {_password(log)}The next run then "

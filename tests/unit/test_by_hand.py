@@ -215,3 +215,27 @@ def test_a_change_that_took_the_place_of_another_leads_back_to_before_the_first(
         first=Material(endpoint=endpoint(LOGIN)),
     )
     assert found == endpoint(LOGIN)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "file:///home/dms/.aws/credentials",
+        "fileb://key.pem",
+        "https://example.com/name",
+        "--debug",
+        "or`id`ders",
+        "or\u202eders",
+        "or\nders",
+    ],
+)
+@pytest.mark.parametrize("name", ["database_name", "username", "server_name"])
+def test_no_command_has_a_value_that_a_shell_or_the_cli_reads_as_something_else(
+    name: str, value: str
+) -> None:
+    """Whoever names a database so would be sent a file of the person who types the command."""
+    read = LOGIN.model_copy(update={name: value})
+    found = not_rolled_back(log("server_name", old=LOGIN), endpoint(read))
+    assert found is not None
+    assert "aws dms" not in found.remedy
+    assert found.remedy.startswith("Act now")
