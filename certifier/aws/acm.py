@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from certifier.aws.clients import code_of, message_of, translate
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
+from certifier.certificate.facts import all_names
 from certifier.errors import Busy, NotYetConsistent, Refused, Unexpected
 from certifier.models import Fact
 from certifier.ownership import SOURCE_TAG, STACK_TAG, is_ours
@@ -330,10 +331,11 @@ class Acm:
 
 
 def _leaf_facts(pem: str) -> CertificateFacts:
+    """Return the facts of the one certificate in a PEM, with all of its names."""
     found = certificates_in(pem)
     if len(found) != 1:
         raise Unexpected("NotOneCertificate")
-    return certificate_facts(found[0])
+    return certificate_facts(found[0]).model_copy(update={"names": all_names(found[0])})
 
 
 def _names(leaf: CertificateFacts) -> frozenset[str]:

@@ -87,6 +87,14 @@ def certificate_facts(der: bytes) -> CertificateFacts:
     return facts_of(_certificate(der))
 
 
+def all_names(der: bytes) -> Names:
+    """Return every name of one certificate in DER, to decide by: its facts keep the first."""
+    from certifier.certificate.guard import guarded  # noqa: PLC0415
+
+    names, _why = guarded(lambda: _certificate(der).names)
+    return names or Names()
+
+
 def facts_of(certificate: "Certificate") -> CertificateFacts:
     """Return the facts of a certificate that is being read already."""
     return CertificateFacts(**_guarded(certificate))

@@ -162,7 +162,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         data: bytes,
         context: Any,  # noqa: ARG002
     ) -> None:
-        """Rows what is safe to answer. Raises StageFailed for the rest."""
+        """Answer what is safe to answer. Raises StageFailed for the rest."""
         progress = self._progress
         progress.stage = Stage.LOGIN
         if not _CODE <= len(data) <= _REQUEST_LIMIT:

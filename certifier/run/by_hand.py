@@ -5,14 +5,17 @@ that lies in the table, which more people may write. A password is named by its 
 """
 
 import json
+import re
 import shlex
+from collections.abc import Collection
 
 from certifier.diagnosis import finding
 from certifier.endpoint.facts import Endpoint, EndpointFields
 from certifier.endpoint.fields import LOGIN, complete_modify
 from certifier.models import Finding
-from certifier.run.documents import UndoLog
-from certifier.run.undo import may_hold_new
+from certifier.run.documents import Material, UndoLog
+from certifier.run.undo import may_hold_new, why_not_covered
+from certifier.source import Source
 from certifier.vocabulary import Cause, Witness
 
 _OPTIONS = {
@@ -30,6 +33,34 @@ _SETTINGS = {
     "secret_role_arn": "SecretsManagerAccessRoleArn",
 }
 """What an endpoint with a secret has in its settings (botocore: dms#PostgreSQLSettings)."""
+_ODD = re.compile(r"^-|://|`")
+"""What the AWS CLI takes for an option, or for a file or page whose content it sends in place of
+the value (AWS CLI User Guide, "Loading a parameter from a file"); and what ends the command."""
+_ROOM = 900
+"""Characters of a remedy with a command: a finding holds 1,024, a mail shows 1,000."""
+
+
+def as_it_was(
+    log: UndoLog,
+    *,
+    source: Source,
+    owned: Collection[str],
+    material: Material | None,
+    first: Material | None = None,
+) -> Endpoint | None:
+    """Return the endpoint as it was read before a change; ``None``: that is gone.
+
+    ``None`` also for a log that a rollback would not follow: a forged one must not have a person
+    do what no step does, such as to use the password of another team's secret.
+
+    Args:
+        owned, material, first: as for ``why_not_covered``.
+    """
+    if why_not_covered(log, source=source, owned=owned, material=material, first=first):
+        return None
+    read = material if log.replaces is None else first
+    before = read.endpoint if read else None
+    return before if before is not None and before.arn == log.endpoint_arn else None
 
 
 def not_rolled_back(log: UndoLog, before: Endpoint | None) -> Finding | None:
@@ -55,13 +86,25 @@ def not_rolled_back(log: UndoLog, before: Endpoint | None) -> Finding | None:
         f"{', '.join(changed) or 'nothing that can be rolled back'}"
     )
     remedy = None
-    if before is not None and changed:
-        remedy = (
-            "Act now: remove what the other findings name and run `certifier certify NAME`, which "
-            f"rolls back. Or by hand: `{command(log, before)}`. {_password(log)}The next run then "
-            "tests that, and starts the tasks once DMS connects."
-        )
+    if before is not None and (log.reversible or log.old_password_version is not None):
+        remedy = _remedy(log, before)
     return finding(Cause.NOT_ROLLED_BACK, place=Witness.WORKFLOW, seen=seen, remedy=remedy)
+
+
+def _remedy(log: UndoLog, before: Endpoint) -> str | None:
+    """Return what to do, with the command.
+
+    ``None`` when that would be shown cut short, or when a value in it might be read as another.
+    """
+    values = before.fields.given().values()
+    if any(_ODD.search(str(value)) or not str(value).isprintable() for value in values):
+        return None
+    remedy = (
+        "Act now: remove what the other findings name and run `certifier certify NAME`, which "
+        f"rolls back. Or by hand: `{command(log, before)}`. {_password(log)}The next run then "
+        "tests that, and starts the tasks once DMS connects."
+    )
+    return remedy if len(remedy) <= _ROOM else None
 
 
 def _password(log: UndoLog) -> str:
@@ -88,19 +131,19 @@ def command(log: UndoLog, before: Endpoint) -> str:
         password=log.new_password_version is not None and before.fields.server_name is not None,
     )
     words = ["aws", "dms", "modify-endpoint", "--endpoint-arn", before.arn]
-    words += ["--engine-name", before.engine, *_options(sent), "--region", before.arn.split(":")[3]]
-    return shlex.join(words)
+    words += ["--engine-name", before.engine, *_options(sent, before.fields)]
+    return shlex.join([*words, "--region", before.arn.split(":")[3]])
 
 
-def _options(sent: EndpointFields) -> list[str]:
+def _options(sent: EndpointFields, had: EndpointFields) -> list[str]:
     """Return the options for fields; with a secret, its settings hold the rest of the login."""
     given = {name: str(value) for name, value in sent.given().items()}
     settings = {theirs: given[ours] for ours, theirs in _SETTINGS.items() if ours in given}
-    by_secret = sent.secret_id is not None
+    by_secret = had.secret_id is not None and sent.server_name is None
     words = []
     for name, option in _OPTIONS.items():
         if name in given and not (by_secret and name in (*LOGIN, "database_name")):
             words += [option, given[name]]
-    if by_secret:
+    if by_secret and settings:
         words += ["--postgre-sql-settings", json.dumps(settings, separators=(",", ":"))]
     return words

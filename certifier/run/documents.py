@@ -293,9 +293,11 @@ class UndoLog(Fact):
     def reversible(self) -> tuple[str, ...]:
         """The fields that can be rolled back: DMS merges, so it cannot empty one again.
 
-        What the source had to allow as irreversible has no old value in the log.
+        What the source had to allow as irreversible has no old value in the log; nor has what is
+        no field of an endpoint, which a forged log may name.
         """
-        return tuple(name for name in self.fields if getattr(self.old, name) is not None)
+        old = self.old.given()
+        return tuple(name for name in self.fields if name in old)
 
 
 @dataclass(frozen=True)

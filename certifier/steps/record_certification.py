@@ -22,6 +22,7 @@ from certifier.models import Fact, Finding, Policy
 from certifier.ownership import CANARY_TAG, is_canary, is_ours
 from certifier.report import certification_page
 from certifier.run.announcement import announcements
+from certifier.run.by_hand import as_it_was
 from certifier.run.carryover import answered, nodes, pending_anchors, remembered
 from certifier.run.conclusion import Conclusion, Message, conclude, learnt, message, with_findings
 from certifier.run.digest import pending
@@ -354,7 +355,7 @@ def _gather(
         read,
         undo=undo[0] if undo else None,
         undo_run=undo[1] if undo else None,
-        undo_before=_before(context, state, *undo) if undo else None,
+        undo_before=_before(event, context, state, *undo) if undo else None,
         pauses=tuple(pause for pause in pauses if event.name in pause.sources),
         others_pauses=_of_others(event, context, state, pauses),
         canary_left=canary_left,
@@ -365,17 +366,21 @@ def _gather(
 
 
 def _before(
-    context: StepContext[RecordSettings], state: SourceState, log: UndoLog, run: str
+    event: RecordEvent,
+    context: StepContext[RecordSettings],
+    state: SourceState,
+    log: UndoLog,
+    run: str,
 ) -> Endpoint | None:
     """Return the source's endpoint as it was read before an unfinished change, if that is there."""
+    documents, replaced = context.documents, log.replaces
     try:
-        material = context.documents.read(run_id(log.replaces or run), MATERIAL)
+        material = documents.read(run_id(run), MATERIAL)
+        first = None if replaced is None else documents.read(run_id(replaced), MATERIAL)
     except (Refused, Unexpected):
         return None
-    read = material.endpoint if material else None
-    if read is None or read.arn != log.endpoint_arn:
-        return None
-    return read if {read.arn.lower(), read.identifier.lower()} & set(state.owned) else None
+    source, owned = event.source.spec, state.owned
+    return as_it_was(log, source=source, owned=owned, material=material, first=first)
 
 
 def _has_copy(source: Source) -> bool:

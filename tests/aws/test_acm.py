@@ -138,6 +138,15 @@ def test_a_renewal_keeps_the_arn(start: Start) -> None:
     assert len(world.standin.certificates()) == 1
 
 
+def test_every_name_counts_for_a_renewal(start: Start) -> None:
+    """Of a record a hundred are kept; whether a name is common is asked of all."""
+    world = start()
+    first = world.reconcile(ISSUING.issue([HOST]))
+    many = [f"n{number:03d}.example.com" for number in range(120)]
+    renewed = world.again(ISSUING.issue([*many, HOST]), first)
+    assert (renewed.arn, renewed.changed) == (first.arn, True)
+
+
 @pytest.mark.parametrize(
     "replacement",
     [

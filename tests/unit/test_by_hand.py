@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 
 from certifier.endpoint.facts import Endpoint, EndpointFields
-from certifier.run.by_hand import command, not_rolled_back
-from certifier.run.documents import UndoLog
+from certifier.run.by_hand import as_it_was, command, not_rolled_back
+from certifier.run.documents import Material, UndoLog
+from certifier.source import parse_source
 from certifier.vocabulary import Cause, SettingsUnderTest, SslMode
 
 ARN = "arn:aws:dms:eu-west-1:123456789012:endpoint:ABC"
 CA = "arn:aws:dms:eu-west-1:123456789012:cert:OLD"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dms/orders-AbCdEf"
 LOGIN = EndpointFields(
     ssl_mode=SslMode.VERIFY_CA,
     certificate_arn=CA,
@@ -69,7 +71,12 @@ def log(*names: str, old: EndpointFields, **fields: Any) -> UndoLog:
             {"new_password_version": "new", "old_password_version": "old"},
             "--server-name db.test --port 5432 --username dms --database-name 'or ders'",
         ),
-        (("ssl_mode",), BY_SECRET, {}, "--ssl-mode verify-ca --database-name orders"),
+        (
+            ("ssl_mode",),
+            BY_SECRET,
+            {},
+            '--ssl-mode verify-ca --postgre-sql-settings \'{"DatabaseName":"orders"}\'',
+        ),
         (
             ("secret_id",),
             BY_SECRET,
@@ -138,3 +145,97 @@ def test_a_password_is_named_by_its_version() -> None:
     found = not_rolled_back(of_password, endpoint(LOGIN))
     assert found is not None
     assert "version old of the secret arn:secret: give it with --password" in found.remedy
+
+
+def test_a_command_is_whole_or_not_shown() -> None:
+    """A finding and a mail cut a text that is too long, and half a command is not one to type."""
+    long = BY_SECRET.model_copy(update={"secret_id": f"arn:{'x' * 900}"})
+    found = not_rolled_back(log("secret_id", old=long), endpoint(long))
+    assert found is not None
+    assert "aws dms" not in found.remedy
+
+
+def test_without_anything_to_write_there_is_no_command() -> None:
+    """A password that nobody knows is not set by hand either."""
+    of_password = log(old=EndpointFields(), credentials="arn:secret", new_password_version="new")
+    found = not_rolled_back(of_password, endpoint(LOGIN))
+    assert found is not None
+    assert "aws dms" not in found.remedy
+
+
+def test_a_field_that_no_endpoint_has_is_not_followed() -> None:
+    """A forged log may name anything; the run is recorded all the same."""
+    found = not_rolled_back(log("ssl_mode", "given", "nonsense", old=LOGIN), endpoint(LOGIN))
+    assert found is not None
+    assert "given" not in found.seen + found.remedy
+    assert "--ssl-mode verify-ca" in found.remedy
+
+
+SOURCE = parse_source(
+    {
+        "name": "orders",
+        "endpoint": "orders",
+        "host": "db.test",
+        "ssl_mode": "verify-full",
+        "credentials": SECRET,
+        "ca_bundle": "s3://bundles/ca.pem",
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "followed"),
+    [
+        ({}, True),
+        ({"credentials": f"{SECRET}-of-others"}, False),
+        ({"old": EndpointFields(ssl_mode=SslMode.NONE)}, False),
+        ({"endpoint_arn": f"{ARN}2"}, False),
+    ],
+)
+def test_what_a_rollback_would_not_follow_nobody_is_given_to_type(
+    changes: dict[str, Any], followed: bool
+) -> None:
+    """A forged log leads nobody to give the endpoint the password of another team's secret."""
+    old = EndpointFields(ssl_mode=SslMode.VERIFY_CA)
+    passwords = {"new_password_version": "new", "old_password_version": "old"}
+    given: dict[str, Any] = {"old": old, "credentials": SECRET, **passwords, **changes}
+    read = Material(endpoint=endpoint(LOGIN))
+    found = as_it_was(log("ssl_mode", **given), source=SOURCE, owned=("orders",), material=read)
+    assert found == (read.endpoint if followed else None)
+
+
+def test_a_change_that_took_the_place_of_another_leads_back_to_before_the_first() -> None:
+    """That is what a rollback writes, too."""
+    left = LOGIN.model_copy(update={"ssl_mode": SslMode.VERIFY_FULL})
+    found = as_it_was(
+        log("ssl_mode", old=EndpointFields(ssl_mode=SslMode.VERIFY_CA), replaces="first"),
+        source=SOURCE,
+        owned=("orders",),
+        material=Material(endpoint=endpoint(left)),
+        first=Material(endpoint=endpoint(LOGIN)),
+    )
+    assert found == endpoint(LOGIN)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "file:///home/dms/.aws/credentials",
+        "fileb://key.pem",
+        "https://example.com/name",
+        "--debug",
+        "or`id`ders",
+        "or\u202eders",
+        "or\nders",
+    ],
+)
+@pytest.mark.parametrize("name", ["database_name", "username", "server_name"])
+def test_no_command_has_a_value_that_a_shell_or_the_cli_reads_as_something_else(
+    name: str, value: str
+) -> None:
+    """Whoever names a database so would be sent a file of the person who types the command."""
+    read = LOGIN.model_copy(update={name: value})
+    found = not_rolled_back(log("server_name", old=LOGIN), endpoint(read))
+    assert found is not None
+    assert "aws dms" not in found.remedy
+    assert found.remedy.startswith("Act now")
