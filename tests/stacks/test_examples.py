@@ -4,16 +4,21 @@ import importlib.util
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from cfnlint.api import lint_file
+from jsonata.jsonata import Jsonata
 
 from certifier.ownership import SOURCE_TAG
 from certifier.run.announcement import OF_OUTCOME, DetailType
+from certifier.run.answer import failed_cause
+from certifier.run.summary import Line, Summary
 from certifier.source import Source, parse_source
+from certifier.vocabulary import Outcome
 from tests.stacks.conftest import ROOT, of_type
 
 EXAMPLES = ROOT / "examples"
@@ -166,3 +171,43 @@ def test_every_state_of_a_definition_is_reached(definition: Path) -> None:
         led |= {rule["Next"] for key in ("Choices", "Catch") for rule in state.get(key, ())}
     assert led == states.keys()
     assert machine["QueryLanguage"] == "JSONata"
+
+
+def next_after(error: str, cause: str, attempt: int) -> str:
+    """Return the state to which the example of onboarding goes on from a failed start."""
+    machine = json.loads((EXAMPLES / "onboarding/definition.asl.json").read_text("utf-8"))
+    choice = machine["States"]["What failed?"]
+    known = {"failed": {"Error": error, "Cause": cause}, "attempt": attempt}
+    for rule in choice["Choices"]:
+        condition = Jsonata(rule["Condition"].removeprefix("{%").removesuffix("%}"))
+        condition.register_lambda("parse", json.loads)
+        true = condition.evaluate(None, known)
+        assert isinstance(true, bool), rule  # Step Functions takes nothing else
+        if true:
+            return str(rule["Next"])
+    return str(choice["Default"])
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "attempt", "expected"),
+    [
+        ("NotCertified", Outcome.DEFERRED, 1, "Wait"),
+        ("NotCertified", Outcome.DEFERRED, 3, "Not certified"),
+        ("NotCertified", Outcome.REFUSED, 1, "Not certified"),
+        ("InvalidEvent", Outcome.REFUSED, 1, "Not certified"),
+        ("Busy", None, 1, "Wait"),
+        ("Busy", None, 3, "Broken"),
+        ("Unexpected", None, 1, "Broken"),
+        ("States.Timeout", None, 1, "Broken"),
+    ],
+)
+def test_a_pipeline_tries_again_what_passes_and_leaves_the_rest_to_people(
+    error: str, outcome: Outcome | None, attempt: int, expected: str
+) -> None:
+    """Also a source that another run has, three times in all. What is not JSON is not read."""
+    cause = "the service is busy"
+    if outcome is not None:
+        line = Line(name="orders", outcome=outcome)
+        summary = Summary(execution="x", reported_at=datetime.now(UTC), lines=(line,))
+        cause = failed_cause(summary, "reports/x")
+    assert next_after(error, cause, attempt) == expected
