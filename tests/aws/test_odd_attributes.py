@@ -184,7 +184,7 @@ EVERY = 16 if days.days() else 8
 """Each attribute has one value of so many, in turn; all of them take half a minute."""
 
 
-@pytest.mark.parametrize("kind", SHARED)
+@pytest.mark.parametrize("kind", days.some(SHARED))
 def test_whatever_lies_in_any_attribute_the_other_source_is_run(
     aws: boto3.Session, table: str, store: Store, kind: str
 ) -> None:

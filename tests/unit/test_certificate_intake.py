@@ -885,6 +885,7 @@ ROWS: list[Row] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.shows(
     Cause.NO_CERTIFICATE,
     Cause.NO_PRIVATE_KEY,
@@ -1415,6 +1416,7 @@ def test_a_private_key_shows_itself_to_nobody() -> None:
     assert not hasattr(key, "__dict__")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", range(40, 200, 7))
 def test_no_finding_holds_a_piece_of_the_key(at: int) -> None:
     """However a key is damaged, no finding and no exception tells any of it."""
