@@ -316,7 +316,11 @@ def _mechanisms(data: bytes) -> list[bytes]:
     names = data.split(b"\0")[:-1]  # what no NUL ends is not a name
     if b"" not in names:
         raise violation("the server's list of mechanisms has no end")
-    return names[: names.index(b"")]
+    offered = names[: names.index(b"")]
+    if offered and sum(len(name) + 1 for name in offered) + 1 != len(data):
+        # It would be read as the next message.
+        raise violation("the server's list of mechanisms ends before its message does")
+    return offered
 
 
 def _prepared(password: bytes) -> bytes:

@@ -5,6 +5,7 @@ probe is stricter on purpose, ``_STRICTER`` says so; it is never laxer.
 """
 
 import base64
+import contextlib
 import os
 import random
 import struct
@@ -258,11 +259,12 @@ def _conversation(seed: int) -> Script:
         peer.sock = _CONTEXT.wrap_socket(peer.sock, server_side=True)
         peer.sock.settimeout(_PATIENCE)
         peer.read_startup()
-        for stage, answer in enumerate(login(peer, rng)):
-            peer.send(b"".join(_odd(answer, rng) if stage == odd_at else answer))
-            peer.last = peer.read_message()
-            if peer.last[0] in b"XQ":
-                break
+        with contextlib.suppress(IndexError, KeyError):  # the client says what is no SCRAM
+            for stage, answer in enumerate(login(peer, rng)):
+                peer.send(b"".join(_odd(answer, rng) if stage == odd_at else answer))
+                peer.last = peer.read_message()
+                if peer.last[0] in b"XQ":
+                    break
         peer.send(b"".join(_ANSWER) if peer.last[0] == b"Q" else b"")
         peer.receive()
 
@@ -281,13 +283,13 @@ def test_fuzzed_logins_succeed_where_libpqs_do(number: int) -> None:
 # ---- what it has found
 
 
-def _welcomed_with(*odd: bytes) -> Script:
+def _welcomed_with(*odd: bytes, begin: bytes = authentication(0)) -> Script:
     def script(peer: Peer) -> None:
         peer.read_startup()
         peer.send(b"S")
         peer.sock = _CONTEXT.wrap_socket(peer.sock, server_side=True)
         peer.read_startup()
-        peer.send(b"".join((authentication(0), *odd, *_WELCOME)))
+        peer.send(b"".join((begin, *odd, *_WELCOME)))
         peer.read_message()
         peer.send(b"".join(_ANSWER))
         peer.receive()
@@ -310,6 +312,15 @@ def _welcomed_with(*odd: bytes) -> Script:
 def test_what_passes_by_is_what_it_says(odd: bytes) -> None:
     """A notice or a notification that is none, or a setting too long for libpq, ends the login."""
     report, said = _asked(lambda: _welcomed_with(odd))
+    assert (report.passed, said.connected) == (False, False)
+    assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION
+
+
+@pytest.mark.parametrize("rest", [b"x", b"\0", b"SCRAM-SHA-256-PLUS\0\0"])
+def test_nothing_follows_a_list_of_mechanisms(rest: bytes) -> None:
+    """What stands behind its end is the beginning of a message for libpq."""
+    odd = authentication(10, b"SCRAM-SHA-256\0\0" + rest)
+    report, said = _asked(lambda: _welcomed_with(begin=odd))
     assert (report.passed, said.connected) == (False, False)
     assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION
 
