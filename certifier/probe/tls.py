@@ -40,6 +40,11 @@ _OF_VERSIONS = frozenset(
 _LIBPQ_OPENSSL = (3, 5)
 _SIGNATURES = frozenset({7, 8})  # X509_V_ERR_CERT_SIGNATURE_FAILURE, and the same of a CRL
 _ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+# What libpq says where a handshake is cut off, and where it is closed as TLS closes a connection.
+_END_IN_HANDSHAKE = {
+    ssl.SSLEOFError: "SSL error: unexpected eof while reading",
+    ssl.SSLZeroReturnError: "unrecognized SSL error code: 6",
+}
 
 
 class ChainUnreadable(StageFailed):
@@ -106,7 +111,9 @@ class TlsConnection:
             except ssl.SSLError as error:
                 self.deadline.left(Stage.TLS)
                 if isinstance(error, _ENDS):
-                    raise connection_lost(None, Stage.TLS) from None
+                    lost = connection_lost(None, Stage.TLS)
+                    lost.libpq = _END_IN_HANDSHAKE[type(error)]
+                    raise lost from None
                 negotiated = self._tls.cipher() is not None
                 raise tls_failed(
                     error, Stage.TLS, negotiated=negotiated, offered=self._offered
@@ -272,7 +279,10 @@ def tls_failed(
             f"; {ssl.OPENSSL_VERSION}, used here, does not offer all that libpq's offers"
             " (ML-KEM, and brainpool in TLS 1.3)"
         )
-    return StageFailed(stage, cause, seen, raw=str(error), libpq=libpq)
+    # "ASN1 lib" is what is left of a first complaint, which libpq prints; of an alert that has no
+    # name, it prints the number.
+    told = None if libpq.endswith((" lib", "unknown error")) else libpq
+    return StageFailed(stage, cause, seen, raw=str(error), libpq=told)
 
 
 def _der_of(certificates: Any) -> list[bytes]:
