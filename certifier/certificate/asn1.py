@@ -92,6 +92,15 @@ def element(der: bytes, at: int = 0, limit: int | None = None) -> Element:
     return Element(der, tag, at, begin, begin + size)
 
 
+def encoded(tag: int, content: bytes) -> bytes:
+    """Return a value with its header."""
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content
+
+
 def oid(value: Element) -> str:
     """Return an object identifier in dotted form."""
     content = value.expect(OID).content

@@ -237,7 +237,7 @@ def _issuer_missing(
             f"{trust} holds {name}: libpq accepts only a chain that ends in a self-signed root"
         )
     end = top(seen.chain)
-    if seen.namesake is not None and end.unreadable:
+    if seen.namesake and end.unreadable:
         return Cause.CERTIFICATE_UNREADABLE, (
             f"{end.title} cannot be read in full ({'; '.join(end.unreadable)}), so that OpenSSL"
             f" does not find that {end.issuer_title} signed it"

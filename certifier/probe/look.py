@@ -489,7 +489,10 @@ class _Look:
         self.anchor_facts = path[-1] if path else None
 
     def _namesake(self, bundle: tuple[bytes, ...]) -> bool | None:
-        """Whether a CA of the file with the name of the missing issuer signed the chain's end."""
+        """Whether a CA of the file with the name of the missing issuer signed the chain's end.
+
+        True also where that cannot be checked.
+        """
         end = judge.top(self.seen.chain)
         named = [
             der
@@ -499,7 +502,8 @@ class _Look:
         if not named:
             return None
         signed = Certificate(self.chain[self.seen.chain.index(end)])
-        return any(signed.signed_by(Certificate(der)) for der in named[:_NAMESAKES])
+        checked = [signed.signed_by(Certificate(der)) for der in named[:_NAMESAKES]]
+        return any(one is not False for one in checked)
 
     def _evidence(self, now: datetime) -> Evidence:
         anchor, chain = self.anchor_facts, self.seen.chain
