@@ -132,13 +132,13 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
     def handle_NOTICE_RESPONSE(self, data: bytes, context: Any) -> None:  # noqa: ARG002, N802
         """Nothing in it is of use, but it must be one (``pqGetErrorNotice3``)."""
         if not are_fields(data):
-            raise violation("the server sent a notice that is none", stage=self._at)
+            raise violation("the server sent a notice that is not valid", stage=self._at)
 
     def handle_NOTIFICATION_RESPONSE(self, data: bytes, context: Any) -> None:  # noqa: ARG002, N802
         """The same of a notification (``getNotify``): a process, its channel and a text."""
         texts = data[_PROCESS:]
         if len(data) < _PROCESS or texts.count(b"\0") != _TEXTS or not texts.endswith(b"\0"):
-            raise violation("the server sent a notification that is none", stage=self._at)
+            raise violation("the server sent a notification that is not valid", stage=self._at)
 
     def handle_PARAMETER_STATUS(self, data: bytes, context: Any) -> None:  # noqa: ARG002, N802
         """Of all that a server announces, its version alone is of use."""

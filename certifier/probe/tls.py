@@ -281,8 +281,8 @@ def tls_failed(
         )
     # "ASN1 lib" is what is left of a first complaint, which libpq prints; of an alert that has no
     # name, it prints the number.
-    told = None if libpq.endswith((" lib", "unknown error")) else libpq
-    return StageFailed(stage, cause, seen, raw=str(error), libpq=told)
+    words = None if libpq.endswith((" lib", "unknown error")) else libpq
+    return StageFailed(stage, cause, seen, raw=str(error), libpq=words)
 
 
 def _der_of(certificates: Any) -> list[bytes]:

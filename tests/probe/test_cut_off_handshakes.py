@@ -1,4 +1,4 @@
-"""A handshake that is cut off at its boundaries, or answered by something that is no TLS.
+"""A handshake that is cut off at its boundaries, or answered by something other than TLS.
 
 Whatever ends it, verdicts and words are libpq's, where the probe has words of libpq's at all.
 """
@@ -23,7 +23,7 @@ _ANSWERS = {
     "nothing": b"",
     "the end of TLS": _record(21, b"\1\0"),
     "a warning that it was cancelled": _record(21, b"\1\x5a"),
-    "a warning that is none": _record(21, b"\1\x28"),
+    "a warning of another kind": _record(21, b"\1\x28"),
     "an alert that is too short": _record(21, b"\2"),
     "an alert of a level that there is not": _record(21, b"\3\x28"),
     "an alert in SSL 3.0": _record(21, b"\2\x28", 0x0300),

@@ -260,7 +260,7 @@ def _conversation(seed: int) -> Script:
         peer.sock = _CONTEXT.wrap_socket(peer.sock, server_side=True)
         peer.sock.settimeout(_PATIENCE)
         peer.read_startup()
-        with contextlib.suppress(IndexError, KeyError):  # the client says what is no SCRAM
+        with contextlib.suppress(IndexError, KeyError):  # the client says something else than SCRAM
             for stage, answer in enumerate(login(peer, rng)):
                 peer.send(b"".join(_odd(answer, rng) if stage == odd_at else answer))
                 peer.last = peer.read_message()
@@ -311,7 +311,7 @@ def _welcomed_with(*odd: bytes, begin: bytes = authentication(0)) -> Script:
     ],
 )
 def test_what_passes_by_is_what_it_says(odd: bytes) -> None:
-    """A notice or a notification that is none, or a setting too long for libpq, ends the login."""
+    """A notice or a notification that is not valid, or a setting too long for libpq, ends the login."""
     report, said = _asked(lambda: _welcomed_with(odd))
     assert (report.passed, said.connected) == (False, False)
     assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION

@@ -38,7 +38,7 @@ def _serving(chain: Chain) -> Script:
 
 
 def _taken_in(chain: Chain, mode: SslMode) -> bool:
-    return check_material(
+    taken = check_material(
         certificate=chain.pem,
         private_key=_KEY,
         chain=None,
@@ -47,7 +47,9 @@ def _taken_in(chain: Chain, mode: SslMode) -> bool:
         ssl_mode=mode,
         now=datetime.now(UTC),
         policy=Policy(),
-    ).accepted
+    )
+    assert "PRIVATE KEY" not in repr(taken)  # and whatever was read of it can be shown
+    return taken.accepted
 
 
 def _judge(chain: Chain) -> None:
