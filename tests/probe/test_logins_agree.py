@@ -311,7 +311,7 @@ def _welcomed_with(*odd: bytes, begin: bytes = authentication(0)) -> Script:
     ],
 )
 def test_what_passes_by_is_what_it_says(odd: bytes) -> None:
-    """A notice or a notification that is not valid, or a setting too long for libpq, ends the login."""
+    """An invalid notice or notification, or a setting too long for libpq, ends the login."""
     report, said = _asked(lambda: _welcomed_with(odd))
     assert (report.passed, said.connected) == (False, False)
     assert report.findings[0].cause is Cause.PROTOCOL_VIOLATION
