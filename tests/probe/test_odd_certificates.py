@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from certifier.certificate import certificate_facts, check_material
+from certifier.certificate import asn1, certificate_facts, check_material
 from certifier.diagnosis import explain
 from certifier.models import Policy
 from certifier.probe import AddressPolicy, ProbeRequest, probe
@@ -98,3 +98,11 @@ def test_much_of_it_verifies() -> None:
     """Or the grammar shows nothing but that what is broken is broken."""
     good = sum(_taken_in(chain_of(seed), SslMode.VERIFY_CA) for seed in range(200))
     assert good > 50
+
+
+def test_the_year_0_is_long_ago() -> None:
+    """OpenSSL takes it; Python has no such year."""
+    for text in (b"00000101000000Z", b"00010101000000Z"):
+        assert asn1.time(asn1.element(b"\x18\x0f" + text)).year == 1
+    with pytest.raises(asn1.DerError):
+        asn1.time(asn1.element(b"\x18\x0f00000230000000Z"))
