@@ -38,7 +38,9 @@ _OF_VERSIONS = frozenset(
     }
 )
 _LIBPQ_OPENSSL = (3, 5)
-_SIGNATURES = frozenset({7, 8})  # X509_V_ERR_CERT_SIGNATURE_FAILURE, and the same of a CRL
+# X509_V_ERR_CERT_SIGNATURE_FAILURE, the same of a CRL, and UNSUPPORTED_NAME_SYNTAX: OpenSSL has
+# complained of something inside before that, and libpq prints its first complaint.
+_INSIDE = frozenset({7, 8, 53})
 _ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 # What libpq says where a handshake is cut off, and where it is closed as TLS closes a connection.
 _END_IN_HANDSHAKE = {
@@ -246,8 +248,7 @@ def _not_verified(error: ssl.SSLCertVerificationError) -> StageFailed:
         diagnosis.cause,
         diagnosis.seen,
         raw=f"{error.verify_message} (verify code {error.verify_code})",
-        # Of a signature it prints the first complaint of the algorithm, which Python does not tell.
-        libpq=None if error.verify_code in _SIGNATURES else "SSL error: certificate verify failed",
+        libpq=None if error.verify_code in _INSIDE else "SSL error: certificate verify failed",
         verify_code=error.verify_code,
     )
 
