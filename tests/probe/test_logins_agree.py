@@ -1,7 +1,7 @@
 """Logins out of a grammar, with something odd in each: the probe gets in where libpq does.
 
-Each case is a number, as in ``test_grammar``; CERTIFIER_CASES says how many there are (a part of it). Where the
-probe is stricter on purpose, ``_STRICTER`` says so; it is never laxer.
+Each case is a number, as in ``test_grammar``. CERTIFIER_CASES says how many. Where the probe is
+stricter on purpose, ``_STRICTER`` says so; it is never laxer.
 """
 
 import base64

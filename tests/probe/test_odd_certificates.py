@@ -1,6 +1,6 @@
 """The probe, libpq and the intake over certificates that no library would make.
 
-Each case is a number, as in ``test_grammar``; CERTIFIER_CASES says how many there are (a part of it).
+Each case is a number, as in ``test_grammar``. CERTIFIER_CASES says how many.
 """
 
 import os
