@@ -157,9 +157,10 @@ def installed(
         "TableName": "certifier",
         "BucketName": bucket,
         "Topic": inbox.topic,
+        "UndeliveredQueue": aws.client("sqs").create_queue(QueueName="starts")["QueueUrl"],
     }
     template = {
-        "Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "starts"}}},
+        "Resources": {"Other": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "other"}}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
     }
     aws.client("cloudformation").create_stack(
@@ -170,7 +171,7 @@ def installed(
 @pytest.fixture
 def names(installed: None, clients: Clients) -> dict[str, str]:
     """The variables that the runbook sets at its beginning."""
-    found = {"QUEUE_NAME": "starts"}
+    found: dict[str, str] = {}
     for line in commands(TEXT):
         name, text = capture(line)
         if name is not None:
@@ -225,6 +226,20 @@ def test_unconfirmed_subscriptions_are_shown(names: dict[str, str], aws: Any) ->
     """Each reader of the topic, with its subscription."""
     shown = Aws(aws.client)(command("list-subscriptions-by-topic"), names)
     assert ":inbox" in shown
+
+
+def test_the_schedule_is_shown_with_its_state(aws: boto3.Session) -> None:
+    """By the names that CloudFormation gives: those of the stack."""
+    for name in ("Certifier-TriggersTick", "SomebodyElses"):
+        aws.client("scheduler").create_schedule(
+            Name=name,
+            ScheduleExpression="rate(10 minutes)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            State="DISABLED",
+            Target={"Arn": "arn:aws:states:eu-west-1:1:stateMachine:m", "RoleArn": "arn:aws:r"},
+        )
+    shown = Aws(aws.client)(command("list-schedules"), {})
+    assert shown == "Certifier-TriggersTick\tDISABLED"
 
 
 @pytest.fixture
@@ -310,16 +325,17 @@ def test_every_command_of_aws_is_tried_here() -> None:
         command("describe-stacks", "StateMachine"),
         command("describe-stacks", "TableName"),
         command("describe-stacks", "Topic"),
+        command("describe-stacks", "UndeliveredQueue"),
         *(command("list-executions", word) for word in EXECUTIONS),
         *map(
             command,
             (
-                "get-queue-url",
                 "describe-execution",
                 "stop-execution",
                 "receive-message",
                 "purge-queue",
                 "list-subscriptions-by-topic",
+                "list-schedules",
                 "describe-replication-tasks",
                 "start-replication-task",
                 "modify-endpoint",
