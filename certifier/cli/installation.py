@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,11 +28,22 @@ def add_options(parser: argparse.ArgumentParser, *, stack: bool = True) -> None:
     if stack:
         group.add_argument(
             "--stack",
-            default=os.environ.get("CERTIFIER_STACK", STACK),
+            default=os.environ.get("CERTIFIER_STACK") or STACK,
             help=f"name of the CloudFormation stack (CERTIFIER_STACK; default {STACK})",
         )
     group.add_argument("--region", help="AWS Region (default: that of the environment)")
     group.add_argument("--profile", help="AWS profile (default: that of the environment)")
+
+
+def again(args: argparse.Namespace, *words: str) -> str:
+    """Return a command to type, in the installation that the options of this one name."""
+    standard = {"stack": os.environ.get("CERTIFIER_STACK") or STACK}
+    where = [
+        f"--{name} {shlex.quote(value)}"
+        for name in ("stack", "region", "profile")
+        if (value := getattr(args, name, None)) and value != standard.get(name)
+    ]
+    return " ".join([*(shlex.quote(word) for word in words), *where])
 
 
 @dataclass(frozen=True)

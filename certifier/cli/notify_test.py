@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from certifier.cli.installation import add_options, complain, find, guarded
+from certifier.cli.installation import add_options, again, complain, find, guarded
 from certifier.cli.numbers import FOLLOWED
 from certifier.text import printable
 
@@ -54,7 +54,7 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
         sleep(_POLL)
         state = place.states.describe(execution)
     if state is None or state.status == "RUNNING":
-        complain("notify-test", f"it still runs: certifier watch {name}")
+        complain("notify-test", f"it still runs: {again(args, 'certifier', 'watch', name)}")
         return 1
     if state.status != "SUCCEEDED":
         complain(

@@ -6,7 +6,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from certifier.aws.store import InUse
-from certifier.cli.installation import add_options, clients, complain, find, guarded, missing
+from certifier.cli.installation import (
+    add_options,
+    again,
+    clients,
+    complain,
+    find,
+    guarded,
+    missing,
+)
 from certifier.run.state import OnHold
 from certifier.text import printable
 
@@ -50,7 +58,7 @@ def _run(args: argparse.Namespace) -> int:
             return 1
         case False:
             return missing("pause", args.name, place)
-    print(f"{name} is paused by {who}; go on with: certifier unpause {name}")
+    print(f"{name} is paused by {who}; go on with: {again(args, 'certifier', 'unpause', name)}")
     return 0
 
 
