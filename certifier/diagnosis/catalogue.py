@@ -1441,9 +1441,8 @@ _CHANGING = (
         Cause.TASK_NOT_RESTARTED,
         why="A task that we stopped does not run again yet. It is tried again after ten minutes, "
         "then less and less often, at least hourly.",
-        remedy="`certifier show NAME` says why it does not start: both of its endpoints must "
-        "connect, and its instance must be available. Repair that, then run `certifier certify "
-        "NAME`, which starts the task at once.",
+        remedy="Repair what DMS says of it: both of its endpoints must connect, and its instance "
+        "must be available. Then run `certifier certify NAME`, which starts the task at once.",
         severity=_WARNING,
     ),
     _row(

@@ -168,6 +168,27 @@ def installed(
     )
 
 
+def test_what_is_unfinished_is_shown_with_what_the_commands_take(
+    installed: None, orders: Store, clients: Clients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Claim, undo log and pause, also before any run has left a record; ARNs are not cut."""
+    assert main(["show", "orders"]) == 0
+    said = capsys.readouterr().out
+    assert f"  running   {RUN}, since Tue 24 Nov 03:00 UTC\n" in said
+    assert f"  stopped   {TASK}, since Tue 24 Nov 03:00 UTC (" in said
+    assert "for a change that is not finished\n" in said
+    assert "  undo log  ssl_mode of orders-source: neither proven nor rolled back\n" in said
+    clients.client("dynamodb").update_item(
+        TableName="certifier",
+        Key={"pk": {"S": "UNDO#orders"}, "sk": {"S": "UNDO"}},
+        UpdateExpression="SET #log = :log",
+        ExpressionAttributeNames={"#log": "log"},
+        ExpressionAttributeValues={":log": {"S": "{}"}},
+    )
+    assert main(["show", "orders"]) == 0
+    assert "undo log  another version of Certifier wrote it" in capsys.readouterr().out
+
+
 @pytest.fixture
 def names(installed: None, clients: Clients) -> dict[str, str]:
     """The variables that the runbook sets at its beginning."""
