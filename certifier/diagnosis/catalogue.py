@@ -1173,8 +1173,9 @@ _PLANNING = (
         Cause.OVERLAP_PENDING,
         why="Old and new CA are both trusted, because a server behind the host still serves a "
         "chain of the old one, or has not served the new one for long enough to be sure.",
-        remedy="Install the new certificate and reload PostgreSQL, on every node; the old CA is "
-        "removed when all of them have served the new chain for a day (shrink_after_hours).",
+        remedy="Where a node still serves the old chain, install the new certificate there and "
+        "reload PostgreSQL. Otherwise nothing has to be done: the old CA is removed when every "
+        "node has served the new chain for a day (shrink_after_hours).",
         severity=_WARNING,
         may_clear_by_itself=True,
     ),
