@@ -28,3 +28,14 @@ def test_a_page_claims_no_more_than_its_evidence(live: Live) -> None:
     page = certification_page(Certification.model_validate(record))
     assert "verifies the server" not in page
     assert "DMS connects: not encrypted; verified: nothing. The source asks for verify" in page
+
+
+def test_a_new_ca_is_named_once_by_the_run_after_a_finished_one(live: Live) -> None:
+    """It is in the bundle and on the endpoint by then: one CA, and not two of the same name."""
+    live.certified()
+    live.cloud.stop_child_at("Test connection")
+    live.world.renew()
+    live.tick()
+    assert "interrupted_run_finished" in live.causes
+    live.tick()
+    assert live.found("new_trust_anchor")["seen"].count("SHA-256") == 1
