@@ -18,6 +18,7 @@ from certifier.run.event import run_id
 from certifier.run.record import Certification, TaskRecord
 from certifier.run.settled import open_first
 from certifier.run.standing import Stands, stands
+from certifier.run.why_stopped import why_stopped
 from certifier.text import clock_time, counted, name_in, printable, size, span
 from certifier.vocabulary import SslMode
 
@@ -101,7 +102,10 @@ def _standing(
         for task in record.tasks.stopped:
             since = f"{task.identifier}, since {clock_time(task.since)} ({span(now - task.since)})"
             yield "stopped", Text(printable(since), style="bold red")
-            yield "DMS says", printable(task.said or "nothing", 2000)
+            if (why := why_stopped(task, record.findings)) and not task.said:
+                yield "why", printable(why, 2000)
+            else:
+                yield "DMS says", printable(task.said or "nothing", 2000)
     if state.on_hold is not None:
         hold = state.on_hold
         yield "paused", printable(f"by {hold.by} since {clock_time(hold.since)}: {hold.why}")

@@ -1336,7 +1336,8 @@ _CHANGING = (
         "Manager (curlCode 6, 7 or 28), or the access role may not read the secret.",
         remedy="Give the instance's subnet a Secrets Manager endpoint and allow port 443 to it, "
         "or an outbound route; the role needs GetSecretValue, Decrypt for its key, and trust in "
-        "dms.REGION.amazonaws.com. Secrets that RDS manages do not work.",
+        "dms.REGION.amazonaws.com; DmsSecretRole of this stack reads only secrets with the tag "
+        "certifier:source. Secrets that RDS manages do not work.",
     ),
     _row(
         Cause.DMS_DIFFERS_FROM_PROBE,

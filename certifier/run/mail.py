@@ -14,6 +14,7 @@ from certifier.run.documents import StoppedTask
 from certifier.run.foremost import repeats_last
 from certifier.run.remedy import of_source
 from certifier.run.site import Site
+from certifier.run.why_stopped import why_stopped
 from certifier.text import LONGEST, clock_time, counted, printable, span
 from certifier.vocabulary import Cause, Outcome, Severity
 
@@ -117,15 +118,13 @@ def _said_of(tasks: Sequence[StoppedTask], findings: Sequence[Finding]) -> list[
     """Return DMS's words on each task, or what we saw where it says nothing, as far as there is
     room.
     """
-    seen = [f.seen for f in findings if f.cause is Cause.TASK_NOT_RESTARTED]
     lines = []
     for task in tasks[:_TASKS]:
         of = "" if len(tasks) == 1 else f"{task.identifier}: "
         said = task.said or f"nothing; the task is {task.status or 'not to be seen'}"
         line = labelled("DMS says", cut(f"{of}{said}", _TEXT))
-        whys = [why for why in seen if task.identifier in why or task.arn in why]
-        if whys and not task.said:
-            line += "\n" + labelled("Why", cut(whys[0], _TEXT))
+        if not task.said and (why := why_stopped(task, findings)):
+            line += "\n" + labelled("Why", cut(why, _TEXT))
         lines.append(line)
     shown = fitting(lines, _WORDS_OF_TASKS)
     if len(shown) < len(tasks):
