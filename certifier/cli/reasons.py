@@ -15,6 +15,10 @@ _HINTS = (
     ("You must specify a region", "give --region, or set AWS_REGION"),
     ("ExpiredToken", "sign in again"),
     ("token included in the request is expired", "sign in again"),
+    (
+        "is not authorized to perform",
+        "docs/operate/permissions.md says what each command needs",
+    ),
     *(
         (code, "sign in again; look at the secret key and at this machine's clock")
         for code in (

@@ -186,6 +186,17 @@ def test_a_wrong_secret_key_is_not_a_bug(code: str) -> None:
     )
 
 
+def test_a_right_that_is_missing_says_where_they_are_listed() -> None:
+    """With AWS's sentence, which names the action and who lacks it."""
+    said = "User: arn:aws:iam::1:user/x is not authorized to perform: dms:DescribeEndpoints"
+    error = ClientError(
+        {"Error": {"Code": "AccessDeniedException", "Message": said}}, "DescribeEndpoints"
+    )
+    assert reason(translate(error)) == (
+        f"DescribeEndpoints: {said}: docs/operate/permissions.md says what each command needs"
+    )
+
+
 def test_a_request_that_cannot_be_made_has_a_remedy_of_its_own() -> None:
     """A session token with a line break in it: another minute changes nothing."""
     said = reason(translate(HTTPClientError(error="Invalid header value")))
