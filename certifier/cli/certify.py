@@ -290,7 +290,7 @@ def _print_end(
         show_plans(terminal, endings, now=now, do=_to_do_it(args, endings))
     else:
         show_endings(terminal, endings, bucket=bucket, now=now)
-        _print_registration(terminal, endings)
+        _print_registration(terminal, place, endings)
     if state.status != "SUCCEEDED" and (summary is None or summary.problem or not endings):
         why = printable(reason_of(state.cause or ""), 4000)
         terminal.line(f"{state.status}: {why}", style="bold red")
@@ -374,8 +374,8 @@ def _held_by(place: Installation, line: Line) -> str:
     return f"the execution {who} has it since {clock_time(state.claim.since)}{at}"
 
 
-def _print_registration(terminal: Terminal, endings: Sequence[Ended]) -> None:
-    """Say of sources that were refused at first sight that they are registered all the same."""
+def _print_registration(terminal: Terminal, place: Installation, endings: Sequence[Ended]) -> None:
+    """Say of sources that were never certified so far that they are registered all the same."""
     good = (Outcome.CERTIFIED, Outcome.PLANNED)
     new = [
         ended.line.name
@@ -383,6 +383,9 @@ def _print_registration(terminal: Terminal, endings: Sequence[Ended]) -> None:
         if ended.record is not None and ended.record.version == 1 and ended.line.outcome not in good
     ]
     for name in new:
+        state = place.store.state(name)
+        if state is None or state.certified_at is not None:
+            continue
         terminal.line(
             f"{printable(name)} is registered all the same, and is tried again;"
             f" to drop it: certifier forget {printable(name)}",
