@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 from certifier.version import VERSION
@@ -50,8 +51,8 @@ EXAMPLES: Mapping[str, str] = {**ON_THE_LAPTOP, **IN_AWS}
 COMMANDS = tuple(EXAMPLES)
 """In the order of the help: the laptop first, then AWS."""
 _INTERRUPTED = 130
-_SAY_IT_THEMSELVES = frozenset({"text", "why", "user"})
-"""Arguments about whose emptiness their command says more."""
+_SAY_IT_THEMSELVES = frozenset({"hosts", "text", "user", "why"})
+"""Arguments about whose emptiness their command says more; so does a type of our own."""
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]*@")
 
 
@@ -79,7 +80,8 @@ class Parser(argparse.ArgumentParser):
         folder of now. argparse has no other place for all arguments at once.
         """
         of_a_command = action.nargs == argparse.PARSER  # which looks at each of them itself
-        if arg_string == "" and not of_a_command and action.dest not in _SAY_IT_THEMSELVES:
+        judged = action.type not in (None, Path) or action.dest in _SAY_IT_THEMSELVES
+        if arg_string == "" and not judged and not of_a_command:
             raise argparse.ArgumentError(action, "is empty")
         return super()._get_value(action, arg_string)
 

@@ -24,7 +24,6 @@ GOOD = {"name": "orders", "endpoint": "orders", "host": "db.example.com", "ssl_m
     ("words", "named"),
     [
         (["make-certificates", "", "--host", "a"], "DIR"),
-        (["make-certificates", "d", "--host", ""], "--host"),
         (["inspect", "--certificate", ""], "--certificate"),
         (["inspect", "--certificate", "x", "--host", ""], "--host"),
         (["probe", "localhost", "--ca-bundle", ""], "--ca-bundle"),
