@@ -50,10 +50,10 @@ def weakening(
         *_credentials(source, endpoint, credentials),
         *_permission(source, endpoint, by_field.values()),
     )
-    return tuple(finding(cause, place=Witness.PLAN, seen=told_apart(s)) for cause, s in found)
+    return tuple(finding(cause, place=Witness.PLAN, seen=distinct(s)) for cause, s in found)
 
 
-def told_apart(seen: str, whole: str | None = None) -> str:
+def distinct(seen: str, whole: str | None = None) -> str:
     """Return what was seen, so that two events never read the same.
 
     Where a finding would cut it off or escape something in it, it ends with a digest of the whole.
