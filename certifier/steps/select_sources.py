@@ -21,6 +21,7 @@ from certifier.run.site import Site
 from certifier.run.state import OnHold
 from certifier.run.summary import ChildOutcome
 from certifier.source import Source
+from certifier.source_values import is_name
 from certifier.steps.context import StepContext, StepSettings
 from certifier.triggers import (
     AllDue,
@@ -272,7 +273,8 @@ def _read(names: Iterable[str], context: StepContext[SelectSettings]) -> Chosen:
 
 
 def _named(names: tuple[str, ...], context: StepContext[SelectSettings]) -> Chosen:
-    found = _read(names, context)
+    # Whatever else is asked for is not looked up: DynamoDB takes no key of any length.
+    found = _read((name for name in names if is_name(name)), context)
     if unknown := [name for name in names if name not in found]:
         raise InvalidEvent(
             *(f"names: {_short(name)} is not a registered source" for name in unknown)
