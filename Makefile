@@ -126,8 +126,8 @@ served: setup .venv-awscli/.stamp ## the served account, with the aws command an
 
 # The unit and adapter tests again on other days, in tests/days.py's words, a process for each day;
 # those of the source itself, which has no clock, are left out, and fewer examples are drawn. On
-# other-days, what does not know dates or takes long runs on one of the days; every-day takes a few
-# minutes.
+# other-days, what does not know dates or takes long runs on one of the days, or with one of its many
+# cases on each; every-day takes a few minutes.
 DAYS ?= +40,+400,+4000,29-feb
 ON_DAYS = CERTIFIER_DAYS=$(DAYS) $(PYTHON) -m tests.on_days \
 	tests/unit tests/docs tests/test_days.py $(ADAPTER_TESTS)

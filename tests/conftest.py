@@ -29,11 +29,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "server" in getattr(item, "fixturenames", ()):
             item.add_marker(REAL_CLOCK)
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-    left_out = [item for item in items if not days.runs(item)]
+    here = set(days.chosen(items))
+    left_out = [item for item in items if item not in here]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if days.runs(item)]
+        items[:] = [item for item in items if item in here]
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_collection_finish() -> None:

@@ -2,7 +2,8 @@
 
 CERTIFIER_DAYS is a list such as ``+40,+400,29-feb``. A process believes one of them, the one at
 place CERTIFIER_TURN or else the first; ``tests.on_days`` starts a process for each. With
-CERTIFIER_TURNS, a test whose day hardly matters runs on one of the days only.
+CERTIFIER_TURNS, a test whose day hardly matters runs on one of the days only, or one of its cases
+on each, when they are many.
 """
 
 import os
@@ -21,6 +22,8 @@ Case = TypeVar("Case")
 _PURE: Final = ("tests/unit", "tests/test_days.py")
 
 
+_TURN: Final = pytest.StashKey["Turn"]()
+
 ANOTHER_PROCESS: Final = pytest.mark.real_clock(
     "it asks other processes, which have the machine's clock"
 )
@@ -31,6 +34,7 @@ class Turn(StrEnum):
 
     EACH_DAY = "each day"
     ONE_DAY = "one day"
+    CASE_A_DAY = "one of its cases on each day"
     REAL_CLOCK = "the machine's clock"
 
 
@@ -80,40 +84,66 @@ def some(cases: Iterable[Case]) -> list[Case]:
     return list(cases)[:: 6 if days() else 1]
 
 
-def runs(item: pytest.Item) -> bool:
-    """Whether a test runs on the day of this process."""
-    if not days():
-        return True
-    match turn(item):
-        case Turn.REAL_CLOCK:
-            return False
-        case Turn.ONE_DAY if os.environ.get("CERTIFIER_TURNS"):
-            return place(item.nodeid, len(days())) == _place()
-    return True
+def chosen(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """Return the tests that run on the day of this process; each is asked for its `turn` later."""
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    found = []
+    for cases in tests.values():
+        for number, item in enumerate(cases):
+            item.stash[_TURN] = _turn(item, len(cases))
+            if not days() or runs(turn(item), item.nodeid, number, len(cases)):
+                found.append(item)
+    return found
 
 
 def turn(item: pytest.Item) -> Turn:
     """Return on which days a test runs when they take turns."""
+    return item.stash[_TURN]
+
+
+def runs(turn: Turn, nodeid: str, number: int, cases: int) -> bool:
+    """Return whether a test runs on the day of this process.
+
+    Args:
+        number: which of its cases it is, from 0.
+        cases: how many cases it has.
+    """
+    if turn is Turn.REAL_CLOCK or not os.environ.get("CERTIFIER_TURNS"):
+        return turn is not Turn.REAL_CLOCK
+    match turn:
+        case Turn.ONE_DAY:
+            return place(nodeid, len(days())) == _place()
+        case Turn.CASE_A_DAY:
+            return number == _place() * cases // len(days())
+    return True
+
+
+def _turn(item: pytest.Item, cases: int) -> Turn:
     return turn_of(
         path=item.path.relative_to(item.config.rootpath).as_posix(),
         names=vars(getattr(item, "module", item)),
         marks={mark.name for mark in item.iter_markers()},
+        cases=cases,
     )
 
 
-def turn_of(*, path: str, names: Container[str], marks: Container[str]) -> Turn:
+def turn_of(*, path: str, names: Container[str], marks: Container[str], cases: int = 1) -> Turn:
     """Return on which days a test runs when they take turns.
 
     Args:
         path: the file of the test, from the root of the repository.
         names: what its module has at its top level.
         marks: the marks of the test.
+        cases: how many cases it has.
     """
     if "real_clock" in marks:
         return Turn.REAL_CLOCK
-    knows_dates = path.startswith(_PURE) and "datetime" in names
+    if "datetime" not in names:
+        return Turn.CASE_A_DAY if cases > max(len(days()), 1) else Turn.ONE_DAY
     long = "slow" in marks or "given" in names  # Hypothesis: hundreds of calls
-    return Turn.EACH_DAY if knows_dates and not long else Turn.ONE_DAY
+    return Turn.EACH_DAY if path.startswith(_PURE) and not long else Turn.ONE_DAY
 
 
 def place(nodeid: str, count: int) -> int:

@@ -14,9 +14,21 @@ from tests.on_days import Day, summary, wrong
 NAMES = ("+40", "29-feb")
 MACHINE = datetime.now(UTC)
 DATED, OTHER, PROBED = "tests/unit/a.py::dated", "tests/aws/b.py::other", "tests/aws/b.py::probed"
-TURNS = {DATED: Turn.EACH_DAY, OTHER: Turn.ONE_DAY, PROBED: Turn.REAL_CLOCK}
-FORTY = Day("+40", 0, MACHINE + timedelta(days=40), TURNS, frozenset({DATED}))
-LEAP = Day("29-feb", 0, MACHINE + days.ahead("29-feb", MACHINE), TURNS, frozenset({DATED, OTHER}))
+CASES = tuple(f"tests/aws/b.py::many[{number}]" for number in range(9))
+TURNS = {
+    DATED: Turn.EACH_DAY,
+    OTHER: Turn.ONE_DAY,
+    PROBED: Turn.REAL_CLOCK,
+    **dict.fromkeys(CASES, Turn.CASE_A_DAY),
+}
+FORTY = Day("+40", 0, MACHINE + timedelta(days=40), TURNS, frozenset({DATED, CASES[0]}))
+LEAP = Day(
+    "29-feb",
+    0,
+    MACHINE + days.ahead("29-feb", MACHINE),
+    TURNS,
+    frozenset({DATED, OTHER, CASES[4]}),
+)
 
 
 def test_the_process_believes_its_day() -> None:
@@ -54,7 +66,12 @@ def test_a_day_is_found(now: str, day: str, then: str) -> None:
         ("tests/unit/test_window.py", {"datetime"}, {"parametrize"}, Turn.EACH_DAY),
         ("tests/test_days.py", {"datetime"}, set(), Turn.EACH_DAY),
         ("tests/unit/test_address.py", set(), set(), Turn.ONE_DAY),
-        ("tests/unit/test_certificate_properties.py", {"datetime", "given"}, set(), Turn.ONE_DAY),
+        (
+            "tests/unit/test_certificate_properties.py",
+            {"datetime", "given"},
+            set(),
+            Turn.ONE_DAY,
+        ),
         ("tests/unit/test_fleet_page.py", {"datetime"}, {"slow"}, Turn.ONE_DAY),
         ("tests/aws/test_record.py", {"datetime"}, set(), Turn.ONE_DAY),
         ("tests/unit/test_window.py", {"datetime"}, {"real_clock"}, Turn.REAL_CLOCK),
@@ -67,10 +84,50 @@ def test_what_knows_dates_and_is_quick_runs_on_each_day(
     assert days.turn_of(path=path, names=names, marks=marks) is expected
 
 
+@pytest.mark.parametrize(
+    ("names", "marks", "cases", "expected"),
+    [
+        (set(), set(), 2, Turn.ONE_DAY),
+        (set(), set(), 3, Turn.CASE_A_DAY),
+        ({"datetime"}, set(), 300, Turn.ONE_DAY),
+        (set(), {"real_clock"}, 300, Turn.REAL_CLOCK),
+    ],
+)
+def test_of_many_cases_that_know_no_dates_one_a_day_is_enough(
+    monkeypatch: pytest.MonkeyPatch, names: set[str], marks: set[str], cases: int, expected: Turn
+) -> None:
+    """More cases than days are many."""
+    monkeypatch.setenv("CERTIFIER_DAYS", ",".join(NAMES))
+    path = "tests/aws/test_store.py"
+    assert days.turn_of(path=path, names=names, marks=marks, cases=cases) is expected
+
+
 def test_each_day_has_its_share_of_the_others() -> None:
     """Of 4,000 tests every one of four days gets about a quarter."""
     places = [days.place(f"tests/aws/test_a.py::test[{number}]", 4) for number in range(4000)]
     assert all(900 < places.count(place) < 1100 for place in range(4))
+
+
+@pytest.mark.parametrize("cases", [5, 6, 7, 8, 580])
+def test_of_many_cases_each_day_has_one(monkeypatch: pytest.MonkeyPatch, cases: int) -> None:
+    """From all parts of the list; without turns, each day has all."""
+    monkeypatch.setenv("CERTIFIER_DAYS", "+40,+400,+4000,29-feb")
+    monkeypatch.setenv("CERTIFIER_TURNS", "1")
+    ran = []
+    for day in range(4):
+        monkeypatch.setenv("CERTIFIER_TURN", str(day))
+        ran += [
+            number
+            for number in range(cases)
+            if days.runs(Turn.CASE_A_DAY, f"a.py::test[{number}]", number, cases)
+        ]
+    assert len(set(ran)) == len(ran) == 4
+    assert ran[0] == 0
+    assert ran[-1] >= cases // 2
+    monkeypatch.delenv("CERTIFIER_TURNS")
+    assert all(
+        days.runs(Turn.CASE_A_DAY, "a.py::test[1]", number, cases) for number in range(cases)
+    )
 
 
 @pytest.mark.parametrize(("asked", "enough"), [("", (800, 1)), ("+40", (133, 1))])
@@ -87,8 +144,8 @@ def test_days_that_have_shown_everything_are_good() -> None:
     """The summary counts what ran."""
     assert wrong([FORTY, LEAP], NAMES, MACHINE) == []
     assert summary([FORTY, LEAP]) == (
-        "3 runs on 2 days; tests that know dates, on each: 1; others, on one: 1;"
-        " left to the machine's clock: 1"
+        "5 runs on 2 days; tests that know dates, on each: 1; others, on one: 1,"
+        " and with a case on each: 1; left to the machine's clock: 1"
     )
 
 
@@ -101,10 +158,14 @@ def test_days_that_have_shown_everything_are_good() -> None:
             [replace(FORTY, clock=MACHINE), LEAP],
             [f"+40: the clock of its process was at {MACHINE}"],
         ),
-        ([FORTY, replace(LEAP, begun=frozenset({DATED}))], [f"{OTHER}: ran on no day"]),
+        ([FORTY, replace(LEAP, begun=frozenset({DATED, CASES[8]}))], [f"{OTHER}: ran on no day"]),
         (
-            [replace(FORTY, begun=frozenset()), LEAP],
+            [replace(FORTY, begun=frozenset(CASES)), LEAP],
             [f"{DATED}: ran on 29-feb, not on each"],
+        ),
+        (
+            [FORTY, replace(LEAP, begun=frozenset({DATED, OTHER}))],
+            ["tests/aws/b.py::many: none of its cases ran on 29-feb"],
         ),
         (
             [

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import boto3
 import botocore.session
-from botocore import hooks, regions
+from botocore import handlers, hooks, regions
 from botocore.auth import SigV4Auth
 from botocore.client import ClientCreator
 from botocore.endpoint_provider import EndpointProvider
@@ -47,7 +47,7 @@ _NODES: Any = ast_nodes  # without types
 _KINDS: dict[tuple[type, tuple[type, ...]], bool] = {}
 _PICKERS = (AttributePicker, XFormedAttributePicker)
 _SIGNING = ("canonical_request", "string_to_sign", "signature")
-_TRIE: Any = vars(hooks)["_PrefixTrie"]
+_PLAIN_TRIE: Any = vars(hooks)["_PrefixTrie"]
 
 
 def session(region: str) -> boto3.Session:
@@ -92,7 +92,8 @@ def _seams() -> tuple[tuple[Any, str, Any], ...]:
         (ConditionExpressionParser, "_lex_condition_expression", _words_of_conditions()),
         (EventAliaser, "_alias_event_name", _aliases()),
         (BaseEventHooks, "_verify_accept_kwargs", lambda *_: None),
-        (_TRIE, "_recursive_copy", _trie_copied),
+        (hooks, "_PrefixTrie", _Trie),
+        (botocore.session.Session, "_register_builtin_handlers", _handlers_of_sessions()),
         (ClientCreator, "_create_methods", _methods()),
         (regions, "EndpointProvider", _providers()),
         (UserAgentString, "to_string", lambda _: USER_AGENT),
@@ -239,17 +240,61 @@ def _patterns() -> Any:
     return sorted(backend_index.backend_url_patterns, key=lambda each: each[0] != "dynamodb")
 
 
-def _trie_copied(self: Any, node: dict[str, Any]) -> dict[str, Any]:
-    """Each client copies the handlers of its session, some thousand nodes."""
-    made: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, hooks.NodeList):
-            made[key] = hooks.NodeList(*(list(handlers) for handlers in value))
-        elif isinstance(value, dict):
-            made[key] = _trie_copied(self, value)
+class _Trie(_PLAIN_TRIE):  # type: ignore[misc]
+    """Handlers by event. A copy shares its nodes, until one of the two changes them.
+
+    Each client copies the handlers of its session, some thousand nodes, and adds a dozen.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._root: dict[str, Any]
+        self._mine = object()
+
+    def __copy__(self) -> "_Trie":
+        made = _Trie()
+        made._root = self._root
+        self._mine = object()
+        return made
+
+    def append_item(self, key: str, *args: Any, **kw: Any) -> None:
+        self._own(key)
+        super().append_item(key, *args, **kw)
+
+    def remove_item(self, key: str, *args: Any, **kw: Any) -> None:
+        self._own(key)
+        super().remove_item(key, *args, **kw)
+
+    def _own(self, key: str) -> None:
+        """Have no node on the way to the key that another trie has too."""
+        node = self._root = self._owned(self._root)
+        for part in key.split("."):
+            if part not in node["children"]:
+                break
+            child = self._owned(node["children"][part])
+            node["children"][part] = node = child
+
+    def _owned(self, node: dict[str, Any]) -> dict[str, Any]:
+        if node.get("of") is self._mine:
+            return node
+        values = node["values"] and hooks.NodeList(*map(list, node["values"]))
+        return {**node, "children": dict(node["children"]), "values": values, "of": self._mine}
+
+
+def _handlers_of_sessions() -> Any:
+    """Every session has the same handlers to begin with."""
+    plain = vars(botocore.session.Session)["_register_builtin_handlers"]
+    known: dict[tuple[Any, ...], Any] = {}
+
+    def register(self: Any, events: Any) -> None:
+        there = tuple(handlers.BUILTIN_HANDLERS)
+        if there in known:
+            events._emitter._handlers = copy.copy(known[there])
         else:
-            made[key] = value
-    return made
+            plain(self, events)
+            known[there] = copy.copy(events._emitter._handlers)
+
+    return register
 
 
 def _methods() -> Any:

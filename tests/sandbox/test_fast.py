@@ -1,11 +1,16 @@
 """What is remembered for speed changes nothing that a caller sees."""
 
+import copy
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore import hooks
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 from moto import mock_aws
 
 from sandbox.aws import fast
@@ -218,3 +223,52 @@ def test_values_and_conditions_are_read_as_moto_reads_them() -> None:
     plain, quick = answers
     assert quick == plain
     assert {type(said) for said in quick[0][1:]} == {str, type(None)}
+
+
+NAMES = ("a", "b", "c.*")
+CHANGES = st.tuples(
+    st.sampled_from(("append", "remove", "copy")),
+    st.integers(0, 5),
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map(".".join),
+    st.integers(0, 2),
+)
+
+
+@given(st.lists(CHANGES, max_size=30))
+def test_tries_of_handlers_share_nothing_that_is_seen(changes: list[Any]) -> None:
+    """Each copy finds what botocore's own would find, whatever becomes of the others."""
+    plain: Any = hooks
+    ours, theirs = [fast._Trie()], [plain._PrefixTrie()]
+    for change, which, key, value in changes:
+        for tries in (ours, theirs):
+            trie = tries[which % len(tries)]
+            if change == "copy":
+                tries.append(copy.copy(trie))
+            elif change == "append":
+                trie.append_item(key, value, section=value)
+            else:
+                with suppress(ValueError, TypeError, AttributeError):
+                    trie.remove_item(key, value)
+        for one, other in zip(ours, theirs, strict=True):
+            for asked in ("a.b.c", "a.c.d", "b", "c.a.b.c", key):
+                assert list(one.prefix_search(asked)) == list(other.prefix_search(asked))
+
+
+def test_each_session_has_the_handlers_of_botocore() -> None:
+    """And what one registers, no other gets to see."""
+    plain: Any = botocore.session.get_session()
+    with fast.installed():
+        first, second = fast.session("eu-west-1"), fast.session("eu-west-1")
+        for event in ("before-sign.s3", "choose-signer.sts", "creating-client-class.dynamodb"):
+            expected = plain.get_component("event_emitter")._emitter._handlers.prefix_search(event)
+            for session in (first, second):
+                emitter: Any = session.events
+                found = emitter._emitter._handlers.prefix_search(event)
+                assert list(expected) == [each for each in found if each in expected]
+        heard: list[str] = []
+        first.events.register("ours", lambda **_: heard.append("first"))
+        second.events.emit("ours")
+        fast.session("eu-west-1").events.emit("ours")
+        assert heard == []
+        first.events.emit("ours")
+        assert heard == ["first"]
