@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from certifier.certificate.trust_sets import TrustWord
+from certifier.mistakes import what_is_allowed
 from certifier.models import Fact
 from certifier.source_values import (
     CaBundle,
@@ -341,7 +342,7 @@ def problems_of(error: ValidationError, known: tuple[str, ...] = ()) -> tuple[st
     No value is echoed. A key that is not allowed is named, with the known field it resembles.
     """
     sentences = []
-    for mistake in error.errors(include_url=False, include_input=False, include_context=False):
+    for mistake in error.errors(include_url=False, include_input=False):
         where = ".".join(printable(str(part), _KEY_SHOWN) for part in mistake["loc"])
         match mistake["type"]:
             case "missing":
@@ -353,8 +354,7 @@ def problems_of(error: ValidationError, known: tuple[str, ...] = ()) -> tuple[st
                 close = difflib.get_close_matches(key, known, n=1)
                 what = "is not a known field" + (f" (did you mean {close[0]}?)" if close else "")
             case _:
-                said = mistake["msg"].removeprefix("Value error, ")
-                what = said[0].lower() + said[1:]
+                what = what_is_allowed(mistake)
         sentences.append(f"{where}: {what}" if where else what)
     return tuple(sentences)
 

@@ -31,6 +31,7 @@ class Certifier(Construct):
     Attributes:
         run, onboard: the state machines that run what is registered, and that register.
         topic: what notices and alarms are published to.
+        undelivered: the queue of starts that failed after all retries.
         reader, runner, registrar: managed policies for people and pipelines.
     """
 
@@ -98,7 +99,7 @@ class Certifier(Construct):
             topic=notices.topic,
         )
         self.run, self.onboard = workflow.machine, onboarding.machine
-        self.topic = notices.topic
+        self.topic, self.undelivered = notices.topic, triggers.undelivered
         self.reader, self.runner, self.registrar = people.reader, people.runner, people.registrar
         self._outputs(settings, storage, dms)
 
@@ -111,6 +112,7 @@ class Certifier(Construct):
             "BucketName": storage.bucket.bucket_name,
             "DmsSecretRole": dms.role.role_arn,
             "Topic": self.topic.topic_arn,
+            "UndeliveredQueue": self.undelivered.queue_url,
             # What `certifier doctor` shows.
             "Version": VERSION,
             "SecretPrefixes": " ".join(settings.secret_prefixes),

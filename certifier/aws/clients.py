@@ -150,7 +150,10 @@ class Clients:
                 make = cast("Callable[..., Any]", self._session.client)
                 attempts = 1 if service == "acm" else ATTEMPTS
                 with translated():
-                    self._made[key] = make(service, config=config(attempts), **where)
+                    try:
+                        self._made[key] = make(service, config=config(attempts), **where)
+                    except ValueError:  # botocore's own, without a class; it quotes the URL
+                        raise Refused(Cause.AWS_DENIED, seen=_NO_URL.format(service)) from None
                 if service == "dms":
                     self._count_throttles(self._made[key])
             return self._made[key]
@@ -230,6 +233,26 @@ _DENIED = frozenset(
     }
 )
 
+_NO_URL = (
+    "the endpoint URL of {} is not a URL: look at AWS_ENDPOINT_URL, and at endpoint_url in the"
+    " profile"
+)
+_SIGNATURE = frozenset(
+    {
+        "AuthFailure",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidAccessKeyId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+    }
+)
+"""Codes of a request that nobody has signed as AWS expects it. Their text quotes the request."""
+
 _UNCONFIGURED = (
     InvalidRegionError,
     NoCredentialsError,
@@ -264,6 +287,8 @@ def translate(error: ClientError | BotoCoreError) -> CertifierError:
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         if code in _DENIED:
             return Refused(Cause.AWS_DENIED, seen=f"{error.operation_name}: {message_of(error)}")
+        if code in _SIGNATURE:
+            return Refused(Cause.AWS_DENIED, seen=f"{error.operation_name}: {code}")
         if (kind := _BY_CODE.get(code)) is not None:
             return kind(f"{error.operation_name}: {code}")
         if status >= 500:

@@ -229,8 +229,16 @@ def task_of(described: Mapping[str, Any]) -> ReplicationTask:
     )
 
 
+_FAILED = ("failed", "failed-move")
+
+
 def _why_failed(described: Mapping[str, Any]) -> str | None:
-    """Return the words inside of what DMS says of a task that failed; StopReason has them all."""
+    """Return the words inside of what DMS says of a task that failed; StopReason has them all.
+
+    ``None`` in any other status: LastFailureMessage outlives the failure, as a connection's does.
+    """
+    if described["Status"] not in _FAILED:
+        return None
     said = _said(described)
     found = _LAST_ERROR.fullmatch(said or "")
     return found["why"] if found else said

@@ -81,7 +81,7 @@ def read_pem(data: bytes | str) -> Pem:
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
     if len(data) > MAX_BYTES:
-        return Pem(too_large=f"it has {len(data)} bytes, at most {MAX_BYTES} are read")
+        return Pem(too_large=f"it has more than {MAX_BYTES:,} bytes, which is as much as is read")
     text, repaired = _as_bytes_of_text(data)
     blocks: list[Block] = []
     damaged: list[str] = []

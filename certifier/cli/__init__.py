@@ -15,7 +15,8 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 from certifier.version import VERSION
 
@@ -50,6 +51,8 @@ EXAMPLES: Mapping[str, str] = {**ON_THE_LAPTOP, **IN_AWS}
 COMMANDS = tuple(EXAMPLES)
 """In the order of the help: the laptop first, then AWS."""
 _INTERRUPTED = 130
+_SAY_IT_THEMSELVES = frozenset({"hosts", "text", "user", "why"})
+"""Arguments about whose emptiness their command says more; so does a type of our own."""
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]*@")
 
 
@@ -66,6 +69,21 @@ class Parser(argparse.ArgumentParser):
             where = f"argument {wrong[1]}: " if wrong[1].startswith("-") else ""
             message = f"{where}there is no {wrong[2]!r}; there are {allowed}"
         super().error(_URL_PASSWORD.sub(r"\1***@", message))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """argparse passes over a disk that is full; what somebody asked for is output."""
+        if message and (file := file or sys.stderr) is not None:
+            file.write(message)
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """Take no empty value: it is a variable that is not set, and ``Path("")`` would be the
+        folder of now. argparse has no other place for all arguments at once.
+        """
+        of_a_command = action.nargs == argparse.PARSER  # which looks at each of them itself
+        judged = action.type not in (None, Path) or action.dest in _SAY_IT_THEMSELVES
+        if arg_string == "" and not judged and not of_a_command:
+            raise argparse.ArgumentError(action, "is empty")
+        return super()._get_value(action, arg_string)
 
     def _choices(self, name: str) -> list[str]:
         """Return what an argument may be; ``name`` is argparse's: ``-o/--output``, or a metavar."""

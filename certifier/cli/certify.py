@@ -2,8 +2,8 @@
 
 import argparse
 import json
+import os
 import secrets
-import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from certifier.cli.given_files import UnreadableFile, read_file
 from certifier.cli.installation import (
     Installation,
     add_options,
+    again,
     complain,
     find,
     guarded,
@@ -27,6 +28,7 @@ from certifier.cli.installation import (
 from certifier.cli.numbers import FOLLOWED
 from certifier.cli.records import read_record
 from certifier.cli.terminal import Terminal
+from certifier.cli.unanswered import perhaps
 from certifier.json_keys import KeyTwiceError, each_key_once
 from certifier.run.answer import reason_of
 from certifier.run.event import run_id
@@ -113,7 +115,8 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
     name = f"certify-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     # Registering has a door of its own, with a permission of its own. Its run has the same name.
     door = place.deployment.onboard if "sources" in event else place.deployment.machine
-    execution = place.states.start(door, name, text)
+    with perhaps("the run goes on in AWS", again(args, "certifier", "watch", name)):
+        execution = place.states.start(door, name, text)
     if args.detach:
         print(json.dumps({"execution": execution}) if args.json else execution)
         return 0
@@ -148,11 +151,12 @@ def see_it_end(
             state = follow(place, execution, view, timedelta(minutes=args.timeout), sleep)
     except KeyboardInterrupt:
         on = "the run goes on in AWS, no longer followed; follow it again with"
-        complain(command, f"{on}\n  certifier watch {run}")
+        complain(command, f"{on}\n  {again(args, 'certifier', 'watch', run)}")
         return INTERRUPTED
     if state is None or state.status == RUNNING:
         known = "not known to Step Functions yet" if state is None else "still running"
-        complain(command, f"{known}, and no longer followed; go on with\n  certifier watch {run}")
+        follow_on = again(args, "certifier", "watch", run)
+        complain(command, f"{known}, and no longer followed; go on with\n  {follow_on}")
         return 1
     return _print_end(args, terminal, place, state)
 
@@ -168,8 +172,18 @@ def _event(args: argparse.Namespace) -> dict[str, Any]:
     """
     files = [what for what in args.what if _is_file(what)]
     names = [what for what in args.what if what not in files]
-    if sum((bool(files), bool(names), args.all)) != 1:
+    if not (files or names or args.all):
         raise Wrong("give source files, or registered names, or --all", 2)
+    if args.all and (files or names):
+        raise Wrong("--all is every source: give it without names or files", 2)
+    if files and names:
+        apart = f"{_short(files)} is a file, {_short(names)} a name"
+        raise Wrong(f"files and names cannot be certified together: {apart}", 2)
+    if args.exit_code and not args.plan:
+        raise Wrong("--exit-code needs --plan: without it the change is made", 2)
+    if args.exit_code and args.detach:
+        what = "--exit-code waits for the end, and --detach does not"
+        raise Wrong(f"{what}: give one of them", 2)
     mode = {"mode": "plan"} if args.plan else {}
     if args.all:
         return {"all": True, **mode}
@@ -193,8 +207,13 @@ def _too_large(event: dict[str, Any], text: str) -> str:
     )
 
 
+def _short(words: Sequence[str]) -> str:
+    return printable(words[0], 80)
+
+
 def _is_file(what: str) -> bool:
-    return what.endswith(".json") or "/" in what or Path(what).is_file()
+    # isfile: of a name that no file can have, Path.is_file raises
+    return what.endswith(".json") or "/" in what or os.path.isfile(what)  # noqa: PTH113
 
 
 def _read(file: Path, problems: list[str]) -> Iterator[Source]:
@@ -218,8 +237,14 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
         where = f"line {error.lineno}, column {error.colno}"
         problems.append(f"{file}: is not JSON: it cannot be read at {where}")
         return
-    except (ValueError, RecursionError):
-        problems.append(f"{file}: is not JSON")
+    except UnicodeDecodeError:
+        problems.append(f"{file}: is not JSON: it is not text in UTF-8")
+        return
+    except RecursionError:
+        problems.append(f"{file}: is nested too deep for a source")
+        return
+    except ValueError:  # int() bounds the digits that it converts
+        problems.append(f"{file}: has a number of too many digits")
         return
     if data == []:
         problems.append(f"{file}: is a list without a source")
@@ -228,7 +253,14 @@ def _read(file: Path, problems: list[str]) -> Iterator[Source]:
             yield parse_source(item)
         except InvalidSource as wrong:
             where = f"{file}[{index}]" if isinstance(data, list) else str(file)
-            problems.extend(f"{where}: {problem}" for problem in wrong.problems)
+            problems.extend(f"{where}: {_hinted(problem)}" for problem in wrong.problems)
+
+
+def _hinted(problem: str) -> str:
+    """Return the problem, with what was meant where the file is what a pipeline sends."""
+    if not problem.startswith("sources: is not a known field"):
+        return problem
+    return "sources: is not a known field: a file holds one source, or a list of them"
 
 
 # -- the end
@@ -260,7 +292,7 @@ def _print_end(
         show_plans(terminal, endings, now=now, do=_to_do_it(args, endings))
     else:
         show_endings(terminal, endings, bucket=bucket, now=now)
-        _print_registration(terminal, endings)
+        _print_registration(terminal, place, endings)
     if state.status != "SUCCEEDED" and (summary is None or summary.problem or not endings):
         why = printable(reason_of(state.cause or ""), 4000)
         terminal.line(f"{state.status}: {why}", style="bold red")
@@ -284,13 +316,8 @@ def _status(
 def _to_do_it(args: argparse.Namespace, endings: Sequence[Ended]) -> str:
     """Return the command that makes what was planned."""
     what = list(getattr(args, "what", ())) or [ended.line.name for ended in endings]
-    words = ["--all"] if getattr(args, "all", False) else [shlex.quote(word) for word in what]
-    where = [
-        f"--{name} {shlex.quote(value)}"
-        for name in ("region", "profile")
-        if (value := getattr(args, name, None))
-    ]
-    return " ".join(["certifier certify", *words, *where])
+    words = ["--all"] if getattr(args, "all", False) else what
+    return again(args, "certifier", "certify", *words)
 
 
 def _payload(
@@ -349,8 +376,8 @@ def _held_by(place: Installation, line: Line) -> str:
     return f"the execution {who} has it since {clock_time(state.claim.since)}{at}"
 
 
-def _print_registration(terminal: Terminal, endings: Sequence[Ended]) -> None:
-    """Say of sources that were refused at first sight that they are registered all the same."""
+def _print_registration(terminal: Terminal, place: Installation, endings: Sequence[Ended]) -> None:
+    """Say of sources that were never certified so far that they are registered all the same."""
     good = (Outcome.CERTIFIED, Outcome.PLANNED)
     new = [
         ended.line.name
@@ -358,6 +385,9 @@ def _print_registration(terminal: Terminal, endings: Sequence[Ended]) -> None:
         if ended.record is not None and ended.record.version == 1 and ended.line.outcome not in good
     ]
     for name in new:
+        state = place.store.state(name)
+        if state is None or state.certified_at is not None:
+            continue
         terminal.line(
             f"{printable(name)} is registered all the same, and is tried again;"
             f" to drop it: certifier forget {printable(name)}",

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from certifier.aws.states import States
 from certifier.aws.store import Store
 from certifier.cli import did_you_mean
 from certifier.cli.reasons import reason
+from certifier.cli.unanswered import PerhapsDoneError
 from certifier.errors import CertifierError
-from certifier.text import printable
+from certifier.run.state import SourceState
+from certifier.text import clock_time, printable
 
 STACK = "Certifier"
 
@@ -27,11 +30,22 @@ def add_options(parser: argparse.ArgumentParser, *, stack: bool = True) -> None:
     if stack:
         group.add_argument(
             "--stack",
-            default=os.environ.get("CERTIFIER_STACK", STACK),
+            default=os.environ.get("CERTIFIER_STACK") or STACK,
             help=f"name of the CloudFormation stack (CERTIFIER_STACK; default {STACK})",
         )
     group.add_argument("--region", help="AWS Region (default: that of the environment)")
     group.add_argument("--profile", help="AWS profile (default: that of the environment)")
+
+
+def again(args: argparse.Namespace, *words: str) -> str:
+    """Return a command to type, in the installation that the options of this one name."""
+    standard = {"stack": os.environ.get("CERTIFIER_STACK") or STACK}
+    where = [
+        f"--{name} {shlex.quote(value)}"
+        for name in ("stack", "region", "profile")
+        if (value := getattr(args, name, None)) and value != standard.get(name)
+    ]
+    return " ".join([*(shlex.quote(word) for word in words), *where])
 
 
 @dataclass(frozen=True)
@@ -77,6 +91,8 @@ def guarded(command: str, work: Callable[[], int]) -> int:
         return work()
     except CertifierError as error:
         return complain(command, reason(error))
+    except PerhapsDoneError as unknown:
+        return complain(command, str(unknown))
 
 
 def complain(command: str, text: str) -> int:
@@ -90,6 +106,13 @@ def missing(command: str, name: str, place: Installation) -> int:
     """Say that nobody registered a source, and what was meant; return the exit status."""
     complain(command, not_registered(name, [state.name for state in place.store.states_all()]))
     return 1
+
+
+def when_due(state: SourceState) -> str:
+    """Return when a source is run next, as words for whoever finds that nothing is to be done."""
+    if state.claim is not None:
+        return "a run has it now"
+    return "no run is due" if state.due_at is None else f"due {clock_time(state.due_at)}"
 
 
 def not_registered(name: str, known: Sequence[str]) -> str:

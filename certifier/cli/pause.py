@@ -6,7 +6,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from certifier.aws.store import InUse
-from certifier.cli.installation import add_options, clients, complain, find, guarded, missing
+from certifier.cli.installation import (
+    add_options,
+    again,
+    clients,
+    complain,
+    find,
+    guarded,
+    missing,
+)
+from certifier.cli.unanswered import perhaps
 from certifier.run.state import OnHold
 from certifier.text import printable
 
@@ -44,13 +53,15 @@ def _run(args: argparse.Namespace) -> int:
         return complain("pause", "--why is empty: say it for whoever wonders")
     place = find(args)
     who = printable(args.who or _caller(args) or getpass.getuser(), WHY_LIMIT)
-    match place.store.put_on_hold(args.name, OnHold(by=who, why=why, since=place.now())):
+    with perhaps(f"{name} is paused", again(args, "certifier", "status", name)):
+        done = place.store.put_on_hold(args.name, OnHold(by=who, why=why, since=place.now()))
+    match done:
         case InUse(by=by):
             print(f"certifier pause: {name} has {printable(by)}", file=sys.stderr)
             return 1
         case False:
             return missing("pause", args.name, place)
-    print(f"{name} is paused by {who}; go on with: certifier unpause {name}")
+    print(f"{name} is paused by {who}; go on with: {again(args, 'certifier', 'unpause', name)}")
     return 0
 
 

@@ -83,6 +83,10 @@ def _change(change: IntendedChange, *, create: bool) -> Iterator[tuple[str, str]
     if change.field == PASSWORD:
         yield label, f"the one of the secret's version {printable(change.new or '–')}{stuck}"
         return
+    if not create and {ca.sha256 for ca in change.old_cas} & {ca.sha256 for ca in change.new_cas}:
+        for number, value in enumerate(_apart(change.old_cas, change.new_cas)):
+            yield ("" if number else label), f"{value}{'' if number else stuck}"
+        return
     old = list(_values(change.old, change.old_cas))
     new = list(_values(change.new, change.new_cas))
     if create:
@@ -98,13 +102,31 @@ def _change(change: IntendedChange, *, create: bool) -> Iterator[tuple[str, str]
         yield (label if first and not old else ""), f"{arrow}{value}{stuck if first else ''}"
 
 
+def _apart(old: Sequence[Ca], new: Sequence[Ca]) -> Iterator[str]:
+    """Yield two bundles that have CAs in common as one: what comes, what goes, what stays.
+
+    What stays is cut off first: a new CA is what somebody looks for.
+    """
+    before, after = {ca.sha256 for ca in old}, {ca.sha256 for ca in new}
+    marked = [f"+ {_ca(ca)}" for ca in new if ca.sha256 not in before]
+    marked += [f"- {_ca(ca)}" for ca in old if ca.sha256 not in after]
+    same = [f"= {_ca(ca)}" for ca in new if ca.sha256 in before]
+    room = max(_CAS_SHOWN - len(marked), 0)
+    yield from (*marked, *same[:room])
+    if len(same) > room:
+        yield f"= and {counted(len(same) - room, 'more', 'more')}"
+
+
+def _ca(ca: Ca) -> str:
+    until = "" if ca.until is None else f", until {ca.until:%Y-%m-%d}"
+    return f"{printable(ca.subject)}  ({ca.sha256[:_HASH]}…{until})"
+
+
 def _values(value: str | None, cas: Sequence[Ca]) -> Iterator[str]:
     if not cas:
         yield "none" if value is None else printable(value)
         return
-    for ca in cas[:_CAS_SHOWN]:
-        until = "" if ca.until is None else f", until {ca.until:%Y-%m-%d}"
-        yield f"{printable(ca.subject)}  ({ca.sha256[:_HASH]}…{until})"
+    yield from map(_ca, cas[:_CAS_SHOWN])
     if len(cas) > _CAS_SHOWN:
         yield f"and {counted(len(cas) - _CAS_SHOWN, 'more', 'more')}"
 

@@ -15,6 +15,18 @@ _HINTS = (
     ("You must specify a region", "give --region, or set AWS_REGION"),
     ("ExpiredToken", "sign in again"),
     ("token included in the request is expired", "sign in again"),
+    (
+        "is not authorized to perform",
+        "docs/operate/permissions.md says what each command needs",
+    ),
+    *(
+        (code, "sign in again; look at the secret key and at this machine's clock")
+        for code in (
+            *("AuthFailure", "IncompleteSignature", "InvalidAccessKeyId", "InvalidSignature"),
+            *("MissingAuthenticationToken", "RequestExpired", "RequestTimeTooSkewed"),
+            "SignatureDoesNotMatch",
+        )
+    ),
 )
 """What to do, by what AWS or botocore says."""
 
@@ -31,6 +43,9 @@ def reason(error: CertifierError) -> str:
             return f"AWS takes no more calls for now ({error}); try again in a minute"
         case Busy():
             return f"something else is changing the same thing ({error}); try again in a minute"
+        case Unavailable() if str(error) == "HTTPClientError":  # its subclasses say more
+            look = "look at the credentials (is there a line break in one?), a proxy, and"
+            return f"the request could not be made ({error}): {look} AWS_ENDPOINT_URL"
         case Unavailable() if "Connect" in str(error):
             look = "look at the network, the Region, and AWS_ENDPOINT_URL"
             return f"AWS cannot be reached ({error}): {look}"

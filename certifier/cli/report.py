@@ -104,7 +104,7 @@ def _installations(
     count = max(map(len, given))
     if any(len(each) not in (1, count) for each in given):
         return None
-    stack_else = os.environ.get("CERTIFIER_STACK", STACK)
+    stack_else = os.environ.get("CERTIFIER_STACK") or STACK
     return [
         argparse.Namespace(stack=stack or stack_else, region=region, profile=profile)
         for stack, region, profile in zip(

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,12 @@ from certifier.cli.plans import opening, show_intent
 from certifier.cli.records import read_record
 from certifier.cli.status import STYLES as STANDINGS
 from certifier.cli.terminal import Cell, Terminal
+from certifier.cli.unfinished import read_undo, unfinished
 from certifier.run.event import run_id
 from certifier.run.record import Certification, TaskRecord
 from certifier.run.settled import open_first
 from certifier.run.standing import Stands, stands
+from certifier.run.why_stopped import why_stopped
 from certifier.text import clock_time, counted, name_in, printable, size, span
 from certifier.vocabulary import SslMode
 
@@ -53,19 +55,27 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         print("null" if record is None else json.dumps(record.model_dump(mode="json"), indent=2))
         return 0
-    each = stands(state, place.store.pauses_of(args.name), now)
-    show(Terminal(), each, record, now)
+    pauses = place.store.pauses_of(args.name)
+    each = stands(state, pauses, now)
+    rest = unfinished(state, pauses, read_undo(place.store, args.name), now)
+    show(Terminal(), each, record, now, rest)
     return 0
 
 
-def show(terminal: Terminal, each: Stands, record: Certification | None, now: datetime) -> None:
-    """Print how a source stands, and its last record."""
+def show(
+    terminal: Terminal,
+    each: Stands,
+    record: Certification | None,
+    now: datetime,
+    unfinished: Iterable[tuple[str, Cell]] = (),
+) -> None:
+    """Print how a source stands, what is unfinished of it, and its last record."""
     state = each.state
     word = Text(each.standing.words, style=STANDINGS[each.standing])
     head = Text(printable(each.name), style="bold")
     mode = f"  {state.ssl_mode}" if state.ssl_mode else ""
     terminal.line(head, "  ", word, mode, hang=2)
-    terminal.facts(_standing(each, record, now), indent=2)
+    terminal.facts(_standing(each, record, now, unfinished), indent=2)
     if record is None:
         terminal.line("no record: no run has ended yet, or it is of another version", indent=2)
         return
@@ -82,20 +92,24 @@ def show(terminal: Terminal, each: Stands, record: Certification | None, now: da
 
 
 def _standing(
-    each: Stands, record: Certification | None, now: datetime
+    each: Stands,
+    record: Certification | None,
+    now: datetime,
+    unfinished: Iterable[tuple[str, Cell]],
 ) -> Iterator[tuple[str, Cell]]:
     state = each.state
     if record is not None:
         for task in record.tasks.stopped:
             since = f"{task.identifier}, since {clock_time(task.since)} ({span(now - task.since)})"
             yield "stopped", Text(printable(since), style="bold red")
-            yield "DMS says", printable(task.said or "nothing", 2000)
+            if (why := why_stopped(task, record.findings)) and not task.said:
+                yield "why", printable(why, 2000)
+            else:
+                yield "DMS says", printable(task.said or "nothing", 2000)
     if state.on_hold is not None:
         hold = state.on_hold
         yield "paused", printable(f"by {hold.by} since {clock_time(hold.since)}: {hold.why}")
-    if state.claim is not None:
-        claim = state.claim
-        yield "running", f"{run_id(claim.execution)}, since {clock_time(claim.since)}"
+    yield from unfinished
     if each.standing.value == "waits_for_its_window" and state.opens_at is not None:
         window = record.spec.get("restart_tasks") if record else None
         yield "until", opening(state.opens_at, window, now)
@@ -140,6 +154,7 @@ def _record(record: Certification) -> Iterator[tuple[str, Cell]]:
         made = ", created by this run" if record.endpoint.created else ""
         mode = record.endpoint.fields.ssl_mode or SslMode.NONE
         yield "endpoint", printable(f"{record.endpoint.identifier}, {mode.value}{made}")
+        yield "", printable(record.endpoint.arn)
     for change in record.changes if record.changed or record.rolled_back else ():
         back = ", rolled back" if record.rolled_back else ""
         was, now = _value(change.field, change.old), _value(change.field, change.new)

@@ -105,6 +105,8 @@ def register(subparsers: "Subparsers") -> None:
 
 def run(args: argparse.Namespace, sleep: Callable[[float], None] = time.sleep) -> int:
     """Print the fleet: 0, or 1 when a name is not registered, or a check fails."""
+    if args.json and args.output == "tsv":
+        return complain("status", "--json and --output tsv: give one of them")
     return guarded("status", lambda: _run(args, sleep))
 
 

@@ -1173,8 +1173,9 @@ _PLANNING = (
         Cause.OVERLAP_PENDING,
         why="Old and new CA are both trusted, because a server behind the host still serves a "
         "chain of the old one, or has not served the new one for long enough to be sure.",
-        remedy="Install the new certificate and reload PostgreSQL, on every node; the old CA is "
-        "removed when all of them have served the new chain for a day (shrink_after_hours).",
+        remedy="Where a node still serves the old chain, install the new certificate there and "
+        "reload PostgreSQL. Otherwise nothing has to be done: the old CA is removed when every "
+        "node has served the new chain for a day (shrink_after_hours).",
         severity=_WARNING,
         may_clear_by_itself=True,
     ),
@@ -1335,7 +1336,8 @@ _CHANGING = (
         "Manager (curlCode 6, 7 or 28), or the access role may not read the secret.",
         remedy="Give the instance's subnet a Secrets Manager endpoint and allow port 443 to it, "
         "or an outbound route; the role needs GetSecretValue, Decrypt for its key, and trust in "
-        "dms.REGION.amazonaws.com. Secrets that RDS manages do not work.",
+        "dms.REGION.amazonaws.com; DmsSecretRole of this stack reads only secrets with the tag "
+        "certifier:source. Secrets that RDS manages do not work.",
     ),
     _row(
         Cause.DMS_DIFFERS_FROM_PROBE,
@@ -1441,9 +1443,8 @@ _CHANGING = (
         Cause.TASK_NOT_RESTARTED,
         why="A task that we stopped does not run again yet. It is tried again after ten minutes, "
         "then less and less often, at least hourly.",
-        remedy="`certifier show NAME` says why it does not start: both of its endpoints must "
-        "connect, and its instance must be available. Repair that, then run `certifier certify "
-        "NAME`, which starts the task at once.",
+        remedy="Repair what DMS says of it: both of its endpoints must connect, and its instance "
+        "must be available. Then run `certifier certify NAME`, which starts the task at once.",
         severity=_WARNING,
     ),
     _row(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from certifier.models import errors_first
 from certifier.run.event import run_id
 from certifier.run.intent import IntendedChange
-from certifier.run.record import Certification
+from certifier.run.record import Certification, Proof
 from certifier.run.settled import open_first
 from certifier.run.summary import Summary
 from certifier.text import LONGEST, printable, size
@@ -108,8 +108,24 @@ def _sentence(record: Certification) -> str:
     if record.outcome is Outcome.PLANNED and not record.changes:
         return "Nothing was changed, and nothing has to be."
     if record.outcome is Outcome.CERTIFIED:
-        return CERTIFIED[SslMode(record.spec["ssl_mode"])]
+        return _certified(SslMode(record.spec["ssl_mode"]), record.verified.dms_test)
     return SENTENCES[record.outcome]
+
+
+def _certified(asked: SslMode, proof: Proof | None) -> str:
+    """Return what is certified; no more than DMS has shown, where that is less than was asked."""
+    if proof is None or asked in (_shown_by(proof), SslMode.NONE):
+        return CERTIFIED[asked]
+    return f"DMS connects: {proof.words}. The source asks for {asked.value}."
+
+
+def _shown_by(proof: Proof) -> SslMode:
+    """Return the strictest mode that a connection with this proof can have had."""
+    if proof.host_name:
+        return SslMode.VERIFY_FULL
+    if proof.chain:
+        return SslMode.VERIFY_CA
+    return SslMode.REQUIRE if proof.encrypted else SslMode.NONE
 
 
 def _modes(record: Certification) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from certifier.certificate import bundle_digest
 from certifier.endpoint.facts import Endpoint, EndpointFields, ReplicationTask
 from certifier.evidence import ProbeReport, SlotFacts
 from certifier.models import Fact, Finding
-from certifier.vocabulary import Cause, Decision, SettingsUnderTest, Stage
+from certifier.vocabulary import Cause, Decision, SettingsUnderTest, SslMode, Stage
 
 
 class Refusal(Fact):
@@ -167,11 +167,16 @@ class Rehearsal(Fact):
 
 
 class ConnectionTest(Fact):
-    """What one of the two states of Test connection saw."""
+    """What one of the two states of Test connection saw.
+
+    Attributes:
+        ssl_mode: that of the endpoint that was tested, which decides what a pass proves.
+    """
 
     passed: bool
     tests: tuple[InstanceTest, ...] = ()
     settings_digest: str | None = None
+    ssl_mode: SslMode | None = None
     findings: tuple[Finding, ...] = ()
 
 

@@ -220,9 +220,11 @@ def gathered(
         others_pauses=others_pauses,
         canary_left=canary_left,
         new_anchors=tuple(
-            f"{facts.title} (SHA-256 {facts.sha256})"
-            for facts in trusted_facts(material)
-            if known and facts.sha256 not in known
+            dict.fromkeys(  # one that is in the bundle and on the endpoint is one
+                f"{facts.title} (SHA-256 {facts.sha256})"
+                for facts in trusted_facts(material)
+                if known and facts.sha256 not in known
+            )
         ),
         acm_leaf=acm_leaf,
         lives_in_acm=lives_in_acm,

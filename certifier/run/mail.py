@@ -14,6 +14,7 @@ from certifier.run.documents import StoppedTask
 from certifier.run.foremost import repeats_last
 from certifier.run.remedy import of_source
 from certifier.run.site import Site
+from certifier.run.why_stopped import why_stopped
 from certifier.text import LONGEST, clock_time, counted, printable, span
 from certifier.vocabulary import Cause, Outcome, Severity
 
@@ -99,7 +100,7 @@ def about_stopped(at: Situation, outcome: Outcome, findings: Sequence[Finding]) 
         f" Certifier stopped {them} for a change and could not restart {them}.",
         "",
     ]
-    lines += _said_of(tasks)
+    lines += _said_of(tasks, findings)
     lines.append(labelled("The change", _change(at, outcome, findings)))
     wal = fitting([cut(kept, _TEXT) for kept in at.wal[:_TASKS]], _TEXT)
     lines += [labelled("" if number else "WAL", kept) for number, kept in enumerate(wal)]
@@ -113,13 +114,18 @@ def about_stopped(at: Situation, outcome: Outcome, findings: Sequence[Finding]) 
     return Notice(subject(at.place, f"{at.name}: {be.format(names)}"), text)
 
 
-def _said_of(tasks: Sequence[StoppedTask]) -> list[str]:
-    """Return DMS's words on each task, as far as there is room."""
+def _said_of(tasks: Sequence[StoppedTask], findings: Sequence[Finding]) -> list[str]:
+    """Return DMS's words on each task, or what we saw where it says nothing, as far as there is
+    room.
+    """
     lines = []
     for task in tasks[:_TASKS]:
         of = "" if len(tasks) == 1 else f"{task.identifier}: "
         said = task.said or f"nothing; the task is {task.status or 'not to be seen'}"
-        lines.append(labelled("DMS says", cut(f"{of}{said}", _TEXT)))
+        line = labelled("DMS says", cut(f"{of}{said}", _TEXT))
+        if not task.said and (why := why_stopped(task, findings)):
+            line += "\n" + labelled("Why", cut(why, _TEXT))
+        lines.append(line)
     shown = fitting(lines, _WORDS_OF_TASKS)
     if len(shown) < len(tasks):
         shown.append(labelled("", f"and {len(tasks) - len(shown)} more in the record"))

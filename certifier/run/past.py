@@ -9,6 +9,7 @@ from certifier.run.intent import Intent, Would
 from certifier.run.plan import CERTIFICATE, PASSWORD
 from certifier.run.record import Certification
 from certifier.run.settled import still_open
+from certifier.run.why_stopped import why_stopped
 from certifier.text import name_in, span
 from certifier.vocabulary import Cause, Mode, Outcome
 
@@ -54,7 +55,8 @@ def past(records: Sequence[Certification]) -> list[Past]:
 def _parts(record: Certification, before: Certification | None) -> Iterator[str]:
     """Yield what a run did, the most important first."""
     for task in record.tasks.stopped:
-        yield f"{task.identifier} does not run: {task.said or 'DMS does not say why'}"
+        why = task.said or why_stopped(task, record.findings) or "DMS does not say why"
+        yield f"{task.identifier} does not run: {why}"
     if Cause.INTERRUPTED_RUN_FINISHED in record.settled:
         yield "finished an interrupted run"
     if record.outcome in (Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.REFUSED):
@@ -112,6 +114,8 @@ def _changes(record: Certification, before: Certification | None) -> str:
     back = ", rolled back" if record.rolled_back else ""
     if record.endpoint is not None and record.endpoint.created:
         return "endpoint created"
+    if not parts:  # another run's change, which this one knows by its undo log alone
+        return "its change was rolled back" if record.rolled_back else "its change was made"
     return ", ".join(parts) + back
 
 

@@ -227,7 +227,7 @@ def certification(
                 _all_passed(dossier.rehearsal.canary) if dossier.rehearsal else None,
             ),
             dms_test=_by_dms(
-                endpoint.fields.ssl_mode if endpoint else None,
+                _mode_tested(dossier),
                 dossier.tested_new.passed if dossier.tested_new else None,
             ),
         ),
@@ -282,6 +282,17 @@ def _by_probe(report: ProbeReport) -> Proof:
         chain=report.verdicts.verify_ca.passed,
         host_name=report.verdicts.verify_full.passed,
     )
+
+
+def _mode_tested(dossier: Dossier) -> SslMode | None:
+    """Return the mode with which DMS was tested; a run that finishes another's describes no more.
+
+    What an earlier version left says it only by the endpoint.
+    """
+    if dossier.tested_new is not None and dossier.tested_new.ssl_mode is not None:
+        return dossier.tested_new.ssl_mode
+    endpoint = dossier.final_endpoint
+    return endpoint.fields.ssl_mode if endpoint else None
 
 
 def _by_dms(mode: SslMode | None, passed: bool | None) -> Proof | None:

@@ -25,7 +25,7 @@ from certifier.run.undo import may_hold_new, new_are_sent
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.passwords import password_in
 from certifier.steps.proving import ATTEMPTS, explained, hidden, prove, usable_instances
-from certifier.vocabulary import Cause, Decision, SettingsUnderTest, Witness
+from certifier.vocabulary import Cause, Decision, SettingsUnderTest, SslMode, Witness
 
 
 class TestEvent(PolledEvent):
@@ -152,7 +152,7 @@ def _judge(
         passed=passed,
         tests=tests,
         findings=findings,
-        digest=endpoint.settings_digest,
+        endpoint=endpoint,
     )
 
 
@@ -163,8 +163,14 @@ def _answer(
     passed: bool,
     tests: tuple[InstanceTest, ...] = (),
     findings: tuple[Finding, ...] = (),
-    digest: str | None = None,
+    endpoint: Endpoint | None = None,
 ) -> TestAnswer:
-    result = ConnectionTest(passed=passed, tests=tests, settings_digest=digest, findings=findings)
+    result = ConnectionTest(
+        passed=passed,
+        tests=tests,
+        settings_digest=endpoint.settings_digest if endpoint else None,
+        ssl_mode=(endpoint.fields.ssl_mode or SslMode.NONE) if endpoint else None,
+        findings=findings,
+    )
     context.write(event, tested(event.settings), result)
     return TestAnswer(done=True, passed=passed)

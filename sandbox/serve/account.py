@@ -19,6 +19,7 @@ from sandbox.pki import Authority
 from sandbox.postgres import Access, Postgres
 from sandbox.serve.estate import seed, source_file
 from sandbox.serve.folder import WRONG_USAGE
+from sandbox.serve.schedule import add_schedule, is_enabled
 from sandbox.serve.wire import Asked, NotServed
 from sandbox.world import NAME, PASSWORD, USER, World
 
@@ -97,8 +98,9 @@ class Account:
 
     @staticmethod
     def _tick(world: World) -> None:
-        """Start the machine as the schedule does; nobody waits for it."""
-        world.cloud.tick(minutes=0, wait=False)
+        """Start the machine as the schedule does, while it is enabled; nobody waits for it."""
+        if is_enabled(world.cloud, STACK):
+            world.cloud.tick(minutes=0, wait=False)
 
     @contextmanager
     def _opened(self) -> Iterator[World]:
@@ -121,6 +123,7 @@ class Account:
                 )
             )
             stack.callback(clock.end)
+            add_schedule(cloud, STACK)
             world = World(cloud, server, authority, leaf, HOST)
             world.put_credentials()
             world.put_pair()

@@ -157,9 +157,10 @@ def installed(
         "TableName": "certifier",
         "BucketName": bucket,
         "Topic": inbox.topic,
+        "UndeliveredQueue": aws.client("sqs").create_queue(QueueName="starts")["QueueUrl"],
     }
     template = {
-        "Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "starts"}}},
+        "Resources": {"Other": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "other"}}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
     }
     aws.client("cloudformation").create_stack(
@@ -167,10 +168,31 @@ def installed(
     )
 
 
+def test_what_is_unfinished_is_shown_with_what_the_commands_take(
+    installed: None, orders: Store, clients: Clients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Claim, undo log and pause, also before any run has left a record; ARNs are not cut."""
+    assert main(["show", "orders"]) == 0
+    said = capsys.readouterr().out
+    assert f"  running   {RUN}, since Tue 24 Nov 03:00 UTC\n" in said
+    assert f"  stopped   {TASK}, since Tue 24 Nov 03:00 UTC (" in said
+    assert "for a change that is not finished\n" in said
+    assert "  undo log  ssl_mode of orders-source: neither proven nor rolled back\n" in said
+    clients.client("dynamodb").update_item(
+        TableName="certifier",
+        Key={"pk": {"S": "UNDO#orders"}, "sk": {"S": "UNDO"}},
+        UpdateExpression="SET #log = :log",
+        ExpressionAttributeNames={"#log": "log"},
+        ExpressionAttributeValues={":log": {"S": "{}"}},
+    )
+    assert main(["show", "orders"]) == 0
+    assert "undo log  another version of Certifier wrote it" in capsys.readouterr().out
+
+
 @pytest.fixture
 def names(installed: None, clients: Clients) -> dict[str, str]:
     """The variables that the runbook sets at its beginning."""
-    found = {"QUEUE_NAME": "starts"}
+    found: dict[str, str] = {}
     for line in commands(TEXT):
         name, text = capture(line)
         if name is not None:
@@ -227,6 +249,20 @@ def test_unconfirmed_subscriptions_are_shown(names: dict[str, str], aws: Any) ->
     assert ":inbox" in shown
 
 
+def test_the_schedule_is_shown_with_its_state(aws: boto3.Session) -> None:
+    """By the names that CloudFormation gives: those of the stack."""
+    for name in ("Certifier-TriggersTick", "SomebodyElses"):
+        aws.client("scheduler").create_schedule(
+            Name=name,
+            ScheduleExpression="rate(10 minutes)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            State="DISABLED",
+            Target={"Arn": "arn:aws:states:eu-west-1:1:stateMachine:m", "RoleArn": "arn:aws:r"},
+        )
+    shown = Aws(aws.client)(command("list-schedules"), {})
+    assert shown == "Certifier-TriggersTick\tDISABLED"
+
+
 @pytest.fixture
 def standin(aws: boto3.Session) -> Iterator[DmsStandIn]:
     """DMS with one endpoint on a PostgreSQL that is not there."""
@@ -272,9 +308,9 @@ CERTIFIER = {
     "certifier discover --probe": 0,
     "certifier watch": 1,  # nothing runs
     "certifier doctor": 1,  # nobody is notified
-    "certifier approve orders": 1,  # nothing waits
+    "certifier approve orders": 0,  # nothing waits
     "certifier pause orders --why 'the database is being moved'": 1,  # the source has a claim
-    "certifier unpause orders": 1,
+    "certifier unpause orders": 0,
     "certifier release orders orders-to-warehouse": 1,  # no task of that name waits
     "certifier probe orders.db.example.com:5432": UNREACHABLE,
     "certifier probe orders.db.example.com --ca-bundle certificates/root.crt": 2,  # not here
@@ -310,16 +346,17 @@ def test_every_command_of_aws_is_tried_here() -> None:
         command("describe-stacks", "StateMachine"),
         command("describe-stacks", "TableName"),
         command("describe-stacks", "Topic"),
+        command("describe-stacks", "UndeliveredQueue"),
         *(command("list-executions", word) for word in EXECUTIONS),
         *map(
             command,
             (
-                "get-queue-url",
                 "describe-execution",
                 "stop-execution",
                 "receive-message",
                 "purge-queue",
                 "list-subscriptions-by-topic",
+                "list-schedules",
                 "describe-replication-tasks",
                 "start-replication-task",
                 "modify-endpoint",

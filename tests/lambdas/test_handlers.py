@@ -83,7 +83,7 @@ def test_a_wrong_variable_is_named_and_its_sentence_reads_as_it_was_written() ->
     policy, *_ = sorted(p for p in caught.value.problems if "raise_to_error" in p)
     assert policy.startswith("POLICY.raise_to_error.0: hostname_mismatch is not a policy cause")
     assert "POLICY.bits: is not a known field" in caught.value.problems
-    assert "ALLOWED_BUNDLE_BUCKETS: input should be a valid tuple" in caught.value.problems
+    assert "ALLOWED_BUNDLE_BUCKETS: must be a list" in caught.value.problems
 
 
 def test_an_event_of_another_shape_is_one_clear_error() -> None:

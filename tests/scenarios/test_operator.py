@@ -136,8 +136,8 @@ def test_a_new_ca_is_planned_by_its_name(
     assert command("certify", NAME, "--plan") == 0
     out = capsys.readouterr().out
     assert ["~", "trusted", "CA"] in [words[:3] for words in lines(out)]
-    assert before.split(",")[0] in out.split("→")[0]
-    assert after.split(",")[0] in out.split("→")[1]
+    assert f"+ {after.split(',')[0]}" in out
+    assert f"= {before.split(',')[0]}" in out
     assert " replaces " in out
     page = _page(live)
     assert before.split(",")[0] in page
@@ -286,6 +286,19 @@ def test_a_refused_first_registration_says_that_it_is_registered(
     assert "do" in labels
     assert "again" in labels
     assert "took" in labels
+
+
+def test_a_source_that_was_certified_before_is_not_offered_to_be_dropped(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever follows a run that fails at night has registered the source long ago."""
+    live.certified(task=False)
+    live.fails("timeout expired", lambda _: True)
+    capsys.readouterr()
+    assert command("certify", "orders") == 1
+    out = capsys.readouterr().out
+    assert "orders  failed" in out
+    assert "forget" not in out
 
 
 # -- 1: a task that we stopped and that does not run
@@ -444,7 +457,8 @@ def test_a_paused_source_is_not_run(
     live.tick()
     assert live.outcome == "certified"
     assert live.world.state()["recorded_at"] > before
-    assert command("unpause", NAME) == 1
+    assert command("unpause", NAME) == 0
+    assert "orders is not paused; due " in capsys.readouterr().out
     assert command("pause", "nosuch", "--why", "x") == 1
 
 
@@ -471,8 +485,8 @@ def test_a_released_task_stays_stopped(
     live.dms.set_task(live.task, start_failure=None)
     live.tick()
     assert (live.outcome, live.unfinished, live.status()) == ("certified", [], "failed")
-    assert command("release", NAME, task) == 1
-    assert "does not wait for orders" in capsys.readouterr().err
+    assert command("release", NAME, task) == 0
+    assert "does not wait for orders; due " in capsys.readouterr().out
 
 
 def test_doctor_looks_at_what_goes_wrong_first(

@@ -19,8 +19,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 GUIDE = read(ROOT / "docs/guide.md")
 RUNBOOK = read(ROOT / "docs/operate/runbook.md")
-OTHERS = ("docs/first-day.md", "docs/operate/deploy.md", "docs/reference/causes.md")
-PAGES = ("docs/operate/permissions.md", "docs/operate/fleet-page.md")
+OTHERS = ("docs/first-day.md", "docs/reference/causes.md")
+PAGES = (
+    "docs/operate/deploy.md",
+    "docs/operate/permissions.md",
+    "docs/operate/fleet-page.md",
+)
 _INLINE = re.compile(r"`(aws [^`]+)`")
 
 # What a service may say, by the operation and a word of the command, where the account of this test
@@ -76,9 +80,6 @@ def reader(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Served:
         "INSTANCE": json.loads((served.folder / "orders.json").read_text())[
             "replication_instances"
         ][0],
-        "QUEUE_NAME": served.shell(
-            "aws sqs list-queues --query 'QueueUrls[0]' --output text"
-        ).rpartition("/")[2],
         "FOLDER": str(folder),
     }
     return served
@@ -148,12 +149,14 @@ def test_the_commands_of_the_runbook(reader: Served) -> None:
 
 
 def test_the_commands_of_other_pages(reader: Served) -> None:
-    """What a secret holds, and the pages of the fleet brought to the laptop."""
+    """Which versions are the stack's, what a secret holds, and the pages on the laptop."""
     reader.variables["BUCKET"] = _output(reader, "BucketName")
     lines = [line for page in PAGES for _, line in of_aws(read(ROOT / page))]
-    assert len(lines) >= 3
-    for line in lines:
-        run(reader, f'cd "$FOLDER" && {line}')
+    assert len(lines) >= 4
+    printed = {line.split()[2]: run(reader, f'cd "$FOLDER" && {line}') for line in lines}
+    functions = reader.json("aws lambda list-functions --query 'Functions[].FunctionName'")
+    steps = [name for name in functions if name.startswith("Certifier-Steps")]
+    assert len(json.loads(str(printed["list-stack-resources"]))) == len(steps)
     assert list(Path(reader.variables["FOLDER"]).rglob("records/orders/*.html"))
 
 
@@ -161,7 +164,7 @@ def test_commands_in_passing_are_commands(reader: Served) -> None:
     """Commands inside sentences: each is one that the aws command has."""
     found = {
         match
-        for document in (*OTHERS, "docs/guide.md", "docs/operate/runbook.md")
+        for document in (*OTHERS, *PAGES, "docs/guide.md", "docs/operate/runbook.md")
         for match in _INLINE.findall(read(ROOT / document))
     }
     assert len(found) >= 5

@@ -32,8 +32,6 @@ def trusted(served: Served) -> str:
 
 def named_variables(served: Served) -> None:
     """Set the names that the runbook sets at its beginning, by its commands."""
-    queues = "aws sqs list-queues --query 'QueueUrls[0]' --output text"
-    served.variables["QUEUE_NAME"] = served.shell(queues).rpartition("/")[2]
     for line in commands(RUNBOOK):
         name, text = capture(line)
         if name is not None:

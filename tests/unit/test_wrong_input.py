@@ -85,7 +85,7 @@ def test_an_empty_host_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> Non
         ("[]", "is a list without a source"),
         ("{", "is not JSON: it cannot be read at line 1, column 2"),
         ("null", "a source must be a JSON object"),
-        ("[" * 100_000, "is not JSON"),
+        ("[" * 100_000, "is nested too deep for a source"),
     ],
 )
 def test_a_file_without_a_source_is_refused_before_anything_starts(
