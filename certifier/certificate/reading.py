@@ -81,6 +81,8 @@ _ATTRIBUTES: Final = {
 _COMMON_NAME: Final = "2.5.4.3"
 _VERSION_3: Final = bytes.fromhex("a003020102")
 _NO_NAME: Final = bytes.fromhex("3000")
+_ONE: Final = bytes.fromhex("020101")
+_VERSION, _SERIAL, _ISSUER, _SUBJECT = 0, 1, 3, 5  # places in a TBSCertificate
 _COPIED: Final = "X.509 has no such sign in this kind of name, or no such version"
 _SUBJECT_KEY_ID: Final = "2.5.29.14"
 _KEY_USAGE: Final = "2.5.29.15"
@@ -197,11 +199,25 @@ class Certificate:
         many a CA writes into a PrintableString, and for a version 4, which is what
         ``set_version(3)`` of pyOpenSSL makes. OpenSSL takes both. Then this is a copy without
         names, of version 3: names are read here, and signatures checked over the original.
+
+        Of a serial number that is not positive it warns that a later release will refuse it; so it
+        never sees one, and a release changes nothing.
         """
-        loaded, why = guarded(lambda: x509.load_der_x509_certificate(self.der))
-        if loaded is not None or self._parts is None:
+        parts = self._parts
+        if parts is None:
+            return self._loaded(*guarded(lambda: x509.load_der_x509_certificate(self.der)))
+        positive = parts.serial > 0
+        der = self.der if positive else self._changed({_SERIAL: _ONE})
+        loaded, why = guarded(lambda: x509.load_der_x509_certificate(der))
+        if loaded is not None:
+            self.copied = not positive
             return self._loaded(loaded, why)
-        copied, _ = guarded(lambda: x509.load_der_x509_certificate(self._without_names()))
+        bare = {_VERSION: _VERSION_3, _ISSUER: _NO_NAME, _SUBJECT: _NO_NAME}
+        copied, _ = guarded(
+            lambda: x509.load_der_x509_certificate(
+                self._changed(bare if positive else bare | {_SERIAL: _ONE})
+            )
+        )
         if copied is not None:
             self.copied = True
             why = _COPIED
@@ -212,14 +228,14 @@ class Certificate:
             self._unreadable.setdefault("certificate", why)
         return loaded
 
-    def _without_names(self) -> bytes:
+    def _changed(self, replaced: Mapping[int, bytes]) -> bytes:
+        """Return the DER with other parts at some places; its signature is no longer right."""
         signed, *outer = asn1.element(self.der).children()
         parts = [part.raw for part in signed.children()]
-        if signed.content[:1] == b"\xa0":
-            parts[0] = _VERSION_3
-        else:
-            parts.insert(0, _VERSION_3)
-        parts[3] = parts[5] = _NO_NAME
+        if signed.content[:1] != b"\xa0":
+            parts.insert(_VERSION, b"")
+        for place, part in replaced.items():
+            parts[place] = part
         return asn1.encoded(
             asn1.SEQUENCE,
             asn1.encoded(asn1.SEQUENCE, b"".join(parts)) + b"".join(part.raw for part in outer),
