@@ -32,9 +32,10 @@ def unsuitable(
 
     Not checked: whether ACM holds the certificate already, and what a re-import may change.
     """
-    kind = leaf.key_kind.name if leaf.key_kind else "of an unknown kind"
+    kind = leaf.key_kind.name if leaf.key_kind else None
     if kind not in KEY_KINDS:
-        yield f"ACM does not take keys of kind {kind}; it takes {', '.join(KEY_KINDS)}"
+        named = f"keys of kind {kind}" if kind else "a key whose kind cannot be read"
+        yield f"ACM does not take {named}; it takes {', '.join(KEY_KINDS)}"
     if leaf.version != 3:
         yield f"ACM takes X.509 version 3 alone; {leaf.title} is version {leaf.version}"
     if not (leaf.names.dns or leaf.names.ips or leaf.names.cn):

@@ -144,6 +144,14 @@ _NOT_SIGNED = _Kind(
     " they may be damaged",
     severity=Severity.WARNING,
 )
+_NOT_CHECKED = _Kind(
+    Cause.KEY_UNSUPPORTED,
+    "{name} was left out of the CA bundle: its signature cannot be checked, since the key of"
+    " {issuer} is of a kind that is not supported",
+    "{count} CAs were left out of the CA bundle: their issuers' keys are of a kind that is not"
+    " supported, so their signatures cannot be checked",
+    severity=Severity.WARNING,
+)
 _NO_ISSUER = _Kind(
     Cause.CHAIN_INCOMPLETE,
     "{name} is an intermediate CA whose issuer {issuer} is not in the CA bundle, so its signature"
@@ -220,6 +228,12 @@ def _why_nothing(
                 "of a signature that its issuer did not make",
                 f"{_ROOT}, as its owner publishes it: what is there may be damaged.",
             ),
+            (
+                _NOT_CHECKED,
+                "of a key that is not supported",
+                "Use a CA with a key of RSA 2048 or more, or ECDSA P-256, P-384 or P-521, and"
+                " have it sign the server's certificate.",
+            ),
         )
         if kind in remarks
     ]
@@ -252,6 +266,13 @@ def _issuers(certificates: Sequence[Certificate]) -> str:
     return listed(names, most=_SHOWN, room=_ROOM) or "the one that signed the server's certificate"
 
 
+def _unsigned(namesakes: Sequence[Certificate]) -> _Kind:
+    """Return what is to be said of a CA that none of these is known to have signed."""
+    if any(one.key_kind is None for one in namesakes):
+        return _NOT_CHECKED
+    return _NOT_SIGNED if namesakes else _NO_ISSUER
+
+
 def _judged(certificate: Certificate, graph: Graph, now: datetime) -> tuple[_Kind, ...]:
     """Return what is to be said of a certificate."""
     own = graph.self_signed(certificate)
@@ -262,7 +283,7 @@ def _judged(certificate: Certificate, graph: Graph, now: datetime) -> tuple[_Kin
     if now.replace(microsecond=0) > certificate.not_after:
         return (_EXPIRED,)
     if not own and not graph.issuers(certificate):
-        return (_NOT_SIGNED if graph.namesakes(certificate) else _NO_ISSUER,)
+        return (_unsigned(graph.namesakes(certificate)),)
     return (
         *(() if certificate.is_ca else (_OWN_WITNESS,)),
         *(() if certificate.valid_at(now) else (_TOO_EARLY,)),

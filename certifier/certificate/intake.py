@@ -427,10 +427,19 @@ class _Intake:
     def _signed_by_another(self, top: Certificate, graph: Graph) -> bool:
         """Say that what must be the issuer is there, and that its key made no such signature.
 
-        A CA of the same name with another key identifier is merely another CA.
+        Or that nobody knows, since its key is of a kind that cannot be read. A CA of the same name
+        with another key identifier is merely another CA.
         """
-        if graph.issuers(top) or not graph.namesakes(top):
+        namesakes = graph.namesakes(top)
+        if graph.issuers(top) or not namesakes:
             return False
+        if any(one.key_kind is None for one in namesakes):
+            self.say(
+                Cause.KEY_UNSUPPORTED,
+                f"the signature of {top.title} cannot be checked: the key of {top.issuer_title}"
+                " is of a kind that is not supported",
+            )
+            return True
         self.say(
             Cause.SIGNATURE_INVALID,
             f"the signature of {top.title} was not made by the {top.issuer_title} that was given:"

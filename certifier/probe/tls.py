@@ -280,9 +280,9 @@ def tls_failed(
             f"; {ssl.OPENSSL_VERSION}, used here, does not offer all that libpq's offers"
             " (ML-KEM, and brainpool in TLS 1.3)"
         )
-    # "ASN1 lib" is what is left of a first complaint, which libpq prints; of an alert that has no
-    # name, it prints the number.
-    words = None if libpq.endswith((" lib", "unknown error")) else libpq
+    # "ASN1 lib" and "bad signature" are what is left of a first complaint, which libpq prints; of
+    # an alert that has no name, it prints the number.
+    words = None if libpq.endswith((" lib", "unknown error", "bad signature")) else libpq
     return StageFailed(stage, cause, seen, raw=str(error), libpq=words)
 
 
