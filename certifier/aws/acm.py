@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from certifier.aws.answers import require_asked
 from certifier.aws.clients import code_of, message_of, translate
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.certificate.facts import all_names
@@ -329,6 +330,7 @@ class Acm:
                 seen = f"ACM does not take the certificate ({code}){words}"
                 raise Refused(Cause.ACM_UNSUITABLE, seen=seen) from None
             raise translate(error) from None
+        require_asked(operation, params, answer)
         return answer
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from certifier import certificate
+from certifier.aws.answers import matching, require_asked, require_same
 from certifier.aws.clients import code_of, message_of, translate
 from certifier.aws.dms_shapes import (
     certificate_of,
@@ -576,7 +577,9 @@ class Dms:
         answer = self._ask("list_tags_for_resource", (_NOT_FOUND,), ResourceArn=arn)
         if isinstance(answer, _Fault):
             return {}
-        return {one["Key"]: one.get("Value", "") for one in answer["TagList"]}
+        found = answer["TagList"]
+        require_same("list_tags_for_resource", _tagged(found), [arn])
+        return {one["Key"]: one.get("Value", "") for one in found}
 
     def tags_of(self, arns: Iterable[str]) -> dict[str, dict[str, str]]:
         """Return the tags of many resources, by ARN; those that are not there have none.
@@ -593,6 +596,7 @@ class Dms:
                 "list_tags_for_resource", (_NOT_FOUND, *_INVALID), ResourceArnList=part
             )
             if not isinstance(answer, _Fault):
+                require_same("list_tags_for_resource", _tagged(answer["TagList"]), part)
                 for one in answer["TagList"]:
                     found.setdefault(one["ResourceArn"], {})[one["Key"]] = one.get("Value", "")
             elif len(part) > 1:
@@ -622,6 +626,7 @@ class Dms:
                 seen = f"{operation}: {message_of(error)}"
                 raise Refused(Cause.AWS_DENIED, seen=seen) from None
             raise translate(error) from None
+        require_asked(operation, params, answer)
         return answer
 
     def _listed(
@@ -629,8 +634,8 @@ class Dms:
     ) -> Iterator[Mapping[str, Any]]:
         """Yield every entry of every page; nothing when a filter matches nothing.
 
-        Raises when a page is missing: what is not all passes for all to whoever asks whether
-        something is there.
+        Raises when a page is missing, or is about something else than the filters: what is not all
+        passes for all to whoever asks whether something is there.
         """
         if filters:
             params["Filters"] = [
@@ -650,7 +655,7 @@ class Dms:
                 if before is not None:  # what came so far is not all
                     raise NotYetConsistent(f"{operation}: the next page is not there")
                 return
-            yield from answer[key]
+            yield from matching(operation, answer[key], filters)
             marker = answer.get("Marker")
             if not marker:
                 return
@@ -658,6 +663,11 @@ class Dms:
                 raise Unexpected(f"{operation}: the same page comes again")
             params["Marker"] = marker
         raise Unexpected(f"{operation}: more than {_PAGES} pages")
+
+
+def _tagged(tags: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the resources that tags are of, where they say so: of one resource, they need not."""
+    return [one["ResourceArn"] for one in tags if one.get("ResourceArn")]
 
 
 def _was_retried(error: ClientError | BotoCoreError) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from certifier.aws.answers import require_same
 from certifier.aws.clients import code_of, translate, translated
 from certifier.errors import Unexpected
 
@@ -55,5 +56,7 @@ class Rds:
             if code_of(error) in _GONE:
                 return None
             raise translate(error) from None
+        named = [one.get("DBInstanceIdentifier", instance) for one in answer["DBInstances"]]
+        require_same("DescribeDBInstances", named, [instance])
         found = [one.get("DBClusterIdentifier") for one in answer["DBInstances"]]
         return next((cluster for cluster in found if cluster), None)

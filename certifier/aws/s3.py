@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
+from certifier.aws.answers import require_asked
 from certifier.aws.clients import code_of, message_of, translate, translated
 from certifier.diagnosis import finding
 from certifier.errors import Refused, Unexpected, Unreadable
@@ -255,6 +256,7 @@ class Bucket:
                 if version is None
                 else self._client.get_object(Bucket=bucket, Key=key, VersionId=version)
             )
+            require_asked("get_object", {"VersionId": version}, answer)
             body = answer["Body"].read(limit + 1)
         except (ClientError, BotoCoreError) as error:
             return _unreadable(uri, error)

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from certifier.aws.answers import require_same
 from certifier.aws.clients import code_of, message_of, translate
 from certifier.certificate.identify import listed
 from certifier.certificate.secret import NotASecret, parse_secret
@@ -157,7 +158,9 @@ class Secrets:
             )
         except (ClientError, BotoCoreError) as error:
             return _unreadable(arn, version, error)
+        _require_asked(answer, arn)
         pinned = answer["VersionId"]
+        require_same("GetSecretValue", [pinned], [version or pinned])
         value = parse_secret(answer.get("SecretString") or answer.get("SecretBinary", b""))
         if isinstance(value, NotASecret):
             return _incomplete(arn, value.seen, value.cause)
@@ -194,6 +197,7 @@ class Secrets:
             answer = self._client.describe_secret(SecretId=secret)
         except (ClientError, BotoCoreError) as error:
             return _unreadable(secret, None, error)
+        _require_asked(answer, secret)
         tags = {tag["Key"]: tag.get("Value", "") for tag in answer.get("Tags", ())}
         return SecretFacts(arn=answer.get("ARN", secret), tags=tags)
 
@@ -246,10 +250,21 @@ class Secrets:
             answer = self._client.describe_secret(SecretId=arn)
         except (ClientError, BotoCoreError) as error:
             return _unreadable(arn, None, error)
+        _require_asked(answer, arn)
         for version, stages in answer.get("VersionIdsToStages", {}).items():
             if "AWSCURRENT" in stages:
                 return version
         return _incomplete(arn, "has no current version")
+
+
+def _require_asked(answer: Mapping[str, Any], secret: str) -> None:
+    """Return if the answer is about this secret, by its name or ARN, as far as it says which.
+
+    Raises:
+        Unavailable: it is about another.
+    """
+    if found := answer.get("ARN"):
+        require_same("Secrets Manager", [secret], _ids(answer.get("Name", ""), found))
 
 
 def _unusable(value: str) -> str | None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from certifier.aws.answers import require_asked
 from certifier.aws.clients import code_of, translate, translated
 from certifier.models import Fact
 from certifier.run.state import Claim
@@ -59,6 +60,7 @@ class States:
             if code_of(error) == "ExecutionDoesNotExist":
                 return None
             raise translate(error) from None
+        require_asked("describe_execution", {"executionArn": execution}, answer)
         ended = answer.get("stopDate")
         return ExecutionState(
             arn=execution,

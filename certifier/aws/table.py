@@ -51,7 +51,11 @@ class Table:
         """Return one item; ``None`` when it is not there."""
         with translated():
             answer = self.client.get_item(TableName=self.name, Key=packed(key), ConsistentRead=True)
-        return unpacked(answer["Item"]) if "Item" in answer else None
+        if "Item" not in answer:
+            return None
+        item = unpacked(answer["Item"])
+        _require_key("GetItem", item, key)
+        return item
 
     def partition(self, pk: str) -> list[dict[str, Any]]:
         """Return every item of a partition, in the order of ``sk``."""
@@ -62,7 +66,10 @@ class Table:
                 ExpressionAttributeValues=packed({":pk": pk}),
                 ConsistentRead=True,
             )
-            return [unpacked(item) for page in pages for item in page["Items"]]
+            found = [unpacked(item) for page in pages for item in page["Items"]]
+        for item in found:
+            _require_key("Query", item, {"pk": pk})
+        return found
 
     def scan(self, prefix: str, sk: str, *, keys: bool = False) -> list[dict[str, Any]]:
         """Return every item with that ``sk`` whose ``pk`` begins so; ``keys``: its ``pk`` alone."""
@@ -201,7 +208,9 @@ class Table:
         """Make one update without a condition, and return the whole item as it is then."""
         with translated():
             answer = self.client.update_item(**write["Update"], ReturnValues="ALL_NEW")
-        return unpacked(answer["Attributes"])
+        item = unpacked(answer["Attributes"])
+        _require_key("UpdateItem", item, unpacked(write["Update"]["Key"]))
+        return item
 
     def transact(self, writes: Sequence[Write]) -> None:
         """Make all writes or none.
@@ -223,6 +232,16 @@ class Table:
         except ConditionFailed:
             return False
         return True
+
+
+def _require_key(operation: str, item: Mapping[str, Any], key: Mapping[str, Any]) -> None:
+    """Return if an item is that of the key.
+
+    Raises:
+        Unavailable: it is another's.
+    """
+    if any(item.get(name) != value for name, value in key.items()):
+        raise Unavailable(f"{operation}: the answer is about something else")
 
 
 def _not_made(error: ClientError | BotoCoreError) -> Exception:
