@@ -13,7 +13,7 @@ from certifier.cli.plans import opening, show_intent
 from certifier.cli.records import read_record
 from certifier.cli.status import STYLES as STANDINGS
 from certifier.cli.terminal import Cell, Terminal
-from certifier.cli.unfinished import read_undo, unfinished
+from certifier.cli.unfinished import begun, read_undo, still_running, unfinished
 from certifier.run.event import run_id
 from certifier.run.record import Certification, TaskRecord
 from certifier.run.settled import open_first
@@ -56,8 +56,11 @@ def _run(args: argparse.Namespace) -> int:
         print("null" if record is None else json.dumps(record.model_dump(mode="json"), indent=2))
         return 0
     pauses = place.store.pauses_of(args.name)
-    each = stands(state, pauses, now)
-    rest = unfinished(state, pauses, read_undo(place.store, args.name), now)
+    undo = read_undo(place.store, args.name)
+    logs = {state.name} if undo is not None else set()
+    running = still_running(place.states.ended_at, begun([state], pauses, logs), now)
+    each = stands(state, pauses, now, has_log=undo is not None, is_running=state.name in running)
+    rest = unfinished(each, pauses, undo, now)
     show(Terminal(), each, record, now, rest)
     return 0
 

@@ -196,6 +196,16 @@ class Reads:
         states = (_state_or_why(item) for item in _named(self._table.scan("SOURCE#", "STATE")))
         return tuple(sorted(states, key=lambda state: state.name))
 
+    def states_and_logs(self) -> tuple[tuple[SourceState, ...], frozenset[str]]:
+        """Return what is remembered of every source, by name, and the names of undo logs.
+
+        In one reading of the whole table, which costs what ``states_all`` costs.
+        """
+        items = list(_named(self._table.scan_for("STATE", "UNDO", consistent=True)))
+        kinds = {kind: [each for each in items if _kind(each) == kind] for kind in _KINDS}
+        states = sorted(map(_state_or_why, kinds["SOURCE"]), key=lambda state: state.name)
+        return tuple(states), frozenset(map(name_of, kinds["UNDO"]))
+
     def fleet(self) -> tuple[tuple[SourceState, Source | None, int], ...]:
         """Return what is remembered of every source, its spec and the spec's version, by name.
 
@@ -227,6 +237,14 @@ class Reads:
 _INVALID = (KeyError, TypeError, ValueError)
 """What reading an item may raise that nobody of ours wrote; pydantic's errors are ValueErrors."""
 _CERTIFICATE = re.compile(r"arn:[^\s\"'\\]+:cert:[^\s\"'\\]+")
+
+
+_KINDS = ("SOURCE", "UNDO")
+
+
+def _kind(item: Mapping[str, Any]) -> str:
+    """Return which kind of an item a partition holds."""
+    return str(item["pk"]).partition("#")[0]
 
 
 def _named(items: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
