@@ -17,7 +17,7 @@ from certifier.aws.store import Store
 from certifier.cli import did_you_mean
 from certifier.cli.reasons import reason
 from certifier.errors import CertifierError
-from certifier.text import printable
+from certifier.text import printable, quoted
 
 STACK = "Certifier"
 
@@ -106,4 +106,4 @@ def missing(command: str, name: str, place: Installation) -> int:
 
 def not_registered(name: str, known: Sequence[str]) -> str:
     """Return the sentence about a name that nobody registered."""
-    return f"{printable(name, 80)!r} is not a registered source{did_you_mean(name, known)}"
+    return f"{quoted(name, 80)} is not a registered source{did_you_mean(name, known)}"
