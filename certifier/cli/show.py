@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -134,7 +134,9 @@ def _tasks(tasks: TaskRecord) -> Iterator[str]:
     waiting = [known.get(arn, name_in(arn)) for arn in tasks.pending_restarts]
     if tasks.resumed:
         took = tasks.stopped_seconds
-        longest = "" if took is None else f"; the longest did not run for {took:.0f} s"
+        longest = (
+            "" if took is None else f"; the longest did not run for {span(timedelta(seconds=took))}"
+        )
         names = ", ".join(map(name_in, tasks.resumed))
         yield f"stopped and started again: {names}{longest}"
     if waiting:

@@ -326,6 +326,8 @@ def _head(fleet: Sequence[Stands], breaker: Breaker) -> Text:
     first = min((each.days_left for each in fleet if each.days_left is not None), default=None)
     parts = [counted(len(fleet), "source")]
     parts.append(f"{counted(need, 'needs', 'need')} a person" if need else "none needs a person")
+    if cut_off := sum(1 for each in fleet if each.standing is Standing.UNFINISHED):
+        parts.append(f"{cut_off:,} unfinished")
     parts.append("changes stopped" if breaker.open else "changes allowed")
     if first is not None:
         parts.append(
@@ -391,7 +393,7 @@ def _next(each: Stands, now: datetime) -> str:
     if state.due_at is None:
         return "when asked"
     if each.standing is Standing.UNFINISHED:
-        return "next tick" if state.due_at <= now else f"finished in {span(state.due_at - now)}"
+        return "next tick" if state.due_at <= now else f"due in {span(state.due_at - now)}"
     verb = "retry " if each.standing.needs_a_person else ""
     return f"{verb}now" if state.due_at <= now else f"{verb}in {span(state.due_at - now)}"
 

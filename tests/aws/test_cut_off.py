@@ -7,6 +7,9 @@ from typing import Any
 import boto3
 import pytest
 
+from certifier.aws.clients import Clients
+from certifier.aws.fleet import gather
+from certifier.aws.s3 import Documents
 from certifier.aws.store import Store
 from certifier.cli import show, status
 from certifier.cli.unfinished import finished_by, still_running
@@ -159,3 +162,12 @@ def test_however_many_are_begun_few_are_asked_for() -> None:
 def test_who_finishes_it(more: dict[str, Any], says: str) -> None:
     """The schedule, unless it does not take the source."""
     assert finished_by(claimed("orders", 11).model_copy(update=more)) == says
+
+
+def test_the_page_of_the_fleet_knows_it_from_the_same_reading(
+    since: datetime, store: Store, clients: Clients, bucket: str
+) -> None:
+    """One scan, as before: the undo log is among what it reads anyway."""
+    documents = Documents(clients.client("s3"), bucket)
+    found = {each.name: each.has_log for each in gather(store, documents).sources}
+    assert found == {"orders": True, "sales": False}
