@@ -26,6 +26,7 @@ NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 TASK = "arn:aws:dms:eu-west-1:111122223333:task:ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 INSTANCE = "arn:aws:dms:eu-west-1:111122223333:rep:REPLICATION1"
 SLOT = 'Replication slot "orders_slot" is active for PID 12345'
+TO_OPEN = "certifier open {}".format
 WIDTHS = {"80": 80, "120": 120, "pipe": None}
 BEGUN = NOW - timedelta(minutes=4)
 UNTIL = datetime(2036, 11, 25, tzinfo=UTC)
@@ -187,7 +188,7 @@ def a_run(terminal: Terminal) -> None:
     )
     steps = {"Read material": 1.2, "Probe TLS": 0.4, "Record certification": 0.9}
     ended = Ended(line, record(Outcome.REFUSED, findings=(UNKNOWN,)), steps=steps)
-    show_endings(terminal, [ended], bucket="s3://certifier-records", now=NOW)
+    show_endings(terminal, [ended], to_open=TO_OPEN, now=NOW)
 
 
 def many_runs(terminal: Terminal) -> None:
@@ -198,7 +199,7 @@ def many_runs(terminal: Terminal) -> None:
         )
         for n in range(8)
     ]
-    show_endings(terminal, endings, bucket="s3://certifier-records", now=NOW)
+    show_endings(terminal, endings, to_open=TO_OPEN, now=NOW)
 
 
 SCREENS: dict[str, Callable[[Terminal], None]] = {
