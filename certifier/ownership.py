@@ -69,6 +69,19 @@ def made_resource() -> str:
     return _MADE + secrets.token_hex(_TOKEN)
 
 
+def made_arn(resource: str, execution: str) -> str:
+    """Return the ARN of an endpoint that is about to be made: DMS ends it as it was asked to.
+
+    Its end is random, so nobody can have named it before. Whoever makes it holds it first.
+
+    Args:
+        resource: how it ends (``made_resource``).
+        execution: the ARN of the run, which has the account and Region.
+    """
+    _, partition, _, region, account, *_ = execution.split(":")
+    return f"arn:{partition}:dms:{region}:{account}:endpoint:{resource}"
+
+
 def is_made(arn: str) -> bool:
     """Whether an endpoint was made for a source, by whichever installation."""
     return arn.rpartition(":")[2].lower().startswith(_MADE)

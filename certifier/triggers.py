@@ -33,7 +33,8 @@ RDS_EVENTS = frozenset({"RDS-EVENT-0501", "RDS-EVENT-0502"})
 """The server certificate must be, or will be, rotated: events of DB instances, Aurora's too."""
 _RDS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}")
 _NAMES = 1000
-_EXECUTION = re.compile(r"[^\s/]{1,80}")
+_EXECUTION = re.compile(r"""[^\s/<>{}\[\]?*"#%\\^|~`$&,;:]{1,80}""")
+"""The name of an execution (API of Step Functions, StartExecution)."""
 _SOURCES = 500
 _ALLOWED = (
     "allowed are {} (the schedule), {'names': [...]} or {'all': true}, each with an optional "
@@ -141,8 +142,8 @@ def parse_event(event: object) -> Request:
     Raises:
         InvalidEvent: with every mistake at once; nothing has been touched.
     """
-    if not isinstance(event, Mapping):
-        raise InvalidEvent(f"the input must be a JSON object; {_ALLOWED}")
+    if not isinstance(event, Mapping):  # of more bytes, the machine passes on null
+        raise InvalidEvent(f"the input must be a JSON object of at most 256,000 bytes; {_ALLOWED}")
     if not event:
         return Request(AllDue(), origin=Origin.SCHEDULE)
     if "detail-type" in event or "source" in event:
@@ -269,7 +270,8 @@ def _mode(
 
 
 def _onboarded(value: object) -> Choice:
-    if not isinstance(value, str) or _EXECUTION.fullmatch(value) is None:
+    named = isinstance(value, str) and value.isprintable() and _EXECUTION.fullmatch(value)
+    if not isinstance(value, str) or not named:
         raise InvalidEvent("onboarded: must be the name of an execution of Onboard")
     return Onboarded(value)
 

@@ -120,7 +120,8 @@ class Settings(Policy):
             its ARN when it is another account's or Region's.
         group_tag: the tag of an endpoint that names the group of its source, on the fleet page and
             for ``certifier status --group``; without a tag, the source's name begins with it.
-        batch: sources that one tick of the schedule (every ten minutes) takes at most.
+        batch: sources that one tick of the schedule (every ten minutes) takes at most; so does one
+            event.
         max_concurrency: sources certified at a time; DMS allows the account 8 calls a second.
         poll_seconds: seconds between two looks at DMS; under twelve, the history of a run whose
             every call is retried could outgrow what an execution may have.

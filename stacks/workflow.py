@@ -24,10 +24,28 @@ from constructs import Construct
 
 from stacks.machines import machine_log, states_of_this_account
 from stacks.one_source import OneSource
-from stacks.states import NULL, PROBLEM, Pace, StateMaker
+from stacks.states import FIRST_PROBLEM, NULL, PROBLEM, Pace, StateMaker
 
 # What a machine answers when no source is concerned; see certifier/steps/report.py.
 NO_SOURCES = {"counts": {}, "sources": [], "report": "{% null %}"}
+
+# What started the machine, or null: an input may have 262,144 bytes, which a task with names of its
+# own around it may not, and States.DataLimitExceeded cannot be caught. A character beyond ASCII has
+# at most four bytes.
+_INPUT = (
+    "{% $length($replace($string($states.input), /[^ -~]/, '....')) > 256000"
+    " ? null : $states.input %}"
+)
+# What only whoever wrote the input can put right: what JSONata cannot write as text, or what is
+# nested too deeply for it or for Lambda's runtime. Of other errors of JSONata, which are ours, the
+# cause does not name the arguments.
+_ODD_INPUT = ("States.QueryEvaluationError", "Runtime.UnmarshalError")
+_OF_THE_INPUT = (
+    "{% $states.errorOutput.Error = 'Runtime.UnmarshalError'"
+    " or $contains('' & $states.errorOutput.Cause, 'Arguments')"
+    " ? {'error': 'InvalidEvent', 'cause': 'the input cannot be read'} : "
+    + FIRST_PROBLEM.removeprefix("{% ")
+)
 
 _LOGS_AND_TRACES = (
     "logs:CreateLogDelivery",
@@ -157,21 +175,24 @@ class Workflow(Construct):
         """Select, certify each, tidy, report. Every error leads to the report."""
         report = self._report()
         chosen = ("bucket", "key", "mode", "origin")
+        nothing = {**dict.fromkeys((*chosen, "problem"), NULL), "selected": 0}
         select = self._states.invoke(
             "Select sources",
             "select_sources",
             payload={
-                "event": "{% $states.input %}",
+                "event": _INPUT,
                 "execution": "{% $states.context.Execution.Id %}",
                 "started": "{% $states.context.Execution.StartTime %}",
             },
-            always={**dict.fromkeys((*chosen, "problem"), NULL), "selected": 0},
+            always=nothing,
             assign={
                 "selected": "{% $states.result.Payload.count %}",
                 **{key: f"{{% $states.result.Payload.{key} %}}" for key in chosen},
             },
-            catch=[(("States.ALL",), report)],
         )
+        for errors, problem in ((_ODD_INPUT, _OF_THE_INPUT), (("States.ALL",), FIRST_PROBLEM)):
+            assigned = {**nothing, "problem": problem}
+            select.add_catch(report, errors=list(errors), assign=assigned, outputs={})
         tidy = self._states.invoke(
             "Tidy",
             "tidy",

@@ -302,8 +302,10 @@ class Acm:
                 if summary.get("Type", "IMPORTED") == "IMPORTED":
                     yield summary
             token = answer.get("NextToken")
-            if not token or token == params.get("NextToken"):
+            if not token:
                 return
+            if token == params.get("NextToken"):
+                raise Unexpected("ListCertificates: the same page comes again")
             params["NextToken"] = token
         raise Unexpected(f"ListCertificates: more than {_PAGES} pages")
 

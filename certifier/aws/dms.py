@@ -627,7 +627,11 @@ class Dms:
     def _listed(
         self, operation: str, key: str, *filters: tuple[str, ...], **params: Any
     ) -> Iterator[Mapping[str, Any]]:
-        """Yield every entry of every page; nothing when a filter matches nothing."""
+        """Yield every entry of every page; nothing when a filter matches nothing.
+
+        Raises when a page is missing: what is not all passes for all to whoever asks whether
+        something is there.
+        """
         if filters:
             params["Filters"] = [
                 {"Name": name, "Values": list(values)} for name, *values in filters
@@ -641,12 +645,17 @@ class Dms:
                 del params["MaxRecords"]
                 asks = ()
                 continue
+            before = params.get("Marker")
             if isinstance(answer, _Fault):
+                if before is not None:  # what came so far is not all
+                    raise NotYetConsistent(f"{operation}: the next page is not there")
                 return
             yield from answer[key]
             marker = answer.get("Marker")
-            if not marker or marker == params.get("Marker"):
+            if not marker:
                 return
+            if marker == before:
+                raise Unexpected(f"{operation}: the same page comes again")
             params["Marker"] = marker
         raise Unexpected(f"{operation}: more than {_PAGES} pages")
 

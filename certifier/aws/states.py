@@ -68,9 +68,19 @@ class States:
         )
 
     def start(self, machine: str, name: str, event: str) -> str:
-        """Start an execution under a name of its own and return its ARN. ``event`` is JSON text."""
-        with translated():
+        """Start an execution and return its ARN.
+
+        Args:
+            name: its own, which nobody else gives: one that is taken was started by an attempt
+                whose answer was lost.
+            event: JSON text.
+        """
+        try:
             answer = self._client.start_execution(stateMachineArn=machine, name=name, input=event)
+        except (ClientError, BotoCoreError) as error:
+            if code_of(error) == "ExecutionAlreadyExists":
+                return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+            raise translate(error) from None
         return answer["executionArn"]
 
     def running(self, machine: str) -> list[str]:

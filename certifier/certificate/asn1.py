@@ -92,6 +92,15 @@ def element(der: bytes, at: int = 0, limit: int | None = None) -> Element:
     return Element(der, tag, at, begin, begin + size)
 
 
+def encoded(tag: int, content: bytes) -> bytes:
+    """Return a value with its header."""
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content
+
+
 def oid(value: Element) -> str:
     """Return an object identifier in dotted form."""
     content = value.expect(OID).content
@@ -133,7 +142,10 @@ def bits(value: Element) -> frozenset[int]:
 
 
 def time(value: Element) -> datetime:
-    """Return an instant in UTC (RFC 5280, section 4.1.2.5: no fractions, always Z)."""
+    """Return an instant in UTC (RFC 5280, section 4.1.2.5: no fractions, always Z).
+
+    Of the year 0, which OpenSSL takes and Python does not have, that of the year 1.
+    """
     if value.tag not in _DATE_LENGTHS:
         raise DerError("a date of a kind that certificates do not use")
     text = value.content.decode("ascii", "replace")
@@ -144,7 +156,7 @@ def time(value: Element) -> datetime:
         digits = ("20" if digits < "50" else "19") + digits
     month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(4, 14, 2))
     try:
-        return datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
+        return datetime(max(int(digits[:4]), 1), month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         raise DerError("not a valid date") from None
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from cryptography import x509
-
 from certifier.certificate import hostname
 from certifier.certificate.acm import unsuitable
 from certifier.certificate.bundle import Bundle, trust_bundle
@@ -44,7 +42,7 @@ class Intake:
     Attributes:
         accepted: no finding is an error.
         findings: errors, then warnings, then repairs, each in the order in which they were met.
-        leaf, leaf_pem, leaf_sha256: the server certificate; ``None`` without one.
+        leaf_pem, leaf_sha256: the server certificate; ``None`` without one.
         chain_pem: the intermediates above it, nearest first; without leaf and root, as ACM wants
             it.
         private_key: fits the leaf; shows itself to nobody.
@@ -57,7 +55,6 @@ class Intake:
 
     accepted: bool
     findings: tuple[Finding, ...]
-    leaf: x509.Certificate | None = None
     leaf_pem: bytes | None = None
     leaf_sha256: str | None = None
     chain_pem: bytes = b""
@@ -167,7 +164,6 @@ class _Intake:
                 self.say(Cause.ACM_UNSUITABLE, reason)
             self._repairs(leaf, path, given, chain)
             result = {
-                "leaf": leaf.loaded,
                 "leaf_pem": leaf_pem,
                 "leaf_sha256": leaf.sha256,
                 "chain_pem": chain_pem,

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
 from certifier.certificate import asn1
 from certifier.certificate.asn1 import DerError, Element
@@ -79,6 +79,9 @@ _ATTRIBUTES: Final = {
     "1.2.840.113549.1.9.1": "emailAddress",
 }
 _COMMON_NAME: Final = "2.5.4.3"
+_VERSION_3: Final = bytes.fromhex("a003020102")
+_NO_NAME: Final = bytes.fromhex("3000")
+_COPIED: Final = "X.509 has no such sign in this kind of name, or no such version"
 _SUBJECT_KEY_ID: Final = "2.5.29.14"
 _KEY_USAGE: Final = "2.5.29.15"
 _SAN: Final = "2.5.29.17"
@@ -104,6 +107,7 @@ class _Extension:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
+    signed: Element
     version: int
     serial: int
     signature: Element
@@ -119,13 +123,15 @@ class Certificate:
     """One certificate in DER, with its parts read when they are asked for, each of them once.
 
     Two are equal when their DER is. Properties are ``None``, empty or ``False`` for what cannot be
-    read; :attr:`unreadable` says what that was, of what has been asked for.
+    read; :attr:`unreadable` says what that was, of what has been asked for. ``copied``: whether
+    :attr:`loaded` is not the certificate itself.
     """
 
     def __init__(self, der: bytes) -> None:
         self.der = der
         self.sha256 = hashlib.sha256(der).hexdigest()
         self._unreadable: dict[str, str] = {}
+        self.copied = False
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Certificate) and self.der == other.der
@@ -171,6 +177,7 @@ class Certificate:
         extensions = next((part for part in tbs[6:] if part.tag == 0xA3), None)
         signature, issuer, validity, subject, spki = tbs[1:6]
         return _Parts(
+            fields[0],
             version,
             asn1.integer(tbs[0]),
             signature,
@@ -184,11 +191,39 @@ class Certificate:
 
     @cached_property
     def loaded(self) -> x509.Certificate | None:
-        """The certificate as ``cryptography`` sees it; ``None`` when that refuses it."""
+        """The certificate as ``cryptography`` sees it; ``None`` when that refuses it.
+
+        It refuses the whole for a sign that a string in a name may not have, such as the * that
+        many a CA writes into a PrintableString, and for a version 4, which is what
+        ``set_version(3)`` of pyOpenSSL makes. OpenSSL takes both. Then this is a copy without
+        names, of version 3: names are read here, and signatures checked over the original.
+        """
         loaded, why = guarded(lambda: x509.load_der_x509_certificate(self.der))
-        if loaded is None:
+        if loaded is not None or self._parts is None:
+            return self._loaded(loaded, why)
+        copied, _ = guarded(lambda: x509.load_der_x509_certificate(self._without_names()))
+        if copied is not None:
+            self.copied = True
+            why = _COPIED
+        return self._loaded(copied, why)
+
+    def _loaded(self, loaded: x509.Certificate | None, why: str) -> x509.Certificate | None:
+        if why:
             self._unreadable.setdefault("certificate", why)
         return loaded
+
+    def _without_names(self) -> bytes:
+        signed, *outer = asn1.element(self.der).children()
+        parts = [part.raw for part in signed.children()]
+        if signed.content[:1] == b"\xa0":
+            parts[0] = _VERSION_3
+        else:
+            parts.insert(0, _VERSION_3)
+        parts[3] = parts[5] = _NO_NAME
+        return asn1.encoded(
+            asn1.SEQUENCE,
+            asn1.encoded(asn1.SEQUENCE, b"".join(parts)) + b"".join(part.raw for part in outer),
+        )
 
     @cached_property
     def serial(self) -> int | None:
@@ -506,34 +541,42 @@ class Certificate:
                 return False
             return True
 
-        checked, _ = guarded(check)
-        return checked if checked is not None else self._signed_weakly(above)
+        if not (self.copied or issuer.copied):
+            checked, _ = guarded(check)
+            if checked is not None:
+                return checked
+        return self._signed_with(above)
 
-    def _signed_weakly(self, issuer: x509.Certificate) -> bool | None:
-        """Check a signature with a hash that the library does not accept in certificates any more.
+    def _signed_with(self, issuer: x509.Certificate) -> bool | None:
+        """Check a signature where the library does not check that of a certificate.
 
-        OpenSSL still does for a root; for others it says that the hash is too weak, which is a
-        better answer than that the signature is wrong.
+        For one, it does not accept a hash like SHA-1 there any more. OpenSSL still does for a root;
+        for others it says that the hash is too weak, which is a better answer than that the
+        signature is wrong.
         """
         parts, own = self._parts, self.loaded
-        hashed = _WEAK_HASHES.get(self.signature[1] or "") if self.signature else None
-        if parts is None or own is None or hashed is None:
+        if parts is None or own is None:
             return None
         if parts.signature.raw != parts.outer_signature.raw:
             return False
+        weak = _WEAK_HASHES.get(self.signature[1] or "") if self.signature else None
 
-        def check() -> bool:
-            key, signature, signed = issuer.public_key(), own.signature, own.tbs_certificate_bytes
+        def check() -> bool | None:
+            key, signature, signed = issuer.public_key(), own.signature, parts.signed.raw
+            hashed = weak or own.signature_hash_algorithm
             try:
                 match key:
-                    case rsa.RSAPublicKey():
-                        key.verify(signature, signed, padding.PKCS1v15(), hashed)
-                    case ec.EllipticCurvePublicKey():
+                    case rsa.RSAPublicKey() if hashed is not None:
+                        how = padding.PKCS1v15() if weak else own.signature_algorithm_parameters
+                        key.verify(signature, signed, how, hashed)  # type: ignore[arg-type]
+                    case ec.EllipticCurvePublicKey() if hashed is not None:
                         key.verify(signature, signed, ec.ECDSA(hashed))
-                    case dsa.DSAPublicKey():
+                    case dsa.DSAPublicKey() if hashed is not None:
                         key.verify(signature, signed, hashed)
+                    case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
+                        key.verify(signature, signed)
                     case _:
-                        return False
+                        return None
             except InvalidSignature:
                 return False
             return True

@@ -28,6 +28,7 @@ from certifier.cli.installation import (
 from certifier.cli.numbers import FOLLOWED
 from certifier.cli.records import read_record
 from certifier.cli.terminal import Terminal
+from certifier.cli.unanswered import perhaps
 from certifier.json_keys import KeyTwiceError, each_key_once
 from certifier.run.answer import reason_of
 from certifier.run.event import run_id
@@ -114,7 +115,8 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
     name = f"certify-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     # Registering has a door of its own, with a permission of its own. Its run has the same name.
     door = place.deployment.onboard if "sources" in event else place.deployment.machine
-    execution = place.states.start(door, name, text)
+    with perhaps("the run goes on in AWS", again(args, "certifier", "watch", name)):
+        execution = place.states.start(door, name, text)
     if args.detach:
         print(json.dumps({"execution": execution}) if args.json else execution)
         return 0

@@ -16,8 +16,10 @@ from certifier.aws.states import States
 from certifier.aws.store import Store
 from certifier.cli import did_you_mean
 from certifier.cli.reasons import reason
+from certifier.cli.unanswered import PerhapsDoneError
 from certifier.errors import CertifierError
-from certifier.text import printable, quoted
+from certifier.run.state import SourceState
+from certifier.text import clock_time, printable, quoted
 
 STACK = "Certifier"
 
@@ -89,6 +91,8 @@ def guarded(command: str, work: Callable[[], int]) -> int:
         return work()
     except CertifierError as error:
         return complain(command, reason(error))
+    except PerhapsDoneError as unknown:
+        return complain(command, str(unknown))
 
 
 def complain(command: str, text: str) -> int:
@@ -102,6 +106,13 @@ def missing(command: str, name: str, place: Installation) -> int:
     """Say that nobody registered a source, and what was meant; return the exit status."""
     complain(command, not_registered(name, [state.name for state in place.store.states_all()]))
     return 1
+
+
+def when_due(state: SourceState) -> str:
+    """Return when a source is run next, as words for whoever finds that nothing is to be done."""
+    if state.claim is not None:
+        return "a run has it now"
+    return "no run is due" if state.due_at is None else f"due {clock_time(state.due_at)}"
 
 
 def not_registered(name: str, known: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from certifier.cli.installation import add_options, again, complain, find, guarded
 from certifier.cli.numbers import FOLLOWED
+from certifier.cli.unanswered import perhaps
 from certifier.text import printable
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
     place = find(args)
     name = f"notify-test-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     event = json.dumps({"notify_test": True})
-    execution = place.states.start(place.deployment.machine, name, event)
+    with perhaps("a test notice is on its way", again(args, "certifier", "watch", name)):
+        execution = place.states.start(place.deployment.machine, name, event)
     state = place.states.describe(execution)
     ends = time.monotonic() + 60 * args.timeout
     while (state is None or state.status == "RUNNING") and time.monotonic() < ends:

@@ -15,6 +15,7 @@ from certifier.cli.installation import (
     guarded,
     missing,
 )
+from certifier.cli.unanswered import perhaps
 from certifier.run.state import OnHold
 from certifier.text import printable
 
@@ -52,7 +53,9 @@ def _run(args: argparse.Namespace) -> int:
         return complain("pause", "--why is empty: say it for whoever wonders")
     place = find(args)
     who = printable(args.who or _caller(args) or getpass.getuser(), WHY_LIMIT)
-    match place.store.put_on_hold(args.name, OnHold(by=who, why=why, since=place.now())):
+    with perhaps(f"{name} is paused", again(args, "certifier", "status", name)):
+        done = place.store.put_on_hold(args.name, OnHold(by=who, why=why, since=place.now()))
+    match done:
         case InUse(by=by):
             print(f"certifier pause: {name} has {printable(by)}", file=sys.stderr)
             return 1

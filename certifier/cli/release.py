@@ -6,8 +6,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from certifier.aws.store import InUse
-from certifier.cli.installation import Installation, add_options, complain, find, guarded, missing
+from certifier.cli.installation import (
+    Installation,
+    add_options,
+    again,
+    complain,
+    find,
+    guarded,
+    missing,
+    when_due,
+)
 from certifier.cli.records import read_record
+from certifier.cli.unanswered import perhaps
 from certifier.text import name_in, printable
 
 if TYPE_CHECKING:
@@ -21,8 +31,8 @@ def register(subparsers: "Subparsers") -> None:
         help="let a task that was stopped for a change stay stopped",
         description="Drop a pending restart: Certifier does not start the task again for this"
         " source. The task itself is left as it is. Refused while a run has the source.",
-        epilog="exit status: 0 done; 1 it does not wait for that source, or is in use; 2 wrong"
-        " usage",
+        epilog="exit status: 0 done, also when it did not wait; 1 another task waits, or a run has"
+        " the source; 2 wrong usage",
     )
     parser.add_argument("name", metavar="NAME", help="a registered source")
     parser.add_argument("task", metavar="TASK", help="the task: its identifier, or its ARN")
@@ -31,30 +41,47 @@ def register(subparsers: "Subparsers") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Release the task: 0 done, 1 it does not wait, or a run has the source."""
+    """Release the task: 0 it does not wait, 1 another one does, or a run has the source."""
     return guarded("release", lambda: _run(args))
 
 
 def _run(args: argparse.Namespace) -> int:
     place, name, task = find(args), printable(args.name, 80), printable(args.task, 300)
     arn = _arn(place, args.name, args.task)
-    done = False if arn is None else place.store.release(args.name, arn, place.now())
+    done: InUse | bool = False
+    if arn is not None:
+        with perhaps(
+            f"{task} does not wait for {name} any more", again(args, "certifier", "show", name)
+        ):
+            done = place.store.release(args.name, arn, place.now())
     match done:
         case InUse(by=by):
             print(f"certifier release: {name} has {printable(by)}", file=sys.stderr)
             return 1
-        case False if place.store.state(args.name) is None:
-            return missing("release", args.name, place)
         case False:
-            named = {one: known for known, one in _stopped(place, args.name).items()}
-            waiting = [
-                named.get(pause.task_arn, name_in(pause.task_arn))
-                for pause in place.store.pauses_of(args.name)
-            ]
-            known = f"; what waits: {printable(', '.join(waiting), 2000)}" if waiting else ""
-            complain("release", f"{task} does not wait for {name}{known}")
-            return 1
+            return _does_not_wait(args, place)
     print(f"{task} stays as it is; {name} does not start it again, and is due now")
+    return 0
+
+
+def _does_not_wait(args: argparse.Namespace, place: Installation) -> int:
+    """Say that a task does not wait: 1 when it may be a mistyped one of those that do."""
+    name = printable(args.name, 80)
+    if (state := place.store.state(args.name)) is None:
+        return missing("release", args.name, place)
+    stopped = _stopped(place, args.name)
+    named = {arn: identifier for identifier, arn in stopped.items()}
+    waiting = [
+        named.get(pause.task_arn, name_in(pause.task_arn))
+        for pause in place.store.pauses_of(args.name)
+    ]
+    said = f"{printable(args.task, 300)} does not wait for {name}"
+    if waiting:
+        said += f"; what waits: {printable(', '.join(waiting), 2000)}"
+    if waiting and args.task not in {*stopped, *named, *map(name_in, named)}:
+        complain("release", said)
+        return 1
+    print(f"{said}; {when_due(state)}")
     return 0
 
 

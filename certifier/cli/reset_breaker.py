@@ -3,7 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from certifier.cli.installation import add_options, find, guarded
+from certifier.cli.installation import add_options, again, find, guarded
+from certifier.cli.unanswered import perhaps
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -31,7 +32,8 @@ def _run(args: argparse.Namespace) -> int:
     place = find(args)
     store = place.store
     was_open = store.breaker().open
-    names = store.reset_breaker(place.now())
+    with perhaps("changes may begin again", again(args, "certifier", "status")):
+        names = store.reset_breaker(place.now())
     print("changes may begin again" if was_open else "changes were not stopped")
     if names:
         print(f"due now: {', '.join(names)}")

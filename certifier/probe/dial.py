@@ -290,8 +290,7 @@ def _refusal(answer: bytes) -> StageFailed:
             stage,
             Cause.PROTOCOL_VIOLATION,
             f"{len(answer) - 1} or more unprotected bytes follow the answer to the SSL request",
-            raw=shown,
-            libpq="received unencrypted data after SSL response",
+            raw=shown,  # libpq 18 reads one byte, and OpenSSL takes the rest for a handshake
         )
     if answer[:1] == b"E":
         return StageFailed(

@@ -143,7 +143,10 @@ def _chain_verdict(request: ProbeRequest, seen: Observations, now: datetime) -> 
             passed=False,
             cause=cause,
             seen=text + _perhaps_not_understood(seen),
-            libpq=seen.chain_failure.libpq,
+            # Of what it could not make sense of, OpenSSL has a first complaint, which libpq prints.
+            libpq=None
+            if cause is Cause.CERTIFICATE_UNREADABLE or _passed_over(seen.chain_failure, seen)
+            else seen.chain_failure.libpq,
         )
     return Verdict(passed=True, seen=f"the chain leads to a CA of {_trust(request)}")
 
@@ -215,6 +218,11 @@ def _perhaps_not_understood(seen: Observations) -> str:
     )
 
 
+def _passed_over(failure: StageFailed, seen: Observations) -> bool:
+    """Whether OpenSSL did not find an issuer that is in the CA file, and has signed."""
+    return failure.verify_code in _ISSUER_NOT_FOUND and seen.namesake is True
+
+
 def _issuer_missing(
     request: ProbeRequest, failure: StageFailed, seen: Observations
 ) -> tuple[Cause, str]:
@@ -228,28 +236,38 @@ def _issuer_missing(
         return Cause.UNKNOWN_AUTHORITY, (
             f"{trust} holds {name}: libpq accepts only a chain that ends in a self-signed root"
         )
-    top = _top(seen.chain)
-    if top.unreadable and any(facts.subject == top.issuer for facts in seen.bundle):
+    end = top(seen.chain)
+    if seen.namesake and end.unreadable:
         return Cause.CERTIFICATE_UNREADABLE, (
-            f"{top.title} cannot be read in full ({'; '.join(top.unreadable)}), so that OpenSSL"
-            f" does not find that {top.issuer_title} signed it"
+            f"{end.title} cannot be read in full ({'; '.join(end.unreadable)}), so that OpenSSL"
+            f" does not find that {end.issuer_title} signed it"
         )
-    if top.self_signed:
+    if _passed_over(failure, seen):
         return Cause.UNKNOWN_AUTHORITY, (
-            f"the chain ends in {top.title}, which is not in {trust}; that holds {trusted}"
+            f"{end.issuer_title} of {trust} signed {end.title}, but OpenSSL does not take it for"
+            " the issuer: its usages do not allow that, or an extension of one of them is invalid"
         )
-    if failure.verify_code in _ISSUER_NOT_FOUND and _looks_intermediate(top, seen.bundle):
+    if seen.namesake is False:
+        return Cause.UNKNOWN_AUTHORITY, (
+            f"{trust} holds {end.issuer_title}, but another CA of that name signed {end.title}: its"
+            " key is not the same, as after a CA was made anew"
+        )
+    if end.self_signed:
+        return Cause.UNKNOWN_AUTHORITY, (
+            f"the chain ends in {end.title}, which is not in {trust}; that holds {trusted}"
+        )
+    if failure.verify_code in _ISSUER_NOT_FOUND and _looks_intermediate(end, seen.bundle):
         return Cause.CHAIN_INCOMPLETE, (
-            f"the server does not send {top.issuer_title}, the issuer of {top.title}, and it is not"
+            f"the server does not send {end.issuer_title}, the issuer of {end.title}, and it is not"
             f" in {trust} either; that holds {trusted}"
         )
     return Cause.UNKNOWN_AUTHORITY, (
-        f"{top.issuer_title}, the issuer of {top.title}, is not in {trust}, which holds {trusted};"
+        f"{end.issuer_title}, the issuer of {end.title}, is not in {trust}, which holds {trusted};"
         " if it is an intermediate, the server must send it"
     )
 
 
-def _top(chain: Sequence[CertificateFacts]) -> CertificateFacts:
+def top(chain: Sequence[CertificateFacts]) -> CertificateFacts:
     """The last certificate on the way up from the leaf, by names."""
     top = chain[0]
     for _ in chain:

@@ -22,7 +22,14 @@ from certifier.diagnosis import explain
 from certifier.evidence import LoginFacts
 from certifier.probe.between import differs
 from certifier.probe.failure import StageFailed, contained
-from certifier.probe.messages import Guarded, Progress, fields_of, refusal, violation
+from certifier.probe.messages import (
+    Guarded,
+    Progress,
+    are_fields,
+    fields_of,
+    refusal,
+    violation,
+)
 from certifier.probe.question import (
     COLUMNS,
     QUERY,
@@ -54,7 +61,8 @@ _CODE = 4
 _REQUEST_LIMIT = 2000 - 4
 _REQUEST_LENGTHS = {0: _CODE, 3: _CODE, 5: _CODE + 4}
 _KEY_LENGTH = 8  # in version 3.0 of the protocol
-_PARAMETER_TEXTS = 2
+_PROCESS = 4
+_TEXTS = 2  # of a parameter, and of a notification
 _GOOD_BYE = b"X\0\0\0\4"
 
 
@@ -120,12 +128,21 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         """Nothing in such a message is of use here."""
 
     handle_COMMAND_COMPLETE = _pass_over  # noqa: N815
-    handle_NOTICE_RESPONSE = _pass_over  # noqa: N815
-    handle_NOTIFICATION_RESPONSE = _pass_over  # noqa: N815
+
+    def handle_NOTICE_RESPONSE(self, data: bytes, context: Any) -> None:  # noqa: ARG002, N802
+        """Nothing in it is of use, but it must be one (``pqGetErrorNotice3``)."""
+        if not are_fields(data):
+            raise violation("the server sent a notice that is not valid", stage=self._at)
+
+    def handle_NOTIFICATION_RESPONSE(self, data: bytes, context: Any) -> None:  # noqa: ARG002, N802
+        """The same of a notification (``getNotify``): a process, its channel and a text."""
+        texts = data[_PROCESS:]
+        if len(data) < _PROCESS or texts.count(b"\0") != _TEXTS or not texts.endswith(b"\0"):
+            raise violation("the server sent a notification that is not valid", stage=self._at)
 
     def handle_PARAMETER_STATUS(self, data: bytes, context: Any) -> None:  # noqa: ARG002, N802
         """Of all that a server announces, its version alone is of use."""
-        if data.count(b"\0") != _PARAMETER_TEXTS or not data.endswith(b"\0"):
+        if data.count(b"\0") != _TEXTS or not data.endswith(b"\0"):
             raise violation("the server announced what is not a name and a value", stage=self._at)
         name, _, value = data.partition(b"\0")
         if name == b"server_version":
@@ -184,10 +201,7 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         elif code in (11, 12):
             if progress.scram is None:
                 raise violation("the server goes on with an authentication that it did not begin")
-            if code == 12:
-                progress.scram.check(data[4:])
-            else:
-                self._end_scram(progress.scram.final(data[4:]))
+            self._go_on_with(progress.scram, data[4:], last=code == 12)
         else:
             progress.method = AUTHENTICATION_METHODS.get(code, f"method {code}")
             raise _unsupported(f"the server asks for authentication by {progress.method}")
@@ -256,6 +270,17 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         self._send_message(b"p", mechanism.encode() + b"\0" + struct.pack("!i", len(first)) + first)
         self.guard.flush()
 
+    def _go_on_with(self, scram: Scram, said: bytes, *, last: bool) -> None:
+        """Take the next message of SCRAM. As in libpq, what it is depends on those before it."""
+        if scram.proved:
+            raise violation("the server goes on with SCRAM after its end")
+        if scram.answered:
+            scram.check(said)
+        elif last:
+            raise violation("the server ends SCRAM before it has asked for a proof")
+        else:
+            self._end_scram(scram.final(said))
+
     def _end_scram(self, final: bytes) -> None:
         """Send the last answer, and the query with it: that saves a round trip.
 
@@ -263,8 +288,6 @@ class _Session(CoreConnection):  # type: ignore[misc]  # published without types
         proved that it knows the password. Both fit into one record of TLS, so that a server which
         says no leaves nothing unread, by which its words could be lost.
         """
-        if self._asked:
-            raise violation("the server asks for the last answer of SCRAM twice")
         self._send_message(b"p", final)
         self.send_QUERY(QUERY)
         self._asked = True
@@ -293,7 +316,11 @@ def _mechanisms(data: bytes) -> list[bytes]:
     names = data.split(b"\0")[:-1]  # what no NUL ends is not a name
     if b"" not in names:
         raise violation("the server's list of mechanisms has no end")
-    return names[: names.index(b"")]
+    offered = names[: names.index(b"")]
+    if offered and sum(len(name) + 1 for name in offered) + 1 != len(data):
+        # It would be read as the next message.
+        raise violation("the server's list of mechanisms ends before its message does")
+    return offered
 
 
 def _prepared(password: bytes) -> bytes:

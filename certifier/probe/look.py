@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache, cached_property, partial
 
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in, hostname
+from certifier.certificate.reading import Certificate
 from certifier.evidence import (
     Address,
     Evidence,
@@ -55,6 +56,7 @@ from certifier.vocabulary import Cause, SslMode, Stage
 CHAIN_SHOWN = 20
 _BUNDLE_READ = 500
 _NAMES_KEPT = 200
+_NAMESAKES = 20
 _NAME_LIMIT = 300
 _ALERT_WAIT = 0.02
 _ASIDE = 2.0  # seconds for a look that only explains a failure
@@ -482,7 +484,26 @@ class _Look:
             bundle=tuple(read(der) for der in bundle),
             path=path[:-1] or path,
         )
+        if bundle and self.seen.chain:
+            self.seen = replace(self.seen, namesake=self._namesake(bundle))
         self.anchor_facts = path[-1] if path else None
+
+    def _namesake(self, bundle: tuple[bytes, ...]) -> bool | None:
+        """Whether a CA of the file with the name of the missing issuer signed the chain's end.
+
+        True also where that cannot be checked.
+        """
+        end = judge.top(self.seen.chain)
+        named = [
+            der
+            for der, facts in zip(bundle, self.seen.bundle, strict=True)
+            if facts.subject == end.issuer
+        ]
+        if not named:
+            return None
+        signed = Certificate(self.chain[self.seen.chain.index(end)])
+        checked = [signed.signed_by(Certificate(der)) for der in named[:_NAMESAKES]]
+        return any(one is not False for one in checked)
 
     def _evidence(self, now: datetime) -> Evidence:
         anchor, chain = self.anchor_facts, self.seen.chain

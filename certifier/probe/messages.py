@@ -22,6 +22,9 @@ _SHOWN_OF_ERROR = 8 * 1024
 _READ_OF_ERROR = 2 * 1024  # for its cause: many expressions look for one
 _RECEIVE = 16 * 1024
 _HEADER = 5
+# What libpq reads of a message that is none of these kinds (VALID_LONG_MESSAGE_TYPE).
+_SHORT_LIMIT = 30_000 - 4
+_LONG_KINDS = b"TDdVENA"
 
 
 @dataclass
@@ -84,6 +87,13 @@ class Guarded:
             raise violation(
                 f"the server announced a message of {size} bytes; at most {_MESSAGE_LIMIT} are"
                 " read",
+                stage=self._stage,
+            )
+        if size > _SHORT_LIMIT and header[:1] not in _LONG_KINDS:
+            kind = header[:1].decode("ascii", "backslashreplace")
+            raise violation(
+                f"the server announced a message of type {kind!r} with {size} bytes; libpq reads"
+                f" {_SHORT_LIMIT} of that kind",
                 stage=self._stage,
             )
         return self._exactly(size)
@@ -187,6 +197,17 @@ def fields_of(data: bytes) -> dict[str, str]:
     """The fields of an ErrorResponse by their letter."""
     parts = [part.decode("utf-8", "replace") for part in data.split(b"\0")]
     return {part[0]: part[1:] for part in parts if part}
+
+
+def are_fields(data: bytes) -> bool:
+    """Whether these are fields and their end, as ErrorResponse and NoticeResponse consist of."""
+    at = 0
+    while data[at : at + 1] not in (b"", b"\0"):
+        end = data.find(b"\0", at + 1)
+        if end < 0:
+            return False
+        at = end + 1
+    return at == len(data) - 1
 
 
 def violation(seen: str, *, raw: str | None = None, stage: Stage = Stage.LOGIN) -> StageFailed:

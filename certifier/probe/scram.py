@@ -6,7 +6,6 @@ between has taken that offer away.
 """
 
 import base64
-import contextlib
 import hashlib
 import hmac
 import re
@@ -22,9 +21,9 @@ BOUND, UNBOUND = "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"
 _ITERATIONS_LIMIT = 600_000  # what OWASP asks for
 _ITERATIONS_A_SECOND = 2_400_000  # about
 _ITERATIONS_USUAL = 4096
-_DIGITS = 12
-_FIRST = re.compile(r"r=([^,]*),s=([^,]*),i=([^,]*)(?:,.*)?", re.DOTALL)
-_FINAL = re.compile(r"([ev])=([^,]*)(?:,.*)?", re.DOTALL)
+_FIRST = re.compile(rb"r=([^,\0]*),s=([^,\0]*),i=([^,\0]*)(?:,[^\0]*)?")
+_FINAL = re.compile(rb"([ev])=([^,\0]*)(?:,[^\0]*)?")
+_NUMBER = re.compile(rb"[ \t\n\v\f\r]*\+?0*([0-9]{1,12})")  # strtol's, as far as it is of use here
 
 
 class Scram:
@@ -54,6 +53,11 @@ class Scram:
         self._signature = b""
         self.proved = False
 
+    @property
+    def answered(self) -> bool:
+        """Whether the server was given our proof."""
+        return bool(self._signature)
+
     def first(self) -> bytes:
         """The client-first message. PostgreSQL reads the user from the startup packet alone."""
         return self._header + self._bare()
@@ -63,11 +67,11 @@ class Scram:
 
     def final(self, server_first: bytes) -> bytes:
         """The client-final message."""
-        found = _FIRST.fullmatch(server_first.decode("utf-8", "replace"))
+        found = _FIRST.fullmatch(server_first)
         if found is None:
             raise _malformed("the server's first message is none", "malformed SCRAM message")
         nonce, salt, iterations = found.groups()
-        if not nonce.startswith(self._nonce) or nonce == self._nonce:
+        if not nonce.startswith(self._nonce.encode()):
             raise _malformed(
                 "the server's nonce does not extend ours",
                 "invalid SCRAM response (nonce mismatch)",
@@ -75,7 +79,7 @@ class Scram:
         rounds, salted_with = self._rounds(iterations), _bytes(salt)
         with self._allowance.known_work(rounds / _ITERATIONS_A_SECOND, Stage.LOGIN):
             salted = hashlib.pbkdf2_hmac("sha256", self._password, salted_with, rounds)
-        without_proof = f"c={_text(self._bound)},r={nonce}".encode()
+        without_proof = b"c=" + _text(self._bound).encode() + b",r=" + nonce
         said = b",".join((self._bare(), server_first, without_proof))
         client_key = hmac.digest(salted, b"Client Key", "sha256")
         proof = hmac.digest(hashlib.sha256(client_key).digest(), said, "sha256")
@@ -85,16 +89,17 @@ class Scram:
 
     def check(self, server_final: bytes) -> None:
         """Whether the server knows the password too."""
-        found = _FINAL.fullmatch(server_final.decode("utf-8", "replace"))
+        found = _FINAL.fullmatch(server_final)
         if found is None:
             raise _malformed("the server's last message is none", "malformed SCRAM message")
-        if found[1] == "e":
+        if found[1] == b"e":
+            said = found[2].decode("utf-8", "replace")
             raise StageFailed(
                 Stage.LOGIN,
                 Cause.PASSWORD_REJECTED,
-                f"the server ended SCRAM with the error {found[2][:100]}",
-                raw=found[0],
-                libpq=f"error received from server in SCRAM exchange: {found[2]}",
+                f"the server ended SCRAM with the error {said[:100]}",
+                raw=found[0].decode("utf-8", "replace"),
+                libpq=f"error received from server in SCRAM exchange: {said}",
             )
         signature = _bytes(found[2])
         if len(signature) != hashlib.sha256().digest_size:
@@ -102,16 +107,17 @@ class Scram:
                 f"the server's signature has {len(signature)} bytes",
                 "malformed SCRAM message (invalid server signature)",
             )
-        if not self._signature or not hmac.compare_digest(signature, self._signature):
+        if not hmac.compare_digest(signature, self._signature):
             raise unproven()
         self.proved = True
 
-    def _rounds(self, text: str) -> int:
-        known = text.isascii() and text.isdecimal() and len(text) <= _DIGITS
-        rounds = int(text) if known else 0
+    def _rounds(self, text: bytes) -> int:
+        known = _NUMBER.fullmatch(text)
+        rounds = int(known[1]) if known else 0
         if not 0 < rounds <= _ITERATIONS_LIMIT:
+            shown = text[:24].decode("ascii", "backslashreplace")
             raise _malformed(
-                f"the server asks for {text[:24] or 'no'} SCRAM iterations;"
+                f"the server asks for {shown or 'no'} SCRAM iterations;"
                 f" at most {_ITERATIONS_LIMIT} are computed",
                 None if rounds else "malformed SCRAM message (invalid iteration count)",
             )
@@ -136,14 +142,14 @@ def unproven() -> StageFailed:
     )
 
 
-def _bytes(text: str) -> bytes:
-    """What base64 holds; nothing is as wrong as what it cannot hold."""
-    found = b""
-    with contextlib.suppress(ValueError):
-        found = base64.b64decode(text.encode(), validate=True)
-    if not found:
-        raise _malformed("the server's salt or proof is not base64", "malformed SCRAM message")
-    return found
+def _bytes(text: bytes) -> bytes:
+    """What base64 holds."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise _malformed(
+            "the server's salt or proof is not base64", "malformed SCRAM message"
+        ) from None
 
 
 def _text(data: bytes) -> str:

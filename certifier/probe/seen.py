@@ -40,6 +40,8 @@ class Observations:
         older: what a client without a server name was shown; None when nobody looked.
         leaf: the certificate (DER); names, match: of it; None when no leaf was seen.
         chain: as served; bundle: the certificates of the CA file.
+        namesake: whether a CA of the file that has the name of the chain's last issuer signed it;
+            None when no CA there has that name.
         path: from the leaf up to the CA that it was verified with, without that; empty when it was
             not verified.
     """
@@ -59,6 +61,7 @@ class Observations:
     match: Match | None = None
     chain: tuple[CertificateFacts, ...] = ()
     bundle: tuple[CertificateFacts, ...] = ()
+    namesake: bool | None = None
     path: tuple[CertificateFacts, ...] = ()
 
     @property

@@ -38,8 +38,15 @@ _OF_VERSIONS = frozenset(
     }
 )
 _LIBPQ_OPENSSL = (3, 5)
-_SIGNATURES = frozenset({7, 8})  # X509_V_ERR_CERT_SIGNATURE_FAILURE, and the same of a CRL
+# X509_V_ERR_CERT_SIGNATURE_FAILURE, the same of a CRL, and UNSUPPORTED_NAME_SYNTAX: OpenSSL has
+# complained of something inside before that, and libpq prints its first complaint.
+_INSIDE = frozenset({7, 8, 53})
 _ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+# What libpq says where a handshake is cut off, and where it is closed as TLS closes a connection.
+_END_IN_HANDSHAKE = {
+    ssl.SSLEOFError: "SSL error: unexpected eof while reading",
+    ssl.SSLZeroReturnError: "unrecognized SSL error code: 6",
+}
 
 
 class ChainUnreadable(StageFailed):
@@ -106,7 +113,9 @@ class TlsConnection:
             except ssl.SSLError as error:
                 self.deadline.left(Stage.TLS)
                 if isinstance(error, _ENDS):
-                    raise connection_lost(None, Stage.TLS) from None
+                    lost = connection_lost(None, Stage.TLS)
+                    lost.libpq = _END_IN_HANDSHAKE[type(error)]
+                    raise lost from None
                 negotiated = self._tls.cipher() is not None
                 raise tls_failed(
                     error, Stage.TLS, negotiated=negotiated, offered=self._offered
@@ -239,8 +248,7 @@ def _not_verified(error: ssl.SSLCertVerificationError) -> StageFailed:
         diagnosis.cause,
         diagnosis.seen,
         raw=f"{error.verify_message} (verify code {error.verify_code})",
-        # Of a signature it prints the first complaint of the algorithm, which Python does not tell.
-        libpq=None if error.verify_code in _SIGNATURES else "SSL error: certificate verify failed",
+        libpq=None if error.verify_code in _INSIDE else "SSL error: certificate verify failed",
         verify_code=error.verify_code,
     )
 
@@ -272,7 +280,10 @@ def tls_failed(
             f"; {ssl.OPENSSL_VERSION}, used here, does not offer all that libpq's offers"
             " (ML-KEM, and brainpool in TLS 1.3)"
         )
-    return StageFailed(stage, cause, seen, raw=str(error), libpq=libpq)
+    # "ASN1 lib" is what is left of a first complaint, which libpq prints; of an alert that has no
+    # name, it prints the number.
+    words = None if libpq.endswith((" lib", "unknown error")) else libpq
+    return StageFailed(stage, cause, seen, raw=str(error), libpq=words)
 
 
 def _der_of(certificates: Any) -> list[bytes]:

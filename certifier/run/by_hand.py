@@ -1,7 +1,9 @@
 """What a person does by hand where a change could not be rolled back: the values of before.
 
 The values are those that the run before the change has read of the endpoint, not those in the log:
-that lies in the table, which more people may write. A password is named by its version alone. Pure.
+that lies in the table, which more people may write. A password is named by its version alone, and
+the command takes it out of the secret by a pipe: neither a history nor a list of processes holds
+it. Pure.
 """
 
 import json
@@ -36,8 +38,9 @@ _SETTINGS = {
 _ODD = re.compile(r"^-|://|`")
 """What the AWS CLI takes for an option, or for a file or page whose content it sends in place of
 the value (AWS CLI User Guide, "Loading a parameter from a file"); and what ends the command."""
-_ROOM = 900
-"""Characters of a remedy with a command: a finding holds 1,024, a mail shows 1,000."""
+_ROOM = 960
+"""Characters of a remedy with a command: a finding holds 1,024, a mail shows 1,000, and a name in
+the place of NAME has 40."""
 
 
 def as_it_was(
@@ -96,30 +99,31 @@ def _remedy(log: UndoLog, before: Endpoint) -> str | None:
 
     ``None`` when that would be shown cut short, or when a value in it might be read as another.
     """
-    values = before.fields.given().values()
+    values = [*before.fields.given().values(), *(_old_password(log) or ())]
     if any(_ODD.search(str(value)) or not str(value).isprintable() for value in values):
         return None
+    unknown = log.new_password_version is not None and _old_password(log) is None
     remedy = (
         "Act now: remove what the other findings name and run `certifier certify NAME`, which "
-        f"rolls back. Or by hand: `{command(log, before)}`. {_password(log)}The next run then "
-        "tests that, and starts the tasks once DMS connects."
+        f"rolls back. Or by hand: `{command(log, before)}`. "
+        f"{'Its password of before is not known. ' if unknown else ''}The next run tests "
+        "that, and starts the tasks once DMS connects."
     )
     return remedy if len(remedy) <= _ROOM else None
 
 
-def _password(log: UndoLog) -> str:
-    if log.new_password_version is None:
-        return ""
-    if log.old_password_version is None:
-        return "Its password of before is not known. "
-    return (
-        f"Its password of before is version {log.old_password_version} of the secret "
-        f"{log.credentials}: give it with --password. "
-    )
+def _old_password(log: UndoLog) -> tuple[str, str] | None:
+    """Return secret and version of the password of before; ``None``: it stays, or is not known."""
+    if None in (log.new_password_version, log.old_password_version, log.credentials):
+        return None
+    return str(log.credentials), str(log.old_password_version)
 
 
 def command(log: UndoLog, before: Endpoint) -> str:
     """Return the command that sets what the change wrote to its values of before.
+
+    For bash, zsh and every other shell of POSIX. The AWS CLI reads the file that a value names
+    once, as it is, so a password comes by standard input; without one, DMS is not called.
 
     Args:
         before: the endpoint as it was read before the change.
@@ -132,7 +136,15 @@ def command(log: UndoLog, before: Endpoint) -> str:
     )
     words = ["aws", "dms", "modify-endpoint", "--endpoint-arn", before.arn]
     words += ["--engine-name", before.engine, *_options(sent, before.fields)]
-    return shlex.join([*words, "--region", before.arn.split(":")[3]])
+    region = ["--region", before.arn.split(":")[3]]
+    if (password := _old_password(log)) is None:
+        return shlex.join([*words, *region])
+    secret, version = password
+    get = ["aws", "secretsmanager", "get-secret-value", "--secret-id", secret]
+    get += ["--version-id", version, "--query", "SecretString", "--output", "text", *region]
+    take = f"P=$({shlex.join(get)} | jq -r '.password // empty')"
+    give = shlex.join([*words, "--password", "file:///dev/stdin", *region])
+    return f"""({take}; [ -n "$P" ] && printf %s "$P" | {give})"""
 
 
 def _options(sent: EndpointFields, had: EndpointFields) -> list[str]:

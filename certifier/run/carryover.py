@@ -80,8 +80,9 @@ def anchors(dossier: Dossier, state: SourceState, now: datetime) -> dict[str, An
     """
     trusted = dict.fromkeys(facts.sha256 for facts in trusted_facts(dossier.material))
     kept: dict[str, Any] = {}
-    if not trusted.keys() <= set(state.anchors):
-        older = [sha256 for sha256 in state.anchors if sha256 not in trusted]
+    known = _without_withdrawn(dossier, state)
+    if not trusted.keys() <= set(known):
+        older = [sha256 for sha256 in known if sha256 not in trusted]
         kept["anchors"] = (*older, *trusted)[-ANCHORS:]
     if dossier.material is not None and dossier.material.trusted is not None:
         kept["anchors_left"] = left_since(dossier.material, state.anchors_left, now) or None
@@ -110,14 +111,36 @@ def nodes(
 def pending_anchors(
     source: Source, dossier: Dossier, end: Ending, state: SourceState
 ) -> dict[str, Any]:
-    """Return which CAs wait for approval from now on: none that a certified run has used."""
+    """Return which CAs wait for approval from now on: none that a certified run has used.
+
+    One that leaves the bundle while it waits is not known any more: nobody has approved it, and if
+    it comes again it waits again.
+    """
     if dossier.material is None or dossier.material.bundle_pem is None:
         return {}
+    known = _without_withdrawn(dossier, state)
+    kept: dict[str, Any] = {} if known == state.anchors else {"anchors": known}
     waiting: tuple[str, ...] = ()
     if not end.outcome.is_proven:
         bundle = facts_in(dossier.material.bundle_pem)
         waiting = tuple(facts.sha256 for facts in unapproved(source, bundle, state))
-    return {} if waiting == state.pending_anchors else {"pending_anchors": waiting}
+    return kept if waiting == state.pending_anchors else {**kept, "pending_anchors": waiting}
+
+
+def _without_withdrawn(dossier: Dossier, state: SourceState) -> tuple[str, ...]:
+    """Return the CAs that are known, without those that waited and are not in the bundle now.
+
+    Never none, where one was known: a source without known CAs trusts its first bundle.
+    """
+    if dossier.material is None or dossier.material.bundle_pem is None:
+        return state.anchors
+    bundle = {facts.sha256 for facts in facts_in(dossier.material.bundle_pem)}
+    known = tuple(
+        sha256
+        for sha256 in state.anchors
+        if sha256 in bundle or sha256 not in state.pending_anchors
+    )
+    return known or state.anchors
 
 
 def events(state: SourceState, sent: Iterable[Finding], version: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from certifier.run.dossier import Dossier
 from certifier.run.drift import acm_behind
 from certifier.run.event import Problem
 from certifier.run.settled import settled_causes
+from certifier.run.weakening import distinct
 from certifier.text import listed
 from certifier.vocabulary import Cause, Decision, Outcome, Severity, Witness
 
@@ -259,6 +260,8 @@ def _of_the_end(
     if found.new_anchors:
         names = listed(found.new_anchors)
         seen = f"the CA bundle, or the endpoint, holds a CA that was never there before: {names}"
+        if names != (every := "; ".join(found.new_anchors)):
+            seen = distinct(seen, every)
         added.append(finding(Cause.NEW_TRUST_ANCHOR, place=Witness.INTAKE, seen=seen))
     if found.canary_left is not None:
         seen = f"the canary endpoint {found.canary_left} could not be deleted; the next run tries"

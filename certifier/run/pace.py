@@ -5,7 +5,7 @@ the whole account. A source that has run often is only due then: the next tick r
 many events there were. A person or a pipeline that starts it by its name is not kept waiting.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from certifier.run.state import SourceState
@@ -14,6 +14,17 @@ RUNS: Final = 5
 """How many runs of a source, within ``WITHIN``, events may add to."""
 WITHIN: Final = timedelta(minutes=10)
 """About one tick of the schedule."""
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def last_run(state: SourceState | None) -> datetime:
+    """Return when a source was claimed or recorded last; one that never was comes first."""
+    if state is None:
+        return _NEVER
+    seen = (state.claim.since if state.claim else None, state.recorded_at)
+    return max((moment for moment in seen if moment is not None), default=_NEVER)
 
 
 def waits_for_tick(state: SourceState | None, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from certifier.identity import same_host, same_secret
 from certifier.models import Finding
 from certifier.run.documents import Change
 from certifier.source import Source
+from certifier.text import printable
 from certifier.vocabulary import Cause, Severity, SslMode, Witness
 
 EVENTS = frozenset(
@@ -28,6 +29,8 @@ EVENTS = frozenset(
 
 REMEMBERED_EVENTS = 100
 """How many events are remembered of a source."""
+_DIGITS = 32
+"""Hexadecimal digits of a digest: nobody finds two CAs or hosts that have these in common."""
 
 
 def weakening(
@@ -47,7 +50,22 @@ def weakening(
         *_credentials(source, endpoint, credentials),
         *_permission(source, endpoint, by_field.values()),
     )
-    return tuple(finding(cause, place=Witness.PLAN, seen=seen) for cause, seen in found)
+    return tuple(finding(cause, place=Witness.PLAN, seen=distinct(s)) for cause, s in found)
+
+
+def distinct(seen: str, whole: str | None = None) -> str:
+    """Return what was seen, so that two events never read the same.
+
+    Where a finding would cut it off or escape something in it, it ends with a digest of the whole.
+
+    Args:
+        whole: what ``seen`` is a summary of.
+    """
+    if whole is None and printable(seen) == seen:
+        return seen
+    digest = hashlib.sha256((whole or seen).encode("utf-8", "surrogatepass")).hexdigest()
+    end = f" (SHA-256 of all of it: {digest[:_DIGITS]})"
+    return printable(seen, 1024 - len(end)) + end
 
 
 def _weakened(source: Source, endpoint: Endpoint) -> Iterator[tuple[Cause, str]]:
@@ -125,4 +143,4 @@ def event_key(found: Finding, version: int) -> str:
     A CA is the same one whatever the version.
     """
     of = 0 if found.cause is Cause.NEW_TRUST_ANCHOR else version
-    return hashlib.sha256(f"{found.cause} {of} {found.seen}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{found.cause} {of} {found.seen}".encode()).hexdigest()[:_DIGITS]

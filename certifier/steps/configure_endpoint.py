@@ -16,7 +16,9 @@ from certifier.ownership import (
     SOURCE_TAG,
     STACK_TAG,
     certificate_identifier,
+    is_made,
     is_ours,
+    made_arn,
     made_resource,
 )
 from certifier.run.documents import (
@@ -48,6 +50,7 @@ from certifier.steps.consenting import require_consent, why_denied
 from certifier.steps.context import StepContext
 from certifier.steps.dms_settings import DmsSettings
 from certifier.steps.passwords import password, password_at
+from certifier.text import name_in
 from certifier.vocabulary import Action, Cause, SettingsUnderTest, Severity, Witness
 
 READY = "active"
@@ -116,7 +119,7 @@ def _apply(event: ConfigureEvent, context: StepContext[DmsSettings], held: Held)
     if endpoint is None:
         if not log.created:
             raise _refuse(Cause.ENDPOINT_GONE, f"{log.endpoint_identifier} was deleted meanwhile")
-        _create(event, context, plan, new, log)
+        _create(event, context, held, plan=plan, new=new, log=log)
         return ConfigureAnswer(done=False)
     if log.created and not _made_here(event, context, endpoint):
         seen = f"somebody else made an endpoint {endpoint.identifier} at the same time"
@@ -132,11 +135,8 @@ def _apply(event: ConfigureEvent, context: StepContext[DmsSettings], held: Held)
         return _unless_last(event, _not_applied(wrong, endpoint.fields, new))
     _check_the_rest(event, context, endpoint, log)
     if log.created:
-        # Before anybody can name it by the ARN that it has from now on.
-        owner = held.own_endpoint(endpoint.identifier, endpoint.arn)
-        if owner is not None:
-            seen = f"{endpoint.identifier} already belongs to the source {owner}"
-            raise _refuse(Cause.ENDPOINT_TAKEN, seen)
+        # Held before it was made, unless DMS has given it another ARN than it was asked for.
+        _own(held, endpoint.identifier, endpoint.arn)
         held.remember(endpoint_arn=endpoint.arn)
     context.write(event, CONFIGURED, Configured(endpoint=endpoint, created=log.created))
     return ConfigureAnswer(done=True)
@@ -262,11 +262,23 @@ def _read_pem(material: Material | None, arn: str) -> str | None:
 def _create(
     event: ConfigureEvent,
     context: StepContext[DmsSettings],
+    held: Held,
+    *,
     plan: Plan,
     new: EndpointFields,
     log: UndoLog,
 ) -> None:
+    """Have DMS make the endpoint, under an ARN that the source holds before anybody can name it.
+
+    One that was held for an endpoint which was not made is taken again: a source whose endpoint
+    cannot be made holds no more of them with each run.
+    """
     source = event.source.spec
+    unused = (key for key in held.state.owned if ":" in key and is_made(key))
+    arn = next((key for key in unused if context.dms.endpoint(key) is None), None)
+    if arn is None:
+        arn = made_arn(made_resource(), event.run)
+        _own(held, log.endpoint_identifier, arn)
     material = context.read(event, MATERIAL)
     version = material.versions.credentials if material else None
     context.dms.create_endpoint(
@@ -276,8 +288,18 @@ def _create(
         fields=new,
         password=password(event, context, version if plan.create else None),
         tags={SOURCE_TAG: event.name, STACK_TAG: context.settings.installation},
-        resource=made_resource(),
+        resource=name_in(arn),
     )
+
+
+def _own(held: Held, identifier: str, arn: str) -> None:
+    """Hold the endpoint under both of its names.
+
+    Raises:
+        Refused: another source has it.
+    """
+    if (owner := held.own_endpoint(identifier, arn)) is not None:
+        raise _refuse(Cause.ENDPOINT_TAKEN, f"{identifier} already belongs to the source {owner}")
 
 
 def _made_here(

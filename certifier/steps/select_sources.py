@@ -2,7 +2,8 @@
 
 It runs what is registered and registers nothing: its role may not. What Onboard hands over, it
 takes from the document that the function of Onboard alone may write. Plan mode makes nothing due.
-What events have run often of late waits for the next tick (``certifier.run.pace``).
+What events have run often of late waits for the next tick, and so does what is more
+than a batch (``certifier.run.pace``).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -16,11 +17,12 @@ from certifier.models import Fact
 from certifier.run.event import Event, run_id
 from certifier.run.mail import about_nothing, about_unreadable
 from certifier.run.measures import Measures, of_tick
-from certifier.run.pace import waits_for_tick
+from certifier.run.pace import last_run, waits_for_tick
 from certifier.run.site import Site
 from certifier.run.state import OnHold
 from certifier.run.summary import ChildOutcome
 from certifier.source import Source
+from certifier.source_values import is_name
 from certifier.steps.context import StepContext, StepSettings
 from certifier.triggers import (
     AllDue,
@@ -108,7 +110,7 @@ def run(
         # If their run is cut off, or finds the source busy, what was asked for is not forgotten.
         context.store.set_due([source.name for source, _ in good], context.now())
         if request.origin is Origin.EVENT:
-            good = [each for each in good if not _has_run_often(each[0].name, context)]
+            good = _at_once(good, context)
     if mode is not Mode.PLAN:
         left = sorted(chosen.keys() - runnable)
         site = Site.of(event.execution, context.settings.installation, context.settings.docs_url)
@@ -236,9 +238,19 @@ def _set_aside(
         context.store.set_aside(name, context.now() + SET_ASIDE, noted)
 
 
-def _has_run_often(name: str, context: StepContext[SelectSettings]) -> bool:
-    """Whether the next tick is soon enough for an event."""
-    return waits_for_tick(context.store.state(name), context.now())
+def _at_once(
+    good: Iterable[tuple[Source, int]], context: StepContext[SelectSettings]
+) -> list[tuple[Source, int]]:
+    """Return those that an event runs now; for the others the next tick is soon enough.
+
+    As many as a tick takes, those first that have not been run for the longest time: many sources
+    may share a secret, and DMS takes a few calls a second.
+    """
+    states = [(each, context.store.state(each[0].name)) for each in good]
+    now = context.now()
+    waiting = [(each, state) for each, state in states if not waits_for_tick(state, now)]
+    waiting.sort(key=lambda one: last_run(one[1]))
+    return [each for each, _ in waiting[: context.settings.batch]]
 
 
 def _on_hold(name: str, execution: str, hold: OnHold) -> ChildOutcome:
@@ -272,7 +284,8 @@ def _read(names: Iterable[str], context: StepContext[SelectSettings]) -> Chosen:
 
 
 def _named(names: tuple[str, ...], context: StepContext[SelectSettings]) -> Chosen:
-    found = _read(names, context)
+    # Whatever else is asked for is not looked up: DynamoDB takes no key of any length.
+    found = _read((name for name in names if is_name(name)), context)
     if unknown := [name for name in names if name not in found]:
         raise InvalidEvent(
             *(f"names: {_short(name)} is not a registered source" for name in unknown)

@@ -35,9 +35,10 @@ class CertifiedSource(Construct):
             self._function("Begin", "begin", onboard),
             self._function("IsComplete", "is_complete", onboard),
         )
-        begin.add_to_role_policy(
-            iam.PolicyStatement(actions=["states:StartExecution"], resources=[onboard])
-        )
+        for starts in (begin, look):  # the second one after a run that another one kept out
+            starts.add_to_role_policy(
+                iam.PolicyStatement(actions=["states:StartExecution"], resources=[onboard])
+            )
         executions = Stack.of(self).format_arn(
             service="states",
             resource="execution",
@@ -53,7 +54,8 @@ class CertifiedSource(Construct):
             on_event_handler=begin,
             is_complete_handler=look,
             query_interval=Duration.seconds(15),
-            # An hour: every loop of a run has ended by then.
+            # An hour, the most that CloudFormation waits: every loop of a run has ended by then,
+            # also of the last attempt of handler.py.
             total_timeout=Duration.hours(1),
         )
         self.resource = CustomResource(

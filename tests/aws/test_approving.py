@@ -67,7 +67,8 @@ def test_without_fingerprints_all_that_wait_are_approved(
     out = capsys.readouterr().out
     assert all(one in out for one in (SEEN, SWAPPED))
     assert pending(store) == ()
-    assert approve() == 1
+    assert approve() == 0
+    assert "no CA of orders waits for approval" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["", "5e" * 7, "5e" * 33, "CN=Orders CA", "zz" * 8, "\x1b" * 16])

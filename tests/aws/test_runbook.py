@@ -308,9 +308,9 @@ CERTIFIER = {
     "certifier discover --probe": 0,
     "certifier watch": 1,  # nothing runs
     "certifier doctor": 1,  # nobody is notified
-    "certifier approve orders": 1,  # nothing waits
+    "certifier approve orders": 0,  # nothing waits
     "certifier pause orders --why 'the database is being moved'": 1,  # the source has a claim
-    "certifier unpause orders": 1,
+    "certifier unpause orders": 0,
     "certifier release orders orders-to-warehouse": 1,  # no task of that name waits
     "certifier probe orders.db.example.com:5432": UNREACHABLE,
     "certifier probe orders.db.example.com --ca-bundle certificates/root.crt": 2,  # not here

@@ -457,7 +457,8 @@ def test_a_paused_source_is_not_run(
     live.tick()
     assert live.outcome == "certified"
     assert live.world.state()["recorded_at"] > before
-    assert command("unpause", NAME) == 1
+    assert command("unpause", NAME) == 0
+    assert "orders is not paused; due " in capsys.readouterr().out
     assert command("pause", "nosuch", "--why", "x") == 1
 
 
@@ -484,8 +485,8 @@ def test_a_released_task_stays_stopped(
     live.dms.set_task(live.task, start_failure=None)
     live.tick()
     assert (live.outcome, live.unfinished, live.status()) == ("certified", [], "failed")
-    assert command("release", NAME, task) == 1
-    assert "does not wait for orders" in capsys.readouterr().err
+    assert command("release", NAME, task) == 0
+    assert "does not wait for orders; due " in capsys.readouterr().out
 
 
 def test_doctor_looks_at_what_goes_wrong_first(

@@ -195,7 +195,9 @@ def test_a_secret_whose_owner_withdraws_is_named_with_the_version_that_is_missin
     assert (own.outcome, own.status()) == ("failed", "stopped")
     seen = own.found("not_allowed")["seen"]
     assert f"aws secretsmanager tag-resource --secret-id {secret} " in seen
-    assert "Its password of before is version " in own.found("not_rolled_back")["remedy"]
+    remedy = own.found("not_rolled_back")["remedy"]
+    assert f"get-secret-value --secret-id {secret} --version-id " in remedy
+    assert "--password file:///dev/stdin" in remedy
     assert LATER not in str(own.world.record())
     secrets.tag_resource(SecretId=CREDENTIALS, Tags=[{"Key": TAG, "Value": "orders"}])
     own.dms.judge = lambda _: None

@@ -4,12 +4,14 @@ import importlib.util
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from cfnlint.api import lint_file
 from jsonata.jsonata import Jsonata
 
@@ -124,6 +126,14 @@ def test_the_cdk_app_may_start_onboard_and_look_and_no_more(app: dict[str, Any])
     assert actions["states:StartExecution"] == ONBOARD or isinstance(
         actions["states:StartExecution"], dict
     )
+    starts = [
+        policy["Roles"][0]["Ref"]
+        for policy in of_type(app, "AWS::IAM::Policy").values()
+        if ONBOARD in json.dumps(policy["PolicyDocument"]) and "Certified" in str(policy["Roles"])
+    ]
+    assert {"Begin", "IsComplete"} <= {
+        part for ref in starts for part in ("Begin", "IsComplete") if part in ref
+    }
     assert ":execution:Onboard-AbC:*" in json.dumps(actions["states:DescribeExecution"])
 
 
@@ -211,3 +221,120 @@ def test_a_pipeline_tries_again_what_passes_and_leaves_the_rest_to_people(
         summary = Summary(execution="x", reported_at=datetime.now(UTC), lines=(line,))
         cause = failed_cause(summary, "reports/x")
     assert next_after(error, cause, attempt) == expected
+
+
+REQUEST = "6f1c0d5e-0000-4000-8000-000000000001"
+NEXT = f"{REQUEST}-"
+
+
+def execution(how: str) -> dict[str, Any]:
+    """What DescribeExecution says of an execution of Onboard that ended so, six minutes ago.
+
+    Args:
+        how: a status, an outcome, or an error; ``just`` before it: half a minute ago.
+    """
+    if how == "SUCCEEDED":
+        source = {"endpoint_arn": "arn:e", "certificate_arn": None, "days_left": 80}
+        return {"status": how, "output": json.dumps({"sources": [source]})}
+    if how.isupper():
+        return {"status": how}
+    how, just = how.removeprefix("just "), how.startswith("just ")
+    ended = datetime.now(UTC) - (timedelta(seconds=30) if just else timedelta(minutes=6))
+    if how[0].isupper():
+        return {"status": "FAILED", "error": how, "cause": "the service is busy", "stopDate": ended}
+    line = Line(name="orders", outcome=Outcome(how))
+    summary = Summary(
+        execution="x", reported_at=datetime.now(UTC), lines=(line,), failed=f"orders: {how}"
+    )
+    cause = failed_cause(summary, "reports/x")
+    return {"status": "FAILED", "error": "NotCertified", "cause": cause, "stopDate": ended}
+
+
+def looked(
+    monkeypatch: pytest.MonkeyPatch, executions: list[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Look whether the resource is done; return the answer, and what was started meanwhile.
+
+    Args:
+        executions: how those of the request have ended so far.
+    """
+    machine = ONBOARD.replace(":stateMachine:", ":execution:")
+    names = [REQUEST, *(f"{NEXT}{nth}" for nth in range(2, 20))]
+    known = dict(zip(names, map(execution, executions), strict=False))
+    started: list[str] = []
+
+    def call(_: Any, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+        if operation == "StartExecution":
+            if asked["name"] in known:
+                raise ClientError({"Error": {"Code": "ExecutionAlreadyExists"}}, operation)
+            assert asked["stateMachineArn"] == ONBOARD
+            assert json.loads(asked["input"]) == {"sources": [{"name": "orders", "port": 5432}]}
+            started.append(asked["name"])
+            return {}
+        name = asked["executionArn"].removeprefix(f"{machine}:")
+        if name not in known:
+            raise ClientError({"Error": {"Code": "ExecutionDoesNotExist"}}, operation)
+        return known[name]
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    monkeypatch.setenv("ONBOARD", ONBOARD)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    handler = loaded(EXAMPLES / "cdk-app/provider/handler.py")
+    properties = {"Source": {"name": "orders", "port": "5432"}}
+    event = {"RequestType": "Create", "RequestId": REQUEST, "ResourceProperties": properties}
+    return handler.is_complete(event, None), started
+
+
+@pytest.mark.parametrize(
+    ("executions", "started"),
+    [
+        ([], []),  # Step Functions does not know it yet
+        (["RUNNING"], []),
+        (["just deferred"], []),
+        (["deferred"], [f"{NEXT}2"]),
+        (["Busy"], [f"{NEXT}2"]),
+        (["deferred", "RUNNING"], []),
+        (["deferred", "Busy", "just deferred"], []),
+        (["deferred", "Busy", "deferred", "deferred"], [f"{NEXT}5"]),
+    ],
+)
+def test_the_custom_resource_waits_while_another_run_has_its_source(
+    monkeypatch: pytest.MonkeyPatch, executions: list[str], started: list[str]
+) -> None:
+    """An event of the secret may have been quicker: it starts Onboard again, after five minutes."""
+    assert looked(monkeypatch, executions) == ({"IsComplete": False}, started)
+
+
+@pytest.mark.parametrize("before", [[], ["deferred"], ["deferred", "Busy"]])
+def test_the_custom_resource_ends_with_the_attempt_that_succeeds(
+    monkeypatch: pytest.MonkeyPatch, before: list[str]
+) -> None:
+    """Whichever that is."""
+    answer, started = looked(monkeypatch, [*before, "SUCCEEDED"])
+    assert answer["Data"] == {"EndpointArn": "arn:e", "CertificateArn": "", "DaysLeft": 80}
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    ("executions", "reason"),
+    [
+        (["refused"], "orders: refused"),
+        (["deferred", "failed"], "orders: failed"),
+        (["deferred"] * 5, "orders: deferred"),
+        (["Busy"] * 5, "the service is busy"),
+        (["InvalidEvent"], "the service is busy"),
+        (["TIMED_OUT"], "TIMED_OUT"),
+    ],
+)
+def test_the_custom_resource_leaves_the_rest_to_people(
+    monkeypatch: pytest.MonkeyPatch, executions: list[str], reason: str
+) -> None:
+    """Also a source that another run has for all of five attempts: some twenty minutes."""
+    with pytest.raises(RuntimeError, match=reason):
+        looked(monkeypatch, executions)
+
+
+def test_all_attempts_of_the_custom_resource_begin_within_half_its_time() -> None:
+    """CloudFormation waits for an hour; the last one needs time to run."""
+    handler = loaded(EXAMPLES / "cdk-app/provider/handler.py")
+    assert timedelta(minutes=30) >= handler.ATTEMPTS * handler.PAUSE

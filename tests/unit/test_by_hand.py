@@ -1,5 +1,10 @@
 """What a person is given to type where a change could not be rolled back."""
 
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,18 +138,102 @@ def test_without_the_document_nothing_is_given_to_type() -> None:
     assert "ssl_mode verify-full (before: verify-ca)" in found.seen
 
 
-def test_a_password_is_named_by_its_version() -> None:
-    """Nobody finds it in a mail."""
-    of_password = log(
-        "ssl_mode",
-        old=LOGIN,
-        credentials="arn:secret",
-        new_password_version="new",
-        old_password_version="old",
+OF_PASSWORD = {
+    "credentials": SECRET,
+    "new_password_version": "8f3b6f2e-5d0c-4a57-9a5e-0f8f0c1d2e3f",
+    "old_password_version": "1c9d2a44-7f6e-4b1c-8d3a-6e5f4a3b2c1d",
+}
+SHELLS = [path for name in ("bash", "dash", "sh", "zsh") if (path := shutil.which(name))]
+AWS = """#!/bin/sh
+printf '%s\\n' "$*" >> "$SEEN/calls"
+case "$1" in
+    secretsmanager) cat "$SEEN/secret" || exit 255 ;;
+    dms) cat > "$SEEN/given" ;;
+esac
+"""
+
+
+@pytest.fixture
+def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what ``aws`` was called with and was given, and what it answers."""
+    aws = tmp_path / "bin" / "aws"
+    aws.parent.mkdir()
+    aws.write_text(AWS)
+    aws.chmod(0o755)
+    monkeypatch.setenv("PATH", str(aws.parent), prepend=os.pathsep)
+    monkeypatch.setenv("SEEN", str(tmp_path))
+    return tmp_path
+
+
+def typed(shell: str) -> int:
+    """Run what is shown of a change with a password, as a person pastes it."""
+    shown = command(log("ssl_mode", old=LOGIN, **OF_PASSWORD), endpoint(LOGIN))
+    return subprocess.run([shell, "-c", shown], check=False, timeout=30).returncode
+
+
+needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="the command needs jq")
+
+
+@needs_jq
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    "password", ["pa55", "-n", "%s\\n", "a b\"c'd$(id)`id`\\\\", "file://x", "ä€🔒"]
+)
+def test_a_password_reaches_dms_by_a_pipe_alone(seen: Path, shell: str, password: str) -> None:
+    """As it is; not in the words of a call, which a history and a list of processes show."""
+    (seen / "secret").write_text(json.dumps({"username": "dms", "password": password}))
+    assert typed(shell) == 0
+    assert (seen / "given").read_text() == password
+    get, modify = (seen / "calls").read_text().splitlines()
+    assert get == (
+        f"secretsmanager get-secret-value --secret-id {SECRET}"
+        f" --version-id {OF_PASSWORD['old_password_version']}"
+        " --query SecretString --output text --region eu-west-1"
     )
-    found = not_rolled_back(of_password, endpoint(LOGIN))
+    assert modify.endswith("--password file:///dev/stdin --region eu-west-1")
+    assert "--ssl-mode verify-ca" in modify
+
+
+@needs_jq
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    "secret", [None, "", "None", "{}", '{"password": null}', '{"password": ""}']
+)
+def test_without_the_password_dms_is_not_called(seen: Path, shell: str, secret: str | None) -> None:
+    """An empty one would be set: the version is gone, or the secret may not be read."""
+    if secret is not None:
+        (seen / "secret").write_text(secret)
+    assert typed(shell) != 0
+    assert len((seen / "calls").read_text().splitlines()) == 1
+
+
+def test_the_longest_command_of_a_cluster_is_shown() -> None:
+    """With every option, and names as they are in a large account."""
+    arn = f"arn:aws:dms:eu-central-1:123456789012:endpoint:{'A' * 39}"
+    fields = LOGIN.model_copy(
+        update={
+            "ssl_mode": SslMode.VERIFY_FULL,
+            "certificate_arn": arn.replace(":endpoint:", ":cert:"),
+            "server_name": "orders-prod-db.cluster-abcdefghijkl.eu-central-1.rds.amazonaws.com",
+            "database_name": "orders",
+            "username": "dms_replication",
+        }
+    )
+    secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:dms/orders-prod-AbCdEf"
+    given = {**OF_PASSWORD, "credentials": secret}
+    change = log("ssl_mode", "certificate_arn", old=fields, **given)
+    found = not_rolled_back(change, endpoint(fields).model_copy(update={"arn": arn}))
     assert found is not None
-    assert "version old of the secret arn:secret: give it with --password" in found.remedy
+    assert "--password file:///dev/stdin" in found.remedy
+
+
+@pytest.mark.parametrize("part", ["credentials", "old_password_version"])
+def test_a_secret_that_the_cli_would_read_as_something_else_is_not_shown(part: str) -> None:
+    """Whatever a log names."""
+    given = {**OF_PASSWORD, part: "file:///etc/passwd"}
+    found = not_rolled_back(log("ssl_mode", old=LOGIN, **given), endpoint(LOGIN))
+    assert found is not None
+    assert "aws dms" not in found.remedy
 
 
 def test_a_command_is_whole_or_not_shown() -> None:

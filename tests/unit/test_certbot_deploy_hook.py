@@ -98,7 +98,7 @@ def test_a_renewed_pair_is_put_into_the_secret(machine: Machine) -> None:
         policy=Policy(),
     )
     assert result.accepted
-    assert result.leaf == LEAF.certificate
+    assert result.leaf_sha256 == LEAF.fingerprint
 
 
 def test_the_same_pair_again_writes_nothing(machine: Machine) -> None:

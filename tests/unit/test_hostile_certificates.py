@@ -81,10 +81,12 @@ def test_each_new_anchor_is_an_event_whatever_it_is_called() -> None:
 
 
 def test_new_anchors_that_have_no_room_are_counted() -> None:
-    """Nobody hides one behind others."""
-    seen, _key = _event(*(f"{facts(n).title} (SHA-256 {facts(n).sha256})" for n in range(30)))
+    """Nobody hides one behind others: another one in its place is another event."""
+    names = [f"{facts(n).title} (SHA-256 {facts(n).sha256})" for n in range(31)]
+    seen, key = _event(*names[:30])
     assert facts(2).sha256 in seen
-    assert seen.endswith("; and 27 more")
+    assert "; and 27 more (SHA-256 of all of it: " in seen
+    assert key != _event(*names[:29], names[30])[1]
 
 
 def test_a_command_approves_no_ca_that_is_not_shown_beside_it() -> None:

@@ -203,6 +203,35 @@ def test_every_move_is_notified_once_however_many_came_before() -> None:
     assert state.notified == {"key_too_small": NOW}
 
 
+LONG = "x" * 2000
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"database_name": f"{LONG}a"}, {"database_name": f"{LONG}b"}),
+        ({"database_name": "or\nders"}, {"database_name": "or\\nders"}),
+        ({"secret_id": f"{LONG}a"}, {"secret_id": f"{LONG}b"}),
+        ({"username": f"{LONG}a"}, {"username": f"{LONG}b"}),
+    ],
+)
+def test_what_a_finding_has_no_room_for_is_part_of_what_is_notified(
+    one: dict[str, str], other: dict[str, str]
+) -> None:
+    """Two values with one long beginning, or that are shown alike, are two events."""
+
+    def keys(had: dict[str, str]) -> set[str]:
+        now = endpoint(**{"database_name": "orders", **had})
+        wanted = source(database="elsewhere", credentials=OTHER)
+        found = weakening(wanted, now, [change("database_name")], credentials=None)
+        assert all(len(each.seen) <= 1024 for each in found)
+        return {event_key(each, 1) for each in found}
+
+    assert len(keys(one)) == 2
+    assert keys(one) != keys(other)
+    assert keys(one) == keys(one)
+
+
 def test_an_event_that_could_not_be_sent_is_sent_later() -> None:
     """Although the run after it has nothing to say."""
     state = SourceState(name="orders", unsent=(moved("b"),))
