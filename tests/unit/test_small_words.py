@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
         ("4" * 64, ("~ ACM", "ffffffff… replaces 44444444…")),
     ],
 )
-def test_a_first_import_is_no_change(old: str | None, row: tuple[str, str]) -> None:
+def test_a_first_import_is_an_addition(old: str | None, row: tuple[str, str]) -> None:
     """What was not there before is added."""
     intent = Intent(would=Would.UNCHANGED, acm=AcmImport(old=old, new="f" * 64))
     assert list(_facts(intent, NOW)) == [row]
