@@ -1,6 +1,6 @@
 """Keys that hardly anybody has, of a server or a CA: libpq, the probe and the intake.
 
-A real PostgreSQL serves each. What it does not start with has no verdict to be compared.
+A real PostgreSQL serves each. RSA-512 is a CA's alone: no server takes it for its own.
 """
 
 from collections.abc import Iterator
@@ -37,8 +37,7 @@ def _judge(server: Postgres, kind: str, made: World) -> None:
     before = len(server.log())
     server.write_tls(TlsFiles(made.fullchain_pem, made.key_pem))
     server.configure({"ssl": "on"})
-    if "could not load" in (new := server.log()[before:]):
-        pytest.skip(new)
+    assert "could not load" not in server.log()[before:]
     report = probe(
         ProbeRequest(
             HOST,
@@ -73,7 +72,7 @@ def _judge(server: Postgres, kind: str, made: World) -> None:
             assert "damaged" not in str(taken.findings)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "RSA-512"])
 def test_a_leaf_with_such_a_key_is_judged_as_libpq_does(server: Postgres, kind: str) -> None:
     """In every mode, and what libpq connects with, the intake takes."""
     _judge(server, kind, world(kind, _USUAL))
