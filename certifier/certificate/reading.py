@@ -199,7 +199,7 @@ class Certificate:
         names, of version 3: names are read here, and signatures checked over the original.
         """
         loaded, why = guarded(lambda: x509.load_der_x509_certificate(self.der))
-        if loaded is not None or self._parts is None:
+        if loaded is not None or None in (self.subject, self.issuer):
             return self._loaded(loaded, why)
         copied, _ = guarded(lambda: x509.load_der_x509_certificate(self._without_names()))
         if copied is not None:
