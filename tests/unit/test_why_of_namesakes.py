@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from certifier.diagnosis import finding
+from certifier.models import Finding
 from certifier.run.documents import StoppedTask
 from certifier.run.why_stopped import why_stopped
 from certifier.vocabulary import Cause, Witness
@@ -16,7 +17,7 @@ def stopped(identifier: str, arn: str = ARN + "A") -> StoppedTask:
     return StoppedTask(arn=arn, identifier=identifier, since=NOW, status="stopped", said=None)
 
 
-def found(seen: str) -> list[object]:
+def found(seen: str) -> list[Finding]:
     """What ``Resume tasks`` or the end of a run reports."""
     return [finding(Cause.TASK_NOT_RESTARTED, place=Witness.WORKFLOW, seen=seen)]
 
