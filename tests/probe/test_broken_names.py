@@ -29,7 +29,7 @@ def _changed(place: int, at: int, byte: int) -> bytes:
 
 @pytest.mark.parametrize("place", _PLACES, ids=["issuer", "subject"])
 def test_an_attribute_that_reaches_beyond_its_name_is_refused(place: int) -> None:
-    """Leaving names out of a copy is no reason to pass over that they cannot be read."""
+    """That a copy leaves names out does not hide that they cannot be read."""
     for at in (3, 5):  # the lengths of a set, and of an attribute
         broken = _changed(place, at, 0x7F)
         assert not _loads(broken)
