@@ -46,6 +46,13 @@ def printable(text: str, limit: int = 1024) -> str:
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
+def quoted(text: str, limit: int = 1024) -> str:
+    """Return ``printable`` text in quotes; ``repr`` would escape its escapes once more."""
+    shown = printable(text, limit)
+    quote = '"' if "'" in shown else "'"
+    return f"{quote}{shown}{quote}"
+
+
 def brief(name: str) -> str:
     """Return a name for a sentence: whoever chooses it cannot push out of sight what follows."""
     return name if len(name) <= NAME else name[: NAME - 1] + "…"

@@ -59,7 +59,7 @@ def gather(
     bundles: dict[str, tuple[CertificateDigest, ...]] = dict(kept.bundles)
     sources = []
     read = unread = 0
-    for state, spec, version in store.fleet():
+    for state, spec, version, has_log in store.fleet():
         known = kept.of.get(state.name)
         if state.record is not None and (known is None or known.record != state.record):
             if read < records and clock() < until:
@@ -72,7 +72,7 @@ def gather(
                 unread += 1
         if known is not None:
             found[state.name] = known
-        sources.append(SourceFacts(state.name, spec, version, state, known))
+        sources.append(SourceFacts(state.name, spec, version, state, known, has_log))
     return Gathered(
         sources=tuple(sources),
         breaker=store.breaker(),

@@ -77,10 +77,10 @@ class Table:
             )
             return [unpacked(item) for page in pages for item in page["Items"]]
 
-    def scan_for(self, *kinds: str) -> list[dict[str, Any]]:
+    def scan_for(self, *kinds: str, consistent: bool = False) -> list[dict[str, Any]]:
         """Return every item whose ``sk`` is one of ``kinds``, as they were a moment ago.
 
-        Half the price of a consistent reading; for what only people look at.
+        Half the price of a ``consistent`` reading; for what only people look at.
         """
         names = {f":k{number}": kind for number, kind in enumerate(kinds)}
         with translated():
@@ -88,6 +88,7 @@ class Table:
                 TableName=self.name,
                 FilterExpression=f"sk IN ({', '.join(names)})",
                 ExpressionAttributeValues=packed(names),
+                ConsistentRead=consistent,
             )
             return [unpacked(item) for page in pages for item in page["Items"]]
 

@@ -21,7 +21,7 @@ from certifier.certificate.identify import identify, listed
 from certifier.diagnosis import finding
 from certifier.json_keys import KeyTwiceError, each_key_once
 from certifier.models import Finding
-from certifier.text import printable
+from certifier.text import printable, quoted
 from certifier.vocabulary import Cause, Witness
 
 SECRET_KEYS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -106,7 +106,7 @@ def parse_secret(text: str | bytes) -> dict[str, object] | NotASecret:
     except KeyTwiceError as twice:
         return NotASecret(
             Cause.SECRET_AMBIGUOUS,
-            f"has the key {printable(twice.key, 40)!r} twice, with different values",
+            f"has the key {quoted(twice.key, 40)} twice, with different values",
         )
     except json.JSONDecodeError as error:
         plain = _plain(data)

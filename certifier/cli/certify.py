@@ -287,17 +287,20 @@ def _print_end(
     if args.json:
         print(json.dumps(_payload(state, summary, endings), indent=2))
         return _status(args, state, endings, planned=planned)
-    bucket = f"s3://{place.documents.bucket}"
+
+    def to_open(name: str) -> str:
+        return again(args, "certifier", "open", name)
+
     if planned:
         show_plans(terminal, endings, now=now, do=_to_do_it(args, endings))
     else:
-        show_endings(terminal, endings, bucket=bucket, now=now)
+        show_endings(terminal, endings, to_open=to_open, now=now)
         _print_registration(args, terminal, place, endings)
     if state.status != "SUCCEEDED" and (summary is None or summary.problem or not endings):
         why = printable(reason_of(state.cause or ""), 4000)
         terminal.line(f"{state.status}: {why}", style="bold red")
     if summary is not None:
-        terminal.line(f"report: {bucket}/reports/{run}.html", style="dim")
+        terminal.line(f"report: {printable(to_open(run), 500)}", style="dim")
     return _status(args, state, endings, planned=planned)
 
 

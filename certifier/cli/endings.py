@@ -1,6 +1,6 @@
 """How an execution ended: each source, why, what DMS said, what to do, and when it goes on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,13 +45,17 @@ class Ended:
 
 
 def show_endings(
-    terminal: Terminal, endings: Sequence[Ended], *, bucket: str, now: datetime
+    terminal: Terminal, endings: Sequence[Ended], *, to_open: Callable[[str], str], now: datetime
 ) -> None:
-    """Print every source, the worst first, and its findings; equal ones once."""
+    """Print every source, the worst first, and its findings; equal ones once.
+
+    Args:
+        to_open: returns the command that shows the page of a source.
+    """
     worst = sorted(endings, key=lambda e: (_weight(e.line), e.line.name))
     fold = len(worst) > IN_FULL
     for ended in worst:
-        _show_line(terminal, ended, bucket=bucket, now=now, alone=not fold)
+        _show_line(terminal, ended, to_open=to_open, now=now, alone=not fold)
     if fold:
         for found, names in _folded(worst):
             terminal.gap()
@@ -70,7 +74,7 @@ def word_of(line: Line) -> Text:
 
 
 def _show_line(
-    terminal: Terminal, ended: Ended, *, bucket: str, now: datetime, alone: bool
+    terminal: Terminal, ended: Ended, *, to_open: Callable[[str], str], now: datetime, alone: bool
 ) -> None:
     line = ended.line
     text = Text(printable(line.name), style="bold")
@@ -91,7 +95,7 @@ def _show_line(
     if not findings and line.seen and (alone or record is None):
         cause = f"{line.cause}: " if line.cause else ""
         terminal.line(f"{cause}{printable(line.seen)}", indent=2, hang=2)
-    terminal.facts(_facts(ended, now, alone=alone, bucket=bucket), indent=2)
+    terminal.facts(_facts(ended, now, alone=alone, to_open=to_open), indent=2)
 
 
 def _worth_saying(record: Certification, line: Line) -> tuple[Finding, ...]:
@@ -102,7 +106,9 @@ def _worth_saying(record: Certification, line: Line) -> tuple[Finding, ...]:
     return tuple(found for found in findings if found.severity is not Severity.ADVICE) or findings
 
 
-def _facts(ended: Ended, now: datetime, *, alone: bool, bucket: str) -> Iterator[tuple[str, Cell]]:
+def _facts(
+    ended: Ended, now: datetime, *, alone: bool, to_open: Callable[[str], str]
+) -> Iterator[tuple[str, Cell]]:
     line, record = ended.line, ended.record
     if ended.held_by:
         yield "who", printable(ended.held_by)
@@ -120,7 +126,7 @@ def _facts(ended: Ended, now: datetime, *, alone: bool, bucket: str) -> Iterator
         parts = ", ".join(f"{name} {_seconds(took)}" for name, took in ended.steps.items())
         yield "took", printable(f"{_seconds(total)}: {parts}", 2000)
     if line.record:
-        yield "record", Text(f"{bucket}/{line.record}.html", style="dim")
+        yield "page", Text(printable(to_open(line.name), 500), style="dim")
 
 
 def _seconds(seconds: float) -> str:

@@ -69,8 +69,8 @@ def _row(line: Past) -> list[Cell]:
         word.append(" (plan)", style="dim")
     what = printable(line.what, 300) or "nothing to change"
     if line.count > 1:
-        what += f" ({line.count} runs, since {line.first:%Y-%m-%d %H:%M})"
-    return [f"{line.last:%Y-%m-%d %H:%M}", word, what]
+        what += f" ({line.count} runs, since {line.first:%Y-%m-%d %H:%M} UTC)"
+    return [f"{line.last:%Y-%m-%d %H:%M} UTC", word, what]
 
 
 def _payload(line: Past) -> dict[str, object]:

@@ -19,7 +19,7 @@ from certifier.cli.reasons import reason
 from certifier.cli.unanswered import PerhapsDoneError
 from certifier.errors import CertifierError
 from certifier.run.state import SourceState
-from certifier.text import clock_time, printable
+from certifier.text import clock_time, printable, quoted
 
 STACK = "Certifier"
 
@@ -117,4 +117,4 @@ def when_due(state: SourceState) -> str:
 
 def not_registered(name: str, known: Sequence[str]) -> str:
     """Return the sentence about a name that nobody registered."""
-    return f"{printable(name, 80)!r} is not a registered source{did_you_mean(name, known)}"
+    return f"{quoted(name, 80)} is not a registered source{did_you_mean(name, known)}"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from certifier.certificate.make import MAX_LEAF_DAYS, KeyType, Made, host_problem, make
-from certifier.text import printable
+from certifier.text import printable, quoted
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
@@ -103,7 +103,7 @@ def _root_name(text: str) -> str:
 def run(args: argparse.Namespace) -> int:
     """Make the certificates and write them; 1 when a file is there already, 2 for wrong usage."""
     problems = [
-        f"--host {printable(host, 80)!r} {problem}"
+        f"--host {quoted(host, 80)} {problem}"
         for host in args.hosts
         if (problem := host_problem(host)) is not None
     ]

@@ -56,7 +56,8 @@ def _facts(intent: Intent, now: datetime) -> Iterator[tuple[str, Cell]]:
     if intent.acm is not None:
         new = f"{intent.acm.new[:_HASH]}…"
         old = intent.acm.old
-        yield "~ ACM", f"{new} replaces {old[:_HASH]}…" if old else f"{new} is imported"
+        label = "~ ACM" if old else "+ ACM"
+        yield label, f"{new} replaces {old[:_HASH]}…" if old else f"{new} is imported"
     if not intent.changes:
         return
     yield "when", _when(intent, now)

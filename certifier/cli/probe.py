@@ -31,7 +31,7 @@ from certifier.probe import (
 )
 from certifier.roots import Roots
 from certifier.run.proposal import named_trust_fits
-from certifier.text import printable, size
+from certifier.text import printable, quoted, size
 from certifier.vocabulary import SslMode
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ def _ssl_mode(word: str) -> SslMode:
     try:
         return SslMode.NONE if word == "disable" else SslMode(word)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{printable(word)!r} is none of {_MODES}") from None
+        raise argparse.ArgumentTypeError(f"{quoted(word)} is not one of {_MODES}") from None
 
 
 def _tls(word: str) -> str:
@@ -271,7 +271,7 @@ def _tls(word: str) -> str:
     version = "1.0" if version == "1" else version
     if version not in TLS_VERSIONS:
         allowed = ", ".join(TLS_VERSIONS)
-        raise argparse.ArgumentTypeError(f"{printable(word)!r} is none of {allowed}")
+        raise argparse.ArgumentTypeError(f"{quoted(word)} is not one of {allowed}")
     return version
 
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -13,7 +13,7 @@ from certifier.cli.plans import opening, show_intent
 from certifier.cli.records import read_record
 from certifier.cli.status import STYLES as STANDINGS
 from certifier.cli.terminal import Cell, Terminal
-from certifier.cli.unfinished import read_undo, unfinished
+from certifier.cli.unfinished import begun, read_undo, still_running, unfinished
 from certifier.run.event import run_id
 from certifier.run.record import Certification, TaskRecord
 from certifier.run.settled import open_first
@@ -56,8 +56,11 @@ def _run(args: argparse.Namespace) -> int:
         print("null" if record is None else json.dumps(record.model_dump(mode="json"), indent=2))
         return 0
     pauses = place.store.pauses_of(args.name)
-    each = stands(state, pauses, now)
-    rest = unfinished(state, pauses, read_undo(place.store, args.name), now)
+    undo = read_undo(place.store, args.name)
+    logs = {state.name} if undo is not None else set()
+    running = still_running(place.states.ended_at, begun([state], pauses, logs), now)
+    each = stands(state, pauses, now, has_log=undo is not None, is_running=state.name in running)
+    rest = unfinished(each, pauses, undo, now)
     page = again(args, "certifier", "open", printable(args.name, 80))
     show(Terminal(), each, record, now, rest, page=page)
     return 0
@@ -138,7 +141,9 @@ def _tasks(tasks: TaskRecord) -> Iterator[str]:
     waiting = [known.get(arn, name_in(arn)) for arn in tasks.pending_restarts]
     if tasks.resumed:
         took = tasks.stopped_seconds
-        longest = "" if took is None else f"; the longest did not run for {took:.0f} s"
+        longest = (
+            "" if took is None else f"; the longest did not run for {span(timedelta(seconds=took))}"
+        )
         names = ", ".join(map(name_in, tasks.resumed))
         yield f"stopped and started again: {names}{longest}"
     if waiting:

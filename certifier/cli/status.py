@@ -21,8 +21,9 @@ from certifier.cli.installation import (
 from certifier.cli.numbers import whole
 from certifier.cli.plans import opening
 from certifier.cli.terminal import Cell, Terminal
+from certifier.cli.unfinished import begun, finished_by, still_running
 from certifier.run.group import group_of, is_in_group
-from certifier.run.standing import Standing, Stands, expiring, folded, stands, worst_first
+from certifier.run.standing import Left, Standing, Stands, expiring, folded, stands, worst_first
 from certifier.run.state import Breaker
 from certifier.text import counted, printable, span
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 FORMAT = "certifier.status/1"
 STYLES = {
     Standing.STOPPED: "bold red",
+    Standing.UNFINISHED: "bold red",
     Standing.FAILED: "bold red",
     Standing.ROLLED_BACK: "yellow",
     Standing.REFUSED: "yellow",
@@ -43,6 +45,7 @@ STYLES = {
     Standing.PLANNED: "blue",
     Standing.CERTIFIED: "green",
 }
+_LASTING = (Standing.STOPPED, Standing.UNFINISHED, Standing.PAUSED)
 SORTS: dict[str, Callable[[Stands], Any]] = {
     "name": lambda each: each.name,
     "expiry": lambda each: (each.days_left is None, each.days_left or 0, each.name),
@@ -72,7 +75,11 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these sources")
     parser.add_argument("--all", action="store_true", help="one line for each source")
-    parser.add_argument("--failing", action="store_true", help="only those that need a person")
+    parser.add_argument(
+        "--failing",
+        action="store_true",
+        help="only those that need a person, or whose run was cut off",
+    )
     parser.add_argument(
         "--expiring",
         type=whole(0, 100_000),
@@ -92,8 +99,9 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="one line for monitoring; exit status 1 when a task is stopped, a source needs a"
-        f" person, changes are stopped, or something expires within {URGENT} days",
+        help="one line for monitoring; exit status 1 when a task is stopped, a run was cut"
+        " off, a source needs a person, changes are stopped, or something expires within"
+        f" {URGENT} days",
     )
     parser.add_argument(
         "-o", "--output", choices=("text", "tsv", "json"), default="text", help="text, tsv or json"
@@ -121,13 +129,25 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
 
 def _once(args: argparse.Namespace, place: Installation, *, repeated: bool) -> int:
     store = place.store
-    breaker, states, pauses = store.breaker(), store.states_all(), store.pauses_all()
+    breaker = store.breaker()
+    states, logs = store.states_and_logs()
+    pauses = store.pauses_all()  # after the claims: a run that begins meanwhile stops none so soon
     now = place.now()
     if unknown := sorted(set(args.names) - {state.name for state in states}):
         known = [state.name for state in states]
         complain("status", "\n  ".join(not_registered(name, known) for name in unknown))
         return 1
-    fleet = [stands(state, pauses, now) for state in states]
+    running = still_running(place.states.ended_at, begun(states, pauses, logs), now)
+    fleet = [
+        stands(
+            state,
+            pauses,
+            now,
+            has_log=state.name in logs,
+            is_running=state.name in running,
+        )
+        for state in states
+    ]
     chosen = _chosen(args, fleet)
     if args.check:
         return _check(chosen, breaker)
@@ -160,7 +180,7 @@ def _chosen(args: argparse.Namespace, fleet: Iterable[Stands]) -> list[Stands]:
     if args.group is not None:
         chosen = [each for each in chosen if is_in_group(each.name, each.state.group, args.group)]
     if args.failing:
-        chosen = [each for each in chosen if each.standing.needs_a_person]
+        chosen = [each for each in chosen if each.standing.is_failing]
     if args.expiring is not None:
         chosen = expiring(chosen, args.expiring)
     return worst_first(chosen) if args.sort == "worst" else sorted(chosen, key=SORTS[args.sort])
@@ -210,10 +230,19 @@ def _payload(each: Stands) -> dict[str, Any]:
         "due_at": _iso(state.due_at),
         "opens_at": _iso(state.opens_at) if each.standing is Standing.WAITS else None,
         "pending_restarts": list(state.pending_restarts),
+        "unfinished": None if each.left is None else _left(each.left),
         "running": state.claim.execution if state.claim else None,
         "paused": None if state.on_hold is None else state.on_hold.model_dump(mode="json"),
         "held_by_breaker": state.held_by_breaker,
         "record": state.record,
+    }
+
+
+def _left(left: Left) -> dict[str, Any]:
+    return {
+        "tasks": [pause.task_arn for pause in left.tasks],
+        "undo_log": left.has_log,
+        "since": _iso(left.since),
     }
 
 
@@ -236,11 +265,14 @@ def _tsv(each: Stands) -> Iterator[str]:
 
 def _check(fleet: Sequence[Stands], breaker: Breaker) -> int:
     """Print one line, and return 1 when somebody must look."""
-    bad = [each for each in fleet if each.standing.needs_a_person]
+    bad = [each for each in fleet if each.standing.is_failing]
     soon = expiring(fleet, URGENT)
     parts = [f"{each.name}: {each.standing.words}" for each in bad[:NAMED]]
     if len(bad) > NAMED:
-        parts.append(f"{counted(len(bad) - NAMED, 'more needs', 'more need')} a person")
+        rest = bad[NAMED:]
+        person = all(each.standing.needs_a_person for each in rest)
+        words = ("more needs a person", "more need a person") if person else ("more", "more")
+        parts.append(counted(len(rest), *words))
     parts += [f"{each.name} expires in {counted(each.days_left or 0, 'day')}" for each in soon[:1]]
     if breaker.open:
         parts.insert(0, "changes are stopped")
@@ -309,6 +341,8 @@ def _head(fleet: Sequence[Stands], breaker: Breaker) -> Text:
     first = min((each.days_left for each in fleet if each.days_left is not None), default=None)
     parts = [counted(len(fleet), "source")]
     parts.append(f"{counted(need, 'needs', 'need')} a person" if need else "none needs a person")
+    if cut_off := sum(1 for each in fleet if each.standing is Standing.UNFINISHED):
+        parts.append(f"{cut_off:,} unfinished")
     parts.append("changes stopped" if breaker.open else "changes allowed")
     if first is not None:
         parts.append(
@@ -325,7 +359,7 @@ def _row(group: Sequence[Stands], now: datetime) -> list[Cell]:
         names = ", ".join(printable(each.name) for each in group[:NAMED])
         more = ", … (--wide)" if len(group) > NAMED else ""
         return [Text(f"{cause}, {len(group)}×"), word, "", "", names + more]
-    if first.state.claim is not None:
+    if first.state.claim is not None and first.left is None:
         word.append(" (running)", style="cyan")
     return [
         Text(printable(first.name)),
@@ -355,7 +389,7 @@ def _wide(each: Stands, now: datetime) -> list[Cell]:
 
 
 def _since(each: Stands, now: datetime) -> str:
-    if each.standing in (Standing.STOPPED, Standing.PAUSED) and each.since is not None:
+    if each.standing in _LASTING and each.since is not None:
         return f"for {span(now - each.since)}"
     return _ago(each.since, now)
 
@@ -373,6 +407,8 @@ def _next(each: Stands, now: datetime) -> str:
         return "after reset-breaker"
     if state.due_at is None:
         return "when asked"
+    if each.standing is Standing.UNFINISHED:
+        return "next tick" if state.due_at <= now else f"due in {span(state.due_at - now)}"
     verb = "retry " if each.standing.needs_a_person else ""
     return f"{verb}now" if state.due_at <= now else f"{verb}in {span(state.due_at - now)}"
 
@@ -383,6 +419,8 @@ def _why(each: Stands, now: datetime) -> str:
         return f"until {opening(each.state.opens_at, None, now)}"
     if each.state.on_hold is not None and each.standing is Standing.PAUSED:
         return f"{each.state.on_hold.by}: {each.state.on_hold.why}"
+    if each.standing is Standing.UNFINISHED and each.left is not None:
+        return f"{each.left.words}; {finished_by(each.state)}"
     cause = each.cause
     if cause is None:
         return ""

@@ -11,13 +11,18 @@ from certifier.source import Source
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """A registered source. ``spec``: None when this version does not read what was registered."""
+    """A registered source.
+
+    ``spec``: None when this version does not read what was registered. ``has_log``: an undo log is
+    there, of a change that is neither proven nor rolled back.
+    """
 
     name: str
     spec: Source | None
     version: int
     state: SourceState
     digest: Digest | None = None
+    has_log: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,10 @@ _OVERDUE_NEXT = (
 )
 
 
+_CUT_OFF_NEXT = (
+    "The next tick of the schedule finishes it, or rolls it back. If it does not, see whether the "
+    "schedule is enabled; then start the source: certifier certify NAME."
+)
 _SOON = Cause.CERTIFICATE_EXPIRES_SOON.value
 
 
@@ -82,6 +86,9 @@ def _reason(row: SourceRow) -> _Reason:
         of_task = [f for f in row.state.findings if f.cause is Cause.TASK_NOT_RESTARTED]
         seen = of_task[0].seen if of_task else seen
         return _Reason(0, Tone.BAD, title, Cause.TASK_NOT_RESTARTED, seen, _TASK_NEXT)
+    if row.status is Status.UNFINISHED:
+        seen = "a change is neither proven nor rolled back, and tasks may be stopped for it"
+        return _Reason(0, Tone.BAD, "A run was cut off", None, seen, _CUT_OFF_NEXT)
     if row.status is Status.FAILED:
         return _Reason(1, Tone.BAD, "Failed", cause, seen, remedy)
     if row.late is Lateness.EXPIRED:

@@ -144,7 +144,7 @@ def source_row(
         share = None if left is None else round(left * 100)
     waited = waits(state, now)
     overdue = waited if waited > OVERDUE else None
-    status = Status.TASK if state.pending_restarts else _status(state)
+    status = Status.TASK if state.pending_restarts else _status(facts, now)
     return SourceRow(
         id=f"s-{prefix}{facts.name}",
         installation=installation,
@@ -159,15 +159,27 @@ def source_row(
         share=share,
         late=late,
         overdue=overdue,
-        needs=_attention(state, late, overdue, now),
+        needs=_attention(state, late, overdue, now, cut_off=is_cut_off(facts, now)),
         runs=tuple(_folded(state.history.runs)),
     )
 
 
-def _status(state: SourceState) -> Status:
+def _status(facts: SourceFacts, now: datetime) -> Status:
+    state = facts.state
+    if is_cut_off(facts, now):
+        return Status.UNFINISHED
     if state.on_hold is not None:
         return Status.DEFERRED
     return Status.NEW if state.outcome is None else OF_OUTCOME[state.outcome]
+
+
+def is_cut_off(facts: SourceFacts, now: datetime) -> bool:
+    """Whether a change is unfinished and the rescue of its run is due.
+
+    The page does not ask Step Functions: ten minutes after its claim a run counts as cut off.
+    """
+    claim = facts.state.claim
+    return facts.has_log and (claim is None or claim.due_at <= now)
 
 
 def waits(state: SourceState, now: datetime) -> timedelta:
@@ -178,7 +190,12 @@ def waits(state: SourceState, now: datetime) -> timedelta:
 
 
 def _attention(
-    state: SourceState, late: Lateness | None, overdue: timedelta | None, now: datetime
+    state: SourceState,
+    late: Lateness | None,
+    overdue: timedelta | None,
+    now: datetime,
+    *,
+    cut_off: bool,
 ) -> tuple[str, ...]:
     """Return what needs a person, by the rule of the notices, and what only time has brought."""
     needs: list[str] = []
@@ -190,6 +207,8 @@ def _attention(
             now=now,
         )
         needs = [word.removesuffix("!") for word in words]
+    if cut_off:
+        needs.append(Status.UNFINISHED.value)
     if late in (Lateness.EXPIRED, Lateness.LATE):
         needs.append(str(late))
     if overdue is not None:

@@ -61,6 +61,7 @@ class Status(StrEnum):
     """Where a source stands, the worst first."""
 
     TASK = "task stopped"
+    UNFINISHED = "unfinished"
     FAILED = "failed"
     ROLLED_BACK = "rolled back"
     REFUSED = "refused"
@@ -82,6 +83,7 @@ class Status(StrEnum):
 
 _STATUS_TONES = {
     Status.TASK: Tone.BAD,
+    Status.UNFINISHED: Tone.BAD,
     Status.FAILED: Tone.BAD,
     Status.ROLLED_BACK: Tone.WARN,
     Status.REFUSED: Tone.WARN,

@@ -205,10 +205,14 @@ def _last(arn: str) -> str:
     return arn.rsplit(":", 1)[-1]
 
 
-def _fingerprint(sha256: str | None) -> str:
-    """Return a fingerprint in pairs, so that it can be compared by eye."""
+def _quarters(sha256: str | None) -> tuple[str, ...]:
+    """Return a fingerprint in pairs, so that it can be compared by eye, in four parts.
+
+    A line that is too short for it breaks between them.
+    """
     text = (sha256 or "").upper()
-    return ":".join(text[i : i + 2] for i in range(0, len(text), 2))
+    pairs = ":".join(text[i : i + 2] for i in range(0, len(text), 2))
+    return tuple(pairs[i : i + 24] for i in range(0, len(pairs), 24))
 
 
 def _visible(value: Any) -> Any:
@@ -242,7 +246,7 @@ def environment() -> "Environment":
         day=_day,
         clip=_clip,
         last=_last,
-        fingerprint=_fingerprint,
+        quarters=_quarters,
         size=_size,
         errors_first=errors_first,
     )

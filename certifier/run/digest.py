@@ -122,7 +122,7 @@ def mailings(
             found += [Mailing(Notice(one.subject, one.message), (one,)) for one in group]
             continue
         links = (
-            *_next_try(group, now),
+            *_next(group, outcome, now),
             labelled("Runbook", site.runbook(runbook.section(outcome, cause))),
             labelled("Report", site.file(bucket, f"{report}.html")),
             labelled("Run", site.execution(execution)),
@@ -162,12 +162,13 @@ def _digest(group: list[Pending], site: Site, links: tuple[str, ...], run: str) 
     return Notice(subject(site, f"{sources} {what}"), letter(lines))
 
 
-def _next_try(group: Sequence[Pending], now: datetime) -> Iterator[str]:
+def _next(group: Sequence[Pending], outcome: Outcome, now: datetime) -> Iterator[str]:
     """Yield when the first of them is looked at again, if one is by itself."""
     due = [one.next_due for one in group if one.next_due is not None]
     if due:
         left = f", in {span(min(due) - now)}" if min(due) > now else ""
-        yield labelled("Next try", f"{clock_time(min(due))}{left}, for the first of them")
+        label = "Next run" if outcome.is_proven else "Next try"
+        yield labelled(label, f"{clock_time(min(due))}{left}, for the first of them")
 
 
 def _of_events(one: Pending) -> list[str]:

@@ -133,12 +133,7 @@ def _would(plan: Plan, *, changed: bool, refused: bool) -> Would:
 
 
 def _intended(change: Change, plan: Plan, material: Material) -> IntendedChange:
-    old_cas: tuple[Ca, ...] = ()
-    new_cas: tuple[Ca, ...] = ()
-    if change.field == CERTIFICATE:
-        trusted = material.trusted
-        old_cas = _cas(facts_in(trusted.pem if trusted else None))
-        new_cas = _cas(facts_in(plan.desired_pem))
+    old_cas, new_cas = cas_of(plan, material) if change.field == CERTIFICATE else ((), ())
     return IntendedChange(
         field=change.field,
         old=change.old,
@@ -147,6 +142,12 @@ def _intended(change: Change, plan: Plan, material: Material) -> IntendedChange:
         new_cas=new_cas,
         reversible=change.reversible,
     )
+
+
+def cas_of(plan: Plan, material: Material) -> tuple[tuple[Ca, ...], tuple[Ca, ...]]:
+    """Return the CAs that the endpoint trusts, and those that it is to trust."""
+    trusted = material.trusted
+    return _cas(facts_in(trusted.pem if trusted else None)), _cas(facts_in(plan.desired_pem))
 
 
 def _cas(facts: Iterable[CertificateFacts]) -> tuple[Ca, ...]:

@@ -129,7 +129,7 @@ def _said_of(tasks: Sequence[StoppedTask], findings: Sequence[Finding]) -> list[
     shown = fitting(lines, _WORDS_OF_TASKS)
     if len(shown) < len(tasks):
         shown.append(labelled("", f"and {len(tasks) - len(shown)} more in the record"))
-    return shown
+    return [line for each in shown for line in each.split("\n")]
 
 
 def about_findings(at: Situation, outcome: Outcome, findings: Sequence[Finding]) -> Notice:

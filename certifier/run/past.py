@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from certifier.models import weightiest
-from certifier.run.intent import Intent, Would
+from certifier.run.intent import Ca, IntendedChange, Intent, Would
 from certifier.run.plan import CERTIFICATE, PASSWORD
 from certifier.run.record import Certification
 from certifier.run.settled import still_open
+from certifier.run.which_cas import named, which_cas
 from certifier.run.why_stopped import why_stopped
 from certifier.text import name_in, span
 from certifier.vocabulary import Cause, Mode, Outcome
@@ -77,12 +78,17 @@ def _would(intent: Intent) -> Iterator[str]:
     if intent.would is Would.CREATE:
         yield "endpoint would be created"
     elif intent.changes:
-        fields = (
-            _CAS if change.field == CERTIFICATE else change.field for change in intent.changes
-        )
-        yield f"would change {', '.join(fields)}"
+        yield f"would change {', '.join(map(_field, intent.changes))}"
     elif intent.acm is not None:
         yield "would import the certificate into ACM"
+
+
+def _field(change: IntendedChange) -> str:
+    if change.field != CERTIFICATE:
+        return change.field
+    if not (change.old_cas or change.new_cas):
+        return _CAS
+    return f"{_CAS} ({which_cas(change.old_cas, change.new_cas)})"
 
 
 def _tasks(record: Certification) -> str:
@@ -101,27 +107,44 @@ def _cause(record: Certification) -> str:
 
 def _changes(record: Certification, before: Certification | None) -> str:
     """Return what was changed: CAs by their names, whatever else by its values."""
+    if record.endpoint is not None and record.endpoint.created:
+        return "endpoint created"
+    if not record.changes:  # another run's change, which this one knows by its undo log alone
+        return "its change was rolled back" if record.rolled_back else "its change was made"
     parts = []
+    cas = ""
     for change in record.changes:
         if change.field == CERTIFICATE:
-            old = _trusted(before)
-            new = _trusted(record)
-            parts.append(f"{old} → {new}" if old != new else _CAS)
+            cas = _which(record, before)
         elif change.field == PASSWORD:
             parts.append("password")
         else:
             parts.append(f"{change.field} {change.old or 'none'} → {change.new or 'none'}")
-    back = ", rolled back" if record.rolled_back else ""
-    if record.endpoint is not None and record.endpoint.created:
-        return "endpoint created"
-    if not parts:  # another run's change, which this one knows by its undo log alone
-        return "its change was rolled back" if record.rolled_back else "its change was made"
-    return ", ".join(parts) + back
+    if parts and record.rolled_back:
+        parts[-1] += ", rolled back"
+    return ", ".join([cas, *parts] if cas else parts)
 
 
-def _trusted(record: Certification | None) -> str:
-    """Return the CAs that the endpoint trusted after a run, by their common names."""
+def _which(record: Certification, before: Certification | None) -> str:
+    """Return the CAs from and to; of a record that has no ``trust_change``, as far as is known."""
+    now, change = _trusted(record), record.trust_change
+    if change is not None:
+        came, went = (
+            (change.removed, change.added) if record.rolled_back else (change.added, change.removed)
+        )
+        names = {ca.sha256 for ca in came}
+        then = (*went, *(ca for ca in now if ca.sha256 not in names))
+        old, new = (now, then) if record.rolled_back else (then, now)
+        return which_cas(old, new, rolled_back=record.rolled_back)
+    if record.rolled_back:
+        return f"{_CAS}, rolled back" + (f" to {named(now)}" if now else "")
+    then = _trusted(before)
+    if not then or not now or {ca.sha256 for ca in then} == {ca.sha256 for ca in now}:
+        return f"{_CAS} → {named(now)}" if now else _CAS
+    return which_cas(then, now)
+
+
+def _trusted(record: Certification | None) -> tuple[Ca, ...]:
+    """Return the CAs that the endpoint trusted after a run."""
     anchors = record.trust.anchors if record is not None and record.trust is not None else ()
-    names = [facts.title.partition("CN=")[2].partition(",")[0] or facts.title for facts in anchors]
-    more = len(names) - 3
-    return " + ".join(names[:3]) + (f" + {more} more" if more > 0 else "") if names else "other CAs"
+    return tuple(Ca(subject=facts.title, sha256=facts.sha256) for facts in anchors)

@@ -22,6 +22,7 @@ from certifier.run.documents import (
     ImportedCertificate,
     InstanceTest,
     Material,
+    Plan,
     Rehearsal,
     StoppedTask,
     TaskWork,
@@ -30,7 +31,8 @@ from certifier.run.documents import (
 from certifier.run.dossier import Dossier, facts_in
 from certifier.run.ending import Ending
 from certifier.run.event import Problem, RecordEvent
-from certifier.run.intent import Intent, intent
+from certifier.run.intent import Ca, Intent, cas_of, intent
+from certifier.run.plan import CERTIFICATE
 from certifier.run.settled import still_open
 from certifier.text import printable
 from certifier.vocabulary import Cause, Decision, Mode, Origin, Outcome, SslMode
@@ -63,6 +65,13 @@ class TrustRecord(Fact):
     digest: str | None = None
     overlap: bool = False
     anchors: tuple[CertificateFacts, ...] = ()
+
+
+class TrustChange(Fact):
+    """The CAs that the plan adds to those that the endpoint trusts, and those that it removes."""
+
+    added: tuple[Ca, ...] = ()
+    removed: tuple[Ca, ...] = ()
 
 
 class EndpointRecord(Fact):
@@ -144,6 +153,7 @@ class Certification(Fact):
         probe: the report of our own TLS connection (docs/reference/probe-json.md).
         changes: what the plan found to differ; made when ``changed``.
         settled: the causes among the findings that the run has settled itself.
+        trust_change: the CAs behind a change of the certificate; ``None``: none was planned.
         reached: what Plan changes decided; ``None``: the run did not come so far.
         intent: what a run would do, of a plan and of a change that waits for its window.
         intended_leaf_sha256: the certificate that the server is meant to serve.
@@ -172,6 +182,7 @@ class Certification(Fact):
     rolled_back: bool = False
     opens_at: datetime | None = None
     trust: TrustRecord | None = None
+    trust_change: TrustChange | None = None
     probe: dict[str, Any] | None = None
     tests: tuple[DmsTest, ...] = ()
     tasks: TaskRecord = Field(default_factory=TaskRecord)
@@ -238,6 +249,7 @@ def certification(
         rolled_back=dossier.rolled_back is not None and dossier.rolled_back.rolled_back,
         opens_at=plan.opens_at if plan else None,
         trust=_trust(endpoint, dossier),
+        trust_change=_trust_change(plan, material),
         probe=report.model_dump(mode="json", by_alias=True) if report else None,
         tests=tuple(_tests(dossier)),
         tasks=_tasks(dossier),
@@ -352,6 +364,17 @@ def _trust(endpoint: Endpoint | None, dossier: Dossier) -> TrustRecord | None:
         and dossier.plan.overlap
         and digest == dossier.plan.desired_digest,
         anchors=tuple(facts_in(pem)),
+    )
+
+
+def _trust_change(plan: Plan | None, material: Material) -> TrustChange | None:
+    if plan is None or all(change.field != CERTIFICATE for change in plan.changes):
+        return None
+    old, new = cas_of(plan, material)
+    before, after = {ca.sha256 for ca in old}, {ca.sha256 for ca in new}
+    return TrustChange(
+        added=tuple(ca for ca in new if ca.sha256 not in before),
+        removed=tuple(ca for ca in old if ca.sha256 not in after),
     )
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from certifier.models import Finding, weightiest
 from certifier.run.state import Pause, SourceState
+from certifier.text import counted
 from certifier.vocabulary import Cause, Outcome
 
 
@@ -14,6 +15,7 @@ class Standing(StrEnum):
     """How a source stands; the worst first. A task that is stopped outweighs every outcome."""
 
     STOPPED = "task_stopped"
+    UNFINISHED = "unfinished"
     FAILED = "failed"
     ROLLED_BACK = "rolled_back"
     REFUSED = "refused"
@@ -43,6 +45,11 @@ class Standing(StrEnum):
         return self in (Standing.STOPPED, Standing.FAILED, Standing.ROLLED_BACK, Standing.REFUSED)
 
     @property
+    def is_failing(self) -> bool:
+        """Whether monitoring reports it: a person must look, or a run was cut off."""
+        return self.needs_a_person or self is Standing.UNFINISHED
+
+    @property
     def is_fine(self) -> bool:
         """Whether there is nothing to say of it."""
         return self is Standing.CERTIFIED
@@ -60,11 +67,34 @@ _OF_OUTCOME = {
 
 
 @dataclass(frozen=True)
+class Left:
+    """What a run that has ended left for the next one to finish.
+
+    Attributes:
+        tasks: those that are stopped for the source, without those that wait for a restart.
+        has_log: there is an undo log: a change that is neither proven nor rolled back.
+        since: since when the first task is stopped, or since the claim of that run.
+    """
+
+    tasks: tuple[Pause, ...]
+    has_log: bool
+    since: datetime | None
+
+    @property
+    def words(self) -> str:
+        """What people read."""
+        parts = [f"{counted(len(self.tasks), 'task')} stopped"] if self.tasks else []
+        parts += ["a change neither proven nor rolled back"] if self.has_log else []
+        return f"a run was cut off: {', '.join(parts)}"
+
+
+@dataclass(frozen=True)
 class Stands:
     """A source and how it stands.
 
     Attributes:
         since: since when its task is stopped; otherwise when the last run ended.
+        left: what a run that was cut off has left; ``None``: nothing, or it still runs.
         cause: the finding that matters most; ``None``: there is none.
         days_left: to the first expiry.
     """
@@ -74,6 +104,7 @@ class Stands:
     since: datetime | None
     cause: Finding | None
     days_left: int | None
+    left: Left | None = None
 
     @property
     def name(self) -> str:
@@ -81,24 +112,51 @@ class Stands:
         return self.state.name
 
 
-def stands(state: SourceState, pauses: Iterable[Pause], now: datetime) -> Stands:
+def stands(
+    state: SourceState,
+    pauses: Iterable[Pause],
+    now: datetime,
+    *,
+    has_log: bool = False,
+    is_running: bool = False,
+) -> Stands:
     """Return how a source stands.
 
     Args:
         pauses: every task that we stopped and that does not run again.
+        has_log: the source has an undo log.
+        is_running: the execution that has its claim runs, and finishes what it began.
     """
+    pauses = tuple(pauses)
+    left = None if is_running else left_by_a_run(state, pauses, has_log=has_log)
     standing = standing_of(state)
     since = state.on_hold.since if state.on_hold else state.recorded_at
     if standing is Standing.STOPPED:
         ours = [pause.since for pause in pauses if pause.task_arn in state.pending_restarts]
         since = min(ours, default=since)
+    elif left is not None:
+        standing, since = Standing.UNFINISHED, left.since
     return Stands(
         state=state,
         standing=standing,
         since=since,
         cause=cause_of(state, standing),
         days_left=None if state.expires_at is None else (state.expires_at - now).days,
+        left=left,
     )
+
+
+def left_by_a_run(state: SourceState, pauses: Iterable[Pause], *, has_log: bool) -> Left | None:
+    """Return what is begun for a source and not finished; ``None`` when nothing is."""
+    tasks = tuple(
+        pause
+        for pause in pauses
+        if state.name in pause.sources and pause.task_arn not in state.pending_restarts
+    )
+    if not tasks and not has_log:
+        return None
+    begun = state.claim.since if state.claim is not None else None
+    return Left(tasks, has_log, min((pause.since for pause in tasks), default=begun))
 
 
 def standing_of(state: SourceState) -> Standing:
@@ -117,7 +175,12 @@ def standing_of(state: SourceState) -> Standing:
 
 
 def cause_of(state: SourceState, standing: Standing) -> Finding | None:
-    """Return the finding that matters most: of a stopped task, why it does not start."""
+    """Return the finding that matters most: of a stopped task, why it does not start.
+
+    The findings are those of the last run that ended: they say nothing of one that was cut off.
+    """
+    if standing is Standing.UNFINISHED:
+        return None
     if standing is Standing.STOPPED:
         for found in state.findings:
             if found.cause is Cause.TASK_NOT_RESTARTED:
@@ -150,7 +213,7 @@ def folded(fleet: Sequence[Stands]) -> list[list[Stands]]:
     groups: dict[tuple[str, str], list[Stands]] = {}
     for each in fleet:
         cause = each.cause.cause.value if each.cause else ""
-        alone = each.standing is Standing.STOPPED
+        alone = each.standing in (Standing.STOPPED, Standing.UNFINISHED)
         groups.setdefault((each.standing.value, each.name if alone else cause), []).append(each)
     lines: list[list[Stands]] = []
     for group in groups.values():

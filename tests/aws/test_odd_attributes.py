@@ -220,7 +220,7 @@ def test_whatever_lies_in_any_attribute_the_other_source_is_run(
 
 def look(store: Store) -> None:
     """Read all that a tick, the report, tidying and the commands read of the whole table."""
-    for states in (store.states_all(), tuple(state for state, _, _ in store.fleet())):
+    for states in (store.states_all(), tuple(state for state, _, _, _ in store.fleet())):
         assert [(s.name, s.findings) for s in states if s.name == "other"] == [("other", ())]
         assert not [s.name for s in states if s.name not in {"orders", "other"}]
     assert store.specs_all()["other"] == (a_source("other"), 1)

@@ -53,7 +53,7 @@ def test_a_planted_spec_stops_no_other_source(
     specs = store.specs_all()
     assert specs["ghost"] is None
     assert specs["orders"] is not None
-    assert [state.name for state, _, _ in store.fleet()] == ["orders"]
+    assert [state.name for state, _, _, _ in store.fleet()] == ["orders"]
 
 
 @pytest.mark.parametrize("item", STATES.values(), ids=STATES.keys())
@@ -62,7 +62,7 @@ def test_a_planted_state_stops_no_other_source(
 ) -> None:
     """It is shown as what cannot be read, under the name of its key, and no other source is."""
     plant(aws, table, "SOURCE#ghost", "STATE", item)
-    for states in (store.states_all(), tuple(state for state, _, _ in store.fleet())):
+    for states in (store.states_all(), tuple(state for state, _, _, _ in store.fleet())):
         assert [state.name for state in states] == ["ghost", "orders"]
         assert [found.cause for found in states[0].findings] == ["source_invalid"]
         assert states[1].findings == ()
@@ -77,4 +77,4 @@ def test_what_no_source_can_be_called_is_passed_over(
     plant(aws, table, f"SPEC#{name}", "SPEC", SPECS["cut off"])
     assert list(store.specs_all()) == ["orders"]
     assert [state.name for state in store.states_all()] == ["orders"]
-    assert [state.name for state, _, _ in store.fleet()] == ["orders"]
+    assert [state.name for state, _, _, _ in store.fleet()] == ["orders"]

@@ -174,7 +174,7 @@ def test_what_is_unfinished_is_shown_with_what_the_commands_take(
     """Claim, undo log and pause, also before any run has left a record; ARNs are not cut."""
     assert main(["show", "orders"]) == 0
     said = capsys.readouterr().out
-    assert f"  running   {RUN}, since Tue 24 Nov 03:00 UTC\n" in said
+    assert f"  cut off   {RUN}, since Tue 24 Nov 03:00 UTC\n" in said
     assert f"  stopped   {TASK}, since Tue 24 Nov 03:00 UTC (" in said
     assert "for a change that is not finished\n" in said
     assert "  undo log  ssl_mode of orders-source: neither proven nor rolled back\n" in said

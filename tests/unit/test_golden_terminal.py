@@ -17,7 +17,7 @@ from certifier.run.documents import StoppedTask
 from certifier.run.intent import AcmImport, Ca, IntendedChange, Intent, TaskToStop, Would
 from certifier.run.record import Certification, TaskRecord
 from certifier.run.standing import Stands, stands, worst_first
-from certifier.run.state import Breaker, OnHold, Pause, SourceState
+from certifier.run.state import Breaker, Claim, OnHold, Pause, SourceState
 from certifier.run.summary import Line
 from certifier.vocabulary import Cause, Mode, Origin, Outcome, Stage, Witness
 from tests.goldens import golden
@@ -26,7 +26,9 @@ NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 TASK = "arn:aws:dms:eu-west-1:111122223333:task:ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 INSTANCE = "arn:aws:dms:eu-west-1:111122223333:rep:REPLICATION1"
 SLOT = 'Replication slot "orders_slot" is active for PID 12345'
+TO_OPEN = "certifier open {}".format
 WIDTHS = {"80": 80, "120": 120, "pipe": None}
+BEGUN = NOW - timedelta(minutes=4)
 UNTIL = datetime(2036, 11, 25, tzinfo=UTC)
 SPEC = {
     "name": "orders",
@@ -94,11 +96,20 @@ def fleet() -> list[Stands]:
         *(state(f"payments-ledger-{n}", Outcome.REFUSED, UNKNOWN) for n in range(1, 7)),
         state("customer-core", Outcome.PLANNED, opens_at=opens),
         state("warehouse", Outcome.CERTIFIED, on_hold=hold, due_at=None),
+        state(
+            "billing",
+            Outcome.CERTIFIED,
+            claim=Claim(execution="arn:run", since=BEGUN, due_at=BEGUN + timedelta(minutes=10)),
+            due_at=BEGUN + timedelta(minutes=10),
+        ),
         state("new-one", None, recorded_at=None, certified_at=None, expires_at=None),
-        *(state(f"fine-{n}", Outcome.CERTIFIED) for n in range(188)),
+        *(state(f"fine-{n}", Outcome.CERTIFIED) for n in range(187)),
     ]
-    pauses = (Pause(task_arn=TASK, sources=("orders-ledger-1",), since=STOPPED.since),)
-    return worst_first(stands(each, pauses, NOW) for each in states)
+    pauses = (
+        Pause(task_arn=TASK, sources=("orders-ledger-1",), since=STOPPED.since),
+        Pause(task_arn=f"{TASK}2", sources=("billing",), since=BEGUN),
+    )
+    return worst_first(stands(each, pauses, NOW, has_log=each.name == "billing") for each in states)
 
 
 def record(outcome: Outcome, **more: Any) -> Certification:
@@ -177,7 +188,7 @@ def a_run(terminal: Terminal) -> None:
     )
     steps = {"Read material": 1.2, "Probe TLS": 0.4, "Record certification": 0.9}
     ended = Ended(line, record(Outcome.REFUSED, findings=(UNKNOWN,)), steps=steps)
-    show_endings(terminal, [ended], bucket="s3://certifier-records", now=NOW)
+    show_endings(terminal, [ended], to_open=TO_OPEN, now=NOW)
 
 
 def many_runs(terminal: Terminal) -> None:
@@ -188,7 +199,7 @@ def many_runs(terminal: Terminal) -> None:
         )
         for n in range(8)
     ]
-    show_endings(terminal, endings, bucket="s3://certifier-records", now=NOW)
+    show_endings(terminal, endings, to_open=TO_OPEN, now=NOW)
 
 
 SCREENS: dict[str, Callable[[Terminal], None]] = {

@@ -12,7 +12,7 @@ from certifier.run.kept import given
 from certifier.run.state import Pause, SourceState
 from certifier.source import InvalidSource, Source, parse_source
 from certifier.source_values import is_name
-from certifier.text import printable
+from certifier.text import quoted
 from certifier.vocabulary import Outcome
 
 DUE = "due"
@@ -80,7 +80,7 @@ def owner_of(item: Mapping[str, Any]) -> str | None:
     owner = item.get("source")
     if not isinstance(owner, str):
         return None
-    return owner if is_name(owner) else repr(printable(owner, 60))
+    return owner if is_name(owner) else quoted(owner, 60)
 
 
 def since_of(item: Mapping[str, Any]) -> datetime | None:

@@ -196,16 +196,29 @@ class Reads:
         states = (_state_or_why(item) for item in _named(self._table.scan("SOURCE#", "STATE")))
         return tuple(sorted(states, key=lambda state: state.name))
 
-    def fleet(self) -> tuple[tuple[SourceState, Source | None, int], ...]:
-        """Return what is remembered of every source, its spec and the spec's version, by name.
+    def states_and_logs(self) -> tuple[tuple[SourceState, ...], frozenset[str]]:
+        """Return what is remembered of every source, by name, and the names of undo logs.
+
+        In one reading of the whole table, which costs what ``states_all`` costs.
+        """
+        items = list(_named(self._table.scan_for("STATE", "UNDO", consistent=True)))
+        kinds = {kind: [each for each in items if _kind(each) == kind] for kind in _KINDS}
+        states = sorted(map(_state_or_why, kinds["SOURCE"]), key=lambda state: state.name)
+        return tuple(states), frozenset(map(name_of, kinds["UNDO"]))
+
+    def fleet(self) -> tuple[tuple[SourceState, Source | None, int, bool], ...]:
+        """Return what is remembered of every source, by name, and what belongs to it.
+
+        That is its spec, the spec's version, and whether there is an undo log.
 
         In one reading of the whole table, which may miss what was written a moment ago: it is for
         a page that people look at. The spec is ``None`` when this version does not read it.
         """
         states: dict[str, SourceState] = {}
         specs: dict[str, tuple[Source | None, int]] = {}
-        for item in _named(self._table.scan_for("STATE", "SPEC")):
-            kind, name = item["pk"].partition("#")[0], name_of(item)
+        logs: set[str] = set()
+        for item in _named(self._table.scan_for("STATE", "SPEC", "UNDO")):
+            kind, name = _kind(item), name_of(item)
             if kind == "SOURCE":
                 states[name] = _state_or_why(item)
             elif kind == "SPEC":
@@ -213,7 +226,12 @@ class Reads:
                     specs[name] = registered_of(item)
                 except Unreadable:
                     specs[name] = (None, version_of(item))
-        return tuple((state, *specs.get(name, (None, 0))) for name, state in sorted(states.items()))
+            elif kind == "UNDO":
+                logs.add(name)
+        return tuple(
+            (state, *specs.get(name, (None, 0)), name in logs)
+            for name, state in sorted(states.items())
+        )
 
     def certificates_in_logs(self) -> frozenset[str]:
         """Return the ARN of every DMS certificate in an undo log (reads the whole table).
@@ -227,6 +245,14 @@ class Reads:
 _INVALID = (KeyError, TypeError, ValueError)
 """What reading an item may raise that nobody of ours wrote; pydantic's errors are ValueErrors."""
 _CERTIFICATE = re.compile(r"arn:[^\s\"'\\]+:cert:[^\s\"'\\]+")
+
+
+_KINDS = ("SOURCE", "UNDO")
+
+
+def _kind(item: Mapping[str, Any]) -> str:
+    """Return which kind of an item a partition holds."""
+    return str(item["pk"]).partition("#")[0]
 
 
 def _named(items: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
