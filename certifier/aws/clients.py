@@ -152,6 +152,8 @@ class Clients:
                 with translated():
                     try:
                         self._made[key] = make(service, config=config(attempts), **where)
+                    except BotoCoreError:  # some of them are a ValueError too
+                        raise
                     except ValueError:  # botocore's own, without a class; it quotes the URL
                         raise Refused(Cause.AWS_DENIED, seen=_NO_URL.format(service)) from None
                 if service == "dms":

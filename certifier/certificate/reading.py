@@ -209,7 +209,7 @@ class Certificate:
         positive = parts.serial > 0
         der = self.der if positive else self._changed({_SERIAL: _ONE})
         loaded, why = guarded(lambda: x509.load_der_x509_certificate(der))
-        if loaded is not None:
+        if loaded is not None or None in (self.subject, self.issuer):
             self.copied = not positive
             return self._loaded(loaded, why)
         bare = {_VERSION: _VERSION_3, _ISSUER: _NO_NAME, _SUBJECT: _NO_NAME}

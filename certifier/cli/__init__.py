@@ -71,8 +71,13 @@ class Parser(argparse.ArgumentParser):
         super().error(_URL_PASSWORD.sub(r"\1***@", message))
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """argparse passes over a disk that is full; what somebody asked for is output."""
-        if message and (file := file or sys.stderr) is not None:
+        """argparse passes over a disk that is full; what somebody asked for is output.
+
+        A mistake that nobody reads is still one: its status is not to become that of a closed pipe.
+        """
+        if file is None or file is sys.stderr:
+            super()._print_message(message, file)
+        elif message:
             file.write(message)
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:

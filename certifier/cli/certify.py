@@ -282,7 +282,7 @@ def _print_end(
     body = place.documents.get(f"reports/{run}.json")
     summary = _summary(body)
     now = place.now()
-    endings = [_ended(place, line) for line in summary.lines] if summary else []
+    endings = [_ended(args, place, line) for line in summary.lines] if summary else []
     planned = summary is not None and summary.mode is Mode.PLAN
     if args.json:
         print(json.dumps(_payload(state, summary, endings), indent=2))
@@ -295,7 +295,7 @@ def _print_end(
         show_plans(terminal, endings, now=now, do=_to_do_it(args, endings))
     else:
         show_endings(terminal, endings, to_open=to_open, now=now)
-        _print_registration(terminal, place, endings)
+        _print_registration(args, terminal, place, endings)
     if state.status != "SUCCEEDED" and (summary is None or summary.problem or not endings):
         why = printable(reason_of(state.cause or ""), 4000)
         terminal.line(f"{state.status}: {why}", style="bold red")
@@ -353,16 +353,16 @@ def _payload(
     }
 
 
-def _ended(place: Installation, line: Line) -> Ended:
+def _ended(args: argparse.Namespace, place: Installation, line: Line) -> Ended:
     record = None if line.record is None else read_record(place.documents, line.record)
-    held_by = _held_by(place, line) if line.outcome is Outcome.DEFERRED else ""
+    held_by = _held_by(args, place, line) if line.outcome is Outcome.DEFERRED else ""
     steps = None
     if record is not None and line.outcome is not Outcome.DEFERRED:
         steps = place.states.durations(record.run)
     return Ended(line, record, held_by, steps)
 
 
-def _held_by(place: Installation, line: Line) -> str:
+def _held_by(args: argparse.Namespace, place: Installation, line: Line) -> str:
     """Return who has a source that a run left alone, since when, and at which step that is."""
     state = place.store.state(line.name)
     if state is None:
@@ -370,7 +370,8 @@ def _held_by(place: Installation, line: Line) -> str:
     if state.held_by_breaker:
         since = place.store.breaker().open_since
         when = "" if since is None else f" since {clock_time(since)}"
-        return f"the circuit breaker, open{when}: certifier reset-breaker, once you have looked"
+        reset = again(args, "certifier", "reset-breaker")
+        return f"the circuit breaker, open{when}: {reset}, once you have looked"
     if state.claim is None:
         return "another execution had it, which has ended meanwhile"
     step = place.states.current_state(state.claim.execution)
@@ -379,7 +380,9 @@ def _held_by(place: Installation, line: Line) -> str:
     return f"the execution {who} has it since {clock_time(state.claim.since)}{at}"
 
 
-def _print_registration(terminal: Terminal, place: Installation, endings: Sequence[Ended]) -> None:
+def _print_registration(
+    args: argparse.Namespace, terminal: Terminal, place: Installation, endings: Sequence[Ended]
+) -> None:
     """Say of sources that were never certified so far that they are registered all the same."""
     good = (Outcome.CERTIFIED, Outcome.PLANNED)
     new = [
@@ -393,6 +396,6 @@ def _print_registration(terminal: Terminal, place: Installation, endings: Sequen
             continue
         terminal.line(
             f"{printable(name)} is registered all the same, and is tried again;"
-            f" to drop it: certifier forget {printable(name)}",
+            f" to drop it: {again(args, 'certifier', 'forget', printable(name))}",
             hang=2,
         )

@@ -44,7 +44,8 @@ def _run(args: argparse.Namespace) -> int:
             print(f"certifier forget: {name} has {printable(by)}", file=sys.stderr)
             return 1
         case False if keys_of(place.documents, args.name):
-            print(f"{name} is not registered any more; its records stay: certifier history {name}")
+            history = again(args, "certifier", "history", name)
+            print(f"{name} is not registered any more; its records stay: {history}")
             return 0
         case False:
             return missing("forget", args.name, place)

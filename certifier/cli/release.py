@@ -65,7 +65,9 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _does_not_wait(args: argparse.Namespace, place: Installation) -> int:
-    """Say that a task does not wait: 1 when it may be a mistyped one of those that do."""
+    """Say that a task does not wait: 1 when it may be a mistyped one of those that do, and while a
+    run has the source, which may be about to stop it.
+    """
     name = printable(args.name, 80)
     if (state := place.store.state(args.name)) is None:
         return missing("release", args.name, place)
@@ -81,7 +83,11 @@ def _does_not_wait(args: argparse.Namespace, place: Installation) -> int:
     if waiting and args.task not in {*stopped, *named, *map(name_in, named)}:
         complain("release", said)
         return 1
-    print(f"{said}; {when_due(state)}")
+    said += f"; {when_due(state)}"
+    if state.claim is not None:
+        complain("release", said)
+        return 1
+    print(said)
     return 0
 
 

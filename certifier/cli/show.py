@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from certifier.cli.installation import add_options, find, guarded, missing
+from certifier.cli.installation import add_options, again, find, guarded, missing
 from certifier.cli.plans import opening, show_intent
 from certifier.cli.records import read_record
 from certifier.cli.status import STYLES as STANDINGS
@@ -61,7 +61,8 @@ def _run(args: argparse.Namespace) -> int:
     running = still_running(place.states.ended_at, begun([state], pauses, logs), now)
     each = stands(state, pauses, now, has_log=undo is not None, is_running=state.name in running)
     rest = unfinished(each, pauses, undo, now)
-    show(Terminal(), each, record, now, rest)
+    page = again(args, "certifier", "open", printable(args.name, 80))
+    show(Terminal(), each, record, now, rest, page=page)
     return 0
 
 
@@ -71,8 +72,14 @@ def show(
     record: Certification | None,
     now: datetime,
     unfinished: Iterable[tuple[str, Cell]] = (),
+    *,
+    page: str = "",
 ) -> None:
-    """Print how a source stands, what is unfinished of it, and its last record."""
+    """Print how a source stands, what is unfinished of it, and its last record.
+
+    Args:
+        page: the command that opens the record's page.
+    """
     state = each.state
     word = Text(each.standing.words, style=STANDINGS[each.standing])
     head = Text(printable(each.name), style="bold")
@@ -91,7 +98,7 @@ def show(
     if record.intent is not None and record.intent.changes_anything:
         show_intent(terminal, record.model_copy(update={"findings": ()}), now)
         terminal.gap()
-    terminal.facts(_record(record), indent=2)
+    terminal.facts(_record(record, page), indent=2)
 
 
 def _standing(
@@ -152,7 +159,7 @@ def _value(field: str, value: str | None) -> str:
     return f"{value[:8]}…" if field == "certificate" else value
 
 
-def _record(record: Certification) -> Iterator[tuple[str, Cell]]:
+def _record(record: Certification, page: str = "") -> Iterator[tuple[str, Cell]]:
     spec = record.spec
     yield "host", printable(f"{spec['host']}:{spec.get('port', 5432)}")
     if record.endpoint is not None:
@@ -184,4 +191,4 @@ def _record(record: Certification) -> Iterator[tuple[str, Cell]]:
             yield "slot", printable(f"{slot.name}: nobody reads from it{kept}")
     yield "run", Text(run_id(record.run), style="dim")
     yield "version", f"{record.version} of the source"
-    yield "page", Text(f"certifier open {record.source}", style="dim")
+    yield "page", Text(page or f"certifier open {record.source}", style="dim")

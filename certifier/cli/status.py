@@ -12,6 +12,7 @@ from rich.text import Text
 from certifier.cli.installation import (
     Installation,
     add_options,
+    again,
     complain,
     find,
     guarded,
@@ -52,7 +53,6 @@ SORTS: dict[str, Callable[[Stands], Any]] = {
 }
 SOON, URGENT = 30, 7
 """Days: an expiry is listed, and checked."""
-NONE_YET = "No source is registered yet: certifier certify orders.json registers the first."
 NAMED = 3
 SEEN_SHOWN = 160
 REFRESH_SECONDS = 10.0
@@ -123,11 +123,11 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
     for number in range(ROUNDS if args.watch else 1):
         if number:
             sleep(REFRESH_SECONDS)
-        status = _once(args, place, again=number > 0)
+        status = _once(args, place, repeated=number > 0)
     return status
 
 
-def _once(args: argparse.Namespace, place: Installation, *, again: bool) -> int:
+def _once(args: argparse.Namespace, place: Installation, *, repeated: bool) -> int:
     store = place.store
     breaker = store.breaker()
     states, logs = store.states_and_logs()
@@ -159,10 +159,19 @@ def _once(args: argparse.Namespace, place: Installation, *, again: bool) -> int:
             print("\t".join(map(printable, _tsv(each))))
     else:
         terminal = Terminal()
-        if again and terminal.is_live:
+        if repeated and terminal.is_live:
             terminal.console.clear()
         listed = args.all or args.wide or bool(args.names)
-        show(terminal, chosen, breaker, now, listed=listed, wide=args.wide, of=len(fleet))
+        show(
+            terminal,
+            chosen,
+            breaker,
+            now,
+            listed=listed,
+            wide=args.wide,
+            of=len(fleet),
+            args=args,
+        )
     return 0
 
 
@@ -286,6 +295,7 @@ def show(
     listed: bool = False,
     wide: bool = False,
     of: int = 0,
+    args: argparse.Namespace | None = None,
 ) -> None:
     """Print the fleet.
 
@@ -294,16 +304,21 @@ def show(
         listed: also those that are fine, one by one.
         wide: every column, and nothing folded.
         of: how many are registered, of which these were chosen.
+        args: name the installation, for the commands that are printed.
     """
+    where = args or argparse.Namespace()
     if not fleet:
-        terminal.line("No source is like that." if of else NONE_YET, hang=2)
+        first = again(where, "certifier", "certify", "orders.json")
+        none_yet = f"No source is registered yet: {first} registers the first."
+        terminal.line("No source is like that." if of else none_yet, hang=2)
         return
     terminal.line(_head(fleet, breaker), hang=2)
     if breaker.open:
         stopped = "Changes are stopped: several ended badly within a day. Look at them, then:"
         if breaker.is_unread:
             stopped = "Changes are stopped: this version cannot read the circuit breaker. Then:"
-        terminal.line(f"{stopped}  certifier reset-breaker", style="bold red", hang=2)
+        reset = again(where, "certifier", "reset-breaker")
+        terminal.line(f"{stopped}  {reset}", style="bold red", hang=2)
     rest = [each for each in fleet if listed or not each.standing.is_fine]
     if rest:
         terminal.gap()

@@ -66,9 +66,9 @@ def still_running(
 def finished_by(state: SourceState) -> str:
     """Return who finishes what a run that was cut off has left."""
     if state.on_hold is not None:
-        return f"certifier unpause {state.name}, and the next tick finishes it"
+        return "after unpause, the next tick finishes it"
     if state.due_at is None:
-        return f"certifier certify {state.name} finishes it"
+        return "certify it by its name to finish it"
     return "the next tick finishes it"
 
 

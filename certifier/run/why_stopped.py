@@ -10,10 +10,13 @@ from certifier.vocabulary import Cause
 def why_stopped(task: StoppedTask, findings: Iterable[Finding]) -> str | None:
     """Return what keeps the task from starting, as this run saw it; ``None``: nothing was seen.
 
-    ``Resume tasks`` names the task in its finding, by identifier or ARN, and ends with the reason.
+    ``Resume tasks`` begins its finding with the task, by identifier or ARN, and ends it with the
+    reason. Another task's name may begin like this one's.
     """
+    begins = tuple(
+        f"task {name}{end}" for name in (task.identifier, task.arn) for end in (" ", ",")
+    )
     for found in findings:
-        names_it = task.identifier in found.seen or task.arn in found.seen
-        if found.cause is Cause.TASK_NOT_RESTARTED and names_it:
+        if found.cause is Cause.TASK_NOT_RESTARTED and found.seen.startswith(begins):
             return found.seen.partition(": ")[2] or found.seen
     return None

@@ -173,6 +173,18 @@ def test_of_two_stopped_tasks_the_one_that_was_released_is_known(
     assert prepared.paused(other) is not None
 
 
+def test_a_task_that_a_run_may_be_about_to_stop_is_not_released(
+    prepared: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing waits yet, but the run would start the task again: nobody takes that for done."""
+    register(prepared, "orders")
+    prepared.claim("orders", RUN, NOW, lambda _: None)
+    assert main(["release", "orders", "orders-task", *REGION]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("certifier release: orders-task does not wait for orders; a run has")
+
+
 @pytest.mark.parametrize("words", [("orders",), ("orders", NEW_CA[:16], "f" * 16)])
 def test_what_was_never_in_a_bundle_is_not_taken_for_approved(
     words: tuple[str, ...], prepared: Store, capsys: pytest.CaptureFixture[str]

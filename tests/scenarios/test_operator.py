@@ -301,6 +301,15 @@ def test_a_source_that_was_certified_before_is_not_offered_to_be_dropped(
     assert "forget" not in out
 
 
+def test_the_command_that_drops_a_source_names_the_same_installation(
+    live: Live, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another Region may have a source of that name, and whoever pastes it would drop that one."""
+    live.dms.judge = lambda _: "timeout expired"
+    assert command("certify", written(live.world), "--region", "eu-west-1") == 1
+    assert "to drop it: certifier forget orders --region eu-west-1" in capsys.readouterr().out
+
+
 # -- 1: a task that we stopped and that does not run
 
 

@@ -55,10 +55,10 @@ def test_however_many_are_begun_few_are_asked_for() -> None:
     ("more", "says"),
     [
         ({}, "the next tick finishes it"),
-        ({"due_at": None}, "certifier certify orders finishes it"),
+        ({"due_at": None}, "certify it by its name to finish it"),
         (
             {"on_hold": OnHold(by="kim", why="moving", since=NOW)},
-            "certifier unpause orders, and the next tick finishes it",
+            "after unpause, the next tick finishes it",
         ),
     ],
 )

@@ -173,6 +173,17 @@ def test_an_endpoint_url_that_cannot_be_one_is_named(monkeypatch: pytest.MonkeyP
     )
 
 
+def test_a_region_that_cannot_be_one_is_not_taken_for_an_endpoint_url(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """botocore's errors about both of them are ``ValueError``; only the URL's has no class."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with pytest.raises(Refused) as caught:
+        Clients.of_profile(None, "eu west").client("sts")
+    assert "eu west" in reason(caught.value)
+    assert "URL" not in reason(caught.value)
+
+
 @pytest.mark.parametrize(
     "code",
     ["SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "AuthFailure"],
