@@ -36,7 +36,7 @@ SECRETS = f"arn:aws:secretsmanager:{REGION}:111122223333:secret:other-AbCdEf"
 ACM_ARN = f"arn:aws:acm:{REGION}:111122223333:certificate/"
 RUN = f"arn:aws:states:{REGION}:111122223333:execution:certify:mine"
 VERSIONS = ["a" * 32, "b" * 32]
-ROOT = Authority.root("Example root")
+ROOT = Authority.root("Example root", not_before=NOW)
 PEM = ROOT.certificate_pem.decode()
 
 
