@@ -64,8 +64,8 @@ def test_a_file_is_planned_certified_and_then_known_by_name(
     assert f"{NAME}: certified" in out
     assert f"{NAME}  certified  verify-full" in out
     assert "days left" in out
-    assert f"s3://{world.cloud.bucket}/records/{NAME}/" in out
-    assert f"s3://{world.cloud.bucket}/reports/" in out
+    assert f"certifier open {NAME} --stack" in out
+    assert "report: certifier open certify-" in out
     assert command("--json", NAME) == 0
     payload = json.loads(capsys.readouterr().out)
     assert payload["status"] == "SUCCEEDED"
