@@ -100,21 +100,14 @@ def summary(seen: Sequence[Day]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the tests on all days; show what pytest says of a day that is not green.
-
-    As many days at once as there are processors: more of them would only take the memory caches
-    from each other, which costs a tenth of the time.
-    """
+    """Run the tests on all days at once; show what pytest says of a day that is not green."""
     if FORKS:
         _import_all()
     names, seen = days.days(), list[Day]()
     with tempfile.TemporaryDirectory() as folder:
         printed = {name: Path(folder, str(place)) for place, name in enumerate(names)}
-        waiting, ends = list(enumerate(names)), dict[Connection, str]()
-        while waiting or ends:
-            while waiting and len(ends) < (os.cpu_count() or 1):
-                place, name = waiting.pop(0)
-                ends[_started(place, arguments, printed[name])] = name
+        ends = {_started(place, arguments, printed[name]): name for place, name in enumerate(names)}
+        while ends:
             for end in wait(list(ends)):
                 assert isinstance(end, Connection)
                 name = ends.pop(end)

@@ -374,7 +374,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("kind", some(ERRORS))
-@pytest.mark.parametrize("state", FAILURES)
+@pytest.mark.parametrize("state", some(FAILURES))
 def test_a_failure_at_every_state(script: Script, state: str, kind: str) -> None:
     """The way from each failing state is exact, and Record learns of the first problem."""
     error = ERRORS[kind]
