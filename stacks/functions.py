@@ -103,7 +103,7 @@ class Functions(Construct):
         self._settings = settings
         self._environment = {
             "INSTALLATION": Aws.STACK_NAME,
-            "POWERTOOLS_SERVICE_NAME": settings.stack,
+            "POWERTOOLS_SERVICE_NAME": Aws.STACK_NAME,
             "POWERTOOLS_METRICS_NAMESPACE": "Certifier",
             **environment,
         }
