@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ from certifier.run.kept import shown
 from certifier.run.summary import Line, Summary
 from certifier.source import InvalidSource, Source, parse_source
 from certifier.text import clock_time, printable
+from certifier.triggers import NAMES_AT_ONCE, SOURCES_AT_ONCE
 from certifier.vocabulary import Mode, Outcome
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
         complain("certify", str(wrong))
         return wrong.status
     text = json.dumps(event)
-    if len(text) > EVENT_LIMIT:
-        return complain("certify", _too_large(event, text))
+    if too_many := _too_many(event, text):
+        return complain("certify", too_many)
     place = find(args)
     if unknown := _unknown(event, place):
         complain("certify", unknown)
@@ -197,13 +198,22 @@ def _event(args: argparse.Namespace) -> dict[str, Any]:
     return {"sources": plain, **mode}
 
 
-def _too_large(event: dict[str, Any], text: str) -> str:
-    """Return what to do about an input that no execution takes."""
-    parts = -(-len(text) // EVENT_LIMIT) + 1  # one more, since sources differ in length
+def _too_many(event: Mapping[str, Any], text: str) -> str | None:
+    """Return what to do about an input that no execution takes; ``None``: one does."""
+    registers = "sources" in event
+    given = event["sources"] if registers else event.get("names", ())
+    most = SOURCES_AT_ONCE if registers else NAMES_AT_ONCE
+    if len(text) > EVENT_LIMIT:
+        why = f"has {len(text):,} characters, and an execution takes {EVENT_LIMIT:,}"
+        parts = -(-len(text) // EVENT_LIMIT) + 1  # one more, since sources differ in length
+    elif len(given) > most:
+        why, parts = f"may name {most:,}", 0
+    else:
+        return None
+    parts = max(parts, -(-len(given) // most))
     return (
-        f"{len(event.get('sources') or event['names'])} sources at once are too many: the request "
-        f"has {len(text):,} characters, and an execution takes {EVENT_LIMIT:,}; certify them in "
-        f"about {parts} portions"
+        f"{len(given):,} sources at once are too many: the request {why}; "
+        f"certify them in about {parts} portions"
     )
 
 
