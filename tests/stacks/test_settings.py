@@ -144,6 +144,8 @@ def test_the_settings_of_the_first_day_exist() -> None:
     text = (ROOT / "docs" / "first-day.md").read_text(encoding="utf-8")
     commands = [line for line in text.splitlines() if line.startswith("npx cdk deploy")]
     assert len(commands) == 2
+    # They name none of the operator's own settings, which must be where both find them.
+    assert "your settings in `cdk.json`" in text.partition("## 2. ")[0]
     for command in commands:
         given = dict(re.findall(r"-c (certifier:\w+)=(\S+)", command))
         assert Settings.from_context({**GOOD, **given}).breaker_limit == 4
