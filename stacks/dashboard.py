@@ -7,7 +7,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from certifier.vocabulary import Metric
-from stacks.observability import Alarms, measured
+from stacks.observability import STATUS, Alarms, measured
 from stacks.settings import Settings
 
 Row = list[cloudwatch.IWidget]
@@ -132,6 +132,6 @@ def _number(title: str, metric: cloudwatch.IMetric) -> cloudwatch.SingleValueWid
 
 def _words(settings: Settings) -> str:
     return (
-        f"**{Aws.STACK_NAME}**: which source it is, `certifier status` says, worst first.\n\n"
+        f"**{Aws.STACK_NAME}**: which source it is, `{STATUS}` says, worst first.\n\n"
         f"What to do: [runbook]({settings.runbook})"
     )

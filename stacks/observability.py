@@ -21,7 +21,8 @@ NAMESPACE = "Certifier"
 # Calls that DMS refuses in an hour as too many. One of a hundred is retried and forgotten.
 THROTTLES = 100
 FIVE_MINUTES, QUARTER = Duration.minutes(5), Duration.minutes(15)
-STATUS = "certifier status"
+# Of this installation: without a name, the command looks at the one that is called Certifier.
+STATUS = f"certifier status --stack {Aws.STACK_NAME}"
 
 
 def retention(settings: Settings) -> logs.RetentionDays:
@@ -105,7 +106,7 @@ class Alarms(Construct):
             "CertificatesLate",
             "A source depends on a certificate that should have been renewed by now",
             measured(Metric.LATE_CERTIFICATES, "Sum", Duration.days(1)),
-            first="certifier status --expiring 14",
+            first=f"{STATUS} --expiring 14",
         )
         waits = self._alarm(
             "TasksWait",
