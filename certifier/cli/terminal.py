@@ -14,7 +14,7 @@ from rich.text import Text
 
 from certifier.models import Finding
 from certifier.run.remedy import of_source
-from certifier.text import printable
+from certifier.text import is_plain, printable
 from certifier.vocabulary import Outcome, Severity
 
 STYLES = {
@@ -47,7 +47,7 @@ class _Console(Console):
 def _shown(cell: Cell) -> Text:
     """Return a text in which nothing moves a terminal, whatever of it comes from outside."""
     text = cell if isinstance(cell, Text) else Text(cell)
-    if text.plain.isprintable():
+    if is_plain(text.plain):
         return text
     return Text(printable(text.plain, _LINE_LIMIT), style=text.style)
 
