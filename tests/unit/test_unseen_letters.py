@@ -45,7 +45,8 @@ def test_a_pile_of_marks_covers_no_other_line() -> None:
     """A server's text with fifty marks on one letter would stand on what is printed above it."""
     shown = printable("refused" + PILE * 25)
     assert sum(unicodedata.category(c) in ("Mn", "Me") for c in shown) == MARKS
-    assert shown.startswith("refused") and shown.endswith("\\u0489\\u0321")
+    assert shown.startswith("refused")
+    assert shown.endswith("\\u0489\\u0321")
 
 
 @pytest.mark.parametrize("text", OF_LANGUAGES)
