@@ -6,6 +6,7 @@ libpq says "certificate verify failed" of all of them. Whoever reads this has ru
 from collections.abc import Sequence
 
 from certifier.certificate import CertificateFacts
+from certifier.diagnosis.catalogue import MAKE_A_CA, NO_CA
 from certifier.text import brief, listed
 
 # X509_V_ERR_... (openssl/x509_vfy.h)
@@ -19,11 +20,6 @@ _INVALID_CA = frozenset({24, 79})
 _TRUST = (
     "Write that CA as a plain certificate, from BEGIN CERTIFICATE: "
     "`openssl x509 -in FILE -clrtrust`."
-)
-_CA = (
-    "Make the CA anew with basicConstraints CA:TRUE, and sign the server's certificate with it: "
-    "`openssl req -x509` makes such a CA, `openssl x509 -req -signkey` without -extfile does not. "
-    "`certifier make-certificates` makes both."
 )
 _NAMES = (
     "`openssl x509 -noout -ext nameConstraints -in FILE` shows which names the CA permits. Give "
@@ -56,7 +52,7 @@ def why_rejected(
     if code in _INVALID_CA:
         no_ca = [brief(facts.title) for facts in above if not facts.is_ca]
         who = listed(no_ca, separator=", ") or f"a certificate above {leaf}"
-        return f"{who} is not a CA: it lacks basicConstraints CA:TRUE ({message})"
+        return f"{who} {NO_CA} ({message})"
     if code in _NAMES_EXCLUDED:
         return f"a CA above {leaf} limits the names that it may sign for ({message})"
     if code in _UNTRUSTED:
@@ -70,7 +66,7 @@ def why_rejected(
 def remedy(code: int) -> str:
     """Return what to do about a code."""
     if code in _INVALID_CA:
-        return _CA
+        return MAKE_A_CA
     if code in _NAMES_EXCLUDED:
         return _NAMES
     if code in _UNTRUSTED:
