@@ -83,9 +83,9 @@ _STUCK_LATER = (
 _HUNG_UP_BEFORE_TLS = (
     'Look into the server\'s log at that moment. "invalid length of startup packet" is a load '
     "balancer that sends PROXY headers, which PostgreSQL does not know: turn them off (on a "
-    "Network Load Balancer proxy_protocol_v2, in HAProxy send-proxy). The reverse, a proxy that demands "
-    "them (accept-proxy), hangs up on DMS too. If the log shows nothing, look at what stands "
-    "between: load balancer, proxy, firewall."
+    "Network Load Balancer proxy_protocol_v2, in HAProxy send-proxy). The reverse, a proxy that "
+    "demands them (accept-proxy), hangs up on DMS too. If the log shows nothing, look at what "
+    "stands between: load balancer, proxy, firewall."
 )
 _HUNG_UP_LATER = (
     "Network and TLS are good. Look into the server's log at that moment; where a pooler stands in "
@@ -504,7 +504,8 @@ _LOGGING_IN = (
         "The server's log says more, behind DETAIL: no such role, no password, an expired one "
         "(rolvaliduntil in pg_roles), or one that is stored as MD5 where pg_hba.conf asks for "
         "SCRAM. With ldap or radius in pg_hba.conf the password is the directory's. A pooler has "
-        "a list of passwords of its own (in PgBouncer auth_file or auth_query, in pgpool pool_passwd).",
+        "a list of passwords of its own (in PgBouncer auth_file or auth_query, in pgpool "
+        "pool_passwd).",
     ),
     _row(
         Cause.ROLE_NEEDS_IAM,

@@ -12,7 +12,7 @@ from certifier.vocabulary import Cause
 
 _PREFIXES = ("the CA bundle: ", "the CA bundle ", "")
 _NOTHING_WRONG = (
-    "its certificates can be told, but not by OpenSSL",
+    "PEM whose lines OpenSSL does not read",
     "Write each BEGIN and END line, and the base64 between them, on lines of their own without "
     "blanks before them.",
 )

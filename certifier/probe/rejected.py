@@ -41,7 +41,7 @@ _OTHER = (
 def why_rejected(
     code: int, message: str, chain: Sequence[CertificateFacts], bundle: Sequence[CertificateFacts]
 ) -> str:
-    """Return which certificate OpenSSL minds, as far as that can be told, and why.
+    """Return which certificate OpenSSL minds, as far as that is known, and why.
 
     Args:
         message: OpenSSL's words.

@@ -130,8 +130,8 @@ FILES = {
     ),
     "UTF-16": (_PEM.decode().encode("utf-16"), "UTF-16", "ASCII"),
     "backslashes": (_PEM.replace(b"\n", b"\\n"), "backslash and n", "line ends"),
-    "indented": (re.sub(rb"(?m)^", b"  ", _PEM), "not by OpenSSL", "lines of their own"),
-    "one line": (_PEM.replace(b"\n", b" "), "not by OpenSSL", "lines of their own"),
+    "indented": (re.sub(rb"(?m)^", b"  ", _PEM), "OpenSSL does not read", "lines of their own"),
+    "one line": (_PEM.replace(b"\n", b" "), "OpenSSL does not read", "lines of their own"),
     "cut off": (_PEM[:200], "has no END", "Copy the file again"),
     "empty": (b"", "it is empty", "root CA"),
 }
