@@ -8,7 +8,7 @@ Keys of the bucket::
     runs/<execution>/outcomes/<name>.<outcome>    how each child of an execution ended
     runs/<execution>/notices/<name>.json          a notice that waits for the execution's end
     records/<source>/<instant>-<run>.json, .html  what one certification proved
-    reports/<execution>.json, .html               what one execution did
+    reports/<execution>.json, .html               what one execution did (latest~ of one named latest)
     reports/latest.html, .json                    the page of the fleet, and its digests of records
 """
 
