@@ -167,9 +167,30 @@ def _name_verdict(request: ProbeRequest, seen: Observations) -> Verdict:
     return Verdict(
         passed=False,
         cause=Cause.HOSTNAME_MISMATCH,
-        seen=printable(f"the host is {request.host}, and the certificate names {shown}"),
+        seen=printable(
+            f"the host is {request.host}, and the certificate names {shown}"
+            f"{nearly(request.host, names)}"
+        ),
         libpq=printable(seen.match.libpq) if seen.match and seen.match.libpq else None,
     )
+
+
+def nearly(host: str, names: Sequence[str]) -> str:
+    """Return what keeps a name from being the host's that to the eye is; empty when none nearly is.
+
+    Rules of libpq's ``pq_verify_peer_name_matches_certificate`` and ``wildcard_certificate_match``.
+
+    Args:
+        names: of the certificate, each behind its kind and a colon.
+    """
+    plain = {name.partition(":")[2].lower() for name in names}
+    if host.lower() in plain:
+        return "; libpq looks at the CN only where the SAN names no host"
+    if host.lower().strip(". ") in {name.strip(". ") for name in plain}:
+        return "; to libpq a blank or a final dot is a part of a name"
+    if any("*" in name for name in plain):
+        return "; libpq takes a * as the whole first label alone, and for one label"
+    return ""
 
 
 # ---- why a chain did not verify
