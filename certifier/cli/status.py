@@ -420,7 +420,8 @@ def _why(each: Stands, now: datetime) -> str:
     if each.state.on_hold is not None and each.standing is Standing.PAUSED:
         return f"{each.state.on_hold.by}: {each.state.on_hold.why}"
     if each.standing is Standing.UNFINISHED and each.left is not None:
-        return f"{each.left.words}; {finished_by(each.state)}"
+        by = finished_by(each.state, is_stuck=each.left.is_stuck)
+        return f"{each.left.words}; {by}"
     cause = each.cause
     if cause is None:
         return ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from certifier.fleet.digest import CertificateDigest, Digest
-from certifier.run.state import Breaker, SourceState
+from certifier.run.state import Breaker, Pause, SourceState
 from certifier.source import Source
 
 
@@ -14,7 +14,8 @@ class SourceFacts:
     """A registered source.
 
     ``spec``: None when this version does not read what was registered. ``has_log``: an undo log is
-    there, of a change that is neither proven nor rolled back.
+    there, of a change that is neither proven nor rolled back. ``stopped``: the tasks that a run has
+    stopped for it and that do not run again, without those that wait for a restart.
     """
 
     name: str
@@ -23,6 +24,7 @@ class SourceFacts:
     state: SourceState
     digest: Digest | None = None
     has_log: bool = False
+    stopped: tuple[Pause, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class InstallationFacts:
         finished_at: when its last execution that had something to do was finished.
         report: the key of that execution's report, as ``record_url`` takes it.
         unread: records that there was no time to read.
+        abandoned: ARNs of tasks that we stopped and that no run will start again: no registered
+            source waits for them, or this version cannot read why they were stopped.
         problem: why nothing of it could be read.
     """
 
@@ -46,4 +50,5 @@ class InstallationFacts:
     finished_at: datetime | None = None
     report: str | None = None
     unread: int = 0
+    abandoned: tuple[str, ...] = ()
     problem: str = ""

@@ -22,6 +22,9 @@ BREAKER_SPAN = timedelta(hours=24)
 
 TAKE_OVER = timedelta(minutes=2)
 """The longest function time: for so long a step of an ended execution may still be at work."""
+STUCK = timedelta(hours=3)
+"""So old a claim is stuck: the loops of a run end after an hour and three quarters at the latest,
+and one that was cut off is finished by a tick from ten minutes after its claim on."""
 
 
 class Claim(Fact):
@@ -41,6 +44,10 @@ class Claim(Fact):
         DescribeExecution may have been wrong about its end; its claim was lost at the take-over.
         """
         return not self.took_over or now - self.since > TAKE_OVER
+
+    def is_stuck(self, now: datetime) -> bool:
+        """Whether its run should have ended long ago, or been taken over."""
+        return now - self.since > STUCK
 
 
 class Marker(Fact):
