@@ -20,6 +20,7 @@ from certifier.cli.installation import (
 )
 from certifier.cli.numbers import whole
 from certifier.cli.plans import opening
+from certifier.cli.streams import nobody_reads
 from certifier.cli.terminal import Cell, Terminal
 from certifier.cli.unfinished import begun, finished_by, still_running
 from certifier.run.group import group_of, is_in_group
@@ -124,6 +125,8 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
         if number:
             sleep(REFRESH_SECONDS)
         status = _once(args, place, repeated=number > 0)
+        if args.watch and nobody_reads():
+            break
     return status
 
 
