@@ -15,7 +15,6 @@ from certifier.aws.store.reads import Pauses
 from certifier.errors import Unexpected
 from certifier.fleet.digest import CertificateDigest, Digest, Digests, digest
 from certifier.fleet.facts import SourceFacts
-from certifier.run.standing import left_by_a_run
 from certifier.run.state import Breaker
 
 LATEST = "reports/latest"
@@ -78,9 +77,8 @@ def gather(
                 unread += 1
         if known is not None:
             found[state.name] = known
-        left = left_by_a_run(state, pauses.read, has_log=has_log)
-        stopped = left.tasks if left is not None else ()
-        sources.append(SourceFacts(state.name, spec, version, state, known, has_log, stopped))
+        ours = pauses.of(state.name)
+        sources.append(SourceFacts(state.name, spec, version, state, known, has_log, ours))
     return Gathered(
         sources=tuple(sources),
         breaker=store.breaker(),

@@ -97,9 +97,9 @@ def unfinished(
     state = each.state
     for pause in pauses:
         if pause.task_arn in state.pending_restarts:
-            yield "task", printable(pause.task_arn)
+            yield "task", printable(pause.name_and_arn)
             continue
-        since = f"{pause.task_arn}, since {clock_time(pause.since)} ({span(now - pause.since)})"
+        since = f"{pause.name_and_arn}, since {clock_time(pause.since)} ({span(now - pause.since)})"
         what = "for a change that is not finished"
         yield "stopped", Text(printable(f"{since}, {what}"), style="bold red")
     if state.claim is not None:

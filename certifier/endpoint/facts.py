@@ -95,12 +95,14 @@ class Connection(Fact):
     """What DMS shows of the last test of one endpoint from one replication instance.
 
     ``status``: ``testing``, ``successful``, ``failed``, ``deleting``; ``message`` only when failed.
+    ``instance``: what people call the instance, if DMS says so.
     """
 
     endpoint_arn: str
     instance_arn: str
     status: str
     message: str | None = None
+    instance: str | None = None
 
 
 class ReplicationTask(Fact):

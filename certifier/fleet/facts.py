@@ -7,6 +7,7 @@ from datetime import datetime
 from certifier.fleet.digest import CertificateDigest, Digest
 from certifier.run.state import Breaker, Pause, SourceState
 from certifier.source import Source
+from certifier.text import name_in
 
 
 @dataclass(frozen=True)
@@ -14,8 +15,8 @@ class SourceFacts:
     """A registered source.
 
     ``spec``: None when this version does not read what was registered. ``has_log``: an undo log is
-    there, of a change that is neither proven nor rolled back. ``stopped``: the tasks that a run has
-    stopped for it and that do not run again, without those that wait for a restart.
+    there, of a change that is neither proven nor rolled back. ``pauses``: the tasks that are
+    stopped for it and do not run again.
     """
 
     name: str
@@ -24,7 +25,18 @@ class SourceFacts:
     state: SourceState
     digest: Digest | None = None
     has_log: bool = False
-    stopped: tuple[Pause, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+
+    @property
+    def stopped(self) -> tuple[Pause, ...]:
+        """The tasks that a run has stopped, without those that wait for a restart."""
+        waiting = self.state.pending_restarts
+        return tuple(pause for pause in self.pauses if pause.task_arn not in waiting)
+
+    def name_of(self, task: str) -> str:
+        """Return what people call a task, given its ARN, or the end of that."""
+        names = {pause.task_arn: pause.name for pause in self.pauses}
+        return names.get(task, name_in(task))
 
 
 @dataclass(frozen=True)

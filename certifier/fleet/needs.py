@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from certifier.diagnosis import CATALOGUE
 from certifier.fleet.row import SourceRow
 from certifier.fleet.status import Lateness, Status, Tone
-from certifier.text import counted, instant, name_in
+from certifier.text import counted, instant
 from certifier.vocabulary import Cause
 
 _NAMED = 4
@@ -124,7 +124,7 @@ def _left(row: SourceRow) -> str:
     stopped = row.facts.stopped
     parts = []
     if stopped:
-        names = ", ".join(name_in(pause.task_arn) for pause in stopped[:_NAMED])
+        names = ", ".join(pause.name for pause in stopped[:_NAMED])
         more = f" and {len(stopped) - _NAMED} more" if len(stopped) > _NAMED else ""
         since = instant(min(pause.since for pause in stopped))
         verb = "is" if len(stopped) == 1 else "are"

@@ -15,6 +15,7 @@ from certifier.models import Fact, Finding
 from certifier.run.history import History
 from certifier.run.weakening import lowers_or_moves
 from certifier.source import Source
+from certifier.text import name_in
 from certifier.vocabulary import Cause, Outcome, Witness
 
 BREAKER_SPAN = timedelta(hours=24)
@@ -279,6 +280,7 @@ class Pause(Fact):
         started_at: when we first asked it to start again; it still waits if it fails then.
         starts: how often we have asked.
         endpoints: the ARNs of the endpoints that it connects, as far as they are known.
+        identifier: what people call the task; an earlier version did not note it.
         retained: bytes of WAL that the server of its source kept for each slot, by name, as the
             login saw before the stop.
     """
@@ -292,7 +294,18 @@ class Pause(Fact):
     started_at: AwareDatetime | None = None
     starts: int = 0
     endpoints: tuple[str, ...] = ()
+    identifier: str | None = None
     retained: Mapping[str, int] = {}
+
+    @property
+    def name(self) -> str:
+        """What people call the task, or the end of its ARN."""
+        return self.identifier or name_in(self.task_arn)
+
+    @property
+    def name_and_arn(self) -> str:
+        """Both, for whoever types a command next."""
+        return self.task_arn if self.identifier is None else f"{self.identifier} ({self.task_arn})"
 
 
 class BadEnd(Fact):

@@ -28,7 +28,7 @@ def stopped(ago: timedelta, *names: str) -> Pause:
 
 def test_a_task_that_is_stopped_without_an_undo_log_needs_a_person() -> None:
     """The run died between Pause tasks and Configure endpoint."""
-    left = replace(a_source("a", claim=claimed(HOUR)), stopped=(stopped(HOUR, "a"),))
+    left = replace(a_source("a", claim=claimed(HOUR)), pauses=(stopped(HOUR, "a"),))
     page = a_page(left, a_source("b"))
     (need,) = page.needs
     assert (need.status, need.title) == (Status.UNFINISHED, "A run was cut off")
@@ -43,14 +43,14 @@ def test_a_task_that_is_stopped_without_an_undo_log_needs_a_person() -> None:
 def test_a_task_that_a_run_has_just_stopped_is_its_own_work() -> None:
     """Nobody is needed, and the task is not counted as one that does not run."""
     soon = timedelta(minutes=5)
-    page = a_page(replace(a_source("a", claim=claimed(soon)), stopped=(stopped(soon, "a"),)))
+    page = a_page(replace(a_source("a", claim=claimed(soon)), pauses=(stopped(soon, "a"),)))
     assert (page.needing, page.stopped_tasks) == (0, 0)
 
 
 def test_a_task_of_two_sources_is_one_task() -> None:
     """Both wait for it."""
     both = stopped(HOUR, "a", "b")
-    rows = [replace(a_source(name), stopped=(both,)) for name in ("a", "b")]
+    rows = [replace(a_source(name), pauses=(both,)) for name in ("a", "b")]
     assert a_page(*rows).stopped_tasks == 1
 
 
