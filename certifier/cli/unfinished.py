@@ -104,7 +104,9 @@ def unfinished(
         yield "stopped", Text(printable(f"{since}, {what}"), style="bold red")
     if state.claim is not None:
         claim = state.claim
-        label = "running" if each.left is None else "stuck" if each.left.is_stuck else "cut off"
+        label = "running"
+        if each.left is not None:
+            label = "cut off" if each.left.tasks or each.left.has_log else "stuck"
         yield label, printable(f"{claim.execution}, since {clock_time(claim.since)}")
     match found:
         case Unfinished():

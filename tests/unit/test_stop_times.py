@@ -1,4 +1,4 @@
-"""How long a task was stopped is told as people say it, wherever it is shown."""
+"""How long a task was stopped is said as people say it, wherever it is shown."""
 
 from datetime import UTC, datetime
 
