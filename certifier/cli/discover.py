@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from certifier.cli.discovered import Discovered, End, Surface, look_around
+from certifier.cli.discovered import Discovered, Surface, SurfaceEnd, look_around
 from certifier.cli.installation import add_options, clients, complain, guarded
 from certifier.cli.progress import ProgressLine
 from certifier.cli.source_files import write_source_files
@@ -119,7 +119,7 @@ def _show_surfaces(surfaces: Sequence[Surface]) -> None:
         terminal.line(f"managed: no, because {each.why_not_managed}", indent=4, hang=2)
 
 
-def _of_end(end: End) -> Iterator[str]:
+def _of_end(end: SurfaceEnd) -> Iterator[str]:
     if end.endpoint is not None:
         yield f"through {end.endpoint}"
     yield f"{end.host}:{end.port}" if end.host else "host in its secret"

@@ -95,7 +95,7 @@ class Discovered(Fact):
     source: str | None = None
 
 
-class End(Fact):
+class SurfaceEnd(Fact):
     """A PostgreSQL server to which a surface connects.
 
     ``endpoint``: the identifier of the one through which it does; a data provider has none.
@@ -123,7 +123,7 @@ class Surface(Fact):
     kind: Literal["data_provider", "serverless_replication"]
     identifier: str
     arn: str
-    ends: tuple[End, ...]
+    ends: tuple[SurfaceEnd, ...]
     managed: Literal[False] = False
     why_not_managed: str
 
@@ -328,7 +328,7 @@ def _through(config: ReplicationConfig, endpoints: Sequence[Discovered]) -> Surf
         identifier=config.identifier,
         arn=config.arn,
         ends=tuple(
-            End(
+            SurfaceEnd(
                 endpoint=endpoint.identifier,
                 host=endpoint.host,
                 port=endpoint.port,
@@ -343,7 +343,7 @@ def _through(config: ReplicationConfig, endpoints: Sequence[Discovered]) -> Surf
 
 
 def _of_provider(provider: DataProvider, days: int | None) -> Surface:
-    end = End(
+    end = SurfaceEnd(
         host=provider.host,
         port=provider.port,
         ssl_mode=provider.ssl_mode or SslMode.NONE,
