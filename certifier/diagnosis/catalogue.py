@@ -1052,8 +1052,10 @@ _MATERIAL = (
         why="The certificate in ACM that the source names as server_certificate cannot be read: "
         "there is none with that ARN in this account and Region, ACM has not issued it yet, or "
         "the installation may not read it.",
-        remedy="Compare the ARN with `aws acm list-certificates`. A certificate that is pending "
-        "is validated in ACM first. A secret with the pair does instead.",
+        remedy="Look at it: `aws acm describe-certificate --certificate-arn ARN`. One that is "
+        "pending is validated in ACM first. `aws acm list-certificates --includes "
+        "keyTypes=RSA_2048,EC_prime256v1` names those that there are: without key types it shows "
+        "RSA keys alone. A secret with the pair does instead.",
         may_clear_by_itself=True,
     ),
     _row(

@@ -169,6 +169,7 @@ def _write_fleet_page(event: ReportEvent, context: StepContext[ReportSettings], 
             finished_at=now,
             report=report,
             unread=gathered.unread,
+            abandoned=gathered.abandoned,
         )
         page = fleet_html(fleet_page([installation], now))
         kept = gathered.digests.model_copy(update={"finished_at": now, "report": report})
