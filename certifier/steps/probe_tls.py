@@ -86,8 +86,7 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
     if source.probe is ProbePolicy.OFF:
         context.write(event, PROBED, Probed(union_pem=_union(source, material)))
         return Nothing()
-    if context.settings.new_anchor_needs_consent:
-        source = _while_anchors_wait(source, material, state)
+    source = _while_anchors_wait(source, material, state, context.settings)
     report = _look(
         source,
         material,
@@ -125,12 +124,17 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
     return Nothing()
 
 
-def _while_anchors_wait(source: Source, material: Material, state: SourceState) -> Source:
+def _while_anchors_wait(
+    source: Source, material: Material, state: SourceState, settings: ProbeSettings
+) -> Source:
     """Return the source without a login, where a CA of its bundle waits for approval.
 
     On its word alone a server would count as verified, and could ask for the password in clear
-    text: whoever can write the bundle, and answer in the server's place, would learn it.
+    text: whoever can write the bundle, and answer in the server's place, would learn it. A mode
+    that verifies nothing takes nobody's word.
     """
+    if not (settings.new_anchor_needs_consent and source.ssl_mode.verifies):
+        return source
     if not unapproved(source, facts_in(material.bundle_pem), state):
         return source
     return source.model_copy(update={"probe_login": False})
@@ -212,7 +216,10 @@ def _read_slots(
     if material is None and (undo := context.store.undo_with_run(event.name)) is not None:
         first_run = run_id(undo[1])
         material = context.documents.read(first_run, MATERIAL)
-    if source.probe is ProbePolicy.OFF or not source.logs_in or material is None:
+    if source.probe is ProbePolicy.OFF or material is None:
+        return None
+    source = _while_anchors_wait(source, material, context.remembered(event), context.settings)
+    if not source.logs_in:
         return None
     first = context.documents.read(first_run, PROBED) or Probed()
     settled_now = settled(material, first) or material
