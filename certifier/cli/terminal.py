@@ -103,16 +103,17 @@ class Terminal:
         too long without an end of line, and what is copied has none.
         """
         room = len(text) if self.width is None else self.width
+        plain = _COMMAND.sub(_unbroken, text.plain)
         while text.cell_len > room:
-            plain = _COMMAND.sub(_unbroken, text.plain)
             begins = len(plain) - len(plain.lstrip())
             cut = plain.rfind(" ", begins, room + 1)
             cut = cut if cut > 0 else plain.find(" ", max(begins, room))
             if cut <= 0:
                 break
-            head, text = text[:cut], text[cut:]
+            head = text[:cut]
             head.rstrip()
-            text = text[len(text.plain) - len(text.plain.lstrip()) :]
+            cut += len(plain[cut:]) - len(plain[cut:].lstrip())
+            text, plain = text[cut:], plain[cut:]
             yield head
             room = max((self.width or 0) - below, NARROWEST // 2)
         yield text

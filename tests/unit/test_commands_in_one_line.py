@@ -40,3 +40,12 @@ def test_what_is_not_a_command_wraps_as_ever(width: int) -> None:
     out = io.StringIO()
     Terminal(out, width=width).line("it ` is " + "word " * 40 + "aws is " + "word " * 40)
     assert max(map(len, out.getvalue().splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_a_line_that_happens_to_begin_with_aws_is_no_command(width: int) -> None:
+    """Where a sentence wraps says nothing of what its next word is."""
+    out = io.StringIO()
+    Terminal(out, width=width).line("x" * (width - 1) + " aws is " + "word " * 60)
+    assert max(map(len, out.getvalue().splitlines())) <= width
+
