@@ -62,7 +62,7 @@ class Storage(Construct):
                 # Megabytes for a large fleet, written by every execution.
                 s3.LifecycleRule(
                     id="Latest",
-                    prefix="reports/latest",
+                    prefix="reports/latest.",
                     noncurrent_version_expiration=Duration.days(1),
                 ),
             ],

@@ -1,5 +1,6 @@
 """What the page is made of, as it was read of one or several installations."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -64,3 +65,17 @@ class InstallationFacts:
     unread: int = 0
     abandoned: tuple[str, ...] = ()
     problem: str = ""
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The commands that start the abandoned tasks."""
+        return tuple(map(_start, self.abandoned))
+
+
+def _start(arn: str) -> str:
+    region = (*arn.split(":"), "", "", "", "")[3]
+    where = f" --region {shlex.quote(region)}" if region else ""
+    return (
+        "aws dms start-replication-task --start-replication-task-type resume-processing"
+        f" --replication-task-arn {shlex.quote(arn)}{where}"
+    )

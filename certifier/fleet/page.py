@@ -102,6 +102,10 @@ class FleetPage:
     def headline(self) -> str:
         """The answer in one line."""
         total, needing = len(self.rows), self.needing
+        stopped = sum(len(each.abandoned) for each in self.installations)
+        if stopped and not needing:
+            one = "1 task is stopped, and needs a person"
+            return one if stopped == 1 else f"{stopped:,} tasks are stopped, and need a person"
         if not total:
             return "No source is registered yet"
         if needing:

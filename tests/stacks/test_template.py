@@ -458,7 +458,7 @@ def test_the_bucket_is_private_encrypted_versioned_and_speaks_tls_only(
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     rule, latest = bucket["LifecycleConfiguration"]["Rules"]
     assert (rule["ExpirationInDays"], rule["Status"]) == (400, "Enabled")
-    assert (latest["Prefix"], latest["Status"]) == ("reports/latest", "Enabled")
+    assert (latest["Prefix"], latest["Status"]) == ("reports/latest.", "Enabled")
     assert latest["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
     denied = [
         s

@@ -77,7 +77,18 @@ def test_a_task_that_no_source_waits_for_is_said_first() -> None:
     assert page.stopped_tasks == 1
     assert "1 task is stopped and is not started again" in shown
     assert "aws dms start-replication-task" in shown
-    assert f"--replication-task-arn {TASK}" in shown
+    assert f"--replication-task-arn {TASK} --region eu-west-1</code>" in shown
+    assert page.headline == "1 task is stopped, and needs a person"
+    assert "Leave a task stopped" in shown
+
+
+@pytest.mark.parametrize("arn", ["odd", "", "a:b:c", "arn:aws:dms:eu-west-1:1:task:a b"])
+def test_what_is_not_an_arn_breaks_no_page(arn: str) -> None:
+    """It is the key of an item that this version cannot read."""
+    facts = InstallationFacts("Certifier", str, (a_source("a"),), abandoned=(arn, TASK))
+    page = fleet_page([facts], NOW)
+    assert page.headline == "2 tasks are stopped, and need a person"
+    assert fleet_html(page).count("aws dms start-replication-task") == 2
 
 
 @pytest.mark.parametrize("is_running", [False, True])
