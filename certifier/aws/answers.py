@@ -17,6 +17,8 @@ from typing import Any, Final
 
 from certifier.errors import Unavailable
 
+_ACM_SERIAL: Final = r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})+"
+
 _NAMED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     # DMS
     "create_endpoint": (("EndpointIdentifier", "Endpoint.EndpointIdentifier"),),
@@ -88,15 +90,17 @@ def require_serial(operation: str, described: object, serial: str | None) -> Non
 
     Args:
         described: as ACM writes it: ``07:71:71:f4`` (API of ACM, CertificateDetail).
-        serial: in hex, without colons.
+        serial: in hex, without colons; one that is negative, or cut, is not compared.
 
     Raises:
         Unavailable: it has another one.
     """
-    if isinstance(described, str) and fullmatch(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})+", described):
-        shown = described.replace(":", "").lower().lstrip("0")
-        if serial is not None and shown != serial.lower().lstrip("0"):
-            raise Unavailable(f"{operation}: the answer is about something else")
+    if not isinstance(described, str) or not fullmatch(_ACM_SERIAL, described):
+        return
+    if serial is None or not fullmatch(r"[0-9a-f]+", serial):
+        return
+    if int(described.replace(":", ""), 16) != int(serial, 16):
+        raise Unavailable(f"{operation}: the answer is about something else")
 
 
 def _named(entry: Mapping[str, Any], key: str) -> str | None:

@@ -83,6 +83,12 @@ def test_what_is_not_a_serial_number_says_nothing(described: object) -> None:
     require_serial("get_certificate", described, "0a0b")
 
 
+@pytest.mark.parametrize("serial", [None, "", "-1a", f"{'7' * 63}…"])
+def test_a_serial_number_of_an_odd_certificate_is_not_compared(serial: str | None) -> None:
+    """A negative one, which ACM may write in either way, and one that is cut."""
+    require_serial("get_certificate", "e6:00", serial)
+
+
 @pytest.mark.parametrize(("described", "serial"), [("00:0a:0B", "a0b"), ("0a:0b", "0a0b")])
 def test_serial_numbers_are_compared_as_numbers(described: str, serial: str) -> None:
     """Without leading noughts, in any case."""
