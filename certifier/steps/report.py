@@ -71,7 +71,8 @@ def run(event: ReportEvent, context: StepContext[ReportSettings], measure: Measu
         Retryable: AWS did not answer; the machine calls again.
     """
     execution = run_id(event.execution)
-    endings = context.documents.child_outcomes(execution)
+    # Without a manifest of its own it has no children: what lies there is of an earlier execution.
+    endings = context.documents.child_outcomes(execution) if event.key else {}
     manifest = context.documents.read_manifest(event.key) if event.key else []
     names = {str(item["name"]) for item in manifest} | endings.keys()
     lines = tuple(_line(name, endings.get(name)) for name in sorted(names))

@@ -19,9 +19,10 @@ def world() -> Iterator[World]:
         yield one
 
 
-def started(world: World, name: str) -> Execution:
+def started(world: World, name: str, event: object = None) -> Execution:
+    given = json.dumps({"names": ["orders"]} if event is None else event)
     arn = world.cloud.client("stepfunctions").start_execution(
-        stateMachineArn=world.cloud.machine_arn, name=name, input=json.dumps({"names": ["orders"]})
+        stateMachineArn=world.cloud.machine_arn, name=name, input=given
     )["executionArn"]
     return Execution(arn, world.cloud).wait()
 
@@ -62,3 +63,20 @@ def test_a_name_that_is_used_again_reports_nothing_of_the_last_time(world: World
     summary = Summary.model_validate_json(report)
     assert [(line.name, line.outcome) for line in summary.lines] == [("orders", "certified")]
     assert execution.status == "SUCCEEDED"
+
+
+def test_a_start_that_is_refused_reports_no_source_of_the_last_time(world: World) -> None:
+    """It has no manifest; the one that lies there, and all beside it, is the other's."""
+    ended = {"name": "orders", "outcome": "certified", "run": "arn"}
+    for name, body in {
+        "manifest": [{"name": "orders"}],
+        "outcomes/orders.certified": ended,
+    }.items():
+        key = f"runs/weekly/{name}" + (".json" if name == "manifest" else "")
+        world.cloud.client("s3").put_object(
+            Bucket=world.cloud.bucket, Key=key, Body=json.dumps(body).encode()
+        )
+    assert started(world, "weekly", {"names": []}).status == "FAILED"
+    report = world.cloud.objects("reports/weekly.json")["reports/weekly.json"]
+    summary = Summary.model_validate_json(report)
+    assert summary.lines == ()
