@@ -48,4 +48,3 @@ def test_a_line_that_happens_to_begin_with_aws_is_no_command(width: int) -> None
     out = io.StringIO()
     Terminal(out, width=width).line("x" * (width - 1) + " aws is " + "word " * 60)
     assert max(map(len, out.getvalue().splitlines())) <= width
-
