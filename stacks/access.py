@@ -252,7 +252,7 @@ ITEMS: Mapping[str, Items] = {
     ),
     # The page of the fleet shows every source; what it has notified people of is remembered.
     "report": Items(
-        reads=("Scan",),
+        reads=("Query", "Scan"),
         writes=_NOTES,
         only=("pk", "sk", "recorded_by", *NOTED),
     ),

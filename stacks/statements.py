@@ -198,9 +198,9 @@ class Permissions:
         return (allow(["*"], "rds:DescribeCertificates"),)
 
     def acm_read(self) -> Statements:
-        """The public parts of a certificate that lives in ACM."""
+        """The public parts of a certificate that lives in ACM, and what tells it from others."""
         certificates = [self._arn("acm", "certificate", "*", ArnFormat.SLASH_RESOURCE_NAME)]
-        return (allow(certificates, "acm:GetCertificate"),)
+        return (allow(certificates, "acm:DescribeCertificate", "acm:GetCertificate"),)
 
     def acm(self) -> Statements:
         """Certificates in ACM. ListCertificates knows no resources, hence ``*``."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from certifier.aws.answers import require_asked
+from certifier.aws.answers import require_asked, require_serial
 from certifier.aws.clients import code_of, message_of, translate
 from certifier.certificate import CertificateFacts, certificate_facts, certificates_in
 from certifier.certificate.facts import all_names
@@ -145,6 +145,8 @@ class Acm:
                 return Reconciled(arn=remembered, changed=False)
             return self._settle(source, remembered, unsettled)
         old = None if remembered is None or stored is None else self.certificate(remembered)
+        if old is not None and old.sha256 == leaf.sha256:  # so the first answer was of another
+            return Reconciled(arn=old.arn, changed=False, unsettled=unsettled)
         if old is not None and _can_renew(old, leaf):
             self._import(pair, arn=old.arn)
             return Reconciled(arn=old.arn, changed=True, unsettled=unsettled)
@@ -185,10 +187,17 @@ class Acm:
         answer = self._ask("get_certificate", (_NOT_FOUND,), CertificateArn=arn)
         return None if isinstance(answer, str) else _leaf_facts(answer["Certificate"]).sha256
 
-    def read(self, arn: str) -> tuple[str, str] | str:
+    def read(self, arn: str, *, expected: str | None = None) -> tuple[str, str] | str:
         """Return leaf and chain (PEM) of a certificate that lives in ACM, or why there is none.
 
-        One call. The chain is as ACM gives it: intermediates, with or without the root.
+        One call, and one more when it is not the expected one. The chain is as ACM gives it:
+        intermediates, with or without the root.
+
+        Args:
+            expected: SHA-256 of the certificate that is thought to be there.
+
+        Raises:
+            Unavailable: the answer is about another certificate.
         """
         answer = self._ask("get_certificate", (_NOT_FOUND, _PENDING), CertificateArn=arn)
         match answer:
@@ -196,6 +205,12 @@ class Acm:
                 return "ACM has not issued it yet"
             case str():
                 return "there is none in this account and Region"
+        leaf = _leaf_facts(answer["Certificate"])
+        if leaf.sha256 != expected:
+            described = self._ask("describe_certificate", (_NOT_FOUND,), CertificateArn=arn)
+            if not isinstance(described, str):
+                serial = described["Certificate"].get("Serial")
+                require_serial("get_certificate", serial, leaf.serial)
         return answer["Certificate"], answer.get("CertificateChain", "")
 
     def certificate(self, arn: str) -> AcmCertificate | None:
@@ -207,6 +222,7 @@ class Acm:
         detail = described["Certificate"]
         imported: datetime | None = detail.get("ImportedAt")
         leaf = _leaf_facts(stored["Certificate"])
+        require_serial("get_certificate", detail.get("Serial"), leaf.serial)
         return AcmCertificate(
             arn=arn,
             sha256=leaf.sha256,

@@ -3,9 +3,16 @@
 A cache or a proxy on the way may answer with the data of another resource. Such an answer counts as
 none at all: of a read, nothing is known; of a write, nobody knows whether it was made. So it is
 ``Unavailable``, as a lost answer is, and is asked again.
+
+Two answers of ACM repeat nothing of what they were asked for. GetCertificate: its leaf is compared
+with the serial number that DescribeCertificate shows under the ARN (``require_serial``), unless it
+is the very certificate that was expected there. ListTagsForCertificate: nothing can be compared, so
+tags alone permit nothing. What only they say is ours is adopted when it holds the same leaf, and
+deleted when this source had noted its ARN itself.
 """
 
 from collections.abc import Iterable, Mapping
+from re import fullmatch
 from typing import Any, Final
 
 from certifier.errors import Unavailable
@@ -74,6 +81,22 @@ def require_same(operation: str, found: Iterable[object], asked: Iterable[object
     wanted = {str(one).lower() for one in asked}
     if any(str(one).lower() not in wanted for one in found):
         raise Unavailable(f"{operation}: the answer is about something else")
+
+
+def require_serial(operation: str, described: object, serial: str | None) -> None:
+    """Return if a certificate has the serial number that ACM describes, as far as it does so.
+
+    Args:
+        described: as ACM writes it: ``07:71:71:f4`` (API of ACM, CertificateDetail).
+        serial: in hex, without colons.
+
+    Raises:
+        Unavailable: it has another one.
+    """
+    if isinstance(described, str) and fullmatch(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})+", described):
+        shown = described.replace(":", "").lower().lstrip("0")
+        if serial is not None and shown != serial.lower().lstrip("0"):
+            raise Unavailable(f"{operation}: the answer is about something else")
 
 
 def _named(entry: Mapping[str, Any], key: str) -> str | None:

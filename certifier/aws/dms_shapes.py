@@ -203,6 +203,7 @@ def connection_of(described: Mapping[str, Any]) -> Connection:
         instance_arn=described["ReplicationInstanceArn"],
         status=status,
         message=_said(described) if status == "failed" else None,
+        instance=described.get("ReplicationInstanceIdentifier"),
     )
 
 

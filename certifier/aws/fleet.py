@@ -6,18 +6,18 @@ counted, and read by the next one.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from certifier.aws.s3 import Documents
 from certifier.aws.store import Store
+from certifier.aws.store.reads import Pauses
 from certifier.errors import Unexpected
 from certifier.fleet.digest import CertificateDigest, Digest, Digests, digest
 from certifier.fleet.facts import SourceFacts
+from certifier.run.event import FLEET_PAGE
 from certifier.run.state import Breaker
 
-LATEST = "reports/latest"
-"""Key of the page, its digests and what they are kept as, without suffix."""
 SECONDS = 45.0
 """How long records are read; the Report step may run two minutes."""
 RECORDS = 2000
@@ -31,6 +31,7 @@ class Gathered:
     Attributes:
         digests: to be kept for the next reading.
         read, unread: records that were read now, and those that are left for the next time.
+        abandoned: as in ``InstallationFacts``.
     """
 
     sources: tuple[SourceFacts, ...]
@@ -38,6 +39,7 @@ class Gathered:
     digests: Digests
     read: int
     unread: int
+    abandoned: tuple[str, ...] = ()
 
 
 def gather(
@@ -59,7 +61,9 @@ def gather(
     bundles: dict[str, tuple[CertificateDigest, ...]] = dict(kept.bundles)
     sources = []
     read = unread = 0
-    for state, spec, version, has_log in store.fleet():
+    registered = store.fleet()
+    pauses = store.pauses()  # after the claims: a run that begins meanwhile stops none so soon
+    for state, spec, version, has_log in registered:
         known = kept.of.get(state.name)
         if state.record is not None and (known is None or known.record != state.record):
             if read < records and clock() < until:
@@ -72,7 +76,8 @@ def gather(
                 unread += 1
         if known is not None:
             found[state.name] = known
-        sources.append(SourceFacts(state.name, spec, version, state, known, has_log))
+        ours = pauses.of(state.name)
+        sources.append(SourceFacts(state.name, spec, version, state, known, has_log, ours))
     return Gathered(
         sources=tuple(sources),
         breaker=store.breaker(),
@@ -84,13 +89,22 @@ def gather(
         ),
         read=read,
         unread=unread,
+        abandoned=tuple(sorted(_abandoned(pauses, {state.name for state, *_ in registered}))),
     )
+
+
+def _abandoned(pauses: Pauses, registered: Container[str]) -> Iterator[str]:
+    """Yield the tasks that no run will start again."""
+    yield from pauses.unreadable
+    for pause in pauses.read:
+        if not any(name in registered for name in pause.sources):
+            yield pause.task_arn
 
 
 def _kept(documents: Documents) -> bytes | None:
     """Return the digests as they were kept; nothing when they have grown too large."""
     try:
-        return documents.get(f"{LATEST}.json")
+        return documents.get(f"{FLEET_PAGE}.json")
     except Unexpected:
         return None
 

@@ -9,6 +9,7 @@ from certifier.certificate.canonical import bundle_digest, canonical
 from certifier.certificate.chain import TOO_MUCH, Graph
 from certifier.certificate.facts import CertificateFacts, facts_of
 from certifier.certificate.field import Field, read_field
+from certifier.certificate.keys import key_kind
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import finding
 from certifier.models import Finding
@@ -147,7 +148,7 @@ _NOT_SIGNED = _Kind(
 _NOT_CHECKED = _Kind(
     Cause.KEY_UNSUPPORTED,
     "{name} was left out of the CA bundle: its signature cannot be checked, since the key of"
-    " {issuer} is of a kind that is not supported",
+    " {issuer} {key}",
     "{count} CAs were left out of the CA bundle: their issuers' keys are of a kind that is not"
     " supported, so their signatures cannot be checked",
     severity=Severity.WARNING,
@@ -183,11 +184,20 @@ def _filled(sentence: str, certificate: Certificate) -> str:
     return sentence.format(
         name=certificate.title,
         issuer=certificate.issuer_title,
+        key=_key(certificate),
         begin="" if begin is None else instant(begin),
         end="" if end is None else instant(end),
     )
 
 
+def _key(certificate: Certificate) -> str:
+    """Return what is wrong with the key behind its signature: its own, as far as that is known."""
+    if not certificate.self_issued or certificate.spki_raw is None:
+        return _UNKNOWN_KEY
+    return key_kind(certificate.spki_raw)[1] or _UNKNOWN_KEY
+
+
+_UNKNOWN_KEY: Final = "is of a kind that is not supported"
 _ROOT: Final = "Supply the root CA that the server's chain ends in, in PEM"
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from certifier.certificate import asn1
 from certifier.certificate.asn1 import DerError
+from certifier.certificate.curves import why_not_read
 from certifier.certificate.guard import guarded
 from certifier.certificate.identify import DER_ENCRYPTED_KEY, DER_KEY, identify
 from certifier.vocabulary import Cause
@@ -81,7 +82,9 @@ def key_kind(spki: bytes) -> tuple[KeyKind | None, str]:
     if algorithm not in _LOADED:
         return None, _FOREIGN
     key, why = guarded(lambda: load_der_public_key(spki))
-    return (None, why) if key is None else _kind_of(key, pss=algorithm == _RSASSA_PSS)
+    if key is None:
+        return None, why_not_read(spki, why)
+    return _kind_of(key, pss=algorithm == _RSASSA_PSS)
 
 
 def _kind_of(key: object, *, pss: bool) -> tuple[KeyKind | None, str]:
@@ -240,7 +243,7 @@ def _unreadable(der: bytes, why: str) -> KeyProblem:
     if held == DER_ENCRYPTED_KEY:
         return KeyProblem(Cause.KEY_ENCRYPTED, "is encrypted; supply it decrypted")
     if held == DER_KEY:
-        return KeyProblem(Cause.KEY_UNSUPPORTED, why)
+        return KeyProblem(Cause.KEY_UNSUPPORTED, why_not_read(der, why))
     return KeyProblem(Cause.PEM_DAMAGED, why)
 
 

@@ -18,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from certifier.cli.streams import readers_may_leave
 from certifier.version import VERSION
 
 ON_THE_LAPTOP: Mapping[str, str] = {
@@ -50,7 +51,8 @@ EXAMPLES: Mapping[str, str] = {**ON_THE_LAPTOP, **IN_AWS}
 """An example of each command."""
 COMMANDS = tuple(EXAMPLES)
 """In the order of the help: the laptop first, then AWS."""
-_INTERRUPTED = 130
+_INTERRUPTED, _UNREAD = 130, 141
+"""128 and the signal that ends a program that does not look itself: SIGINT, SIGPIPE."""
 _SAY_IT_THEMSELVES = frozenset({"hosts", "text", "user", "why"})
 """Arguments about whose emptiness their command says more; so does a type of our own."""
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]*@")
@@ -118,6 +120,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     if sys.stdout is None:
         return _nowhere("standard output is closed")
+    with readers_may_leave():
+        return _ended(arguments)
+
+
+def _ended(arguments: Sequence[str]) -> int:
+    """Run one command, whatever happens to it, and return its exit status."""
     try:
         try:
             status = _run(arguments)
@@ -126,9 +134,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:  # `certifier status | head`: nobody reads on, which is not an error
+    except BrokenPipeError:  # of a command that would have gone on: how it ends is not known
         _silence()
-        return 0
+        return _UNREAD
     except OSError as error:
         if error.filename is not None or error.errno is None:
             return _bug(error)

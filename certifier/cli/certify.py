@@ -31,7 +31,7 @@ from certifier.cli.terminal import Terminal
 from certifier.cli.unanswered import perhaps
 from certifier.json_keys import KeyTwiceError, each_key_once
 from certifier.run.answer import reason_of
-from certifier.run.event import run_id
+from certifier.run.event import report_key, run_id
 from certifier.run.kept import shown
 from certifier.run.summary import Line, Summary
 from certifier.source import InvalidSource, Source, parse_source
@@ -288,8 +288,8 @@ def _print_end(
     args: argparse.Namespace, terminal: Terminal, place: Installation, state: ExecutionState
 ) -> int:
     """Print how every source ended, and where the evidence lies; return the exit status."""
-    run = run_id(state.arn)
-    body = place.documents.get(f"reports/{run}.json")
+    report = report_key(state.arn)
+    body = place.documents.get(f"{report}.json")
     summary = _summary(body)
     now = place.now()
     endings = [_ended(args, place, line) for line in summary.lines] if summary else []
@@ -310,7 +310,8 @@ def _print_end(
         why = printable(reason_of(state.cause or ""), 4000)
         terminal.line(f"{state.status}: {why}", style="bold red")
     if summary is not None:
-        terminal.line(f"report: {printable(to_open(run), 500)}", style="dim")
+        page = report.rpartition("/")[2]
+        terminal.line(f"report: {printable(to_open(page), 500)}", style="dim")
     return _status(args, state, endings, planned=planned)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from certifier.cli.discovered import Discovered, Surface, look_around
+from certifier.cli.discovered import Discovered, Surface, SurfaceEnd, look_around
 from certifier.cli.installation import add_options, clients, complain, guarded
 from certifier.cli.progress import ProgressLine
 from certifier.cli.source_files import write_source_files
@@ -110,19 +110,23 @@ def _show_surfaces(surfaces: Sequence[Surface]) -> None:
     terminal = Terminal()
     terminal.gap()
     for each in surfaces:
-        place = f"{each.host}:{each.port}" if each.host else "host in its secret"
-        through = f" through {each.of}" if each.of else ""
-        kind = f"{each.kind.replace('_', ' ')}{through}"
-        style = "green" if each.ssl_mode.verifies else "yellow"
-        parts = [Text(printable(each.identifier), style="bold")]
-        parts.append(Text(f"  {each.ssl_mode.value}", style=style))
-        parts.append(Text(printable(f"  {kind} · {place}")))
-        terminal.line(*parts, hang=2)
-        details = [] if each.certificate_arn is None else [each.certificate_arn]
-        if each.ca_days_left is not None:
-            details.append(f"CA {counted(each.ca_days_left, 'day')} left")
-        details.append(f"managed: no, because {each.why_not_managed}")
-        terminal.line(printable(" · ".join(details), 2000), indent=4)
+        name = Text(printable(each.identifier), style="bold")
+        terminal.line(name, f"  {each.kind.replace('_', ' ')}", hang=2)
+        for end in each.ends:
+            style = "green" if end.ssl_mode.verifies else "yellow"
+            rest = printable(" · ".join(_of_end(end)), 2000)
+            terminal.line(Text(end.ssl_mode.value, style=style), "  ", rest, indent=4, hang=2)
+        terminal.line(f"managed: no, because {each.why_not_managed}", indent=4, hang=2)
+
+
+def _of_end(end: SurfaceEnd) -> Iterator[str]:
+    if end.endpoint is not None:
+        yield f"through {end.endpoint}"
+    yield f"{end.host}:{end.port}" if end.host else "host in its secret"
+    if end.certificate_arn is not None:
+        yield end.certificate_arn
+    if end.ca_days_left is not None:
+        yield f"CA {counted(end.ca_days_left, 'day')} left"
 
 
 def _show_one(terminal: Terminal, each: Discovered, *, probed: bool) -> None:

@@ -95,24 +95,35 @@ class Discovered(Fact):
     source: str | None = None
 
 
+class SurfaceEnd(Fact):
+    """A PostgreSQL server to which a surface connects.
+
+    ``endpoint``: the identifier of the one through which it does; a data provider has none.
+    ``ca_days_left``: as for an endpoint.
+    """
+
+    endpoint: str | None = None
+    host: str | None
+    port: int | None
+    ssl_mode: SslMode
+    certificate_arn: str | None
+    ca_days_left: int | None
+
+
 class Surface(Fact):
     """What connects to PostgreSQL as well, and is not managed.
 
+    A homogeneous data migration connects through the data providers of its migration project.
+
     Attributes:
-        of: the endpoint through which a serverless replication connects.
-        ca_days_left: as for an endpoint.
+        ends: at least one; a serverless replication may have PostgreSQL at both of its ends.
         why_not_managed: the reason, for people.
     """
 
     kind: Literal["data_provider", "serverless_replication"]
     identifier: str
     arn: str
-    of: str | None = None
-    host: str | None
-    port: int | None
-    ssl_mode: SslMode
-    certificate_arn: str | None
-    ca_days_left: int | None
+    ends: tuple[SurfaceEnd, ...]
     managed: Literal[False] = False
     why_not_managed: str
 
@@ -295,10 +306,9 @@ def _surfaces(
     """Return what is not managed, and why some of it may be missing, if so."""
     by_arn = {each.arn: each for each in endpoints}
     found = [
-        _through(config, by_arn[arn])
+        _through(config, ends)
         for config in dms.replication_configs()
-        for arn in (config.source_endpoint_arn, config.target_endpoint_arn)
-        if arn in by_arn
+        if (ends := [by_arn[arn] for arn in config.endpoint_arns if arn in by_arn])
     ]
     try:
         providers = [one for one in dms.data_providers() if one.engine in PROVIDER_ENGINES]
@@ -312,31 +322,39 @@ def _surfaces(
     return found, None
 
 
-def _through(config: ReplicationConfig, endpoint: Discovered) -> Surface:
+def _through(config: ReplicationConfig, endpoints: Sequence[Discovered]) -> Surface:
     return Surface(
         kind="serverless_replication",
         identifier=config.identifier,
         arn=config.arn,
-        of=endpoint.identifier,
-        host=endpoint.host,
-        port=endpoint.port,
-        ssl_mode=endpoint.ssl_mode,
-        certificate_arn=endpoint.certificate_arn,
-        ca_days_left=endpoint.ca_days_left,
+        ends=tuple(
+            SurfaceEnd(
+                endpoint=endpoint.identifier,
+                host=endpoint.host,
+                port=endpoint.port,
+                ssl_mode=endpoint.ssl_mode,
+                certificate_arn=endpoint.certificate_arn,
+                ca_days_left=endpoint.ca_days_left,
+            )
+            for endpoint in endpoints
+        ),
         why_not_managed=_UNDER_SERVERLESS,
     )
 
 
 def _of_provider(provider: DataProvider, days: int | None) -> Surface:
-    return Surface(
-        kind="data_provider",
-        identifier=provider.name,
-        arn=provider.arn,
+    end = SurfaceEnd(
         host=provider.host,
         port=provider.port,
         ssl_mode=provider.ssl_mode or SslMode.NONE,
         certificate_arn=provider.certificate_arn,
         ca_days_left=days,
+    )
+    return Surface(
+        kind="data_provider",
+        identifier=provider.name,
+        arn=provider.arn,
+        ends=(end,),
         why_not_managed=_NO_TEST,
     )
 

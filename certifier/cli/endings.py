@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rich.text import Text
 
@@ -130,7 +130,7 @@ def _facts(
 
 
 def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds:.1f} s" if seconds < 10 else span(timedelta(seconds=round(seconds)))
 
 
 def _folded(endings: Sequence[Ended]) -> Iterator[tuple[Finding, list[str]]]:

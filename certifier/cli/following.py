@@ -13,6 +13,7 @@ from rich.text import Text
 
 from certifier.aws.states import ExecutionState
 from certifier.cli.installation import Installation
+from certifier.cli.streams import nobody_reads
 from certifier.cli.terminal import STYLES, Terminal
 from certifier.run.event import run_id
 from certifier.text import printable
@@ -39,7 +40,11 @@ def follow(
     patience: timedelta,
     sleep: Sleep = time.sleep,
 ) -> ExecutionState | None:
-    """Show what each source is doing until the execution ends, or patience does."""
+    """Show what each source is doing until the execution ends, or patience does.
+
+    Raises:
+        BrokenPipeError: whoever read it has left.
+    """
     run = run_id(execution)
     names: tuple[str, ...] = ()
     unseen = 0
@@ -52,6 +57,8 @@ def follow(
             names = tuple(item["name"] for item in manifest)
         outcomes = place.documents.outcomes(run)
         view(_words(place, names, outcomes))
+        if nobody_reads():
+            raise BrokenPipeError
         if unseen >= UNSEEN_POLLS or (state is not None and state.status != RUNNING):
             return state
         sleep(POLL_SECONDS)

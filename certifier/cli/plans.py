@@ -1,6 +1,6 @@
 """How a plan is shown: every field from and to, what stops, when, and what happens if it fails."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from rich.text import Text
@@ -36,13 +36,15 @@ def show_intent(terminal: Terminal, record: Certification, now: datetime) -> Non
     terminal.line(head, "  ", Text(word, style=style), printable(f"  {endpoint} · {place}"), hang=2)
     if intent.changes or intent.acm or intent.kept:
         terminal.gap()
-        terminal.facts(_facts(intent, now), indent=2)
+        terminal.facts(_facts(intent, now, record.name_of), indent=2)
     for found in record.findings:
         terminal.gap()
         terminal.finding(found, indent=2, source=record.source)
 
 
-def _facts(intent: Intent, now: datetime) -> Iterator[tuple[str, Cell]]:
+def _facts(
+    intent: Intent, now: datetime, name_of: Callable[[str], str] = name_in
+) -> Iterator[tuple[str, Cell]]:
     if intent.stops:
         names = ", ".join(_task(task) for task in intent.stops)
         again = "it" if len(intent.stops) == 1 else "them"
@@ -62,7 +64,7 @@ def _facts(intent: Intent, now: datetime) -> Iterator[tuple[str, Cell]]:
         return
     yield "when", _when(intent, now)
     if intent.rehearsed_from:
-        instances = ", ".join(printable(name_in(arn)) for arn in intent.rehearsed_from)
+        instances = ", ".join(printable(name_of(arn)) for arn in intent.rehearsed_from)
         yield "before", f"DMS tries it with a canary from {instances}"
     yield "if it fails", _undo(intent)
 

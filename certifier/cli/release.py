@@ -74,7 +74,7 @@ def _does_not_wait(args: argparse.Namespace, place: Installation) -> int:
     stopped = _stopped(place, args.name)
     named = {arn: identifier for identifier, arn in stopped.items()}
     waiting = [
-        named.get(pause.task_arn, name_in(pause.task_arn))
+        pause.identifier or named.get(pause.task_arn, name_in(pause.task_arn))
         for pause in place.store.pauses_of(args.name)
     ]
     said = f"{printable(args.task, 300)} does not wait for {name}"
@@ -93,10 +93,11 @@ def _does_not_wait(args: argparse.Namespace, place: Installation) -> int:
 
 def _arn(place: Installation, name: str, task: str) -> str | None:
     """Return the ARN of a task that waits for a source, by its ARN, its end, or its identifier."""
-    waiting = [pause.task_arn for pause in place.store.pauses_of(name)]
-    for arn in waiting:
-        if task in (arn, name_in(arn)):
-            return arn
+    pauses = place.store.pauses_of(name)
+    for pause in pauses:
+        if task in (pause.task_arn, pause.identifier, name_in(pause.task_arn)):
+            return pause.task_arn
+    waiting = [pause.task_arn for pause in pauses]
     known = _stopped(place, name).get(task)
     return known if known in waiting else None
 

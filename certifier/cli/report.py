@@ -141,6 +141,7 @@ def _read(where: argparse.Namespace, *, alone: bool) -> tuple[InstallationFacts,
         finished_at=gathered.digests.finished_at,
         report=gathered.digests.report,
         unread=gathered.unread,
+        abandoned=gathered.abandoned,
     )
     return facts, installation.now()
 

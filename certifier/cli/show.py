@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -135,22 +135,21 @@ def _standing(
         yield "again", "when asked"
 
 
-def _tasks(tasks: TaskRecord) -> Iterator[str]:
+def _tasks(tasks: TaskRecord, name_of: Callable[[str], str] = name_in) -> Iterator[str]:
     """Yield what became of the tasks of a change: of each only what is so."""
-    known = {task.arn: task.identifier for task in tasks.stopped}
-    waiting = [known.get(arn, name_in(arn)) for arn in tasks.pending_restarts]
+    waiting = map(name_of, tasks.pending_restarts)
     if tasks.resumed:
         took = tasks.stopped_seconds
         longest = (
             "" if took is None else f"; the longest did not run for {span(timedelta(seconds=took))}"
         )
-        names = ", ".join(map(name_in, tasks.resumed))
+        names = ", ".join(map(name_of, tasks.resumed))
         yield f"stopped and started again: {names}{longest}"
-    if waiting:
+    if tasks.pending_restarts:
         yield f"stopped, and waiting for a restart: {', '.join(waiting)}"
     left = [arn for arn in tasks.paused if arn not in (*tasks.resumed, *tasks.pending_restarts)]
     if left:
-        yield f"stopped for the change: {', '.join(map(name_in, left))}"
+        yield f"stopped for the change: {', '.join(map(name_of, left))}"
 
 
 def _value(field: str, value: str | None) -> str:
@@ -184,7 +183,7 @@ def _record(record: Certification, page: str = "") -> Iterator[tuple[str, Cell]]
             yield label, f"connected, {proof.words}" if proof.connected else "did not connect"
         else:
             yield label, "not reached" if record.reached is None else "not needed"
-    yield from (("tasks", printable(each, 2000)) for each in _tasks(record.tasks))
+    yield from (("tasks", printable(each, 2000)) for each in _tasks(record.tasks, record.name_of))
     for slot in record.slots.after or record.slots.before or ():
         if not slot.active:
             kept = "" if slot.retained_bytes is None else f", retains {size(slot.retained_bytes)}"

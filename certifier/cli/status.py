@@ -20,6 +20,7 @@ from certifier.cli.installation import (
 )
 from certifier.cli.numbers import whole
 from certifier.cli.plans import opening
+from certifier.cli.streams import nobody_reads
 from certifier.cli.terminal import Cell, Terminal
 from certifier.cli.unfinished import begun, finished_by, still_running
 from certifier.run.group import group_of, is_in_group
@@ -124,6 +125,8 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
         if number:
             sleep(REFRESH_SECONDS)
         status = _once(args, place, repeated=number > 0)
+        if args.watch and nobody_reads():
+            break
     return status
 
 
@@ -420,7 +423,8 @@ def _why(each: Stands, now: datetime) -> str:
     if each.state.on_hold is not None and each.standing is Standing.PAUSED:
         return f"{each.state.on_hold.by}: {each.state.on_hold.why}"
     if each.standing is Standing.UNFINISHED and each.left is not None:
-        return f"{each.left.words}; {finished_by(each.state)}"
+        by = finished_by(each.state, is_stuck=each.left.is_stuck)
+        return f"{each.left.words}; {by}"
     cause = each.cause
     if cause is None:
         return ""

@@ -63,12 +63,17 @@ def still_running(
     return frozenset(running)
 
 
-def finished_by(state: SourceState) -> str:
-    """Return who finishes what a run that was cut off has left."""
+def finished_by(state: SourceState, *, is_stuck: bool = False) -> str:
+    """Return who finishes what a run that was cut off has left.
+
+    ``is_stuck``: the ticks should have done so long ago.
+    """
     if state.on_hold is not None:
         return "after unpause, the next tick finishes it"
     if state.due_at is None:
         return "certify it by its name to finish it"
+    if is_stuck:
+        return "stop its execution if it still runs, and see whether the schedule is enabled"
     return "the next tick finishes it"
 
 
@@ -92,14 +97,16 @@ def unfinished(
     state = each.state
     for pause in pauses:
         if pause.task_arn in state.pending_restarts:
-            yield "task", printable(pause.task_arn)
+            yield "task", printable(pause.name_and_arn)
             continue
-        since = f"{pause.task_arn}, since {clock_time(pause.since)} ({span(now - pause.since)})"
+        since = f"{pause.name_and_arn}, since {clock_time(pause.since)} ({span(now - pause.since)})"
         what = "for a change that is not finished"
         yield "stopped", Text(printable(f"{since}, {what}"), style="bold red")
     if state.claim is not None:
         claim = state.claim
-        label = "running" if each.left is None else "cut off"
+        label = "running"
+        if each.left is not None:
+            label = "cut off" if each.left.tasks or each.left.has_log else "stuck"
         yield label, printable(f"{claim.execution}, since {clock_time(claim.since)}")
     match found:
         case Unfinished():
@@ -107,7 +114,7 @@ def unfinished(
         case str():
             yield "undo log", found
     if each.left is not None:
-        yield "next", finished_by(state)
+        yield "next", finished_by(state, is_stuck=each.left.is_stuck)
 
 
 def _change(found: Unfinished, now: datetime) -> str:

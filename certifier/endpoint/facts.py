@@ -85,17 +85,24 @@ class ReplicationConfig(Fact):
     source_endpoint_arn: str
     target_endpoint_arn: str
 
+    @property
+    def endpoint_arns(self) -> tuple[str, ...]:
+        """Its endpoints, the source first; one that is both is named once."""
+        return tuple(dict.fromkeys((self.source_endpoint_arn, self.target_endpoint_arn)))
+
 
 class Connection(Fact):
     """What DMS shows of the last test of one endpoint from one replication instance.
 
     ``status``: ``testing``, ``successful``, ``failed``, ``deleting``; ``message`` only when failed.
+    ``instance``: what people call the instance, if DMS says so.
     """
 
     endpoint_arn: str
     instance_arn: str
     status: str
     message: str | None = None
+    instance: str | None = None
 
 
 class ReplicationTask(Fact):

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from certifier.diagnosis import CATALOGUE
 from certifier.fleet.row import SourceRow
 from certifier.fleet.status import Lateness, Status, Tone
+from certifier.text import counted, instant
 from certifier.vocabulary import Cause
 
+_NAMED = 4
 _TASK_NEXT = CATALOGUE[Cause.TASK_NOT_RESTARTED].remedy
 _EXPIRY_NEXT = CATALOGUE[Cause.CERTIFICATE_EXPIRES_SOON].remedy
 _OVERDUE_NEXT = (
@@ -20,6 +22,11 @@ _OVERDUE_NEXT = (
 _CUT_OFF_NEXT = (
     "The next tick of the schedule finishes it, or rolls it back. If it does not, see whether the "
     "schedule is enabled; then start the source: certifier certify NAME."
+)
+_STUCK_NEXT = (
+    "See whether that execution still runs, and end it if it does: aws stepfunctions "
+    "stop-execution --execution-arn ARN (certifier show NAME prints the ARN). The next tick of the "
+    "schedule then takes the source over; if it does not, see whether the schedule is enabled."
 )
 _SOON = Cause.CERTIFICATE_EXPIRES_SOON.value
 
@@ -87,8 +94,7 @@ def _reason(row: SourceRow) -> _Reason:
         seen = of_task[0].seen if of_task else seen
         return _Reason(0, Tone.BAD, title, Cause.TASK_NOT_RESTARTED, seen, _TASK_NEXT)
     if row.status is Status.UNFINISHED:
-        seen = "a change is neither proven nor rolled back, and tasks may be stopped for it"
-        return _Reason(0, Tone.BAD, "A run was cut off", None, seen, _CUT_OFF_NEXT)
+        return _Reason(0, Tone.BAD, "A run was cut off", None, _left(row), _CUT_OFF_NEXT)
     if row.status is Status.FAILED:
         return _Reason(1, Tone.BAD, "Failed", cause, seen, remedy)
     if row.late is Lateness.EXPIRED:
@@ -103,10 +109,31 @@ def _reason(row: SourceRow) -> _Reason:
         return _Reason(5, Tone.WARN, "Expires soon", _SOON, seen, _EXPIRY_NEXT)
     if cause == _SOON and row.overdue is None:
         return _Reason(5, Tone.WARN, "Expires soon", _SOON, seen, _EXPIRY_NEXT)
+    if row.overdue is not None and row.state.claim is not None:
+        since = instant(row.state.claim.since)
+        seen = f"a run has had it since {since}, and should have ended by itself"
+        return _Reason(6, Tone.WARN, "A run does not end", None, seen, _STUCK_NEXT)
     if row.overdue is not None:
         seen = f"due for {row.overdue.days} d, and nothing has taken it up"
         return _Reason(6, Tone.WARN, "Not run in time", None, seen, _OVERDUE_NEXT)
     return _Reason(7, Tone.WARN, "Look at", cause, seen, remedy)
+
+
+def _left(row: SourceRow) -> str:
+    """Return what a run that was cut off has left: tasks that do not run come first."""
+    stopped = row.facts.stopped
+    parts = []
+    if stopped:
+        names = ", ".join(pause.name for pause in stopped[:_NAMED])
+        more = f" and {len(stopped) - _NAMED} more" if len(stopped) > _NAMED else ""
+        since = instant(min(pause.since for pause in stopped))
+        verb = "is" if len(stopped) == 1 else "are"
+        tasks = f"{counted(len(stopped), 'task')} of DMS"
+        parts.append(f"{tasks} {verb} stopped since {since}: {names}{more}")
+    if row.facts.has_log:
+        parts.append("a change is neither proven nor rolled back")
+        parts += [] if stopped else ["tasks may be stopped for it"]
+    return ", and ".join(parts)
 
 
 def _cause_of(row: SourceRow) -> tuple[str | None, str]:

@@ -79,7 +79,7 @@ class FleetPage:
     @property
     def tone(self) -> Tone:
         """The colour of the whole answer."""
-        if any(each.problem for each in self.installations):
+        if any(each.problem or each.abandoned for each in self.installations):
             return Tone.BAD
         if not self.rows:
             return Tone.CALM
@@ -135,7 +135,7 @@ def fleet_page(installations: Sequence[InstallationFacts], now: datetime) -> Fle
         needs=tuple(needs_of(rows)),
         statuses=counted((row.status for row in rows), Status, lambda status: status.tone),
         modes=counted((row.mode for row in rows if row.mode), reversed(SslMode), _mode_tone),
-        stopped_tasks=sum(len(row.state.pending_restarts) for row in rows),
+        stopped_tasks=_stopped_tasks(installations, rows),
         first_expiry=min(dated, key=lambda row: row.ends, default=None),
         raisable=tuple(row for row in rows if row.could_be_raised),
         waiting=tuple(row for row in rows if waits(row.state, now) > WAITING),
@@ -146,6 +146,16 @@ def fleet_page(installations: Sequence[InstallationFacts], now: datetime) -> Fle
         days=last_days(rows, now),
         groups=groups_of(rows),
     )
+
+
+def _stopped_tasks(installations: Sequence[InstallationFacts], rows: Sequence[SourceRow]) -> int:
+    """Return how many tasks do not run though no run is at work on them; each counts once."""
+    stopped = {arn for each in installations for arn in each.abandoned}
+    for row in rows:
+        stopped |= set(row.state.pending_restarts)
+        if row.status is Status.UNFINISHED or row.state.pending_restarts:
+            stopped |= {pause.task_arn for pause in row.facts.stopped}
+    return len(stopped)
 
 
 def _mode_tone(mode: SslMode) -> Tone:

@@ -56,7 +56,8 @@ class SourceRow:
         cause: the finding that matters most; None when there is none.
         days, share: whole days until the first expiry, and how much of that certificate's life is
             left, in per cent.
-        overdue: for how long the schedule should have taken it up, if for longer than a day.
+        overdue: for how long the schedule should have taken it up, if for longer than a day, or
+            since the run that has it should have ended.
         needs: what needs a person, as causes; empty when nothing does.
         others: the runs before the last one, equal ones folded, the latest first.
     """
@@ -143,7 +144,8 @@ def source_row(
         left = Lifetime(begins, expires).share_left(now)
         share = None if left is None else round(left * 100)
     waited = waits(state, now)
-    overdue = waited if waited > OVERDUE else None
+    stuck = state.claim is not None and state.claim.is_stuck(now)
+    overdue = waited if waited > OVERDUE or stuck else None
     status = Status.TASK if state.pending_restarts else _status(facts, now)
     return SourceRow(
         id=f"s-{prefix}{facts.name}",
@@ -174,19 +176,27 @@ def _status(facts: SourceFacts, now: datetime) -> Status:
 
 
 def is_cut_off(facts: SourceFacts, now: datetime) -> bool:
-    """Whether a change is unfinished and the rescue of its run is due.
+    """Whether something is begun and not finished, and the rescue of its run is due.
+
+    That is a change that is neither proven nor rolled back, or a task that is stopped for one.
 
     The page does not ask Step Functions: ten minutes after its claim a run counts as cut off.
     """
     claim = facts.state.claim
-    return facts.has_log and (claim is None or claim.due_at <= now)
+    begun = facts.has_log or bool(facts.stopped)
+    return begun and (claim is None or claim.due_at <= now)
 
 
 def waits(state: SourceState, now: datetime) -> timedelta:
-    """Return for how long nothing has taken up a source that is due."""
-    if state.due_at is None or state.claim is not None:
-        return timedelta(0)
-    return max(timedelta(0), now - state.due_at)
+    """Return for how long nothing has taken up a source that is due.
+
+    One that a run has is not due, unless that run should have ended long ago: then it has waited
+    since its rescue was due.
+    """
+    due, claim = state.due_at, state.claim
+    if claim is not None:
+        due = claim.due_at if claim.is_stuck(now) else None
+    return timedelta(0) if due is None else max(timedelta(0), now - due)
 
 
 def _attention(

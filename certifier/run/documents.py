@@ -108,6 +108,7 @@ class Plan(Fact):
     overlap: bool = False
     running: tuple[ReplicationTask, ...] = ()
     instances: tuple[str, ...] = ()
+    names: Mapping[str, str] = {}
     password_version: str | None = None
     old_password_version: str | None = None
     reverted: int = 0
@@ -137,10 +138,11 @@ class InstanceTest(Fact):
     ``cause``, ``stage``: what the words of DMS mean, read before a password in them was hidden;
     ``None`` in what an earlier version wrote. ``deleted``: somebody deleted the connection before
     it had a result. ``full``: the instance serves as many endpoints as it may, so that nothing was
-    tested.
+    tested. ``instance``: what people call the instance, as far as DMS has shown it.
     """
 
     instance_arn: str
+    instance: str | None = None
     passed: bool
     message: str | None = None
     cause: Cause | None = None
@@ -235,13 +237,15 @@ class StoppedTask(Fact):
 class TaskWork(Fact):
     """What Pause tasks or Resume tasks did.
 
-    ``stopped_seconds`` is the longest time that a task did not run, in seconds. ``asked``: by ARN,
+    ``stopped_seconds`` is the longest time that a task did not run, in seconds. ``names``: what
+    people call the tasks, by ARN, as far as it was noted. ``asked``: by ARN,
     the tasks that this run wants to start. ``stopped``: those that do not run at its end.
     """
 
     tasks: tuple[str, ...] = ()
     pending_restarts: tuple[str, ...] = ()
     stopped_seconds: float | None = None
+    names: Mapping[str, str] = {}
     findings: tuple[Finding, ...] = ()
     asked: Mapping[str, Asked] = {}
     stopped: tuple[StoppedTask, ...] = ()

@@ -40,7 +40,6 @@ from certifier.run.documents import (
 )
 from certifier.run.public_trust import settled
 from certifier.run.state import Pause
-from certifier.text import name_in
 
 F = TypeVar("F", bound=Fact)
 
@@ -99,7 +98,7 @@ class Dossier(Fact):
             seen.get(pause.task_arn)
             or StoppedTask(
                 arn=pause.task_arn,
-                identifier=name_in(pause.task_arn),
+                identifier=pause.name,
                 since=pause.stop_date or pause.since,
             )
             for pause in self.pauses

@@ -253,7 +253,7 @@ def _of_the_end(
     for pause in found.others_pauses:
         others = ", ".join(pause.sources)
         seen = (
-            f"{pause.task_arn}, which uses this endpoint, was stopped for {others} "
+            f"{pause.name_and_arn}, which uses this endpoint, was stopped for {others} "
             f"at {pause.since:%Y-%m-%d %H:%M} UTC and does not run again yet"
         )
         added.append(_workflow(Cause.TASK_NOT_RESTARTED, seen))

@@ -6,7 +6,7 @@ out.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from certifier.models import Fact, Finding
 from certifier.run import runbook
@@ -244,14 +244,13 @@ def _restarted(at: Situation) -> str:
         return f"{counted(len(at.stopped), 'task')} of it do not run"
     if not at.restarted:
         return "No task was stopped"
-    longest = "" if at.stopped_seconds is None else f", after {_seconds(at.stopped_seconds)}"
+    longest = (
+        ""
+        if at.stopped_seconds is None
+        else f", after {span(timedelta(seconds=at.stopped_seconds))}"
+    )
     run = "runs" if at.restarted == 1 else "run"
     return f"{counted(at.restarted, 'task')} that it stopped {run} again{longest}"
-
-
-def _seconds(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _change(at: Situation, outcome: Outcome, findings: Sequence[Finding]) -> str:

@@ -11,7 +11,7 @@ from certifier.run.record import Certification
 from certifier.run.settled import still_open
 from certifier.run.which_cas import named, which_cas
 from certifier.run.why_stopped import why_stopped
-from certifier.text import name_in, span
+from certifier.text import span
 from certifier.vocabulary import Cause, Mode, Outcome
 
 _CAS = "trusted CAs"
@@ -101,7 +101,7 @@ def _cause(record: Certification) -> str:
     if weighty is None:
         return "no cause was recorded"
     failed = [test.instance_arn for test in record.tests if not test.passed]
-    where = f" from {name_in(failed[0])}" if failed else ""
+    where = f" from {record.name_of(failed[0])}" if failed else ""
     return f"{weighty.cause.value}{where}"
 
 

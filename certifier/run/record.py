@@ -34,7 +34,7 @@ from certifier.run.event import Problem, RecordEvent
 from certifier.run.intent import Ca, Intent, cas_of, intent
 from certifier.run.plan import CERTIFICATE
 from certifier.run.settled import still_open
-from certifier.text import printable
+from certifier.text import name_in, printable
 from certifier.vocabulary import Cause, Decision, Mode, Origin, Outcome, SslMode
 
 FORMAT = "certifier.certification/2"
@@ -161,6 +161,8 @@ class Certification(Fact):
         share_left: the least share of its life, from 1 to 0, that a certificate has left.
         late: the certificates whose renewal was missed: 14 days are left, or a sixth of the life.
         next_due: when the source is due again; ``None``: when somebody asks.
+        names: what people call the replication instances and tasks that it names by ARN, as far as
+            the run has seen that.
     """
 
     format: str = FORMAT
@@ -186,6 +188,7 @@ class Certification(Fact):
     probe: dict[str, Any] | None = None
     tests: tuple[DmsTest, ...] = ()
     tasks: TaskRecord = Field(default_factory=TaskRecord)
+    names: Mapping[str, str] = {}
     slots: SlotsRecord = Field(default_factory=SlotsRecord)
     acm: ImportedCertificate | None = None
     intended_leaf_sha256: str | None = None
@@ -200,6 +203,11 @@ class Certification(Fact):
     settled: tuple[Cause, ...] = ()
     reached: Decision | None = None
     next_due: datetime | None = None
+
+    def name_of(self, arn: str) -> str:
+        """Return what people call a replication instance or a task, or the end of its ARN."""
+        known = {task.arn: task.identifier for task in self.tasks.stopped}
+        return self.names.get(arn) or known.get(arn) or name_in(arn)
 
 
 def certification(
@@ -253,6 +261,7 @@ def certification(
         probe=report.model_dump(mode="json", by_alias=True) if report else None,
         tests=tuple(_tests(dossier)),
         tasks=_tasks(dossier),
+        names=_names(dossier),
         slots=SlotsRecord(
             before=dossier.probed.slots if dossier.probed else None,
             after=dossier.slots_after.slots if dossier.slots_after else None,
@@ -404,6 +413,21 @@ def _tasks(dossier: Dossier) -> TaskRecord:
         stopped=dossier.stopped,
         stopped_seconds=resumed.stopped_seconds,
     )
+
+
+def _names(dossier: Dossier) -> dict[str, str]:
+    """Return what people call the instances and tasks that the record names, by ARN."""
+    plan, rehearsal = dossier.plan, dossier.rehearsal or Rehearsal()
+    tests = [*rehearsal.old, *rehearsal.canary]
+    for tested in (dossier.tested_new, dossier.tested_old):
+        tests += tested.tests if tested else ()
+    return {
+        **(plan.names if plan else {}),
+        **{test.instance_arn: test.instance for test in tests if test.instance},
+        **({task.arn: task.identifier for task in plan.running} if plan else {}),
+        **(dossier.resumed.names if dossier.resumed else {}),
+        **{task.arn: task.identifier for task in dossier.stopped},
+    }
 
 
 def expiries(dossier: Dossier) -> tuple[Expiring, ...]:

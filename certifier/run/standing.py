@@ -1,7 +1,7 @@
 """How a source stands between two runs, in one word: the worst first. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -74,15 +74,19 @@ class Left:
         tasks: those that are stopped for the source, without those that wait for a restart.
         has_log: there is an undo log: a change that is neither proven nor rolled back.
         since: since when the first task is stopped, or since the claim of that run.
+        is_stuck: its run has the source for longer than any needs, whether it still runs or not.
     """
 
     tasks: tuple[Pause, ...]
     has_log: bool
     since: datetime | None
+    is_stuck: bool = False
 
     @property
     def words(self) -> str:
         """What people read."""
+        if self.is_stuck and not self.tasks and not self.has_log:
+            return "a run has it, and should have ended by itself"
         parts = [f"{counted(len(self.tasks), 'task')} stopped"] if self.tasks else []
         parts += ["a change neither proven nor rolled back"] if self.has_log else []
         return f"a run was cut off: {', '.join(parts)}"
@@ -128,7 +132,11 @@ def stands(
         is_running: the execution that has its claim runs, and finishes what it began.
     """
     pauses = tuple(pauses)
-    left = None if is_running else left_by_a_run(state, pauses, has_log=has_log)
+    left = left_by_a_run(state, pauses, has_log=has_log)
+    if state.claim is not None and state.claim.is_stuck(now):
+        left = replace(left or Left((), has_log=False, since=state.claim.since), is_stuck=True)
+    elif is_running:
+        left = None
     standing = standing_of(state)
     since = state.on_hold.since if state.on_hold else state.recorded_at
     if standing is Standing.STOPPED:

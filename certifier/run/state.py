@@ -15,6 +15,7 @@ from certifier.models import Fact, Finding
 from certifier.run.history import History
 from certifier.run.weakening import lowers_or_moves
 from certifier.source import Source
+from certifier.text import name_in
 from certifier.vocabulary import Cause, Outcome, Witness
 
 BREAKER_SPAN = timedelta(hours=24)
@@ -22,6 +23,9 @@ BREAKER_SPAN = timedelta(hours=24)
 
 TAKE_OVER = timedelta(minutes=2)
 """The longest function time: for so long a step of an ended execution may still be at work."""
+STUCK = timedelta(hours=3)
+"""So old a claim is stuck: the loops of a run end after an hour and three quarters at the latest,
+and one that was cut off is finished by a tick from ten minutes after its claim on."""
 
 
 class Claim(Fact):
@@ -41,6 +45,10 @@ class Claim(Fact):
         DescribeExecution may have been wrong about its end; its claim was lost at the take-over.
         """
         return not self.took_over or now - self.since > TAKE_OVER
+
+    def is_stuck(self, now: datetime) -> bool:
+        """Whether its run should have ended long ago, or been taken over."""
+        return now - self.since > STUCK
 
 
 class Marker(Fact):
@@ -272,6 +280,7 @@ class Pause(Fact):
         started_at: when we first asked it to start again; it still waits if it fails then.
         starts: how often we have asked.
         endpoints: the ARNs of the endpoints that it connects, as far as they are known.
+        identifier: what people call the task; an earlier version did not note it.
         retained: bytes of WAL that the server of its source kept for each slot, by name, as the
             login saw before the stop.
     """
@@ -285,7 +294,18 @@ class Pause(Fact):
     started_at: AwareDatetime | None = None
     starts: int = 0
     endpoints: tuple[str, ...] = ()
+    identifier: str | None = None
     retained: Mapping[str, int] = {}
+
+    @property
+    def name(self) -> str:
+        """What people call the task, or the end of its ARN."""
+        return self.identifier or name_in(self.task_arn)
+
+    @property
+    def name_and_arn(self) -> str:
+        """Both, for whoever types a command next."""
+        return self.task_arn if self.identifier is None else f"{self.identifier} ({self.task_arn})"
 
 
 class BadEnd(Fact):

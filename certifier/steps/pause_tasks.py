@@ -171,6 +171,7 @@ def _note(
         task.arn,
         context.now(),
         endpoints=(task.source_endpoint_arn, task.target_endpoint_arn),
+        identifier=task.identifier,
         retained=retained,
         anew=anew,
         turn=turn,

@@ -190,12 +190,18 @@ def _with_tasks(
         overlap=planned.trust.overlap,
         running=by_tasks.running,
         instances=instances,
+        names=_names(context, instances) if planned.changes and not unchanged else {},
         password_version=versions.credentials if sets_password else None,
         old_password_version=_old_version(planned) if sets_password else None,
         reverted=planned.reverted,
         opens_at=by_tasks.opens_at,
         findings=findings,
     )
+
+
+def _names(context: StepContext[PlanSettings], instances: tuple[str, ...]) -> dict[str, str]:
+    """Return what people call replication instances, by ARN."""
+    return {each.arn: each.identifier for each in context.dms.instances(instances)}
 
 
 def _old_version(planned: EndpointPlan) -> str | None:

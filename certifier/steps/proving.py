@@ -100,6 +100,7 @@ def _result(move: Move, instance: str, shown: Mapping[str, Connection]) -> Insta
     said = None if passed else explain(connection.message or "")
     return InstanceTest(
         instance_arn=instance,
+        instance=connection.instance,
         passed=passed,
         message=connection.message,
         cause=said.cause if said else None,

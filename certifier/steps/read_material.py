@@ -90,7 +90,7 @@ def run(event: StepEvent, context: StepContext[ReadSettings]) -> Nothing:
     credentials = _credentials(source, context, tags, findings)
     findings.extend(_vouched(source, endpoint, credentials, tags))
     pair = _secret(source.server_certificate, context, tags, findings)
-    in_acm = _in_acm(source, context, findings)
+    in_acm = _in_acm(source, context, findings, served=state.served_leaf)
     bundle, bundle_version = _bundle(source, context, tags, findings)
     taken = _intake(source, context, pair, in_acm, bundle=bundle, findings=findings)
     public = source.trust_word is TrustWord.PUBLIC
@@ -307,14 +307,22 @@ class InAcm:
 
 
 def _in_acm(
-    source: Source, context: StepContext[ReadSettings], findings: list[Finding]
+    source: Source,
+    context: StepContext[ReadSettings],
+    findings: list[Finding],
+    *,
+    served: str | None,
 ) -> InAcm | None:
-    """Return the intended certificate, when it lives in ACM. Public parts; its key stays away."""
+    """Return the intended certificate, when it lives in ACM. Public parts; its key stays away.
+
+    Args:
+        served: SHA-256 of the certificate that was last seen served, most often the same.
+    """
     arn = source.acm_certificate
     if arn is None:
         return None
     try:
-        read = context.acm(context.settings.installation).read(arn)
+        read = context.acm(context.settings.installation).read(arn, expected=served)
     except Refused as refused:
         read = refused.seen or "ACM does not give it"
     if isinstance(read, str):

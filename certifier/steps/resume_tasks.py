@@ -20,7 +20,7 @@ from certifier.run.state import Pause
 from certifier.run.whose_stop import not_ours
 from certifier.steps.context import StepContext, StepSettings
 from certifier.steps.proving import ATTEMPTS, explained, prove
-from certifier.text import counted, name_in, printable
+from certifier.text import counted, printable
 from certifier.vocabulary import Cause, Witness
 
 NOT_TAKEN = "DMS does not take the start, although both endpoints connect"
@@ -67,6 +67,10 @@ def run(event: PolledEvent, context: StepContext[StepSettings]) -> Done:
         tasks=tuple(tasks),
         pending_restarts=tuple(arn for arn, _ in pending),
         stopped_seconds=still,
+        names={
+            **before.names,
+            **{arn: pause.identifier for arn, pause in pauses.items() if pause.identifier},
+        },
         asked=asked,
         stopped=tuple(_stopped(context, pauses[arn], why) for arn, why in pending) if over else (),
         findings=(*findings, *((reason for _, reason in pending) if over else ())),
@@ -80,7 +84,7 @@ def _stopped(context: StepContext[StepSettings], pause: Pause, reason: Finding) 
     task = context.dms.task(pause.task_arn)
     return StoppedTask(
         arn=pause.task_arn,
-        identifier=name_in(pause.task_arn) if task is None else task.identifier,
+        identifier=pause.name if task is None else task.identifier,
         since=pause.stop_date or pause.since,
         status=None if task is None else task.status,
         said=reason.raw or (printable(task.message) if task and task.message else None),
@@ -104,7 +108,7 @@ def _is_over(
 
 
 def _again(pause: Pause) -> Finding:
-    seen = f"task {pause.task_arn} may have been stopped once more since it was seen to run"
+    seen = f"task {pause.name} may have been stopped once more since it was seen to run"
     return _found(Cause.TASK_NOT_RESTARTED, seen)
 
 
@@ -144,7 +148,7 @@ def _moved(
     except Busy as busy:
         why, count = [str(busy)], (before.busy if before else 0) + 1
         stage = Asking.OVER if count >= BUSY_ANSWERS else Asking.TESTING
-    seen = f"task {pause.task_arn}, which we stopped, may not start: {'; '.join(why)}"
+    seen = f"task {pause.name}, which we stopped, may not start: {'; '.join(why)}"
     reason = _found(Cause.TASK_NOT_RESTARTED, seen)
     asked[pause.task_arn] = Asked(stage=stage, at=context.now(), reason=reason, busy=count)
     return reason
@@ -160,7 +164,7 @@ def _move_on(
     """Move one task on; ``None``: it runs. A ``task_not_restarted`` goes on, others end it."""
     task = context.dms.task(pause.task_arn)
     if task is None:
-        return _found(Cause.TASK_LEFT_ALONE, f"task {pause.task_arn} is gone")
+        return _found(Cause.TASK_LEFT_ALONE, f"task {pause.name_and_arn} is gone")
     if task.status == "running":
         return None
     if task.status not in ("stopped", "failed"):

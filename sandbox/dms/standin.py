@@ -25,8 +25,9 @@ from sandbox.dms.certificates import Certificates
 from sandbox.dms.connections import Connections
 from sandbox.dms.endpoints import Endpoints
 from sandbox.dms.events import Events
+from sandbox.dms.serverless import Replications
 from sandbox.dms.switches import Durations, Quotas, Switches
-from sandbox.dms.tasks import NOTHING_LOADED, Instances, Tasks
+from sandbox.dms.tasks import Instances, Tasks
 from sandbox.dms.world import (
     PLAIN,
     Fault,
@@ -108,11 +109,10 @@ class DmsStandIn(World):
             **self._instances.operations(),
             **self._tasks.operations(),
             **Events(self).operations(),
+            **Replications(self).operations(),
             "AddTagsToResource": self._add_tags_to_resource,
             "DescribeAccountAttributes": self._describe_account_attributes,
             "DescribeDataProviders": self._describe_data_providers,
-            "DescribeReplicationConfigs": self._describe_replication_configs,
-            "DescribeReplications": self._describe_replications,
             "ListTagsForResource": self._list_tags_for_resource,
             "RemoveTagsFromResource": self._remove_tags_from_resource,
         }
@@ -374,14 +374,6 @@ class DmsStandIn(World):
 
     # -- serverless, quotas, tags ------------------------------------------------------------
 
-    def _describe_replication_configs(self, params: dict[str, Any]) -> dict[str, Any]:
-        found = self.filtered(
-            params,
-            [dict(config.seen) for config in self.state.configs.values()],
-            _CONFIG_FILTERS,
-        )
-        return page(params, "ReplicationConfigs", found)
-
     def _describe_data_providers(self, params: dict[str, Any]) -> dict[str, Any]:
         found = self.filtered(
             params,
@@ -389,32 +381,6 @@ class DmsStandIn(World):
             {"data-provider-identifier": "DataProviderName"},
         )
         return page(params, "DataProviders", found)
-
-    def _describe_replications(self, params: dict[str, Any]) -> dict[str, Any]:
-        found = self.filtered(
-            params,
-            [self._replication(config) for config in self.state.configs.values()],
-            _CONFIG_FILTERS,
-        )
-        return page(params, "Replications", found)
-
-    def _replication(self, config: Serverless) -> dict[str, Any]:
-        seen = dict(config.seen)
-        messages = []
-        if config.failure is not None:
-            endpoint = self.endpoint(seen["SourceEndpointArn"]).seen["EndpointIdentifier"]
-            messages.append(
-                f"Test connection failed for endpoint '{endpoint}' and replication config "
-                f"'{seen['ReplicationConfigIdentifier']}'. Failure Message: '{config.failure}'"
-            )
-        return seen | {
-            "Status": config.status,
-            "ProvisionData": {"IsNewProvisioningAvailable": False, "ProvisionedCapacityUnits": 0},
-            "FailureMessages": messages,
-            "ReplicationStats": dict(NOTHING_LOADED),
-            "ReplicationCreateTime": seen.pop("ReplicationConfigCreateTime"),
-            "ReplicationUpdateTime": seen.pop("ReplicationConfigUpdateTime"),
-        }
 
     def _describe_account_attributes(self, _: dict[str, Any]) -> dict[str, Any]:
         used = {
@@ -470,10 +436,6 @@ class DmsStandIn(World):
 
 TASK_ERROR = "Task error notification received from subtask 0, thread 0."
 """Why a task fails that is only said to have failed."""
-_CONFIG_FILTERS: Mapping[str, str | tuple[str, ...]] = {
-    "replication-config-arn": "ReplicationConfigArn",
-    "replication-config-id": "ReplicationConfigIdentifier",
-}
 
 
 class _Response(BaseResponse):

@@ -109,3 +109,27 @@ def test_the_page_of_the_fleet_knows_it_from_the_same_reading(
     documents = Documents(clients.client("s3"), bucket)
     found = {each.name: each.has_log for each in gather(store, documents).sources}
     assert found == {"orders": True, "sales": False}
+
+
+def test_the_page_sees_stopped_tasks_without_an_undo_log(
+    installed: None, store: Store, clients: Clients, bucket: str
+) -> None:
+    """Its run died before it wrote one; also a task that no registered source waits for."""
+    register(store, "orders", outcome=Outcome.CERTIFIED)
+    store.claim("orders", RUN, datetime.now(UTC), lambda _: None)
+    store.hold("orders", RUN).pause(TASK, datetime.now(UTC))
+    documents = Documents(clients.client("s3"), bucket)
+    gathered = gather(store, documents)
+    assert [pause.task_arn for pause in gathered.sources[0].stopped] == [TASK]
+    assert gathered.abandoned == ()
+    other = f"{TASK}2"
+    clients.client("dynamodb").put_item(
+        TableName="certifier",
+        Item={
+            "pk": {"S": "PAUSE"},
+            "sk": {"S": other},
+            "sources": {"SS": ["gone"]},
+            "since": {"S": "2026-11-24T09:00:00+00:00"},
+        },
+    )
+    assert gather(store, documents).abandoned == (other,)

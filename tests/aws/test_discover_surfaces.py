@@ -75,12 +75,12 @@ def test_data_providers_and_serverless_replications_are_listed(
         ("endpoint", "lake"),
         ("endpoint", "orders"),
         ("serverless_replication", "orders-to-lake"),
-        ("serverless_replication", "orders-to-lake"),
         ("data_provider", "old-orders"),
         ("data_provider", "plain"),
     ]
-    first, second, old, plain = printed[2:]
-    assert (first["of"], first["ssl_mode"], second["of"]) == ("orders", "verify-full", "lake")
+    (first, second), (old,), (plain,) = [one["ends"] for one in printed[2:]]
+    assert (first["endpoint"], first["ssl_mode"]) == ("orders", "verify-full")
+    assert (second["endpoint"], second["ssl_mode"]) == ("lake", "require")
     assert (first["certificate_arn"], first["ca_days_left"] > 300) == (ca.arn, True)
     assert (old["ssl_mode"], old["certificate_arn"], old["host"]) == ("verify-ca", ca.arn, "p")
     assert old["ca_days_left"] == first["ca_days_left"]
@@ -88,10 +88,30 @@ def test_data_providers_and_serverless_replications_are_listed(
     assert {one["managed"] for one in printed[2:]} == {False}
     assert discovered() == 0
     out = capsys.readouterr().out
-    assert "old-orders  verify-ca  data provider · p:5432" in out
-    assert "orders-to-lake  verify-full  serverless replication through orders" in out
+    assert "old-orders  data provider\n    verify-ca  p:5432 · " in out
+    assert "orders-to-lake  serverless replication\n    verify-full  through orders · " in out
+    assert "\n    require  through lake · h.example.com:5432\n    managed: no, " in out
     assert "managed: no, because DMS tests no connection of a data provider" in out
     assert "no, because DMS tests the connections of a serverless replication only" in out
+
+
+def test_an_endpoint_of_several_tasks_and_replications_is_listed_once(
+    standin: DmsStandIn, dms: Dms, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each task by its name; a task that copies within one database is one too."""
+    orders, lake = endpoint(dms, "orders"), endpoint(dms, "lake", "aurora-postgresql-serverless")
+    instance = standin.add_instance("replication-1")
+    for name, ends in {"a": (orders, lake), "b": (orders, lake), "c": (orders, orders)}.items():
+        standin.add_task(name, instance=instance, source=ends[0], target=ends[1])
+    for name in ("one", "two"):
+        standin.add_serverless(name, source=orders, target=lake)
+    standin.add_serverless("self", source=orders, target=orders)
+    assert discovered("--json") == 0
+    printed = {one["identifier"]: one for one in json.loads(capsys.readouterr().out)}
+    assert list(printed) == ["lake", "orders", "one", "two", "self"]
+    assert list(printed["orders"]["tasks"]) == ["a", "b", "c"]
+    assert list(printed["lake"]["tasks"]) == ["a", "b"]
+    assert [len(printed[name]["ends"]) for name in ("one", "two", "self")] == [2, 2, 1]
 
 
 def test_data_providers_that_may_not_be_listed_are_said_to_be_missing(

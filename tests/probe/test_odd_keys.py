@@ -103,3 +103,31 @@ def test_a_ca_whose_key_cannot_be_read_is_not_called_damaged(kind: str) -> None:
     assert "cannot be checked" in why.seen
     bundle = trust_bundle(made.ca_pem, datetime.now(UTC))
     assert {each.cause for each in bundle.findings} == {Cause.KEY_UNSUPPORTED, Cause.NO_USABLE_CA}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("brainpoolP320r1", "is on the elliptic curve brainpoolP320r1: libpq takes it where"),
+        ("sect283k1", "is on the elliptic curve sect283k1: libpq takes it where"),
+        ("RSA of three primes", "is RSA of more than two primes: PostgreSQL takes it, and"),
+    ],
+)
+def test_a_key_that_only_openssl_reads_is_named(kind: str, said: str) -> None:
+    """Of a server, and of a CA where its public part cannot be read either."""
+    for leaf, ca in ((kind, _USUAL), (_USUAL, kind)):
+        made = world(leaf, ca)
+        taken = check_material(
+            certificate=made.fullchain_pem,
+            private_key=made.key_pem,
+            chain=None,
+            ca=made.ca_pem,
+            host=HOST,
+            ssl_mode=SslMode.VERIFY_FULL,
+            now=datetime.now(UTC),
+            policy=Policy(),
+        )
+        named = [one for one in taken.findings if one.cause is Cause.KEY_UNSUPPORTED]
+        assert taken.accepted == (not named)
+        assert all(said in one.seen for one in named)
+        assert named or (leaf, kind) == (_USUAL, "RSA of three primes")

@@ -207,7 +207,7 @@ def test_a_pending_restart_stands_out() -> None:
     words = Page(
         certification_page(a_record(tasks=tasks, verified=Verified(probe=Proof(connected=True))))
     ).words()
-    assert "the longest was stopped for 41 seconds" in words
+    assert "the longest was stopped for 41 s" in words
     assert "Do not run again yet: B" in words
 
 

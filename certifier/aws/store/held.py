@@ -213,6 +213,7 @@ class Held:
         now: datetime,
         *,
         endpoints: Iterable[str] = (),
+        identifier: str | None = None,
         retained: Mapping[str, int] | None = None,
         anew: bool = False,
         turn: int | None = None,
@@ -223,6 +224,7 @@ class Held:
 
         Args:
             endpoints: the ARNs of the two that the task connects.
+            identifier: what people call the task.
             retained: bytes of WAL by slot; ``None`` when this source has not seen the task's slots.
             anew: the task runs, so what is noted of an earlier stop is over.
             turn: of the pause as this source has read it, 0 without one; ``None``: whatever it is.
@@ -230,6 +232,8 @@ class Held:
         noted: dict[str, Any] = {"since": stamp(now)}
         if endpoints := tuple(endpoints):
             noted["endpoints"] = list(endpoints)
+        if identifier is not None:
+            noted["identifier"] = identifier
         if retained is not None:
             noted["retained"] = dict(retained)
         condition = None
@@ -253,7 +257,7 @@ class Held:
         )
         if not self._change_pause(write):
             if condition is not None:
-                self.pause(task, now, endpoints=endpoints, retained=retained)
+                self.pause(task, now, endpoints=endpoints, identifier=identifier, retained=retained)
                 return
             raise ClaimLost(self.name)  # whoever goes on would stop a task that nobody knows of
 

@@ -230,6 +230,7 @@ def pause_of(item: Mapping[str, Any]) -> Pause:
             },
             starts=whole(item, "starts"),
             endpoints=tuple(_several(item.get("endpoints", ()))),
+            identifier=item.get("identifier"),
         )
     except (AttributeError, ArithmeticError, TypeError, ValueError):  # pydantic's are ValueErrors
         raise Unreadable(f"PAUSE of {item['sk']}") from None
