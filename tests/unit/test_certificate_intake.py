@@ -1442,7 +1442,8 @@ def test_keys_whose_parts_do_not_belong_together_are_damaged() -> None:
 
 def test_an_issuer_that_is_not_a_ca_is_to_be_made_anew() -> None:
     """What ``openssl x509 -req -signkey`` makes: the CA lacks something, and not the leaf."""
-    root = Authority.root("No CA", basic_constraints=BasicConstraints.ABSENT, key_usage=False)
+    absent = BasicConstraints.ABSENT
+    root = Authority.root("No CA", basic_constraints=absent, key_usage=False, **dated(3650))
     result = taken(**pair(root.issue(dns=[HOST]), ca=root.certificate_pem))
     (found,) = (f for f in result.findings if f.cause is Cause.CERTIFICATE_WRONG_PURPOSE)
     assert "CN=No CA" in found.seen
