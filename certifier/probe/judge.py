@@ -188,9 +188,19 @@ def nearly(host: str, names: Sequence[str]) -> str:
         return "; libpq looks at the CN only where the SAN names no host"
     if host.lower().strip(". ") in {name.strip(". ") for name in plain}:
         return "; to libpq a blank or a final dot is a part of a name"
-    if any("*" in name for name in plain):
+    if any(_means(name, host.lower()) for name in plain if "*" in name):
         return "; libpq takes a * as the whole first label alone, and for one label"
     return ""
+
+
+def _means(name: str, host: str) -> bool:
+    """Whether a name with a ``*`` was perhaps meant for the host: in which the ``*`` is anything.
+
+    It may also stand for the label that the host itself lacks, in front.
+    """
+    head, _, tail = name.partition("*")
+    tail = tail.rpartition("*")[2]
+    return (host.startswith(head) and host.endswith(tail)) or host == name.removeprefix("*.")
 
 
 # ---- why a chain did not verify

@@ -7,7 +7,7 @@ from stacks.states import Pace
 
 
 def test_the_loops_of_a_run_end_long_before_its_claim_is_stuck() -> None:
-    """Whoever lengthens a loop lengthens that too: people are told to stop what is stuck."""
+    """Whoever lengthens a loop lengthens that too: people are asked to stop what is stuck."""
     pace = Pace()
     forth = pace.rehearse + pace.pause + pace.configure + pace.test
     back = pace.pause_back + pace.configure + pace.test

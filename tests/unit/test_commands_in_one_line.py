@@ -43,7 +43,7 @@ def test_what_is_not_a_command_wraps_as_ever(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
-def test_a_line_that_happens_to_begin_with_aws_is_no_command(width: int) -> None:
+def test_a_line_that_happens_to_begin_with_aws_is_wrapped_as_ever(width: int) -> None:
     """Where a sentence wraps says nothing of what its next word is."""
     out = io.StringIO()
     Terminal(out, width=width).line("x" * (width - 1) + " aws is " + "word " * 60)

@@ -168,6 +168,9 @@ def test_a_signature_that_our_openssl_may_not_know_is_named() -> None:
         (" db.example.com", "a blank or a final dot"),
         ("d*.example.com", "as the whole first label"),
         ("*.com", "for one label"),
+        ("*.db.example.com", "for one label"),
+        ("*.other.example.com", None),
+        ("*.example.org", None),
         ("other.example.com", None),
     ],
 )
