@@ -984,7 +984,7 @@ _MATERIAL = (
         Cause.ANCHOR_NOT_APPROVED,
         why="The CA bundle holds a CA that was never there before, and this installation lets none "
         "be trusted that nobody has approved (setting new_anchor_needs_consent). Until then the "
-        "probe does not log in either.",
+        "probe does not log in on its word either.",
         remedy="Compare the fingerprint with what the owner of the CA says. Then run `certifier "
         "approve NAME SHA256`, or write the bundle's SHA-256 into the source as ca_bundle_sha256.",
     ),
