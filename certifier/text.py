@@ -26,7 +26,7 @@ _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U0001d159\U000e0100-\U000e01ef]"
 )
-MARKS = 3
+MARKS = 4
 """Marks above and below one letter; written languages need no more. A pile of them covers the lines
 around it."""
 

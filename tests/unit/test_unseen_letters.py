@@ -17,6 +17,8 @@ OF_LANGUAGES = (
     "Zürich, Tiếng Việt, Ελλάδα, Україна",
     "Tie\u0302\u0301ng Vie\u0323\u0302t",  # decomposed
     "שָׁלוֹם עֲלֵיכֶם",
+    "\u05e9\u05bc\u05c1\u05b8\u0591",  # with a sign of cantillation
+    "\u0627\u064b\u0651\u0670\u0653",
     "ประเทศไทย น้ำ ที่",
     "हिन्दी, বাংলা, தமிழ்",
     "日本語, 한국어, 中文",
