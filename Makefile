@@ -73,13 +73,12 @@ test: setup ## all checks and tests, fastest first
 	$(MAKE) lint
 	$(MAKE) types
 	$(MAKE) unit
-	$(MAKE) probe
+	$(MAKE) -j2 probe other-days
 	$(MAKE) adapters
 	$(MAKE) synthesized
 	$(MAKE) browser
 	$(MAKE) scenarios
 	$(MAKE) served
-	$(MAKE) other-days
 	$(MAKE) other-pythons
 
 .PHONY: format-check
@@ -127,9 +126,10 @@ served: setup .venv-awscli/.stamp ## the served account, with the aws command an
 # The unit and adapter tests again on other days, in tests/days.py's words, a process for each day;
 # those of the source itself, which has no clock, are left out, and fewer examples are drawn. On
 # other-days, what does not know dates or takes long runs on one of the days, or with one of its many
-# cases on each; every-day takes a few minutes.
+# cases on each; every-day takes a few minutes. `make test` runs them beside the probe's tests, which
+# mostly wait for servers: they take what is left of the processors (nice), and cost seconds more.
 DAYS ?= +40,+400,+4000,29-feb
-ON_DAYS = CERTIFIER_DAYS=$(DAYS) $(PYTHON) -m tests.on_days \
+ON_DAYS = CERTIFIER_DAYS=$(DAYS) nice -n 19 $(PYTHON) -m tests.on_days \
 	tests/unit tests/docs tests/test_days.py $(ADAPTER_TESTS)
 .PHONY: other-days
 other-days: setup ## unit and adapter tests on other days than today

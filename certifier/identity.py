@@ -16,11 +16,16 @@ _ROLE_ARN = re.compile(r"(arn:[a-z-]+:iam::[0-9]{12}):role/(?:.*/)?([^/]+)")
 
 
 def same_host(one: str, other: str) -> bool:
-    """Whether two names are those of one host: case and a final dot say nothing."""
+    """Whether two names are those of one host: case and a final dot say nothing.
+
+    Case is that of ASCII, as in DNS (RFC 4343): to ``str.lower`` the sign of Kelvin is a k.
+    """
     return _host(one) == _host(other)
 
 
 def _host(host: str) -> str:
+    if not host.isascii():
+        return host
     plain = host.lower().removesuffix(".")
     try:
         return str(ip_address(plain))
@@ -81,7 +86,12 @@ def same_role(one: str, other: str) -> bool:
 
 
 def same_resource(one: str, other: str) -> bool:
-    """Whether two ARNs, or two identifiers, of DMS are the same: DMS compares without case."""
+    """Whether two ARNs, or two identifiers, of DMS are the same: DMS compares without case.
+
+    They are ASCII; what is not is equal to the letter or another's.
+    """
+    if not (one.isascii() and other.isascii()):
+        return one == other
     return one.lower() == other.lower()
 
 

@@ -1,7 +1,8 @@
 """How text from outside is shown: printable, without secrets, in units that people read."""
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,17 @@ _AFTER_NAME = re.compile(
 )
 _IN_ADDRESS = re.compile(r"""(://[^\s:/@"']{0,256}:)[^\s"']{1,1024}(?=@)""")
 
+# Letters, marks and symbols to Unicode, and nothing on a screen: fillers of Hangul, the blank of
+# Braille and of music, joiners and variation selectors (DerivedCoreProperties.txt,
+# Default_Ignorable_Code_Point). What is neither assigned nor graphic ``isprintable`` knows.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U0001d159\U000e0100-\U000e01ef]"
+)
+MARKS = 3
+"""Marks above and below one letter; written languages need no more. A pile of them covers the lines
+around it."""
+
 
 def size(count: int) -> str:
     """Return a number of bytes for people, in PostgreSQL's units: 1 kB is 1024 bytes."""
@@ -33,16 +45,33 @@ def redact_passwords(text: str) -> str:
     return _IN_ADDRESS.sub(r"\1***", _AFTER_NAME.sub(r"\1***", text[:LONGEST]))
 
 
+def is_plain(text: str) -> bool:
+    """Whether every character of a text is seen, in its place and in its line."""
+    return text.isprintable() and (text.isascii() or not any(_hidden(text)))
+
+
+def _hidden(text: str) -> Iterator[bool]:
+    """Yield of each character whether it is to be shown as what it is."""
+    marks = 0
+    for c in text:
+        marks = marks + 1 if unicodedata.category(c) in ("Mn", "Me") else 0
+        yield not c.isprintable() or marks > MARKS or _UNSEEN.match(c) is not None
+
+
 def printable(text: str, limit: int = 1024) -> str:
     """Return ``text`` with whatever could move a terminal escaped, at most ``limit`` characters.
 
     That is everything but graphic characters and the blank: controls of both ranges, escape
-    sequences, marks that turn the direction of writing, private and unassigned code points.
+    sequences, marks that turn the direction of writing, private and unassigned code points. And
+    graphic ones that nobody sees, or that cover what stands around them.
     """
     head = text[: limit + 1]
-    if head.isprintable():
+    if is_plain(head):
         return head if len(head) <= limit else head[: limit - 1] + "…"
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in head)
+    safe = "".join(
+        c.encode("unicode_escape").decode() if hidden else c
+        for c, hidden in zip(head, _hidden(head), strict=True)
+    )
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 

@@ -32,10 +32,10 @@ RDS_INSTANCE = "RDS DB Instance Event"
 RDS_EVENTS = frozenset({"RDS-EVENT-0501", "RDS-EVENT-0502"})
 """The server certificate must be, or will be, rotated: events of DB instances, Aurora's too."""
 _RDS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}")
-_NAMES = 1000
+NAMES_AT_ONCE = 1000
 _EXECUTION = re.compile(r"""[^\s/<>{}\[\]?*"#%\\^|~`$&,;:]{1,80}""")
 """The name of an execution (API of Step Functions, StartExecution)."""
-_SOURCES = 500
+SOURCES_AT_ONCE = 500
 _ALLOWED = (
     "allowed are {} (the schedule), {'names': [...]} or {'all': true}, each with an optional "
     "'mode', and the events of Secrets Manager, ACM and RDS"
@@ -279,8 +279,8 @@ def _onboarded(value: object) -> Choice:
 def _names(value: object) -> tuple[Choice, list[str]]:
     if not isinstance(value, list) or not value or not all(isinstance(x, str) for x in value):
         return Named(()), ["names: must be a list of names, with at least one"]
-    if len(value) > _NAMES:
-        return Named(()), [f"names: at most {_NAMES} at once; use {{'all': true}} for all"]
+    if len(value) > NAMES_AT_ONCE:
+        return Named(()), [f"names: at most {NAMES_AT_ONCE} at once; use {{'all': true}} for all"]
     return Named(tuple(dict.fromkeys(value))), []
 
 
@@ -314,8 +314,8 @@ def _sources(value: object) -> tuple[tuple[Source, ...], list[str]]:
     """Return the sources, or every mistake of every one of them."""
     if not isinstance(value, list) or not value:
         return (), ["sources: must be a list of sources, with at least one"]
-    if len(value) > _SOURCES:
-        return (), [f"sources: at most {_SOURCES} at once, {len(value)} were given"]
+    if len(value) > SOURCES_AT_ONCE:
+        return (), [f"sources: at most {SOURCES_AT_ONCE} at once, {len(value)} were given"]
     good: list[Source] = []
     problems: list[str] = []
     for index, item in enumerate(value):

@@ -224,8 +224,8 @@ def page() -> str:
             f" sources and {_dollars(free(1000))} at 1,000, where nothing else in the accounts that"
             f" are billed together uses any of it: {', '.join(_FREE_WORDS)}.\n",
             "## What is used\n\n`python -m bench.fleet` counts these over an unchanged fleet in the"
-            " sandbox, and fails when they are more than here. Those marked as assumed cannot be"
-            " counted without an account.\n",
+            " sandbox, and fails when they are 5 % more than here. Those marked as assumed cannot"
+            " be counted without an account.\n",
             table(("per certification", "figure", ""), used),
             _printed(),
             f"## Prices\n\nAs AWS lists them for us-east-1 in {PRICED}; other Regions differ by"

@@ -23,7 +23,7 @@ from rich.text import Text
 
 from certifier.report import certification_page
 from certifier.run.answer import reason_of
-from certifier.vocabulary import Outcome
+from certifier.vocabulary import Outcome, Severity
 from sandbox import acts
 from sandbox.aws import Execution
 from sandbox.aws.machine import Where
@@ -112,8 +112,8 @@ class Story:
         self.console.print(Padding(table, (0, 0, 0, 3)))
 
     def findings(self, record: Mapping[str, Any]) -> None:
-        """Print every finding: cause, what was seen, what to do."""
-        for found in record["findings"]:
+        """Print every finding, errors first: cause, what was seen, what to do."""
+        for found in sorted(record["findings"], key=lambda each: Severity(each["severity"]).weight):
             colour = WEIGHTS[found["severity"]]
             where = found["place"].replace("_", " ")
             self.say(

@@ -238,15 +238,26 @@ class Account:
         )
 
     def endpoint(
-        self, what: str, fields: EndpointFields, *, endpoint_type: str = "source"
+        self,
+        what: str,
+        fields: EndpointFields,
+        *,
+        endpoint_type: str = "source",
+        resource: str | None = None,
     ) -> Endpoint:
-        """Create an endpoint and wait until it is active."""
+        """Create an endpoint and wait until it is active. ``resource``: what its ARN ends with."""
         identifier = self.will_make("endpoint", what)
         password = None if fields.secret_id else self.login.password
         made = self.patiently(
             f"the creation of {identifier}",
             lambda: self.dms.create_endpoint(
-                identifier, endpoint_type, "postgres", fields, password=password, tags=self.tags
+                identifier,
+                endpoint_type,
+                "postgres",
+                fields,
+                password=password,
+                tags=self.tags,
+                resource=resource,
             ),
         )
         # a lost answer was asked again: the name carries this run's own number

@@ -1,7 +1,5 @@
 """One dashboard for the installation. Its first row answers: is the fleet safe?"""
 
-from functools import partial
-
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
@@ -9,7 +7,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from certifier.vocabulary import Metric
-from stacks.observability import Alarms, Measured, measured
+from stacks.observability import STATUS, Alarms, measured
 from stacks.settings import Settings
 
 Row = list[cloudwatch.IWidget]
@@ -43,51 +41,50 @@ class Dashboard(Construct):
         undelivered: sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id)
-        of = partial(measured, settings)
         self.dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
             default_interval=Duration.days(14),
             widgets=[
-                _is_the_fleet_safe(of, alarms, settings),
-                _outcomes_and_expiry(of),
-                _does_certifier_work(of, alarms, machine, undelivered),
+                _is_the_fleet_safe(alarms, settings),
+                _outcomes_and_expiry(),
+                _does_certifier_work(alarms, machine, undelivered),
             ],
         )
 
 
-def _is_the_fleet_safe(of: Measured, alarms: Alarms, settings: Settings) -> Row:
+def _is_the_fleet_safe(alarms: Alarms, settings: Settings) -> Row:
     return [
         cloudwatch.AlarmStatusWidget(
             title="Is the fleet safe?", alarms=list(alarms.safe), width=6, height=4
         ),
-        _number("Days left, least", of(Metric.DAYS_LEFT, "Minimum", DAY)),
-        _number("Share of life left, least %", of(Metric.SHARE_LEFT, "Minimum", DAY)),
-        _number("Late certificates", of(Metric.LATE_CERTIFICATES, "Sum", DAY)),
-        _number("Tasks that wait", of(Metric.PENDING_RESTARTS, "Maximum", TICK)),
+        _number("Days left, least", measured(Metric.DAYS_LEFT, "Minimum", DAY)),
+        _number("Share of life left, least %", measured(Metric.SHARE_LEFT, "Minimum", DAY)),
+        _number("Late certificates", measured(Metric.LATE_CERTIFICATES, "Sum", DAY)),
+        _number("Tasks that wait", measured(Metric.PENDING_RESTARTS, "Maximum", TICK)),
         cloudwatch.TextWidget(markdown=_words(settings), width=6, height=4),
     ]
 
 
-def _outcomes_and_expiry(of: Measured) -> Row:
+def _outcomes_and_expiry() -> Row:
     return [
         cloudwatch.GraphWidget(
             title="Outcomes of a day",
             stacked=True,
-            left=[of(metric, "Sum", DAY, color=colour) for metric, colour in OUTCOMES],
+            left=[measured(metric, "Sum", DAY, color=colour) for metric, colour in OUTCOMES],
             width=12,
         ),
         cloudwatch.GraphWidget(
             title="First expiry: days left, and share of life in percent",
-            left=[of(Metric.DAYS_LEFT, "Minimum", DAY)],
-            right=[of(Metric.SHARE_LEFT, "Minimum", DAY)],
+            left=[measured(Metric.DAYS_LEFT, "Minimum", DAY)],
+            right=[measured(Metric.SHARE_LEFT, "Minimum", DAY)],
             width=12,
         ),
     ]
 
 
 def _does_certifier_work(
-    of: Measured, alarms: Alarms, machine: sfn.IStateMachine, undelivered: sqs.IQueue
+    alarms: Alarms, machine: sfn.IStateMachine, undelivered: sqs.IQueue
 ) -> Row:
     return [
         cloudwatch.AlarmStatusWidget(
@@ -96,16 +93,16 @@ def _does_certifier_work(
         cloudwatch.GraphWidget(
             title="Ticks: sources due, and left to the next one",
             left=[
-                of(Metric.SOURCES_DUE, "Maximum", TICK),
-                of(Metric.SOURCES_NOT_TAKEN, "Maximum", TICK),
+                measured(Metric.SOURCES_DUE, "Maximum", TICK),
+                measured(Metric.SOURCES_NOT_TAKEN, "Maximum", TICK),
             ],
-            right=[of(Metric.TICKS, "Sum", TICK)],
+            right=[measured(Metric.TICKS, "Sum", TICK)],
             width=6,
         ),
         cloudwatch.GraphWidget(
             title="Longest wait for a restart, seconds; calls that DMS refused",
-            left=[of(Metric.RESTART_WAIT, "Maximum", TICK)],
-            right=[of(Metric.DMS_THROTTLES, "Sum", TICK)],
+            left=[measured(Metric.RESTART_WAIT, "Maximum", TICK)],
+            right=[measured(Metric.DMS_THROTTLES, "Sum", TICK)],
             width=6,
         ),
         cloudwatch.GraphWidget(
@@ -113,14 +110,14 @@ def _does_certifier_work(
             left=[
                 machine.metric_started(period=TICK),
                 machine.metric_failed(period=TICK),
-                of(Metric.STARTS_REFUSED, "Sum", TICK),
+                measured(Metric.STARTS_REFUSED, "Sum", TICK),
                 machine.metric_timed_out(period=TICK),
             ],
             right=[
                 undelivered.metric_approximate_number_of_messages_visible(
                     period=TICK, statistic="Maximum"
                 ),
-                of(Metric.NOTICES_UNSENT, "Sum", TICK),
+                measured(Metric.NOTICES_UNSENT, "Sum", TICK),
             ],
             width=6,
         ),
@@ -135,6 +132,6 @@ def _number(title: str, metric: cloudwatch.IMetric) -> cloudwatch.SingleValueWid
 
 def _words(settings: Settings) -> str:
     return (
-        f"**{Aws.STACK_NAME}**: which source it is, `certifier status` says, worst first.\n\n"
+        f"**{Aws.STACK_NAME}**: which source it is, `{STATUS}` says, worst first.\n\n"
         f"What to do: [runbook]({settings.runbook})"
     )

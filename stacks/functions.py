@@ -53,7 +53,9 @@ STEPS = (
     StepFunction(
         "read_material", ("POLICY", "ALLOWED_BUNDLE_BUCKETS", "PROBE_ADDRESSES", "GROUP_TAG")
     ),
-    StepFunction("probe_tls", ("POLICY", "PROBE_ADDRESSES"), in_network=True),
+    StepFunction(
+        "probe_tls", ("POLICY", "PROBE_ADDRESSES", "NEW_ANCHOR_NEEDS_CONSENT"), in_network=True
+    ),
     StepFunction(
         "plan_changes", ("DMS_SECRET_ROLE", "NEW_ANCHOR_NEEDS_CONSENT", "SHRINK_AFTER_HOURS")
     ),
@@ -103,7 +105,7 @@ class Functions(Construct):
         self._settings = settings
         self._environment = {
             "INSTALLATION": Aws.STACK_NAME,
-            "POWERTOOLS_SERVICE_NAME": settings.stack,
+            "POWERTOOLS_SERVICE_NAME": Aws.STACK_NAME,
             "POWERTOOLS_METRICS_NAMESPACE": "Certifier",
             **environment,
         }

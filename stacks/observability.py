@@ -1,10 +1,9 @@
 """Who is notified, and when: one topic for what needs a person, and the alarms on the machinery."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
@@ -22,9 +21,8 @@ NAMESPACE = "Certifier"
 # Calls that DMS refuses in an hour as too many. One of a hundred is retried and forgotten.
 THROTTLES = 100
 FIVE_MINUTES, QUARTER = Duration.minutes(5), Duration.minutes(15)
-STATUS = "certifier status"
-Measured = Callable[..., cloudwatch.Metric]
-"""``measured`` with the settings of the installation."""
+# Of this installation: without a name, the command looks at the one that is called Certifier.
+STATUS = f"certifier status --stack {Aws.STACK_NAME}"
 
 
 def retention(settings: Settings) -> logs.RetentionDays:
@@ -32,14 +30,16 @@ def retention(settings: Settings) -> logs.RetentionDays:
     return logs.RetentionDays[LOG_DAYS[settings.log_days]]
 
 
-def measured(
-    settings: Settings, metric: Metric, statistic: str, period: Duration, **more: Any
-) -> cloudwatch.Metric:
-    """Return a metric of the installation: one for all sources, as the functions write it."""
+def measured(metric: Metric, statistic: str, period: Duration, **more: Any) -> cloudwatch.Metric:
+    """Return a metric of the installation: one for all sources, as the functions write it.
+
+    It bears the name that the stack really has: of a stack of one's own around the construct, the
+    settings do not know it.
+    """
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=metric.value,
-        dimensions_map={"service": settings.stack},
+        dimensions_map={"service": Aws.STACK_NAME},
         statistic=statistic,
         period=period,
         **more,
@@ -90,36 +90,35 @@ class Alarms(Construct):
         super().__init__(scope, construct_id)
         self._action = actions.SnsAction(topic)
         self._runbook = settings.runbook
-        of = partial(measured, settings)
         executions = (
             f"aws stepfunctions list-executions --state-machine-arn {machine.state_machine_arn}"
         )
-        self.safe: Sequence[cloudwatch.Alarm] = self._of_the_fleet(of)
+        self.safe: Sequence[cloudwatch.Alarm] = self._of_the_fleet()
         self.works: Sequence[cloudwatch.Alarm] = (
-            *self._of_executions(of, machine, executions),
+            *self._of_executions(machine, executions),
             self._of_undelivered(undelivered),
-            *self._of_the_pace(of, executions),
-            self._of_notices(of),
+            *self._of_the_pace(executions),
+            self._of_notices(),
         )
 
-    def _of_the_fleet(self, of: Measured) -> Sequence[cloudwatch.Alarm]:
+    def _of_the_fleet(self) -> Sequence[cloudwatch.Alarm]:
         late = self._alarm(
             "CertificatesLate",
             "A source depends on a certificate that should have been renewed by now",
-            of(Metric.LATE_CERTIFICATES, "Sum", Duration.days(1)),
-            first="certifier status --expiring 14",
+            measured(Metric.LATE_CERTIFICATES, "Sum", Duration.days(1)),
+            first=f"{STATUS} --expiring 14",
         )
         waits = self._alarm(
             "TasksWait",
             "A task that Certifier stopped has not run again for more than an hour",
-            of(Metric.RESTART_WAIT, "Maximum", QUARTER),
+            measured(Metric.RESTART_WAIT, "Maximum", QUARTER),
             first=STATUS,
             threshold=Duration.hours(1).to_seconds(),
         )
         return late, waits
 
     def _of_executions(
-        self, of: Measured, machine: sfn.IStateMachine, executions: str
+        self, machine: sfn.IStateMachine, executions: str
     ) -> Sequence[cloudwatch.Alarm]:
         failed = self._alarm(
             "ExecutionsFailed",
@@ -130,7 +129,7 @@ class Alarms(Construct):
                 expression="failed - FILL(refused, 0)",
                 using_metrics={
                     "failed": machine.metric_failed(period=QUARTER),
-                    "refused": of(Metric.STARTS_REFUSED, "Sum", QUARTER),
+                    "refused": measured(Metric.STARTS_REFUSED, "Sum", QUARTER),
                 },
                 period=QUARTER,
             ),
@@ -155,11 +154,11 @@ class Alarms(Construct):
             "--message-attribute-names All --max-number-of-messages 10",
         )
 
-    def _of_the_pace(self, of: Measured, executions: str) -> Sequence[cloudwatch.Alarm]:
+    def _of_the_pace(self, executions: str) -> Sequence[cloudwatch.Alarm]:
         no_ticks = self._alarm(
             "NoTicks",
             "For an hour no tick of the schedule has looked for sources that are due",
-            of(Metric.TICKS, "Sum", Duration.hours(1)),
+            measured(Metric.TICKS, "Sum", Duration.hours(1)),
             first=f"{executions} --max-results 5",
             threshold=1,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -168,24 +167,24 @@ class Alarms(Construct):
         behind = self._alarm(
             "SourcesWait",
             "For an hour every tick has left sources that are due to the next one",
-            of(Metric.SOURCES_NOT_TAKEN, "Minimum", Duration.minutes(10)),
+            measured(Metric.SOURCES_NOT_TAKEN, "Minimum", Duration.minutes(10)),
             first=STATUS,
             periods=6,
         )
         throttled = self._alarm(
             "DmsThrottled",
             f"DMS has refused more than {THROTTLES} calls of Certifier within an hour as too many",
-            of(Metric.DMS_THROTTLES, "Sum", Duration.hours(1)),
+            measured(Metric.DMS_THROTTLES, "Sum", Duration.hours(1)),
             first=f"{executions} --status-filter RUNNING",
             threshold=THROTTLES,
         )
         return no_ticks, behind, throttled
 
-    def _of_notices(self, of: Measured) -> cloudwatch.Alarm:
+    def _of_notices(self) -> cloudwatch.Alarm:
         return self._alarm(
             "NoticesUnsent",
             "People could not be notified of a source that needs them",
-            of(Metric.NOTICES_UNSENT, "Sum", QUARTER),
+            measured(Metric.NOTICES_UNSENT, "Sum", QUARTER),
             first=f"{STATUS} --failing",
         )
 

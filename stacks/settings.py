@@ -30,17 +30,26 @@ PREFIX = "certifier:"
 LOG_DAYS = MappingProxyType(
     {
         1: "ONE_DAY",
+        3: "THREE_DAYS",
+        5: "FIVE_DAYS",
         7: "ONE_WEEK",
         14: "TWO_WEEKS",
         30: "ONE_MONTH",
         60: "TWO_MONTHS",
         90: "THREE_MONTHS",
+        120: "FOUR_MONTHS",
+        150: "FIVE_MONTHS",
         180: "SIX_MONTHS",
         365: "ONE_YEAR",
         400: "THIRTEEN_MONTHS",
+        545: "EIGHTEEN_MONTHS",
         731: "TWO_YEARS",
         1096: "THREE_YEARS",
         1827: "FIVE_YEARS",
+        2192: "SIX_YEARS",
+        2557: "SEVEN_YEARS",
+        2922: "EIGHT_YEARS",
+        3288: "NINE_YEARS",
         3653: "TEN_YEARS",
     }
 )
@@ -140,7 +149,8 @@ class Settings(Policy):
         probe_local: whether a source may lead to loopback, link-local and metadata addresses. Only
             the sandbox sets it, where PostgreSQL listens there.
         new_anchor_needs_consent: whether a CA that was never in a source's bundle waits until the
-            source names the bundle's SHA-256 or somebody runs ``certifier approve``.
+            source names the bundle's SHA-256 or somebody runs ``certifier approve``. Until then
+            nobody logs in either: the password is not sent on the word of that CA.
         shrink_after_hours: hours for which every node of a host must have served the new chain in
             every look before the old CA is dropped; 0: one look is enough.
         log_days: days for which function and machine logs are kept.

@@ -1,6 +1,8 @@
 """Where Certifier keeps what it knows: one table for state, one bucket for records and reports."""
 
-from aws_cdk import Duration, RemovalPolicy
+import json
+
+from aws_cdk import CfnResource, Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -27,6 +29,11 @@ class Storage(Construct):
             ),
             removal_policy=keep if settings.retain_data else RemovalPolicy.DESTROY,
         )
+        # CloudFormation need not take another deletion policy for an update by itself; with some
+        # metadata that changes too, it does (UpdateStack, "DeletionPolicy").
+        resource = self.table.node.default_child
+        assert isinstance(resource, CfnResource)
+        resource.add_metadata("certifier:retain_data", json.dumps(settings.retain_data))
         # Sparse: only a source's STATE item has these attributes, so a tick reads what is due.
         self.table.add_global_secondary_index(
             index_name="due",

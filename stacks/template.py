@@ -16,7 +16,7 @@ from aws_cdk import App
 
 from stacks.certifier_stack import CertifierStack
 from stacks.packaging import ROOT
-from stacks.settings import InvalidSettings, Settings
+from stacks.settings import PREFIX, InvalidSettings, Settings
 
 NAME = "certifier.template.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -50,7 +50,9 @@ def write(folder: Path, context: Mapping[str, Any]) -> Path:
     if not template.get("Parameters"):
         template.pop("Parameters", None)
     for resource in template["Resources"].values():
-        resource.pop("Metadata", None)
+        metadata = resource.pop("Metadata", {})
+        if ours := {key: value for key, value in metadata.items() if key.startswith(PREFIX)}:
+            resource["Metadata"] = ours
     path = folder / NAME
     path.write_text(json.dumps(template, indent=1) + "\n", encoding="utf-8")
     return path

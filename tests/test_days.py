@@ -42,7 +42,7 @@ def test_the_process_believes_its_day() -> None:
     machine = datetime.fromtimestamp(float(answer.stdout), UTC)
     here = datetime.now(UTC)
     assert abs(here - machine - days.moved_by()) < timedelta(seconds=60)
-    assert (days.moved_by() > timedelta(days=1)) == bool(days.days())
+    assert (days.moved_by() != timedelta(0)) == bool(days.days())
 
 
 @pytest.mark.parametrize(
@@ -147,6 +147,18 @@ def test_days_that_have_shown_everything_are_good() -> None:
         "5 runs on 2 days; tests that know dates, on each: 1; others, on one: 1,"
         " and with a case on each: 1; left to the machine's clock: 1"
     )
+
+
+@pytest.mark.parametrize("minutes", [-15, 0, 30])
+def test_a_leap_day_may_end_while_its_tests_run(minutes: int) -> None:
+    """It was the last one when they began, and is four years ahead when they are judged."""
+    midnight = datetime(2028, 3, 1, tzinfo=UTC)
+    began = midnight - timedelta(minutes=20)
+    seen = [
+        replace(FORTY, clock=began + timedelta(days=40)),
+        replace(LEAP, clock=began + days.ahead("29-feb", began)),
+    ]
+    assert wrong(seen, NAMES, midnight + timedelta(minutes=minutes)) == []
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,12 @@ def require_serial(operation: str, described: object, serial: str | None) -> Non
             raise Unavailable(f"{operation}: the answer is about something else")
 
 
+def _named(entry: Mapping[str, Any], key: str) -> str | None:
+    """Return what an entry is named by; what it lacks is not something called "none"."""
+    value = entry.get(key)
+    return None if value is None else str(value).lower()
+
+
 def matching(
     operation: str, entries: Iterable[Mapping[str, Any]], filters: Iterable[tuple[str, ...]]
 ) -> list[Mapping[str, Any]]:
@@ -111,7 +117,7 @@ def matching(
     for name, *values in filters:
         wanted = {value.lower() for value in values}
         members = _FILTERED[name]
-        kept = [one for one in kept if any(str(one.get(key)).lower() in wanted for key in members)]
+        kept = [one for one in kept if any(_named(one, key) in wanted for key in members)]
     if every and not kept:
         raise Unavailable(f"{operation}: the answer is about something else")
     return kept

@@ -8,7 +8,7 @@ A write may have happened although the call raised: whoever calls again reads fi
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -164,8 +164,8 @@ class Dms:
             endpoint_type: ``source`` or ``target``, in any case.
             like: ARN of an endpoint whose extra connection attributes and other settings are
                 copied, as a canary needs them. They may hold secrets, so they go from call to call
-                and nowhere else. What DMS shows of them need not be valid input: when it does not
-                take them, the endpoint is created without them.
+                and nowhere else. What DMS shows of them need not be valid input, or may name what
+                is not ours to use: whatever it says to them, the endpoint is created without them.
 
             resource: what the ARN ends with, at most 31 characters; default: DMS makes it up.
 
@@ -190,8 +190,7 @@ class Dms:
                 **params,
             )
 
-        answer = create(params)
-        if isinstance(answer, _Fault) and answer.code in _INVALID and params != own:
+        if params == own or (answer := _unless_refused(create, params)) is None:
             answer = create(own)
         match answer:
             case _Fault(code=code) if code == _EXISTS:
@@ -668,6 +667,17 @@ class Dms:
 def _tagged(tags: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the resources that tags are of, where they say so: of one resource, they need not."""
     return [one["ResourceArn"] for one in tags if one.get("ResourceArn")]
+
+
+def _unless_refused(
+    create: Callable[[dict[str, Any]], Mapping[str, Any] | _Fault], params: dict[str, Any]
+) -> Mapping[str, Any] | _Fault | None:
+    """Return what has come of creating an endpoint; ``None``: its settings may be the reason."""
+    try:
+        answer = create(params)
+    except (Refused, Unexpected):
+        return None
+    return None if isinstance(answer, _Fault) and answer.code not in (_EXISTS, _QUOTA) else answer
 
 
 def _was_retried(error: ClientError | BotoCoreError) -> bool:

@@ -80,13 +80,16 @@ def parameters(fields: EndpointFields, password: str | None, *, by_secret: bool)
 
 
 def with_settings_of(original: Mapping[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-    """Return ``params`` with the settings of another endpoint that are not ours beneath them."""
+    """Return ``params`` with the settings of another endpoint that are not ours beneath them.
+
+    Nor its secret, wherever it stands: beside ours, either of them could be the one that is tried.
+    """
     settings = {
         name: value
         for name, value in original.get("PostgreSQLSettings", {}).items()
         if name not in _READ_AS_SETTINGS
     } | params.get("PostgreSQLSettings", {})
-    attributes = original.get("ExtraConnectionAttributes")
+    attributes = _without_login(str(original.get("ExtraConnectionAttributes") or ""))
     return (
         params
         | ({"PostgreSQLSettings": settings} if settings else {})
@@ -146,15 +149,23 @@ def _secret(described: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
 
     There they are ``SecretsManagerSecretId=...;SecretsManagerAccessRoleArn=...``, in any case.
     """
-    pairs = (
-        part.partition("=")[::2]
-        for part in str(described.get("ExtraConnectionAttributes") or "").split(";")
-    )
-    extra = {name.strip().lower(): value.strip() for name, value in pairs}
+    parts = str(described.get("ExtraConnectionAttributes") or "").split(";")
+    extra = {_named(part): part.partition("=")[2].strip() for part in parts}
     return {
         ours: settings.get(theirs) or extra.get(theirs.lower()) or None
         for ours, theirs in _SECRET.items()
     }
+
+
+def _named(part: str) -> str:
+    """Return the name of an extra connection attribute, in lower case."""
+    return part.partition("=")[0].strip().lower()
+
+
+def _without_login(attributes: str) -> str:
+    """Return extra connection attributes without a secret and its role."""
+    theirs = {name.lower() for name in _SECRET.values()}
+    return ";".join(part for part in attributes.split(";") if _named(part) not in theirs)
 
 
 def data_provider_of(described: Mapping[str, Any]) -> DataProvider:

@@ -15,10 +15,9 @@ from certifier.aws.store.reads import Pauses
 from certifier.errors import Unexpected
 from certifier.fleet.digest import CertificateDigest, Digest, Digests, digest
 from certifier.fleet.facts import SourceFacts
+from certifier.run.event import FLEET_PAGE
 from certifier.run.state import Breaker
 
-LATEST = "reports/latest"
-"""Key of the page, its digests and what they are kept as, without suffix."""
 SECONDS = 45.0
 """How long records are read; the Report step may run two minutes."""
 RECORDS = 2000
@@ -105,7 +104,7 @@ def _abandoned(pauses: Pauses, registered: Container[str]) -> Iterator[str]:
 def _kept(documents: Documents) -> bytes | None:
     """Return the digests as they were kept; nothing when they have grown too large."""
     try:
-        return documents.get(f"{LATEST}.json")
+        return documents.get(f"{FLEET_PAGE}.json")
     except Unexpected:
         return None
 

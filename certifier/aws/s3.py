@@ -8,13 +8,14 @@ Keys of the bucket::
     runs/<execution>/outcomes/<name>.<outcome>    how each child of an execution ended
     runs/<execution>/notices/<name>.json          a notice that waits for the execution's end
     records/<source>/<instant>-<run>.json, .html  what one certification proved
-    reports/<execution>.json, .html               what one execution did
+    reports/<execution>.json, .html               what one execution did (``report_key``)
     reports/latest.html, .json                    the page of the fleet, and its digests of records
 """
 
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -120,14 +121,19 @@ class Documents:
     def outcomes(self, execution: str) -> dict[str, Outcome]:
         """Return the outcome of every child that has written one so far; of several, the gravest.
 
-        A child that was started twice (redriven) leaves two words; ``deferred`` says least.
+        A child that was started twice (redriven) leaves two words; ``deferred`` says least. The
+        name of an execution is free again after 90 days (Step Functions API, StartExecution), and
+        what lies here is kept longer: older than its manifest is the outcome of another one.
         """
         prefix = f"runs/{execution}/outcomes/"
+        begun = self._written_at(f"runs/{execution}/manifest.json")
         found: dict[str, Outcome] = {}
-        for key in self.keys(prefix):
+        for key, written_at in self._listed(prefix):
             name, _, word = key.removeprefix(prefix).partition(".")
             if word not in set(Outcome) or not is_name(name):
                 continue  # not one that a step of ours leaves
+            if begun is not None and written_at < begun:
+                continue
             outcome = Outcome(word)
             if name not in found or _WEIGHT.index(outcome) > _WEIGHT.index(found[name]):
                 found[name] = outcome
@@ -207,11 +213,30 @@ class Documents:
 
     def keys(self, prefix: str) -> list[str]:
         """Return every key under ``prefix``, in order: all of one run, or of one source."""
+        return [key for key, _written_at in self._listed(prefix)]
+
+    def _listed(self, prefix: str) -> list[tuple[str, datetime]]:
+        """Return every key under ``prefix`` with the second in which it was written, in order."""
         with translated():
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=prefix
             )
-            return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+            return [
+                (entry["Key"], entry["LastModified"])
+                for page in pages
+                for entry in page.get("Contents", ())
+            ]
+
+    def _written_at(self, key: str) -> datetime | None:
+        """Return the second in which an object was written; ``None`` when it is not there."""
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
+        except (ClientError, BotoCoreError) as error:
+            if code_of(error) in _ABSENT or (code_of(error) in _DENIED and self._is_absent(key)):
+                return None
+            raise translate(error) from None
+        answer["Body"].close()
+        return answer["LastModified"]
 
 
 _WEIGHT = (

@@ -27,6 +27,7 @@ from certifier.certificate.pem import MAX_BLOCKS
 from certifier.certificate.policy import policy_findings
 from certifier.certificate.reading import Certificate
 from certifier.diagnosis import explain, finding
+from certifier.diagnosis.catalogue import MAKE_A_CA, NO_CA
 from certifier.models import Finding, Policy, errors_first, errors_in
 from certifier.text import brief, instant, listed
 from certifier.vocabulary import Cause, Severity, SslMode, Witness
@@ -361,11 +362,20 @@ class _Intake:
 
     def _may_sign(self, certificate: Certificate, below: int, weight: Severity) -> None:
         """``below``: how many other authorities stand between it and the leaf."""
-        if not certificate.is_ca or not certificate.purposes_allow_tls:
+        if not certificate.is_ca:
+            self.say(
+                Cause.CERTIFICATE_WRONG_PURPOSE,
+                f"{certificate.title} has signed a certificate and {NO_CA}",
+                weight,
+                MAKE_A_CA,
+            )
+        elif not certificate.purposes_allow_tls:
             self.say(
                 Cause.CERTIFICATE_WRONG_PURPOSE,
                 f"{certificate.title} is not allowed to sign certificates of TLS servers",
                 weight,
+                "Make the CA anew without extendedKeyUsage, or with serverAuth in it, and sign the"
+                " server's certificate with it.",
             )
         longest = certificate.path_length
         if longest is not None and below > longest:

@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,11 +31,12 @@ from certifier.cli.terminal import Terminal
 from certifier.cli.unanswered import perhaps
 from certifier.json_keys import KeyTwiceError, each_key_once
 from certifier.run.answer import reason_of
-from certifier.run.event import run_id
+from certifier.run.event import report_key, run_id
 from certifier.run.kept import shown
 from certifier.run.summary import Line, Summary
 from certifier.source import InvalidSource, Source, parse_source
 from certifier.text import clock_time, printable
+from certifier.triggers import NAMES_AT_ONCE, SOURCES_AT_ONCE
 from certifier.vocabulary import Mode, Outcome
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
         complain("certify", str(wrong))
         return wrong.status
     text = json.dumps(event)
-    if len(text) > EVENT_LIMIT:
-        return complain("certify", _too_large(event, text))
+    if too_many := _too_many(event, text):
+        return complain("certify", too_many)
     place = find(args)
     if unknown := _unknown(event, place):
         complain("certify", unknown)
@@ -197,13 +198,22 @@ def _event(args: argparse.Namespace) -> dict[str, Any]:
     return {"sources": plain, **mode}
 
 
-def _too_large(event: dict[str, Any], text: str) -> str:
-    """Return what to do about an input that no execution takes."""
-    parts = -(-len(text) // EVENT_LIMIT) + 1  # one more, since sources differ in length
+def _too_many(event: Mapping[str, Any], text: str) -> str | None:
+    """Return what to do about an input that no execution takes; ``None``: one does."""
+    registers = "sources" in event
+    given = event["sources"] if registers else event.get("names", ())
+    most = SOURCES_AT_ONCE if registers else NAMES_AT_ONCE
+    if len(text) > EVENT_LIMIT:
+        why = f"has {len(text):,} characters, and an execution takes {EVENT_LIMIT:,}"
+        parts = -(-len(text) // EVENT_LIMIT) + 1  # one more, since sources differ in length
+    elif len(given) > most:
+        why, parts = f"may name {most:,}", 0
+    else:
+        return None
+    parts = max(parts, -(-len(given) // most))
     return (
-        f"{len(event.get('sources') or event['names'])} sources at once are too many: the request "
-        f"has {len(text):,} characters, and an execution takes {EVENT_LIMIT:,}; certify them in "
-        f"about {parts} portions"
+        f"{len(given):,} sources at once are too many: the request {why}; "
+        f"certify them in about {parts} portions"
     )
 
 
@@ -278,8 +288,8 @@ def _print_end(
     args: argparse.Namespace, terminal: Terminal, place: Installation, state: ExecutionState
 ) -> int:
     """Print how every source ended, and where the evidence lies; return the exit status."""
-    run = run_id(state.arn)
-    body = place.documents.get(f"reports/{run}.json")
+    report = report_key(state.arn)
+    body = place.documents.get(f"{report}.json")
     summary = _summary(body)
     now = place.now()
     endings = [_ended(args, place, line) for line in summary.lines] if summary else []
@@ -300,7 +310,8 @@ def _print_end(
         why = printable(reason_of(state.cause or ""), 4000)
         terminal.line(f"{state.status}: {why}", style="bold red")
     if summary is not None:
-        terminal.line(f"report: {printable(to_open(run), 500)}", style="dim")
+        page = report.rpartition("/")[2]
+        terminal.line(f"report: {printable(to_open(page), 500)}", style="dim")
     return _status(args, state, endings, planned=planned)
 
 

@@ -5,6 +5,7 @@ Anywhere else nothing wraps, nothing is padded, nothing has a colour, and the ce
 separated by a tab, so that ``cut``, ``grep`` and a log read it.
 """
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, NoReturn
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from certifier.models import Finding
 from certifier.run.remedy import of_source
-from certifier.text import printable
+from certifier.text import is_plain, printable
 from certifier.vocabulary import Outcome, Severity
 
 STYLES = {
@@ -37,6 +38,10 @@ _LINE_LIMIT = 64 * 1024
 Cell = str | Text
 
 
+# Between backticks, and what an owner is to run, up to the end of the sentence that names it.
+_COMMAND = re.compile(r"`[^`]+`|(?:(?<=: )|^)aws .+")
+
+
 class _Console(Console):
     """A console that leaves a broken pipe to the command line, which knows what it means."""
 
@@ -47,9 +52,13 @@ class _Console(Console):
 def _shown(cell: Cell) -> Text:
     """Return a text in which nothing moves a terminal, whatever of it comes from outside."""
     text = cell if isinstance(cell, Text) else Text(cell)
-    if text.plain.isprintable():
+    if is_plain(text.plain):
         return text
     return Text(printable(text.plain, _LINE_LIMIT), style=text.style)
+
+
+def _unbroken(command: re.Match[str]) -> str:
+    return command[0].replace(" ", "_")
 
 
 class Terminal:
@@ -88,10 +97,14 @@ class Terminal:
             self._print(piece if not number else Text(below) + piece)
 
     def _pieces(self, text: Text, below: int) -> Iterator[Text]:
-        """Yield what goes on each line; a word that is longer than a line stays whole."""
+        """Yield what goes on each line; a word that is longer than a line stays whole.
+
+        So does a command: in a shell, half of one is another. The terminal breaks a line that is
+        too long without an end of line, and what is copied has none.
+        """
         room = len(text) if self.width is None else self.width
         while text.cell_len > room:
-            plain = text.plain
+            plain = _COMMAND.sub(_unbroken, text.plain)
             begins = len(plain) - len(plain.lstrip())
             cut = plain.rfind(" ", begins, room + 1)
             cut = cut if cut > 0 else plain.find(" ", max(begins, room))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from certifier.cli.certify import see_it_end
+from certifier.cli.following import POLL_SECONDS, UNSEEN_POLLS
 from certifier.cli.installation import Installation, add_options, complain, find, guarded
 from certifier.cli.numbers import FOLLOWED
 from certifier.run.event import run_id
@@ -49,9 +50,12 @@ def run(args: argparse.Namespace, sleep: Callable[[float], None] = time.sleep) -
 
 def _run(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
     place = find(args)
-    execution = _newest(place) if args.execution is None else _named(place, args.execution)
+    if args.execution is None:
+        execution, what = _newest(place), "nothing runs now"
+    else:
+        execution = _named(place, args.execution, sleep)
+        what = "Step Functions knows no execution of that name"
     if execution is None:
-        what = "nothing runs now" if args.execution is None else "no execution has that name"
         complain("watch", f"{what}: certifier status shows how the last runs ended")
         return 1
     if not args.json:
@@ -65,12 +69,22 @@ def _newest(place: Installation) -> str | None:
     return running[0] if running else None
 
 
-def _named(place: Installation, execution: str) -> str | None:
-    """Return the ARN of an execution by its name or ARN; the doors give theirs the same name."""
+def _named(place: Installation, execution: str, sleep: Callable[[float], None]) -> str | None:
+    """Return the ARN of an execution by its name or ARN; the doors give theirs the same name.
+
+    One that was started a moment ago may not be visible yet, so it is looked for for a minute.
+    """
     doors = (place.deployment.machine, place.deployment.onboard)
     begin = [door.replace(":stateMachine:", ":execution:") for door in doors]
     if execution.startswith("arn:"):
         arns = [execution] if execution.startswith(tuple(begin)) else []
     else:
         arns = [f"{door}:{execution}" for door in begin]
-    return next((arn for arn in arns if place.states.describe(arn) is not None), None)
+    for number in range(UNSEEN_POLLS if arns else 0):
+        for arn in arns:
+            if place.states.describe(arn) is not None:
+                return arn
+        if number == 0:
+            complain("watch", "not known to Step Functions yet; looking again for a minute")
+        sleep(POLL_SECONDS)
+    return None

@@ -59,6 +59,15 @@ def _row(
     )
 
 
+NO_CA = "is not a CA: it lacks basicConstraints CA:TRUE, or keyCertSign in its keyUsage"
+MAKE_A_CA = (
+    "Make the CA anew with basicConstraints CA:TRUE and keyUsage keyCertSign, and sign the "
+    "server's certificate with it: "
+    "`openssl req -x509` makes such a CA, `openssl x509 -req -signkey` without -extfile does not. "
+    "`certifier make-certificates` makes both."
+)
+"""What to do where a certificate that is not a CA has signed another."""
+
 _WARNING, _ADVICE = Severity.WARNING, Severity.ADVICE
 
 _STUCK_BEFORE_TLS = (
@@ -70,6 +79,13 @@ _STUCK_LATER = (
     "Network and TLS are good. The server, or a pooler in front of it, does not go on: look at its "
     "load and locks, at an authentication service that it waits for (LDAP, RADIUS, PAM), and in "
     "PgBouncer at SHOW POOLS, for clients that wait for a server connection."
+)
+_HUNG_UP_BEFORE_TLS = (
+    'Look into the server\'s log at that moment. "invalid length of startup packet" is a load '
+    "balancer that sends PROXY headers, which PostgreSQL does not know: turn them off (on a "
+    "Network Load Balancer proxy_protocol_v2, in HAProxy send-proxy). The reverse, a proxy that "
+    "demands them (accept-proxy), hangs up on DMS too. If the log shows nothing, look at what "
+    "stands between: load balancer, proxy, firewall."
 )
 _HUNG_UP_LATER = (
     "Network and TLS are good. Look into the server's log at that moment; where a pooler stands in "
@@ -166,6 +182,7 @@ _REACHING = (
         remedy="Look into the server's log at that moment; if it shows nothing, look at what "
         "stands between: load balancer, proxy, firewall.",
         at={
+            Stage.SSL_REQUEST: _HUNG_UP_BEFORE_TLS,
             Stage.TLS: "Look at what ends TLS there: whether it takes this server name, this "
             "version of TLS and clients without a certificate; its log says why it hung up.",
             Stage.STARTUP: _HUNG_UP_LATER,
@@ -484,8 +501,11 @@ _LOGGING_IN = (
         why="The password is wrong, the role does not exist (PostgreSQL says the same, so that "
         "nobody can guess roles), has no password, or its password has expired.",
         remedy="Compare the secret with the role: ALTER ROLE ... PASSWORD, or correct the secret. "
-        "rolvaliduntil in pg_roles shows an expiry. A pooler has a list of passwords of its own "
-        "(in PgBouncer auth_file or auth_query, in pgpool pool_passwd).",
+        "The server's log says more, behind DETAIL: no such role, no password, an expired one "
+        "(rolvaliduntil in pg_roles), or one that is stored as MD5 where pg_hba.conf asks for "
+        "SCRAM. With ldap or radius in pg_hba.conf the password is the directory's. A pooler has "
+        "a list of passwords of its own (in PgBouncer auth_file or auth_query, in pgpool "
+        "pool_passwd).",
     ),
     _row(
         Cause.ROLE_NEEDS_IAM,
@@ -739,9 +759,11 @@ _LIKENESS = (
         "certificate verify failed: Missing Authority Key Identifier",
         "certificate verify failed: Basic Constraints of CA cert not marked critical",
         why="A CA lacks what RFC 5280 asks for (basic constraints or key usage marked critical, "
-        "key identifiers). libpq accepts it; stricter clients, such as Python 3.13, do not.",
-        remedy="At the next renewal of the CA, make it with critical basicConstraints and "
-        "keyUsage, and with key identifiers.",
+        "key identifiers), or a certificate is not of version 3. libpq accepts it; stricter "
+        "clients, such as Python 3.13, do not.",
+        remedy="At the next renewal, make a CA with critical basicConstraints and keyUsage, and "
+        "with key identifiers; and a server's certificate with its names in the SAN (`openssl x509 "
+        "-req` adds none by itself: -copy_extensions copy, or -extfile).",
         severity=_WARNING,
     ),
     _row(
@@ -961,7 +983,8 @@ _MATERIAL = (
     _row(
         Cause.ANCHOR_NOT_APPROVED,
         why="The CA bundle holds a CA that was never there before, and this installation lets none "
-        "be trusted that nobody has approved (setting new_anchor_needs_consent).",
+        "be trusted that nobody has approved (setting new_anchor_needs_consent). Until then the "
+        "probe does not log in either.",
         remedy="Compare the fingerprint with what the owner of the CA says. Then run `certifier "
         "approve NAME SHA256`, or write the bundle's SHA-256 into the source as ca_bundle_sha256.",
     ),

@@ -9,7 +9,7 @@ from certifier.certificate import CertificateFacts, policy_findings
 from certifier.diagnosis import finding
 from certifier.evidence import DmsReading, Evidence, RequireVerdict, Verdict, Verdicts
 from certifier.models import Finding
-from certifier.probe import differences
+from certifier.probe import differences, rejected
 from certifier.probe.between import ends_before
 from certifier.probe.failure import StageFailed
 from certifier.probe.request import ProbeRequest
@@ -124,7 +124,8 @@ def _trust_verdict(request: ProbeRequest, seen: Observations) -> Verdict | None:
         return Verdict(
             passed=False,
             cause=Cause.CA_BUNDLE_INVALID,
-            seen=f"the CA file cannot be loaded: {seen.trust_problem}",
+            seen=f"the CA file cannot be loaded: {seen.trust_problem}"
+            + (f" ({seen.trust_content})" if seen.trust_content else ""),
             # It prints OpenSSL's first complaint; "PEM lib" is what is left of one that is gone.
             libpq=None
             if seen.trust_problem.endswith(" lib")
@@ -166,9 +167,30 @@ def _name_verdict(request: ProbeRequest, seen: Observations) -> Verdict:
     return Verdict(
         passed=False,
         cause=Cause.HOSTNAME_MISMATCH,
-        seen=printable(f"the host is {request.host}, and the certificate names {shown}"),
+        seen=printable(
+            f"the host is {request.host}, and the certificate names {shown}"
+            f"{nearly(request.host, names)}"
+        ),
         libpq=printable(seen.match.libpq) if seen.match and seen.match.libpq else None,
     )
+
+
+def nearly(host: str, names: Sequence[str]) -> str:
+    """Return what keeps a name from being the host's that to the eye is; empty when none nearly is.
+
+    Rules of libpq's ``pq_verify_peer_name_matches_certificate`` and ``wildcard_certificate_match``.
+
+    Args:
+        names: of the certificate, each behind its kind and a colon.
+    """
+    plain = {name.partition(":")[2].lower() for name in names}
+    if host.lower() in plain:
+        return "; libpq looks at the CN only where the SAN names no host"
+    if host.lower().strip(". ") in {name.strip(". ") for name in plain}:
+        return "; to libpq a blank or a final dot is a part of a name"
+    if any("*" in name for name in plain):
+        return "; libpq takes a * as the whole first label alone, and for one label"
+    return ""
 
 
 # ---- why a chain did not verify
@@ -201,6 +223,10 @@ def _why_unverified(
             )
         case Cause.UNKNOWN_AUTHORITY if seen.chain:
             return _issuer_missing(request, failure, seen)
+        case Cause.CERTIFICATE_REJECTED if failure.verify_code is not None:
+            words = (failure.raw or "").partition(" (verify code")[0]
+            why = rejected.why_rejected(failure.verify_code, words, seen.chain, seen.bundle)
+            return failure.cause, printable(why)
         case _:
             dated = []
     return failure.cause, listed(tuple(dict.fromkeys(dated))) or failure.seen
@@ -374,15 +400,21 @@ def _of_verdict(request: ProbeRequest, seen: Observations, found: Verdicts) -> I
     if verdict.cause is None:
         return
     failure = seen.unreached or seen.chain_failure or seen.turned_away
+    remedy = None
     if verdict.cause in (Cause.CA_BUNDLE_MISSING, Cause.CA_BUNDLE_INVALID):
         failure = None
+        remedy = seen.trust_step if verdict.cause is Cause.CA_BUNDLE_INVALID else None
+    elif failure is not None and failure.cause is verdict.cause:
+        remedy = failure.remedy
+        if verdict.cause is Cause.CERTIFICATE_REJECTED and failure.verify_code is not None:
+            remedy = rejected.remedy(failure.verify_code)
     yield finding(
         verdict.cause,
         place=Witness.PROBE,
         seen=verdict.seen,
         raw=failure.raw if failure else seen.trust_problem,
         stage=failure.stage if failure else Stage.TLS,
-        remedy=failure.remedy if failure and failure.cause is verdict.cause else None,
+        remedy=remedy,
     )
 
 

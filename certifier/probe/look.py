@@ -21,7 +21,7 @@ from certifier.evidence import (
     Timings,
     TlsFacts,
 )
-from certifier.probe import judge
+from certifier.probe import ca_file, judge
 from certifier.probe.bounds import Allowance
 from certifier.probe.client import (
     NEWEST,
@@ -543,6 +543,9 @@ class _Look:
         )
 
     def _assembled(self, now: datetime) -> ProbeReport:
+        if self.seen.trust_problem is not None:
+            content, step = ca_file.what_it_is(self.request.ca_bundle or b"", now)
+            self.seen = replace(self.seen, trust_content=content, trust_step=step)
         verdicts = judge.verdicts(self.request, self.seen, now)
         evidence = self._evidence(now)
         problems = judge.of_problems(self.problems)

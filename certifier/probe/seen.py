@@ -28,7 +28,8 @@ class Observations:
 
     Attributes:
         unreached: why there is no TLS connection at all, whatever is verified.
-        trust_problem: why the CA file cannot be loaded.
+        trust_problem: why the CA file cannot be loaded, in OpenSSL's words; trust_content,
+            trust_step: what the file is, and what to do.
         crl_problem: why the CRL file cannot be used; libpq goes on without it.
         chain_failure: why the chain did not verify; None when it did, or was not asked to.
         verified: whether the chain was verified.
@@ -48,6 +49,8 @@ class Observations:
 
     unreached: StageFailed | None = None
     trust_problem: str | None = None
+    trust_content: str | None = None
+    trust_step: str | None = None
     crl_problem: str | None = None
     chain_failure: StageFailed | None = None
     verified: bool = False

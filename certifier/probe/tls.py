@@ -12,7 +12,7 @@ from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
-from certifier.diagnosis import explain, from_verify_code
+from certifier.diagnosis import CATALOGUE, explain, from_verify_code
 from certifier.probe.bounds import Allowance
 from certifier.probe.client import ClientContext, reason_text
 from certifier.probe.dial import connection_lost
@@ -58,6 +58,7 @@ class ChainUnreadable(StageFailed):
             Cause.CERTIFICATE_REJECTED,
             f"a certificate that is served cannot be read: {complaint}",
             libpq=f"SSL error: {complaint}",
+            remedy=CATALOGUE[Cause.CERTIFICATE_UNREADABLE].remedy,
         )
 
 

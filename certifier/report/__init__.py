@@ -18,7 +18,7 @@ from certifier.run.intent import IntendedChange
 from certifier.run.record import Certification, Proof
 from certifier.run.settled import open_first
 from certifier.run.summary import Summary
-from certifier.text import LONGEST, printable, size, span
+from certifier.text import LONGEST, is_plain, printable, size, span
 from certifier.vocabulary import Outcome, SslMode
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def _visible(value: Any) -> Any:
 
     Whatever a template shows passes here, so that none can forget it.
     """
-    if type(value) is not str or value.isprintable():
+    if type(value) is not str or is_plain(value):
         return value
     return "\n".join(printable(line, LONGEST) for line in value.split("\n"))
 

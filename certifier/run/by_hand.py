@@ -18,6 +18,7 @@ from certifier.models import Finding
 from certifier.run.documents import Material, UndoLog
 from certifier.run.undo import may_hold_new, why_not_covered
 from certifier.source import Source
+from certifier.text import is_plain
 from certifier.vocabulary import Cause, Witness
 
 _OPTIONS = {
@@ -100,7 +101,7 @@ def _remedy(log: UndoLog, before: Endpoint) -> str | None:
     ``None`` when that would be shown cut short, or when a value in it might be read as another.
     """
     values = [*before.fields.given().values(), *(_old_password(log) or ())]
-    if any(_ODD.search(str(value)) or not str(value).isprintable() for value in values):
+    if any(_ODD.search(str(value)) or not is_plain(str(value)) for value in values):
         return None
     unknown = log.new_password_version is not None and _old_password(log) is None
     remedy = (

@@ -78,7 +78,7 @@ def not_served_yet(findings: tuple[Finding, ...], *, in_acm: bool) -> tuple[Find
 
 def _short(sha256: str | None) -> str:
     """Return as much of a fingerprint as a person compares."""
-    return f"{(sha256 or '')[:16]}..."
+    return f"{(sha256 or '')[:16]}…"
 
 
 def _node(seen: str, stage: Stage) -> Finding:

@@ -36,9 +36,23 @@ class Problem(Fact):
 _MESSAGE = re.compile(r'\s*\{\s*"errorMessage"\s*:\s*"((?:[^"\\]|\\.)*)')
 
 
+FLEET_PAGE = "reports/latest"
+"""Key of the page of the fleet, and of the digests kept beside it, without suffix."""
+
+
 def run_id(execution: str) -> str:
     """Return the last part of an execution's ARN, which names it in the bucket."""
     return execution.rsplit(":", 1)[-1]
+
+
+def report_key(execution: str) -> str:
+    """Return the key of an execution's report in the bucket, without suffix.
+
+    Whoever starts an execution names it. ``latest`` is the page of the fleet, so an execution of
+    that name has one that no execution can have (API of Step Functions, StartExecution).
+    """
+    name = run_id(execution)
+    return FLEET_PAGE + "~" if name == FLEET_PAGE.rpartition("/")[2] else f"reports/{name}"
 
 
 class Event(Fact):

@@ -21,6 +21,7 @@ from certifier.errors import Refused
 from certifier.evidence import SlotFacts
 from certifier.models import Finding, Policy, errors_in
 from certifier.probe import AddressPolicy, ProbeReport, ProbeRequest
+from certifier.run.anchors import unapproved
 from certifier.run.documents import (
     MATERIAL,
     PROBED,
@@ -32,6 +33,7 @@ from certifier.run.documents import (
     SlotsAfter,
     slots_of,
 )
+from certifier.run.dossier import facts_in
 from certifier.run.drift import answering, not_served_yet
 from certifier.run.event import Nothing, StepEvent, run_id
 from certifier.run.proposal import named_trust_fits
@@ -53,10 +55,14 @@ REACHING = frozenset({Stage.ADDRESS, Stage.DNS, Stage.TCP, Stage.STARTUP, Stage.
 
 
 class ProbeSettings(StepSettings):
-    """Policy for certificates, and the addresses that may be probed."""
+    """Policy for certificates, and the addresses that may be probed.
+
+    ``new_anchor_needs_consent``: nobody logs in while a CA of the bundle waits for approval.
+    """
 
     policy: Json[Policy]
     probe_addresses: Json[AddressPolicy]
+    new_anchor_needs_consent: Json[bool]
 
 
 class ProbeEvent(StepEvent):
@@ -80,6 +86,8 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
     if source.probe is ProbePolicy.OFF:
         context.write(event, PROBED, Probed(union_pem=_union(source, material)))
         return Nothing()
+    if context.settings.new_anchor_needs_consent:
+        source = _while_anchors_wait(source, material, state)
     report = _look(
         source,
         material,
@@ -115,6 +123,17 @@ def run(event: ProbeEvent, context: StepContext[ProbeSettings]) -> Nothing:
     if errors_in(findings):
         raise Refused.because(*findings)
     return Nothing()
+
+
+def _while_anchors_wait(source: Source, material: Material, state: SourceState) -> Source:
+    """Return the source without a login, where a CA of its bundle waits for approval.
+
+    On its word alone a server would count as verified, and could ask for the password in clear
+    text: whoever can write the bundle, and answer in the server's place, would learn it.
+    """
+    if not unapproved(source, facts_in(material.bundle_pem), state):
+        return source
+    return source.model_copy(update={"probe_login": False})
 
 
 def _with_old_cas(

@@ -350,7 +350,7 @@ def _intake(
         digest = hashlib.sha256(bundle).hexdigest()
         if digest != source.ca_bundle_sha256:
             said = source.ca_bundle_sha256
-            seen = f"the CA bundle's SHA-256 is {digest[:16]}..., the source says {said[:16]}..."
+            seen = f"the CA bundle's SHA-256 is {digest[:16]}…, the source says {said[:16]}…"
             findings.append(_found(Cause.BUNDLE_DIGEST_DIFFERS, seen))
     parts = material_from_secret(pair) if pair is not None else None
     if pair is not None and parts is not None:

@@ -10,7 +10,7 @@ share is one mail. Last the page of the whole fleet is written, as ``reports/lat
 
 from collections.abc import Callable
 
-from certifier.aws.fleet import LATEST, gather
+from certifier.aws.fleet import gather
 from certifier.aws.s3 import HTML, JSON
 from certifier.errors import Refused, Unexpected
 from certifier.fleet.facts import InstallationFacts
@@ -19,7 +19,7 @@ from certifier.models import Fact
 from certifier.report import summary_page
 from certifier.report.fleet import fleet_html
 from certifier.run.answer import RunAnswer, failed_cause, run_answer
-from certifier.run.event import Event, Problem, run_id
+from certifier.run.event import FLEET_PAGE, Event, Problem, report_key, run_id
 from certifier.run.measures import Measures
 from certifier.run.site import Site
 from certifier.run.summary import ChildOutcome, Line, Summary, failure, of_the_caller
@@ -92,7 +92,7 @@ def run(event: ReportEvent, context: StepContext[ReportSettings], measure: Measu
         failed=failed,
         lines=lines,
     )
-    key = f"reports/{execution}"
+    key = report_key(event.execution)
     context.documents.put(f"{key}.json", summary.model_dump_json(indent=2).encode(), JSON)
     context.documents.put(f"{key}.html", summary_page(summary).encode(), HTML)
     unsent = _notify(event, context, key)
@@ -174,8 +174,8 @@ def _write_fleet_page(event: ReportEvent, context: StepContext[ReportSettings], 
         page = fleet_html(fleet_page([installation], now))
         kept = gathered.digests.model_copy(update={"finished_at": now, "report": report})
         body = kept.model_dump_json(exclude_none=True).encode()
-        context.documents.put(f"{LATEST}.json", body, JSON)
-        context.documents.put(f"{LATEST}.html", page.encode(), HTML)
+        context.documents.put(f"{FLEET_PAGE}.json", body, JSON)
+        context.documents.put(f"{FLEET_PAGE}.html", page.encode(), HTML)
     except Exception as error:  # noqa: BLE001 - see above; the text of an error may hold anything
         return type(error).__name__
     return ""

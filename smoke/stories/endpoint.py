@@ -1,6 +1,7 @@
 """One endpoint: created, tested, changed, broken in every way that DMS's words are wanted for."""
 
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,15 @@ def _play(account: Account, book: Book) -> None:
     right = account.certificate("ca", account.request.ca_pem).arn
     other = Authority.root("Smoke other", key=Key.RSA_2048)
     wrong = account.certificate("other-ca", other.certificate_pem.decode()).arn
-    endpoint = account.endpoint("endpoint", account.fields(SslMode.VERIFY_CA, right))
+    # Of the form of a canary's, and as long: IAM lets the steps delete by it.
+    resource = f"certifier-smoke-{secrets.token_hex(7)}"
+    fields = account.fields(SslMode.VERIFY_CA, right)
+    endpoint = account.endpoint("endpoint", fields, resource=resource)
+    book.check(
+        "an endpoint's ARN ends as it was asked to",
+        endpoint.arn.endswith(f":endpoint:{resource}"),
+        endpoint.arn.rpartition(":")[2],
+    )
     stage = _Stage(account, book, endpoint, right, wrong)
     _created(stage)
     _connects(stage)

@@ -13,11 +13,12 @@ import boto3
 import pytest
 
 from certifier.aws.clients import Clients
-from certifier.aws.fleet import LATEST, gather
+from certifier.aws.fleet import gather
 from certifier.aws.s3 import JSON, Documents
 from certifier.aws.store import Store
 from certifier.cli import report
 from certifier.fleet.digest import FORMAT
+from certifier.run.event import FLEET_PAGE
 from sandbox.fleet import fleet, settle
 from tests.aws.test_cli_fleet import STACK
 
@@ -41,7 +42,7 @@ def settled(aws: boto3.Session, table: str, bucket: str) -> int:
 
 def keep(documents: Documents, gathered: Any) -> None:
     body = gathered.digests.model_dump_json(exclude_none=True).encode()
-    documents.put(f"{LATEST}.json", body, JSON)
+    documents.put(f"{FLEET_PAGE}.json", body, JSON)
 
 
 def test_a_record_is_read_once(settled: int, store: Store, documents: Documents) -> None:
@@ -61,10 +62,10 @@ def test_what_is_kept_by_another_version_is_read_again(
     """It is a cache; also one that nobody can read is."""
     first = gather(store, documents)
     keep(documents, first)
-    kept = documents.get(f"{LATEST}.json") or b""
+    kept = documents.get(f"{FLEET_PAGE}.json") or b""
     assert FORMAT.encode() in kept
     for other in (kept.replace(FORMAT.encode(), b"certifier.fleet/0"), b"not JSON"):
-        documents.put(f"{LATEST}.json", other, JSON)
+        documents.put(f"{FLEET_PAGE}.json", other, JSON)
         assert gather(store, documents).read == settled - 1
 
 

@@ -12,6 +12,7 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from certifier.aws.acm import Acm, Pair
+from certifier.aws.answers import matching
 from certifier.aws.dms import Dms
 from certifier.aws.rds import Rds
 from certifier.aws.s3 import Bucket
@@ -262,3 +263,9 @@ def test_another_item_is_not_ours(
     """Whatever it holds: another's claim, undo log or state."""
     with pytest.raises(Unavailable):
         act(Table(stubbed("dynamodb", operation, answer), "table"))
+
+
+def test_what_an_entry_lacks_is_nothing_called_none() -> None:
+    """An endpoint may be called so, and an entry without an identifier is not that endpoint."""
+    with pytest.raises(Unavailable, match="something else"):
+        matching("describe_endpoints", [{"EndpointArn": MINE}], [("endpoint-id", "none")])

@@ -118,6 +118,20 @@ def test_a_stale_verdict_that_outlasts_our_patience_does_not_hold(start: Start) 
     assert not book.holds
 
 
+def test_an_account_that_ends_arns_otherwise_does_not_hold(start: Start) -> None:
+    """What IAM lets a step delete goes by the end of the ARN that was asked for."""
+    ground = start()
+    plain = ground.dms._operations["CreateEndpoint"]
+
+    def otherwise(params: dict[str, Any]) -> Any:
+        return plain({key: value for key, value in params.items() if key != "ResourceIdentifier"})
+
+    ground.dms._operations = {**ground.dms._operations, "CreateEndpoint": otherwise}
+    (broken,) = unheld(play(ground.account, [story_of("failure_style")]))
+    assert broken.startswith("an endpoint's ARN ends as it was asked to: ")
+    assert ground.is_empty
+
+
 def test_the_words_of_dms_are_read_and_kept(played: tuple[Ground, Book]) -> None:
     """Every failure comes with DMS's own text and the cause that the diagnosis makes of it."""
     _, book = played

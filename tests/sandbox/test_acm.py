@@ -24,6 +24,7 @@ from certifier.vocabulary import Cause
 from sandbox.acm import AcmStandIn, AcmSwitches, KeyTypeHeld
 from sandbox.aws import fast
 from sandbox.pki import CLIENT_AUTH, SERVER_AUTH, Authority, Key, Leaf, self_signed
+from tests.days import some
 
 HOST = "orders.db.example.com"
 ROOT = Authority.root("Example root")
@@ -83,15 +84,17 @@ def start() -> Iterator[Start]:
 
 @pytest.mark.parametrize(
     ("key", "name"),
-    [
-        (Key.RSA_1024, "RSA_1024"),
-        (Key.RSA_2048, "RSA_2048"),
-        (Key.RSA_3072, "RSA_3072"),
-        (Key.RSA_4096, "RSA_4096"),
-        (Key.EC_P256, "EC_prime256v1"),
-        (Key.EC_P384, "EC_secp384r1"),
-        (Key.EC_P521, "EC_secp521r1"),
-    ],
+    some(
+        [
+            (Key.RSA_1024, "RSA_1024"),
+            (Key.RSA_2048, "RSA_2048"),
+            (Key.RSA_3072, "RSA_3072"),
+            (Key.RSA_4096, "RSA_4096"),
+            (Key.EC_P256, "EC_prime256v1"),
+            (Key.EC_P384, "EC_secp384r1"),
+            (Key.EC_P521, "EC_secp521r1"),
+        ]
+    ),
 )
 def test_key_types_that_acm_takes(start: Start, key: Key, name: str) -> None:
     """Seven key types are imported, and described by their names; the chain comes back as sent."""

@@ -11,6 +11,7 @@ import pytest
 
 from certifier.cli import certify
 from certifier.cli.following import UNSEEN_POLLS
+from certifier.triggers import NAMES_AT_ONCE, SOURCES_AT_ONCE
 from sandbox.aws.deploy import STACK
 from sandbox.world import NAME, World
 
@@ -136,6 +137,24 @@ def test_more_sources_than_an_execution_takes_are_refused_before_anything_starts
     assert err.startswith("certifier certify: 700 sources at once are too many")
     assert "portions" in err
     assert err.count("\n") == 1
+    assert len(world.cloud.executions) == before
+
+
+def test_more_sources_than_the_machines_take_are_refused_before_anything_starts(
+    world: World, command: Certify, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However few characters they have: an execution would start, and refuse them."""
+    small = {"host": "h", "ssl_mode": "require"}
+    many = [{"name": f"s{n}", "endpoint": f"e{n}", **small} for n in range(SOURCES_AT_ONCE + 1)]
+    before = len(world.cloud.executions)
+    assert command(written(tmp_path, *many)) == 2
+    assert command(*(f"s{n}" for n in range(NAMES_AT_ONCE + 1))) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "certifier certify: 501 sources at once are too many: the request may name 500;"
+        " certify them in about 2 portions",
+        "certifier certify: 1,001 sources at once are too many: the request may name 1,000;"
+        " certify them in about 2 portions",
+    ]
     assert len(world.cloud.executions) == before
 
 

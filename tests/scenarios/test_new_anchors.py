@@ -39,6 +39,7 @@ def test_whoever_writes_the_bundle_makes_dms_trust_nobody(world: World) -> None:
 
 def test_a_bundle_that_the_source_names_by_its_digest_needs_no_other_consent(world: World) -> None:
     """The registrant has looked at that very file."""
+    world.onboard()
     world.issue()
     world.serve()
     pem = world.authority.certificate_pem

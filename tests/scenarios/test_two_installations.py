@@ -1,5 +1,6 @@
 """Two installations in one account: same names, same CA, and neither touches what the other has."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -52,6 +53,15 @@ def test_each_makes_its_own_and_tags_it(worlds: tuple[World, World]) -> None:
         made[stack] = (ca["CertificateArn"], acm, digest)
     assert made[STACK][2] == made[OTHER][2]
     assert not {*made[STACK][:2]} & {*made[OTHER][:2]}
+
+
+def test_each_measures_itself(worlds: tuple[World, World]) -> None:
+    """An alarm of one counts nothing of the other; the name is that of the stack as deployed."""
+    for world, stack in zip(worlds, (STACK, OTHER), strict=True):
+        since = len(world.cloud.log)
+        world.cloud.tick()
+        lines = [json.loads(line) for line in world.cloud.log[since:] if '"_aws"' in line]
+        assert {line["service"] for line in lines} == {stack}
 
 
 def test_they_rehearse_at_the_same_time(worlds: tuple[World, World]) -> None:

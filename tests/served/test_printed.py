@@ -1,4 +1,4 @@
-"""Every ``aws`` command that a finding tells a person to type, typed in the served account.
+"""Every ``aws`` command that a finding names, typed in the served account.
 
 What a command prints is not looked at. It is one that the service takes: what it refuses, it
 refuses because of the state of this account, with the code that AWS has for it.

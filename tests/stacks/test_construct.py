@@ -112,6 +112,19 @@ def test_a_template_for_who_has_no_cdk(written: Path, template: dict[str, Any]) 
         assert zipfile.is_zipfile(written.parent / layer["Content"])
 
 
+def test_another_deletion_policy_alone_is_an_update(
+    template: dict[str, Any], trial: dict[str, Any], written: Path
+) -> None:
+    """`retain_data` on its own reaches the table: CloudFormation may take no policy by itself."""
+    without_cdk = json.loads(written.read_text("utf-8"))
+    said = []
+    for one in (template, without_cdk, trial):
+        (table,) = [r for r in one["Resources"].values() if r["Type"] == "AWS::DynamoDB::Table"]
+        said.append({k: v for k, v in table["Metadata"].items() if not k.startswith("aws:")})
+    assert said[0] == said[1] == {"certifier:retain_data": "true"}
+    assert said[2] == {"certifier:retain_data": "false"}
+
+
 def test_the_same_content_is_the_same_archive(written: Path, tmp_path: Path) -> None:
     """Who packages again uploads nothing new."""
     again = write(tmp_path, context())

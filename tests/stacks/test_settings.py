@@ -144,13 +144,20 @@ def test_the_settings_of_the_first_day_exist() -> None:
     text = (ROOT / "docs" / "first-day.md").read_text(encoding="utf-8")
     commands = [line for line in text.splitlines() if line.startswith("npx cdk deploy")]
     assert len(commands) == 2
+    # They name none of the operator's own settings, which must be where both find them.
+    assert "your settings in `cdk.json`" in text.partition("## 2. ")[0]
     for command in commands:
         given = dict(re.findall(r"-c (certifier:\w+)=(\S+)", command))
         assert Settings.from_context({**GOOD, **given}).breaker_limit == 4
 
 
-def test_retentions_are_those_that_cloudwatch_takes() -> None:
-    """The CDK knows every one by the name that we give it."""
+def test_retentions_are_all_that_cloudwatch_takes() -> None:
+    """By the name that the CDK gives each, and in days as the API's model lists them."""
+    import botocore.session
     from aws_cdk import aws_logs as logs
 
-    assert all(logs.RetentionDays[name] for name in LOG_DAYS.values())
+    assert {*LOG_DAYS.values()} == {each.name for each in logs.RetentionDays} - {"INFINITE"}
+    model: Any = botocore.session.get_session().get_service_model("logs")
+    text = model.shape_for("PutRetentionPolicyRequest").members["retentionInDays"].documentation
+    _, _, listed = text.partition("Possible values are:")
+    assert {int(days) for days in re.findall(r"\d+", listed.partition(".")[0])} == {*LOG_DAYS}

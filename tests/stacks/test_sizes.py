@@ -12,6 +12,7 @@ from tests.stacks.conftest import of_type, synthesize
 POLICIES = 10_240  # characters of all inline policies of a role, without whitespace (IAM quotas)
 MANAGED = 6_144  # characters of a managed policy, likewise
 PATTERN = 2_048  # characters of an event pattern (EventBridge quotas)
+DESCRIPTION = 1_024  # characters of an alarm's (CloudWatch API, PutMetricAlarm)
 ENVIRONMENT = 4_096  # bytes of a function's environment (Lambda quotas)
 
 # The longest that CloudFormation fills in. A name that it makes up itself is as long as the service
@@ -51,6 +52,18 @@ MOST = {
     "probe_hosts": (50, "{:02}" + "h" * 28),
     "probe_ports": (20, "600{:02}"),
 }
+# The longest text of each setting that is one.
+LONGEST = {
+    "stack": "s" * 128,
+    "event_bus": "arn:aws"
+    + "p" * 10
+    + ":events:"
+    + "r" * 20
+    + ":123456789012:event-bus/"
+    + "b" * 256,
+    "docs_url": "https://" + "d" * 200,
+    "group_tag": "g" * 128,
+}
 
 
 def values(key: str, *, more: int = 0) -> list[str]:
@@ -69,11 +82,11 @@ def settings(**changes: Any) -> Settings:
 
 @pytest.fixture(scope="module")
 def largest() -> dict[str, Any]:
-    """The template with every list as long as it may be, and the longest name of a stack."""
+    """The template with every list and every text as long as it may be."""
     schema = Settings.model_json_schema()["properties"]
     given: dict[str, Any] = {
         **{key: values(key) for key in MOST},
-        "stack": "s" * 128,
+        **LONGEST,
         "signature_hashes": schema["signature_hashes"]["items"]["enum"],
         "raise_to_error": [
             "certificate_expires_soon",
@@ -165,6 +178,28 @@ def test_no_other_list_is_without_one() -> None:
     schema = Settings.model_json_schema()["properties"]
     lists = {key for key, one in schema.items() if one.get("type") == "array"}
     assert lists == {*MOST, "signature_hashes", "raise_to_error"}
+
+
+@pytest.mark.parametrize("key", LONGEST)
+def test_every_text_has_a_maximum(key: str) -> None:
+    """One character more than what is measured is refused."""
+    settings(**{key: LONGEST[key]})
+    with pytest.raises(InvalidSettings) as caught:
+        settings(**{key: LONGEST[key] + "x"})
+    (sentence,) = caught.value.problems
+    assert sentence.startswith(f"certifier:{key}: ")
+
+
+def test_no_other_text_is_without_one() -> None:
+    """A new setting that is a text is measured here too."""
+    schema = Settings.model_json_schema()["properties"]
+    assert {key for key, one in schema.items() if one.get("type") == "string"} == {*LONGEST}
+
+
+def test_no_description_is_longer_than_its_service_takes(largest: dict[str, Any]) -> None:
+    """Of an alarm, with the address of the runbook and the command to type first."""
+    for name, alarm in of_type(largest, "AWS::CloudWatch::Alarm").items():
+        assert len(filled(alarm["AlarmDescription"], largest)) <= DESCRIPTION, name
 
 
 @pytest.mark.parametrize(("key", "most"), [("secret_prefixes", 1340), ("probe_hosts", 1500)])

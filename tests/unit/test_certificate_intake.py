@@ -1438,3 +1438,14 @@ def test_keys_whose_parts_do_not_belong_together_are_damaged() -> None:
     result = taken(**pair(leaf, private_key=key_pem(mixed, PrivateFormat.PKCS8)))
     assert Cause.PEM_DAMAGED in {found.cause for found in result.findings}
     assert result.private_key is None
+
+
+def test_an_issuer_that_is_not_a_ca_is_to_be_made_anew() -> None:
+    """What ``openssl x509 -req -signkey`` makes: the CA lacks something, and not the leaf."""
+    absent = BasicConstraints.ABSENT
+    root = Authority.root("No CA", basic_constraints=absent, key_usage=False, **dated(3650))
+    result = taken(**pair(root.issue(dns=[HOST]), ca=root.certificate_pem))
+    (found,) = (f for f in result.findings if f.cause is Cause.CERTIFICATE_WRONG_PURPOSE)
+    assert "CN=No CA" in found.seen
+    assert "basicConstraints CA:TRUE" in found.seen
+    assert "Make the CA anew" in found.remedy

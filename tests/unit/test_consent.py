@@ -81,6 +81,7 @@ def test_a_full_tag_is_not_overwritten() -> None:
         ("10.0.0.1", "10.0.0.1", True),
         ("2001:db8::1", "2001:0DB8:0::1", True),
         ("db.example.com..", "db.example.com", False),
+        ("kafka.example.com", "\u212aafka.example.com", False),  # str.lower makes a k of it
     ],
 )
 def test_a_host_is_the_same_by_identity(one: str, other: str, same: bool) -> None:

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+from tests.days import ANOTHER_PROCESS
+
 
 def _unread(*words: str) -> int:
     reads, writes = os.pipe()
@@ -20,6 +22,7 @@ def _unread(*words: str) -> int:
         os.close(writes)
 
 
+@ANOTHER_PROCESS
 def test_wrong_usage_fails_also_when_nobody_reads_why() -> None:
     """A pipeline that has closed standard error does not take a mistyped command for a success."""
     assert _unread("certfy", "orders") == 2

@@ -7,7 +7,7 @@ import pytest
 from certifier.certificate import CertificateFacts, certificate_facts
 from certifier.probe import ProbeRequest
 from certifier.probe.failure import Deadline, StageFailed
-from certifier.probe.judge import of_problems, verdicts
+from certifier.probe.judge import nearly, of_problems, verdicts
 from certifier.probe.seen import Observations
 from certifier.vocabulary import Cause, Severity, SslMode, Stage
 from sandbox.pki import Authority, Leaf
@@ -159,3 +159,25 @@ def test_a_signature_that_our_openssl_may_not_know_is_named() -> None:
     failure = unverified(20, Cause.UNKNOWN_AUTHORITY)
     assert "ecdsa-with-SHA3-256 is a signature that" in judged(failure, (newer,), (served,))[1]
     assert "is a signature that" not in judged(failure, (served,), (served,))[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("db.example.com.", "a final dot is a part of a name"),
+        (" db.example.com", "a blank or a final dot"),
+        ("d*.example.com", "as the whole first label"),
+        ("*.com", "for one label"),
+        ("other.example.com", None),
+    ],
+)
+def test_a_name_that_nearly_is_the_host_s_says_what_it_lacks(name: str, words: str | None) -> None:
+    """At night nobody sees a dot."""
+    seen = nearly("db.example.com", (f"DNS:{name}", "CN:x"))
+    assert words in seen if words else not seen
+
+
+def test_a_cn_beside_a_san_is_said_not_to_count() -> None:
+    """A certificate with the host in its CN looks right to whoever reads its subject."""
+    seen = nearly("db.example.com", ("DNS:db-1.example.com", "CN:db.example.com"))
+    assert "only where the SAN names no host" in seen
