@@ -117,7 +117,8 @@ class States:
         entered: list[tuple[datetime, str, bool]] = []
         end: datetime | None = None
         pages = self._client.get_paginator("get_execution_history").paginate(
-            executionArn=execution, PaginationConfig={"MaxItems": _HISTORY_LIMIT}
+            executionArn=execution,
+            PaginationConfig={"MaxItems": _HISTORY_LIMIT, "PageSize": _HISTORY_PAGE},
         )
         try:
             for event in (event for page in pages for event in page["events"]):
@@ -131,7 +132,8 @@ class States:
         return None if end is None else _spent(entered, end)
 
 
-_HISTORY_LIMIT = 5_000  # events; a run with all its loops has fewer
+_HISTORY_LIMIT = 25_000  # events; no execution has more (Step Functions guide, "Service quotas")
+_HISTORY_PAGE = 1_000  # events that one call shows at most
 
 
 def _spent(entered: list[tuple[datetime, str, bool]], end: datetime) -> dict[str, float]:
