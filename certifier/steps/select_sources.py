@@ -6,7 +6,7 @@ What events have run often of late waits for the next tick, and so does what is 
 than a batch (``certifier.run.pace``).
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -239,18 +239,22 @@ def _set_aside(
 
 
 def _at_once(
-    good: Iterable[tuple[Source, int]], context: StepContext[SelectSettings]
+    good: Sequence[tuple[Source, int]], context: StepContext[SelectSettings]
 ) -> list[tuple[Source, int]]:
     """Return those that an event runs now; for the others the next tick is soon enough.
 
-    As many as a tick takes, those first that have not been run for the longest time: many sources
-    may share a secret, and DMS takes a few calls a second.
+    As many as a tick takes, less those that run already or are about to, and first those that have
+    not been run for the longest time: many sources may share a secret, many secrets may be rotated
+    at once, and DMS takes a few calls a second.
     """
+    ours = {source.name for source, _ in good}
+    others = context.store.under_way(context.now(), context.settings.batch + len(ours)) - ours
+    room = max(0, context.settings.batch - len(others))
     states = [(each, context.store.state(each[0].name)) for each in good]
     now = context.now()
     waiting = [(each, state) for each, state in states if not waits_for_tick(state, now)]
     waiting.sort(key=lambda one: last_run(one[1]))
-    return [each for each, _ in waiting[: context.settings.batch]]
+    return [each for each, _ in waiting[:room]]
 
 
 def _on_hold(name: str, execution: str, hold: OnHold) -> ChildOutcome:

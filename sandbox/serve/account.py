@@ -17,6 +17,7 @@ from sandbox.aws.clock import RunningClock
 from sandbox.aws.cloud import TICK_MINUTES, Cloud
 from sandbox.pki import Authority
 from sandbox.postgres import Access, Postgres
+from sandbox.serve.alarms import add_alarms
 from sandbox.serve.estate import seed, source_file
 from sandbox.serve.folder import WRONG_USAGE
 from sandbox.serve.schedule import add_schedule, is_enabled
@@ -124,6 +125,7 @@ class Account:
             )
             stack.callback(clock.end)
             add_schedule(cloud, STACK)
+            add_alarms(cloud, STACK)
             world = World(cloud, server, authority, leaf, HOST)
             world.put_credentials()
             world.put_pair()

@@ -245,7 +245,8 @@ def test_a_rotation_of_an_instance_concerns_its_cluster(
             ]
         }
     )
-    assert manifest(documents, select(rds_event("orders-1"))) == ["first", "orders"]
+    later = NOW + timedelta(hours=1)
+    assert manifest(documents, select(rds_event("orders-1"), now=later)) == ["first", "orders"]
     assert manifest(documents, select(rds_event("alone"))) == ["alone"]
 
 

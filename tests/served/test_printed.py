@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from certifier.diagnosis import CATALOGUE
+from tests.docs.markdown import ROOT
 from tests.served.conftest import Served
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -110,3 +111,23 @@ def test_a_command_that_a_person_is_shown_elsewhere_is_answered(
     outputs = {each["OutputKey"]: each["OutputValue"] for each in shown["Stacks"][0]["Outputs"]}
     account.variables |= {"MACHINE": outputs["StateMachine"], "QUEUE": outputs["UndeliveredQueue"]}
     account.shell(f"aws {command}")
+
+
+def test_the_alarms_of_the_stack_are_there_with_what_to_type_first(account: Served) -> None:
+    """Nobody evaluates them here; a state is set by hand, and the first command is one."""
+    shown = account.json("aws cloudwatch describe-alarms --alarm-name-prefix Certifier-")
+    alarms = {each["AlarmName"]: each for each in shown["MetricAlarms"]}
+    assert len(alarms) == 9
+    for name, alarm in alarms.items():
+        described = str(alarm["AlarmDescription"])
+        first = re.search(r"First: (.+?)\. Then: (\S+)", described)
+        assert first is not None, described
+        account.shell(first[1])
+        assert (ROOT / first[2].partition("#")[0]).is_file(), name
+    name = next(iter(alarms))
+    account.shell(
+        f"aws cloudwatch set-alarm-state --alarm-name {name} --state-value ALARM"
+        " --state-reason tried"
+    )
+    ringing = account.json("aws cloudwatch describe-alarms --state-value ALARM")["MetricAlarms"]
+    assert [each["AlarmName"] for each in ringing] == [name]

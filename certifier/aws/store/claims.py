@@ -2,18 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from certifier.aws.store.held import Held
-from certifier.aws.store.items import FIRST, RACES, source_key, stamp, unchanged, version_of
+from certifier.aws.store.items import FIRST, RACES, RESCUE, source_key, stamp, unchanged, version_of
 from certifier.aws.store.reads import Reads
 from certifier.errors import Busy
 from certifier.run.documents import UndoLog
 from certifier.run.state import TAKE_OVER, Claim, SourceState
-
-RESCUE = timedelta(minutes=10)
-"""When a claimed source is due again if its run dies."""
 
 
 @dataclass(frozen=True)

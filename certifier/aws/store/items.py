@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +24,8 @@ A claim whose run may have died, an undo log, a task that waits for a restart.
 """
 UNREADABLE = "unreadable"
 """The attribute of a STATE that says why this version cannot run its source."""
+RESCUE = timedelta(minutes=10)
+"""When a claimed source is due again if its run dies."""
 RACES = 5
 """How often a conditional write that lost a race is decided anew."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from certifier.aws.clients import translated
@@ -11,6 +11,7 @@ from certifier.aws.store.items import (
     DUE,
     FIRST,
     RACES,
+    RESCUE,
     UNREADABLE,
     owner_key,
     registered_of,
@@ -30,6 +31,8 @@ from certifier.source import Source
 from certifier.source_values import is_name
 
 _PAGES = 100
+SOON = timedelta(minutes=1)
+"""Within this a run that was started has claimed its source."""
 _NAMED = 20
 TOGETHER = 100
 """Writes of one transaction (API of DynamoDB, TransactWriteItems)."""
@@ -373,6 +376,15 @@ class Sources(Reads):
         first = self._due(FIRST, now, 2 * limit)
         return [*first, *self._due(DUE, now, limit)]
 
+    def under_way(self, now: datetime, limit: int) -> frozenset[str]:
+        """Return the names of sources that a run has, or will have in a moment.
+
+        At most three times ``limit``. A claim makes its source due by ``RESCUE``, so the index has
+        it too; whoever starts a run makes the source due first, and claims it soon after.
+        """
+        first = self._due(FIRST, now + RESCUE + SOON, 2 * limit)
+        return frozenset((*first, *self._due(DUE, now, limit, since=now - SOON)))
+
     def due_count(self, now: datetime) -> int:
         """Return how many sources are due, at most as many as some hundred pages hold."""
         found, start = 0, dict[str, Any]()
@@ -394,7 +406,9 @@ class Sources(Reads):
                 start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
         return found
 
-    def _due(self, partition: str, now: datetime, limit: int) -> list[str]:
+    def _due(
+        self, partition: str, now: datetime, limit: int, *, since: datetime | None = None
+    ) -> list[str]:
         names: list[str] = []
         start: dict[str, Any] = {}
         for _ in range(_PAGES):
@@ -402,8 +416,16 @@ class Sources(Reads):
                 page = self._table.client.query(
                     TableName=self._table.name,
                     IndexName="due",
-                    KeyConditionExpression="due_partition = :due AND due_at <= :now",
-                    ExpressionAttributeValues=packed({":due": partition, ":now": stamp(now)}),
+                    KeyConditionExpression=(
+                        "due_partition = :due AND due_at BETWEEN :since AND :now"
+                    ),
+                    ExpressionAttributeValues=packed(
+                        {
+                            ":due": partition,
+                            ":since": "0" if since is None else stamp(since),
+                            ":now": stamp(now),
+                        }
+                    ),
                     ProjectionExpression="pk",
                     Limit=limit - len(names),
                     **start,
