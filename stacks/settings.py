@@ -150,7 +150,8 @@ class Settings(Policy):
             the sandbox sets it, where PostgreSQL listens there.
         new_anchor_needs_consent: whether a CA that was never in a source's bundle waits until the
             source names the bundle's SHA-256 or somebody runs ``certifier approve``. Until then
-            nobody logs in either: the password is not sent on the word of that CA.
+            nobody logs in either: the password is not sent on the word of that CA. With
+            ``ca_bundle`` ``public`` the login rests on all public roots, and comes before.
         shrink_after_hours: hours for which every node of a host must have served the new chain in
             every look before the old CA is dropped; 0: one look is enough.
         log_days: days for which function and machine logs are kept.
