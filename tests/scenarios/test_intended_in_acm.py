@@ -49,7 +49,10 @@ def test_it_is_read_and_compared_and_nothing_is_imported(world: World) -> None:
     onboard(world, arn)
     assert (world.outcome(), world.causes()) == ("certified", [])
     asked = world.cloud.calls.of("acm")
-    assert {(c.operation, c.caller) for c in asked} == {("GetCertificate", "read_material")}
+    assert {(c.operation, c.caller) for c in asked} == {
+        ("GetCertificate", "read_material"),
+        ("DescribeCertificate", "read_material"),  # whose serial number it has
+    }
     assert world.record()["probe"]["evidence"]["served_intended"] is True
     assert "acm_arn" not in world.state()
     assert list(world.cloud.acm.certificates()) == [arn]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from certifier.cli import certify, main
+from certifier.text import span
 from sandbox.acts import SLOT_FAILURE
 from sandbox.aws.deploy import STACK
 from sandbox.world import ENDPOINT, HOST, NAME, PAIR, World
@@ -566,7 +567,7 @@ def test_the_page_of_a_run_that_finished_another_shows_its_tasks(live: Live) -> 
     )
     page = pages[key].decode()
     assert "Stopped by an earlier run, and started again by this one" in page
-    assert f"{finishing['tasks']['stopped_seconds']:.0f} seconds" in page
+    assert span(timedelta(seconds=finishing["tasks"]["stopped_seconds"])) in page
     assert "settled by this run" in page
     assert "interrupted" not in "".join(str(mail) for mail in live.cloud.notices[before:])
 
