@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import Json
 
+from certifier.aws.s3 import Documents
 from certifier.errors import InvalidEvent, Refused, Unexpected
 from certifier.models import Fact
 from certifier.run.event import Event, run_id
@@ -104,7 +105,7 @@ def run(
     asked = isinstance(request.choice, Named | Onboarded)
     # Read once: what cannot be read there concerns some of those that are chosen, or none.
     affected = context.store.pauses().affected if chosen else frozenset[str]()
-    good = _runnable(chosen, event.execution, context, affected, mode=mode, asked=asked)
+    good, words = _runnable(chosen, event.execution, context, affected, mode=mode, asked=asked)
     runnable = {source.name for source, _ in good}
     if mode is not Mode.PLAN and not isinstance(request.choice, AllDue):
         # If their run is cut off, or finds the source busy, what was asked for is not forgotten.
@@ -115,6 +116,28 @@ def run(
         left = sorted(chosen.keys() - runnable)
         site = Site.of(event.execution, context.settings.installation, context.settings.docs_url)
         _set_aside(left, context, site, affected)
+    key = _write(good, words, run_id(event.execution), context.documents)
+    if isinstance(request.choice, AllDue):
+        measure(of_tick(due=_how_many_are_due(len(chosen), context), taken=len(chosen)))
+    return Selection(
+        count=len(good),
+        bucket=context.documents.bucket,
+        key=key,
+        mode=mode,
+        origin=request.origin,
+    )
+
+
+def _write(
+    good: Iterable[tuple[Source, int]],
+    words: Iterable[ChildOutcome],
+    execution: str,
+    documents: Documents,
+) -> str:
+    """Write what is run, and of the others why not; return the key of the manifest.
+
+    The manifest comes first: what is older than that counts as an earlier execution's.
+    """
     items = [
         {
             "name": source.name,
@@ -123,16 +146,10 @@ def run(
         }
         for source, version in good
     ]
-    key = context.documents.write_manifest(run_id(event.execution), items)
-    if isinstance(request.choice, AllDue):
-        measure(of_tick(due=_how_many_are_due(len(chosen), context), taken=len(chosen)))
-    return Selection(
-        count=len(items),
-        bucket=context.documents.bucket,
-        key=key,
-        mode=mode,
-        origin=request.origin,
-    )
+    key = documents.write_manifest(execution, items)
+    for word in words:
+        documents.write_child_outcome(execution, word)
+    return key
 
 
 def _test_notice(event: SelectEvent, context: StepContext[SelectSettings]) -> tuple[str, str]:
@@ -153,8 +170,8 @@ def _runnable(
     *,
     mode: Mode,
     asked: bool,
-) -> list[tuple[Source, int]]:
-    """Return the sources that can be run, and write of the others why not.
+) -> tuple[list[tuple[Source, int]], list[ChildOutcome]]:
+    """Return the sources that can be run, and of the others why not.
 
     Args:
         affected: by a pause that this version cannot read.
@@ -164,6 +181,7 @@ def _runnable(
         InvalidEvent: all that was asked for is on hold.
     """
     good: list[tuple[Source, int]] = []
+    words: list[ChildOutcome] = []
     held: dict[str, OnHold] = {}
     for name, spec in chosen.items():
         why = context.store.obstacle(name, affected)
@@ -173,15 +191,13 @@ def _runnable(
             good.append(spec)
         else:
             seen = why if isinstance(why, str) else "its SPEC was not valid"
-            word = _unreadable(name, execution, seen)
-            context.documents.write_child_outcome(run_id(execution), word)
+            words.append(_unreadable(name, execution, seen))
     if not asked:
-        return good
+        return good, words
     if held and not good:
         raise InvalidEvent(*(f"{name}: {hold.words(name)}" for name, hold in held.items()))
-    for name, hold in held.items():
-        context.documents.write_child_outcome(run_id(execution), _on_hold(name, execution, hold))
-    return good
+    words += [_on_hold(name, execution, hold) for name, hold in held.items()]
+    return good, words
 
 
 def _due(context: StepContext[SelectSettings]) -> Chosen:
